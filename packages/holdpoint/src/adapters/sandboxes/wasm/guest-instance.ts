@@ -1,0 +1,252 @@
+/**
+ * A guest: one engine instance whose memory starts as the base image.
+ *
+ * Owns: running one slice within its budget, what a slice left behind, the reset in place.
+ * Does not own: which guest runs when (worker.ts), what the outbox means (spec/guest-messages.ts).
+ *
+ * Invariants
+ * 1. Once a slice was stopped, no code of the program runs again in this guest: the stop cannot be caught.
+ * 2. Any exception that is not the guest's own breaks the instance for good; so does a stack that was not unwound.
+ * 3. After a reset every byte of memory equals the base image: nothing of a program reaches the next one.
+ */
+import type { ProgramStop } from "../../../spec/sandbox.ts";
+import { type BaseImage, mailboxBytes } from "./base-image.ts";
+import { type Engine, instantiate } from "./engine.ts";
+
+export interface SliceBudget {
+	/** What `Date.now()` says during the slice. Milliseconds since 1970. */
+	readonly clockMs: number;
+	/** CPU time left to the program. Milliseconds. */
+	readonly cpuMs: number;
+	/** Wall time of this slice. Milliseconds. */
+	readonly sliceMs: number;
+	readonly memoryBytesMax: number;
+	/** Asked while the guest runs: whoever waits for this slice has given up. */
+	cancelled(): boolean;
+}
+
+export interface SliceEnd {
+	/** Text of the prelude's `drain()`, UTF-8. Where the slice was stopped: what it had printed, as far as it could be read. */
+	readonly outbox: Uint8Array;
+	readonly stop: { readonly limit: ProgramStop; readonly message: string } | undefined;
+	/** Number of an answer that answers no open call; nothing was delivered then. */
+	readonly unknownCall: number;
+	readonly cpuMs: number;
+}
+
+/** How long a stopped guest may take to hand over what it printed. */
+const lastWordsMs = 20;
+const jobsPerCheck = 1_024;
+const nothing = new Uint8Array(0);
+
+const stopMessages = {
+	cpu: "The program used all of its CPU time",
+	slice: "The program ran too long without waiting",
+	memory: "The program used more memory than it may",
+	cancelled: "The program was cancelled",
+	stack: "The program exhausted the stack of its host",
+	fault: "The guest broke",
+} as const;
+
+type Stop = keyof typeof stopMessages;
+
+/** Ends a slice from within our own code; never crosses guest code. */
+class Stopped {
+	readonly limit: Stop;
+	constructor(limit: Stop) {
+		this.limit = limit;
+	}
+}
+
+export class GuestInstance {
+	readonly #base: BaseImage;
+	readonly #engine: Engine;
+	#bytes: Uint8Array;
+	#stop: Stop | undefined;
+	#broken = false;
+
+	constructor(module: WebAssembly.Module, base: BaseImage) {
+		this.#base = base;
+		this.#engine = instantiate(module);
+		const { memory, __indirect_function_table: table } = this.#engine.exports;
+		memory.grow((base.memory.length - memory.buffer.byteLength) / 65_536);
+		this.#bytes = new Uint8Array(memory.buffer);
+		this.#bytes.set(base.memory);
+		if (table.length !== base.tableLength) this.#broken = true;
+	}
+
+	/** Loads a program and runs it until nothing in it can move. `message` is a `startMessage`. */
+	start(message: Uint8Array, budget: SliceBudget): SliceEnd {
+		return this.#slice(this.#base.start, message, budget);
+	}
+
+	/** Delivers answers and runs on. `message` is a `deliveryMessage`. */
+	deliver(message: Uint8Array, budget: SliceBudget): SliceEnd {
+		return this.#slice(this.#base.deliver, message, budget);
+	}
+
+	/** The memory between two slices, without the rest of messages in it. */
+	memory(): Uint8Array {
+		const memory = this.#memory();
+		memory.fill(0, this.#base.mailbox, this.#base.mailbox + mailboxBytes);
+		return memory;
+	}
+
+	/** Grows the memory of a fresh guest and hands it out to be filled from a snapshot. */
+	memoryToRestore(bytes: number): Uint8Array {
+		const { memory } = this.#engine.exports;
+		if (bytes > memory.buffer.byteLength) memory.grow((bytes - memory.buffer.byteLength) / 65_536);
+		return this.#memory();
+	}
+
+	/** Makes a fresh guest of it. False where it must be thrown away instead. */
+	reset(): boolean {
+		const { exports } = this.#engine;
+		const memory = this.#memory();
+		if (this.#broken || memory.length !== this.#base.memory.length) return false;
+		if (exports.__indirect_function_table.length !== this.#base.tableLength) return false;
+		memory.set(this.#base.memory);
+		exports.__stack_pointer.value = this.#base.stackPointer;
+		this.#stop = undefined;
+		return true;
+	}
+
+	/** The view of the memory; growing it detaches the old one. */
+	#memory(): Uint8Array {
+		if (this.#bytes.length === 0) this.#bytes = new Uint8Array(this.#engine.exports.memory.buffer);
+		return this.#bytes;
+	}
+
+	#slice(entry: number, message: Uint8Array, budget: SliceBudget): SliceEnd {
+		const cpu = process.threadCpuUsage();
+		let outbox: Uint8Array = nothing;
+		let unknownCall = 0;
+		try {
+			this.#arm(budget, cpu);
+			unknownCall = this.#enter(entry, message);
+			if (unknownCall === 0) {
+				this.#runJobs();
+				outbox = this.#drain();
+			}
+		} catch (thrown) {
+			this.#stop = this.#diagnose(thrown);
+			outbox = this.#lastWords();
+		}
+		this.#engine.hooks.interrupt = () => true;
+		const stop = this.#stop && { limit: this.#stop, message: stopMessages[this.#stop] };
+		return { outbox, stop, unknownCall, cpuMs: milliseconds(process.threadCpuUsage(cpu)) };
+	}
+
+	#arm(budget: SliceBudget, cpu: NodeJS.CpuUsage): void {
+		const { exports, hooks } = this.#engine;
+		const memoryMax = this.#base.memory.length + budget.memoryBytesMax;
+		const startedAt = performance.now();
+		const wallUntil = startedAt + budget.sliceMs;
+		// CPU time never passes faster than wall time, so the dearer clock is read only when it may have run out.
+		let cpuCheckAt = startedAt + budget.cpuMs;
+		exports.qjs_set_memory_limit(budget.memoryBytesMax);
+		hooks.clockMs = budget.clockMs;
+		hooks.interrupt = () => {
+			const now = performance.now();
+			if (this.#stop) return true;
+			if (exports.memory.buffer.byteLength > memoryMax) this.#stop = "memory";
+			else if (budget.cancelled()) this.#stop = "cancelled";
+			else if (now >= wallUntil) this.#stop = "slice";
+			else if (now >= cpuCheckAt) {
+				const left = budget.cpuMs - milliseconds(process.threadCpuUsage(cpu));
+				if (left <= 0) this.#stop = "cpu";
+				cpuCheckAt = now + left;
+			}
+			return this.#stop !== undefined;
+		};
+	}
+
+	/** Calls one of the prelude's functions with one text. */
+	#enter(entry: number, message: Uint8Array): number {
+		const { exports } = this.#engine;
+		const inMailbox = message.length <= mailboxBytes;
+		const address = inMailbox ? this.#base.mailbox : exports.wasm_malloc(message.length);
+		if (address === 0) throw new Stopped("memory");
+		this.#memory().set(message, address);
+		const text = exports.qjs_new_string(address, message.length);
+		if (!inMailbox) exports.wasm_free(address);
+		this.#check(text);
+		this.#view().setUint32(this.#base.cell, text, true);
+		const result = exports.qjs_call(entry, this.#base.undefined, 1, this.#base.cell);
+		exports.qjs_free_value(text);
+		this.#check(result);
+		const unknownCall = exports.qjs_get_float64(result);
+		exports.qjs_free_value(result);
+		return Number.isInteger(unknownCall) ? unknownCall : 0;
+	}
+
+	#runJobs(): void {
+		const { exports, hooks } = this.#engine;
+		for (let done = 1; ; done++) {
+			const ran = exports.qjs_execute_pending_job();
+			if (ran === 0) break;
+			// A job that threw is the program's own affair, as an unhandled rejection is.
+			if (ran < 0) exports.qjs_free_value(exports.qjs_get_exception());
+			if (this.#stop || (done % jobsPerCheck === 0 && hooks.interrupt())) break;
+		}
+		if (this.#stop) throw new Stopped(this.#stop);
+		// A guest that grew past its memory between two checks.
+		if (hooks.interrupt()) throw new Stopped(this.#stop ?? "fault");
+	}
+
+	#drain(): Uint8Array {
+		const { exports } = this.#engine;
+		const text = exports.qjs_call(this.#base.drain, this.#base.undefined, 0, 0);
+		this.#check(text);
+		const address = exports.qjs_get_string_len(text, this.#base.cell);
+		if (address === 0) throw new Stopped("memory");
+		const length = this.#view().getUint32(this.#base.cell, true);
+		const outbox = this.#memory().slice(address, address + length);
+		exports.qjs_free_cstring(address);
+		exports.qjs_free_value(text);
+		if (exports.__stack_pointer.value !== this.#base.stackPointer) throw new Stopped("fault");
+		return outbox;
+	}
+
+	/** Throws where a value of the engine is an exception: its own code never throws, so the guest is out of something. */
+	#check(value: number): void {
+		const { exports } = this.#engine;
+		if (value === 0) throw new Stopped("memory");
+		if (exports.qjs_is_exception(value) === 0) return;
+		if (this.#stop) throw new Stopped(this.#stop);
+		exports.qjs_free_value(exports.qjs_get_exception());
+		throw new Stopped("memory");
+	}
+
+	#diagnose(thrown: unknown): Stop {
+		if (thrown instanceof Stopped) {
+			if (thrown.limit === "fault") this.#broken = true;
+			return thrown.limit;
+		}
+		this.#broken = true;
+		if (this.#stop) return this.#stop;
+		return thrown instanceof RangeError ? "stack" : "fault";
+	}
+
+	/** What a stopped program had printed: the model mends an endless loop more easily when it sees its output. */
+	#lastWords(): Uint8Array {
+		if (this.#broken) return nothing;
+		const until = performance.now() + lastWordsMs;
+		this.#engine.hooks.interrupt = () => performance.now() >= until;
+		try {
+			return this.#drain();
+		} catch {
+			this.#broken = true;
+			return nothing;
+		}
+	}
+
+	#view(): DataView {
+		const { buffer, byteOffset, length } = this.#memory();
+		return new DataView(buffer, byteOffset, length);
+	}
+}
+
+function milliseconds(usage: NodeJS.CpuUsage): number {
+	return (usage.user + usage.system) / 1_000;
+}

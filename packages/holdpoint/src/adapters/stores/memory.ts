@@ -1,0 +1,174 @@
+import { randomBytes } from "node:crypto";
+import { HoldpointError } from "../../spec/errors.ts";
+import type { ApprovalQuery, ApprovalRow, RunHead, RunQuery, RunRow, Store, StoredEntry, StoredRun, StoredSignal, Write } from "../../spec/store.ts";
+import * as door from "./check-commit.ts";
+import { compareText, newestFirst } from "./newest-first.ts";
+
+/** One run. Entries, heads and signals are immutable once they are here; the lists are ours alone. */
+interface MemoryRun {
+	epoch: number;
+	head: RunHead;
+	readonly entries: StoredEntry[];
+	signals: readonly StoredSignal[];
+	lease: { readonly owner: string; readonly until: number } | undefined;
+	readonly blobs: Map<string, Uint8Array>;
+	readonly approvals: Map<string, ApprovalRow>;
+}
+
+/**
+ * Keeps runs in this process: for tests, for work that need not outlive it, and as the reference for every other store.
+ * Invariant: a commit checks everything first and then cannot fail, so that it is all or nothing.
+ */
+export function memoryStore(): Store {
+	const storeId = randomBytes(16).toString("base64url");
+	const runs = new Map<string, MemoryRun>();
+	let closed = false;
+	const assertOpen = () => {
+		if (closed) throw new HoldpointError("store.closed", "The memory store was closed");
+	};
+
+	return {
+		async id() {
+			assertOpen();
+			return storeId;
+		},
+		async commit(run, epoch, writes) {
+			assertOpen();
+			const shape = door.checkCommit(run, epoch, writes);
+			const found = runs.get(run);
+			const refused = door.refusal(run, epoch, { shape, found: found && { epoch: found.epoch, seq: found.head.seq } });
+			if (refused) throw refused;
+			const signals = shape.signals ? signalsAfter(run, found?.signals ?? [], writes) : (found?.signals ?? []);
+			let target = found;
+			if (!target) runs.set(run, (target = freshRun(shape.head as RunHead)));
+			target.signals = signals;
+			for (const write of writes) apply(run, target, write);
+			return { signals: signals.length };
+		},
+		async acquire(run, request) {
+			assertOpen();
+			door.checkLease(run, request);
+			const found = runs.get(run);
+			if (!found) return undefined;
+			if (found.lease && door.leaseHolds(found.lease, request)) throw door.busy(run, found.lease, request.now);
+			found.epoch += 1;
+			found.lease = { owner: request.owner, until: request.until };
+			return view(run, found, 0);
+		},
+		async load(run, after = 0) {
+			assertOpen();
+			door.checkAfter(run, after);
+			const found = runs.get(run);
+			return found && view(run, found, after);
+		},
+		async blob(run, digest) {
+			assertOpen();
+			door.checkBlobKey(run, digest);
+			return runs.get(run)?.blobs.get(digest)?.slice();
+		},
+		async runs(query) {
+			assertOpen();
+			return listRuns(runs, query);
+		},
+		async approvals(query) {
+			assertOpen();
+			return listApprovals(runs, query);
+		},
+		async close() {
+			closed = true;
+			runs.clear();
+		},
+	};
+}
+
+function freshRun(head: RunHead): MemoryRun {
+	return { epoch: 1, head, entries: [], signals: [], lease: undefined, blobs: new Map(), approvals: new Map() };
+}
+
+function apply(run: string, target: MemoryRun, write: Write): void {
+	switch (write.kind) {
+		case "entry":
+			target.entries.push({ seq: write.seq, body: write.body, mac: write.mac });
+			break;
+		case "head": {
+			const { seq, status, agent, session, dueAt, updatedAt, mac } = write.head;
+			target.head = { seq, status, agent, session, dueAt, updatedAt, mac };
+			break;
+		}
+		case "blob":
+			// The caller's bytes may be a view of memory that goes on living.
+			target.blobs.set(write.digest, write.body.slice());
+			break;
+		case "blob.drop":
+			target.blobs.delete(write.digest);
+			break;
+		case "approval": {
+			const { approval, call, tool, requestedAt, expiresAt } = write;
+			target.approvals.set(approval, { approval, run, call, tool, requestedAt, expiresAt });
+			break;
+		}
+		case "approval.drop":
+			target.approvals.delete(write.approval);
+			break;
+		case "lease":
+			target.lease = { owner: write.owner, until: write.until };
+			break;
+		case "release":
+			target.lease = undefined;
+			break;
+		default:
+		// Signals were applied as a whole.
+	}
+}
+
+/** The unread signals as they will be, or an error and nothing has happened. */
+function signalsAfter(run: string, before: readonly StoredSignal[], writes: readonly Write[]): readonly StoredSignal[] {
+	let signals = [...before];
+	for (const write of writes) {
+		if (write.kind === "signal.drop") signals = signals.filter((signal) => signal.id !== write.id);
+		if (write.kind !== "signal") continue;
+		const { id, body, mac } = write.signal;
+		const there = signals.find((signal) => signal.id === id);
+		if (there && (there.body !== body || there.mac !== mac)) throw door.signalClash(run, id);
+		if (there) continue;
+		if (signals.length >= write.max) throw door.tooManySignals(run, write.max);
+		signals.push({ id, body, mac });
+	}
+	return signals;
+}
+
+function view(run: string, found: MemoryRun, after: number): StoredRun {
+	const { epoch, head, signals, lease } = found;
+	return { run, epoch, head, entries: found.entries.slice(after), signals, lease };
+}
+
+function listRuns(runs: ReadonlyMap<string, MemoryRun>, query: RunQuery): RunRow[] {
+	const limit = door.checkRunQuery(query);
+	const rows: RunRow[] = [];
+	for (const [run, found] of runs) {
+		if (query.status && !query.status.includes(found.head.status)) continue;
+		if (query.session !== undefined && found.head.session !== query.session) continue;
+		if (query.readyAt !== undefined && !isReady(found, query.readyAt)) continue;
+		if (query.before && newestFirst(query.before, { run, updatedAt: found.head.updatedAt }) >= 0) continue;
+		const { mac, ...head } = found.head;
+		rows.push({ run, ...head, epoch: found.epoch, signals: found.signals.length, lease: found.lease });
+	}
+	return rows.sort(newestFirst).slice(0, limit);
+}
+
+function isReady(found: MemoryRun, now: number): boolean {
+	if (found.lease && found.lease.until > now) return false;
+	const { status, dueAt } = found.head;
+	return found.signals.length > 0 || status === "running" || (dueAt !== undefined && dueAt <= now);
+}
+
+function listApprovals(runs: ReadonlyMap<string, MemoryRun>, query: ApprovalQuery): ApprovalRow[] {
+	const limit = door.checkApprovalQuery(query);
+	const rows: ApprovalRow[] = [];
+	const one = query.run === undefined ? undefined : runs.get(query.run);
+	for (const found of query.run === undefined ? runs.values() : one ? [one] : []) {
+		for (const row of found.approvals.values()) if (row.approval.startsWith(query.prefix ?? "")) rows.push(row);
+	}
+	rows.sort((a, b) => a.requestedAt - b.requestedAt || compareText(a.approval, b.approval) || compareText(a.run, b.run));
+	return rows.slice(0, limit);
+}

@@ -1,0 +1,82 @@
+/**
+ * The tables, and how a database of an older version becomes one of this version.
+ *
+ * 1. A migration that was published never changes; a new one is added at the end.
+ * 2. Rows are appended: entries and blobs of many runs fill pages one after the other, wherever their run began, and a
+ *    group of commits touches few pages. Small indexes find them.
+ * 3. Only what a run holds right now (lease, signals, open approvals) has a row of its own that comes and goes.
+ */
+
+/** "HPNT": tells our databases from those of other programs. */
+export const applicationId = 0x48504e54;
+
+/** The status column: 0 running, 1 waiting, 2 completed, 3 failed, 4 cancelled. */
+export const migrations: readonly string[] = [
+	`
+	CREATE TABLE store (id TEXT NOT NULL) STRICT;
+
+	CREATE TABLE runs (
+		id INTEGER PRIMARY KEY,
+		run TEXT NOT NULL UNIQUE,
+		epoch INTEGER NOT NULL,
+		seq INTEGER NOT NULL,
+		status INTEGER NOT NULL,
+		agent TEXT NOT NULL,
+		session TEXT,
+		due_at INTEGER,
+		updated_at INTEGER NOT NULL,
+		mac ANY NOT NULL
+	) STRICT;
+	CREATE INDEX runs_by_status ON runs (status, updated_at);
+	CREATE INDEX runs_by_due ON runs (due_at) WHERE due_at IS NOT NULL;
+	CREATE INDEX runs_by_session ON runs (session) WHERE session IS NOT NULL;
+
+	CREATE TABLE leases (
+		run INTEGER PRIMARY KEY REFERENCES runs,
+		owner TEXT NOT NULL,
+		until INTEGER NOT NULL
+	) STRICT;
+
+	CREATE TABLE entries (
+		run INTEGER NOT NULL REFERENCES runs,
+		seq INTEGER NOT NULL,
+		mac ANY NOT NULL,
+		body TEXT NOT NULL,
+		UNIQUE (run, seq)
+	) STRICT;
+
+	CREATE TABLE blobs (
+		id INTEGER PRIMARY KEY,
+		run INTEGER NOT NULL REFERENCES runs,
+		digest ANY NOT NULL,
+		body BLOB NOT NULL,
+		UNIQUE (run, digest)
+	) STRICT;
+	CREATE TABLE blob_pieces (
+		blob INTEGER NOT NULL REFERENCES blobs ON DELETE CASCADE,
+		piece INTEGER NOT NULL,
+		body BLOB NOT NULL,
+		PRIMARY KEY (blob, piece)
+	) STRICT, WITHOUT ROWID;
+
+	CREATE TABLE signals (
+		run INTEGER NOT NULL REFERENCES runs,
+		place INTEGER NOT NULL,
+		id TEXT NOT NULL,
+		mac ANY NOT NULL,
+		body TEXT NOT NULL,
+		PRIMARY KEY (run, place)
+	) STRICT, WITHOUT ROWID;
+
+	CREATE TABLE approvals (
+		run INTEGER NOT NULL REFERENCES runs,
+		approval TEXT NOT NULL,
+		call TEXT NOT NULL,
+		tool TEXT NOT NULL,
+		requested_at INTEGER NOT NULL,
+		expires_at INTEGER NOT NULL,
+		PRIMARY KEY (run, approval)
+	) STRICT, WITHOUT ROWID;
+	CREATE INDEX approvals_by_age ON approvals (requested_at);
+	`,
+];

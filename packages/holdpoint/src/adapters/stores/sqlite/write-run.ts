@@ -1,0 +1,131 @@
+/** The statements that change one run. Each function runs inside a transaction of its caller and may throw midway. */
+import type { CommitReceipt, LeaseRequest, RunHead, StoredRun, Write } from "../../../spec/store.ts";
+import * as door from "../check-commit.ts";
+import { cutBlob } from "./blob-pieces.ts";
+import { numberOf, packCode, statusCode, textOf, unpackCode } from "./columns.ts";
+import type { Connection } from "./connection.ts";
+import { findRun, readLease, readRun } from "./read-run.ts";
+
+export interface CommitRequest {
+	readonly run: string;
+	readonly epoch: number;
+	readonly shape: door.CommitShape;
+	readonly writes: readonly Write[];
+}
+
+/** Errors: `run.exists`, `run.lease_lost`, `run.unknown`, `store.failed`. */
+export function commitRun(connection: Connection, { run, epoch, shape, writes }: CommitRequest): CommitReceipt {
+	const found = findRun(connection, run);
+	const refused = door.refusal(run, epoch, { shape, found });
+	if (refused) throw refused;
+	if (found && shape.head) updateHead(connection, found.id, shape.head);
+	const id = found?.id ?? insertRun(connection, run, shape.head as RunHead);
+	for (const write of writes) applyWrite(connection, { run, id }, write);
+	return { signals: countSignals(connection, id) };
+}
+
+/** Returns undefined when there is no such run. Errors: `run.busy`. */
+export function acquireRun(connection: Connection, run: string, request: LeaseRequest): StoredRun | undefined {
+	const found = findRun(connection, run);
+	if (!found) return undefined;
+	const lease = readLease(connection, found.id);
+	if (lease && door.leaseHolds(lease, request)) throw door.busy(run, lease, request.now);
+	connection.sql("UPDATE runs SET epoch = epoch + 1 WHERE id = ?").run(found.id);
+	writeLease(connection, found.id, request);
+	return readRun(connection, run, 0);
+}
+
+function insertRun(connection: Connection, run: string, head: RunHead): number {
+	const row = connection
+		.sql(
+			"INSERT INTO runs (seq, status, agent, session, due_at, updated_at, mac, epoch, run) VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?) RETURNING id",
+		)
+		.get(...headColumns(head), run);
+	return numberOf(row?.id);
+}
+
+function updateHead(connection: Connection, id: number, head: RunHead): void {
+	connection
+		.sql("UPDATE runs SET seq = ?, status = ?, agent = ?, session = ?, due_at = ?, updated_at = ?, mac = ? WHERE id = ?")
+		.run(...headColumns(head), id);
+}
+
+function headColumns({ seq, status, agent, session, dueAt, updatedAt, mac }: RunHead) {
+	return [seq, statusCode(status), agent, session ?? null, dueAt ?? null, updatedAt, packCode(mac)] as const;
+}
+
+function applyWrite(connection: Connection, target: { readonly run: string; readonly id: number }, write: Write): void {
+	const { id } = target;
+	switch (write.kind) {
+		case "entry":
+			connection
+				.sql("INSERT INTO entries (run, seq, mac, body) VALUES (?, ?, ?, ?)")
+				.run(id, write.seq, packCode(write.mac), write.body);
+			break;
+		case "blob":
+			dropBlob(connection, id, write.digest);
+			writeBlob(connection, id, write);
+			break;
+		case "blob.drop":
+			dropBlob(connection, id, write.digest);
+			break;
+		case "signal":
+			writeSignal(connection, target, write);
+			break;
+		case "signal.drop":
+			connection.sql("DELETE FROM signals WHERE run = ? AND id = ?").run(id, write.id);
+			break;
+		case "approval":
+			connection
+				.sql("REPLACE INTO approvals (run, approval, call, tool, requested_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)")
+				.run(id, write.approval, write.call, write.tool, write.requestedAt, write.expiresAt);
+			break;
+		case "approval.drop":
+			connection.sql("DELETE FROM approvals WHERE run = ? AND approval = ?").run(id, write.approval);
+			break;
+		case "lease":
+			writeLease(connection, id, write);
+			break;
+		case "release":
+			connection.sql("DELETE FROM leases WHERE run = ?").run(id);
+			break;
+		default:
+		// The head is in the run's own row.
+	}
+}
+
+function writeLease(connection: Connection, id: number, { owner, until }: { readonly owner: string; readonly until: number }): void {
+	connection.sql("REPLACE INTO leases (run, owner, until) VALUES (?, ?, ?)").run(id, owner, until);
+}
+
+function writeBlob(connection: Connection, id: number, { digest, body }: { readonly digest: string; readonly body: Uint8Array }): void {
+	const [first, ...rest] = cutBlob(body);
+	const row = connection
+		.sql("INSERT INTO blobs (run, digest, body) VALUES (?, ?, ?) RETURNING id")
+		.get(id, packCode(digest), first as Uint8Array);
+	rest.forEach((piece, index) => {
+		connection.sql("INSERT INTO blob_pieces (blob, piece, body) VALUES (?, ?, ?)").run(numberOf(row?.id), index, piece);
+	});
+}
+
+/** Its pieces go with it. */
+function dropBlob(connection: Connection, id: number, digest: string): void {
+	connection.sql("DELETE FROM blobs WHERE run = ? AND digest = ?").run(id, packCode(digest));
+}
+
+function writeSignal(connection: Connection, { run, id }: { readonly run: string; readonly id: number }, write: Write & { kind: "signal" }): void {
+	const { signal, max } = write;
+	const there = connection.sql("SELECT body, mac FROM signals WHERE run = ? AND id = ?").get(id, signal.id);
+	if (there && (textOf(there.body) !== signal.body || unpackCode(there.mac) !== signal.mac)) throw door.signalClash(run, signal.id);
+	if (there) return;
+	if (countSignals(connection, id) >= max) throw door.tooManySignals(run, max);
+	connection
+		.sql(
+			"INSERT INTO signals (run, place, id, mac, body) VALUES (?1, (SELECT coalesce(max(place), 0) + 1 FROM signals WHERE run = ?1), ?2, ?3, ?4)",
+		)
+		.run(id, signal.id, packCode(signal.mac), signal.body);
+}
+
+function countSignals(connection: Connection, id: number): number {
+	return numberOf(connection.sql("SELECT count(*) AS signals FROM signals WHERE run = ?").get(id)?.signals);
+}

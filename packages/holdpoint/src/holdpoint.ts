@@ -1,0 +1,86 @@
+/**
+ * The composition root: ports in, a harness out. Short and boring on purpose.
+ */
+import { userInfo } from "node:os";
+import { memoryStore } from "./adapters/stores/memory.ts";
+import { loadKeys, newKey } from "./journal/keys.ts";
+import { systemClock, type Clock } from "./kit/clock.ts";
+import { newId } from "./kit/id.ts";
+import { ownerIsDead, processOwner } from "./kit/owner.ts";
+import { keyRing, type SealKey } from "./kit/seal.ts";
+import { toPolicy, type PolicyLike } from "./policy/decide.ts";
+import { effectPolicy } from "./policy/effect-policy.ts";
+import { Harness } from "./run/harness.ts";
+import type { RunPorts } from "./run/segment.ts";
+import type { Agent } from "./spec/agent.ts";
+import type { Approver } from "./spec/events.ts";
+import { HoldpointError } from "./spec/errors.ts";
+import type { Limits } from "./spec/limits.ts";
+import type { LanguageModel } from "./spec/model.ts";
+import type { SandboxProvider } from "./spec/sandbox.ts";
+import type { Store } from "./spec/store.ts";
+
+export interface HarnessOptions {
+	/** Agents that runs may be resumed with. Those passed to `run` are known without being named here. */
+	readonly agents?: readonly Agent[];
+	/** For agents that have none of their own. */
+	readonly model?: LanguageModel;
+	/** Default: in memory, gone with the process. */
+	readonly store?: Store;
+	/** Default: the tool's effect class decides. A function is a policy too. */
+	readonly policy?: PolicyLike;
+	/** Default: `auto`, the best that this machine has; started when the first program runs. */
+	readonly sandbox?: SandboxProvider | "auto" | "off";
+	/** `hardware`: refuse what is no hardware isolation instead of falling back. Default: `any`. */
+	readonly isolation?: "hardware" | "any";
+	/** Keys that seal stored state, the current one first. Default: HOLDPOINT_KEYS, else a key file beside the store. */
+	readonly keys?: readonly SealKey[];
+	/** Roles of a person who answers. Default: none, so that an ask for a role waits. */
+	readonly rolesOf?: (approver: Approver) => readonly string[];
+	readonly limits?: Partial<Limits>;
+	readonly clock?: Clock;
+}
+
+/** Puts a harness together. Nothing is opened before it is needed; `close()` ends what was. Errors: `key.invalid`. */
+export function createHarness(options: HarnessOptions = {}): Harness {
+	const store = options.store ?? memoryStore();
+	const clock = options.clock ?? systemClock;
+	let sandbox: Promise<SandboxProvider> | undefined;
+	const ports = async (): Promise<RunPorts> => ({
+		store,
+		storeId: await store.id(),
+		ring: keyRing(options.keys ?? keysFor(store)),
+		clock,
+		random: Math.random,
+		owner: processOwner(),
+		ownerIsDead,
+		policy: options.policy ? toPolicy(options.policy) : effectPolicy,
+		rolesOf: options.rolesOf ?? (() => []),
+		sandbox: options.sandbox === "off" ? undefined : () => (sandbox ??= openSandbox(options)),
+	});
+	return new Harness({
+		ports,
+		agents: options.agents ?? [],
+		model: options.model,
+		limits: options.limits ?? {},
+		principal: () => userInfo().username,
+		newRunId: () => newId("run", clock.now()),
+		close: async () => {
+			await (await sandbox?.catch(() => undefined))?.close();
+			await store.close();
+		},
+	});
+}
+
+function keysFor(store: Store): readonly SealKey[] {
+	return store.keyFile === undefined ? [newKey()] : loadKeys({ env: process.env, file: store.keyFile });
+}
+
+async function openSandbox(options: HarnessOptions): Promise<SandboxProvider> {
+	if (typeof options.sandbox === "object") return options.sandbox;
+	if (options.isolation === "hardware") {
+		throw new HoldpointError("sandbox.isolation", "Hardware isolation is required, and the sandbox of this machine is wasm");
+	}
+	const { wasmSandbox } = await import("./adapters/sandboxes/wasm/provider.ts");
+	return wasmSandbox();
+}

@@ -1,0 +1,150 @@
+/**
+ * The journal of one run: turns events into sealed, chained entries and back.
+ *
+ * Owns: the form of a stored entry, head and signal, their authentication, and which index rows follow from which
+ * event. Does not own: what events mean (`run/state.ts`), where bytes lie (the store).
+ *
+ * 1. An entry's code covers store, run, sequence number, the previous entry's code and the body: an entry that was
+ *    changed, dropped, reordered, swapped or brought from elsewhere does not verify.
+ * 2. The head's code covers the last entry's code and the index fields: dropping the tail does not verify either.
+ * 3. Nothing that does not verify is folded. Rolling back a whole run with its old head is seen only against a
+ *    checkpoint that was kept elsewhere.
+ */
+import type { KeyRing } from "../kit/seal.ts";
+import { HoldpointError } from "../spec/errors.ts";
+import { journalVersion, type RunEvent } from "../spec/events.ts";
+import type { Signal } from "../spec/signals.ts";
+import type { RunHead, RunStatus, StoredRun, StoredSignal, Write } from "../spec/store.ts";
+
+/** What was durably written at one moment. */
+export interface Entry {
+	readonly seq: number;
+	readonly at: number;
+	readonly events: readonly RunEvent[];
+}
+
+export interface ReceivedSignal {
+	readonly id: string;
+	/** Undefined: it does not verify, and is to be ignored and said so. */
+	readonly signal: Signal | undefined;
+}
+
+export interface HeadFields {
+	readonly status: RunStatus;
+	readonly agent: string;
+	readonly session: string | undefined;
+	readonly dueAt: number | undefined;
+}
+
+/** Writes and reads the sealed form for one run of one store. */
+export interface RunSeal {
+	entry(previous: string, entry: Entry): { readonly body: string; readonly mac: string };
+	head(lastMac: string, seq: number, at: number, fields: HeadFields): RunHead;
+	signal(id: string, signal: Signal): StoredSignal;
+	/** Errors: `journal.tampered`, `journal.key_missing`, `journal.damaged`, `journal.newer`. */
+	open(stored: StoredRun): { readonly entries: readonly Entry[]; readonly lastMac: string };
+	openSignal(stored: StoredSignal): ReceivedSignal;
+}
+
+export const firstMac = "";
+
+export function runSeal(ring: KeyRing, store: string, run: string): RunSeal {
+	const place = `${store}\n${run}\n`;
+	const code = (kind: string, keyId: string, text: string): string => {
+		const mac = ring.code(keyId, `${kind}\n${place}${text}`);
+		if (mac !== undefined) return mac;
+		throw new HoldpointError("journal.key_missing", `State of run ${run} is sealed with the key "${keyId}", which is not here`, {
+			details: { run, key: keyId },
+		});
+	};
+	const headCode = (keyId: string, lastMac: string, head: Omit<RunHead, "mac">) =>
+		code("head", keyId, `${head.seq}\n${lastMac}\n${head.status}\n${head.dueAt ?? ""}\n${head.agent}\n${head.session ?? ""}`);
+
+	return {
+		entry(previous, entry) {
+			const body = `${ring.current} ${JSON.stringify({ at: entry.at, events: entry.events })}`;
+			return { body, mac: code("entry", ring.current, `${entry.seq}\n${previous}\n${body}`) };
+		},
+		head(lastMac, seq, at, fields) {
+			const head = { seq, updatedAt: at, ...fields };
+			return { ...head, mac: headCode(ring.current, lastMac, head) };
+		},
+		signal(id, signal) {
+			const body = `${ring.current} ${JSON.stringify(signal)}`;
+			return { id, body, mac: code("signal", ring.current, `${id}\n${body}`) };
+		},
+		open(stored) {
+			let lastMac = firstMac;
+			let keyId = ring.current;
+			const entries = stored.entries.map((raw, index) => {
+				const seq = index + 1;
+				keyId = keyOf(raw.body);
+				if (keyId === "") throw tampered(run, `entry ${seq}`);
+				const right = raw.seq === seq && raw.mac === code("entry", keyId, `${seq}\n${lastMac}\n${raw.body}`);
+				if (!right) throw tampered(run, `entry ${seq}`);
+				lastMac = raw.mac;
+				return parseEntry(run, seq, raw.body.slice(keyId.length + 1));
+			});
+			const whole = stored.head.seq === entries.length && stored.head.mac === headCode(keyId, lastMac, stored.head);
+			if (!whole || entries.length === 0) throw tampered(run, "the head");
+			return { entries, lastMac };
+		},
+		openSignal(stored) {
+			const keyId = keyOf(stored.body);
+			const mac = ring.code(keyId, `signal\n${place}${stored.id}\n${stored.body}`);
+			if (mac === undefined || mac !== stored.mac) return { id: stored.id, signal: undefined };
+			return { id: stored.id, signal: JSON.parse(stored.body.slice(keyId.length + 1)) as Signal };
+		},
+	};
+}
+
+function keyOf(body: string): string {
+	const end = body.indexOf(" ");
+	return end > 0 && end <= 32 ? body.slice(0, end) : "";
+}
+
+function tampered(run: string, what: string): HoldpointError {
+	return new HoldpointError("journal.tampered", `Stored state of run ${run} was changed: ${what} does not match its seal`, {
+		details: { run, what },
+	});
+}
+
+function parseEntry(run: string, seq: number, text: string): Entry {
+	let value: { at: number; events: RunEvent[] };
+	try {
+		// Its seal was right, so we wrote it: no further check of its form.
+		value = JSON.parse(text) as typeof value;
+	} catch (cause) {
+		throw new HoldpointError("journal.damaged", `Entry ${seq} of run ${run} cannot be read`, { cause, details: { run, seq } });
+	}
+	const first = value.events[0];
+	if (seq === 1 && first?.type === "run.started" && first.v > journalVersion) {
+		throw new HoldpointError("journal.newer", `Run ${run} has journal version ${first.v}; this library knows ${journalVersion}`, {
+			details: { run, version: first.v, known: journalVersion },
+		});
+	}
+	return { seq, at: value.at, events: value.events };
+}
+
+/** The index rows and clean-ups that follow from events, in the commit that writes them. */
+export function writesFor(events: readonly RunEvent[], at: number, toolOf: (call: string) => string): Write[] {
+	const writes: Write[] = [];
+	for (const event of events) {
+		if ("signal" in event) writes.push({ kind: "signal.drop", id: event.signal });
+		switch (event.type) {
+			case "approval.requested": {
+				const { approval, call, expiresAt } = event;
+				writes.push({ kind: "approval", approval, call, tool: toolOf(call), requestedAt: at, expiresAt });
+				break;
+			}
+			case "approval.resolved":
+				if (!event.open) writes.push({ kind: "approval.drop", approval: event.approval });
+				break;
+			case "approval.closed":
+				writes.push({ kind: "approval.drop", approval: event.approval });
+				break;
+			default:
+		}
+	}
+	return writes;
+}

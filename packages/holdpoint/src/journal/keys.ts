@@ -1,0 +1,68 @@
+import { randomBytes } from "node:crypto";
+import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
+import type { SealKey } from "../kit/seal.ts";
+import { HoldpointError } from "../spec/errors.ts";
+
+/** Makes a fresh key. */
+export function newKey(id = `k${randomBytes(3).toString("hex")}`): SealKey {
+	return { id, secret: randomBytes(32) };
+}
+
+/**
+ * Keys from text: `<id>:<base64url>` separated by white space or commas, the current one first.
+ * Errors: `key.invalid`.
+ */
+export function parseKeys(text: string, source: string): SealKey[] {
+	const keys = text
+		.split(/[\s,]+/)
+		.filter((item) => item !== "")
+		.map((item) => {
+			const [, id, secret] = /^([A-Za-z0-9_-]{1,32}):([A-Za-z0-9_-]{43,})$/.exec(item) ?? [];
+			if (!id || !secret) throw new HoldpointError("key.invalid", `A key in ${source} has not the form <id>:<base64url of 32 bytes>`);
+			return { id, secret: new Uint8Array(Buffer.from(secret, "base64url")) };
+		});
+	if (keys.length === 0) throw new HoldpointError("key.invalid", `${source} holds no key`);
+	if (new Set(keys.map((key) => key.id)).size < keys.length) {
+		throw new HoldpointError("key.invalid", `${source} names a key twice`);
+	}
+	return keys;
+}
+
+/** Keys of HOLDPOINT_KEYS, else of the file, which is made with a fresh key and mode 0600 on first use. */
+export function loadKeys(options: { readonly env: Record<string, string | undefined>; readonly file: string }): SealKey[] {
+	const fromEnv = options.env["HOLDPOINT_KEYS"];
+	if (fromEnv) return parseKeys(fromEnv, "HOLDPOINT_KEYS");
+	return readKeyFile(options.file) ?? makeKeyFile(options.file);
+}
+
+function readKeyFile(file: string): SealKey[] | undefined {
+	let text: string;
+	try {
+		const mode = statSync(file).mode & 0o777;
+		if (mode & 0o077) {
+			throw new HoldpointError("key.invalid", `The key file ${file} can be read by others (mode ${mode.toString(8)})`, {
+				hint: `Run: chmod 600 ${file}`,
+			});
+		}
+		text = readFileSync(file, "utf8");
+	} catch (error) {
+		if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+		throw error;
+	}
+	return parseKeys(text, file);
+}
+
+function makeKeyFile(file: string): SealKey[] {
+	mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+	const key = newKey();
+	try {
+		// `wx`: of two processes that start at once one makes the key and both use it.
+		writeFileSync(file, `${key.id}:${Buffer.from(key.secret).toString("base64url")}\n`, { mode: 0o600, flag: "wx" });
+		chmodSync(file, 0o600);
+		return [key];
+	} catch (error) {
+		if ((error as NodeJS.ErrnoException).code === "EEXIST") return readKeyFile(file) ?? makeKeyFile(file);
+		throw error;
+	}
+}

@@ -1,0 +1,56 @@
+import type { AnswerPart, ModelRequest, ModelUsage } from "../spec/model.ts";
+
+/** Without a report of the provider, this many characters count as a token. */
+const charsPerToken = 4;
+
+type Fields = { readonly [name: string]: unknown };
+
+/** What a call cost. V3 and V4 report nested counts, older models flat ones; what is missing or no count is estimated. */
+export function readUsage(usage: unknown, request: ModelRequest, content: readonly AnswerPart[]): ModelUsage {
+	const { inputTokens, outputTokens, cachedInputTokens, reasoningTokens } = fields(usage);
+	const input = fields(inputTokens);
+	const output = fields(outputTokens);
+	const inputCount =
+		tokens(inputTokens) ?? tokens(input.total) ?? sum(input.noCache, input.cacheRead, input.cacheWrite);
+	const outputCount = tokens(outputTokens) ?? tokens(output.total) ?? sum(output.text, output.reasoning);
+	const cached = tokens(input.cacheRead) ?? tokens(cachedInputTokens);
+	const reasoning = tokens(output.reasoning) ?? tokens(reasoningTokens);
+	return {
+		inputTokens: inputCount ?? estimate([request.prompt, request.tools, request.responseFormat]),
+		outputTokens: outputCount ?? estimate(content),
+		...(cached === undefined ? undefined : { cachedInputTokens: cached }),
+		...(reasoning === undefined ? undefined : { reasoningTokens: reasoning }),
+		...(inputCount === undefined || outputCount === undefined ? { estimated: true } : undefined),
+	};
+}
+
+function fields(value: unknown): Fields {
+	return typeof value === "object" && value !== null ? (value as Fields) : {};
+}
+
+function tokens(value: unknown): number | undefined {
+	return typeof value === "number" && Number.isFinite(value) && value >= 0 ? Math.round(Math.abs(value)) : undefined;
+}
+
+function sum(...counts: readonly unknown[]): number | undefined {
+	const known = counts.map(tokens).filter((count) => count !== undefined);
+	return known.length === 0 ? undefined : known.reduce((total, count) => total + count, 0);
+}
+
+function estimate(value: unknown): number {
+	return Math.ceil(chars(value) / charsPerToken);
+}
+
+/** Characters of all strings and numbers inside; bytes of a file and what a provider wants back are not text. */
+function chars(value: unknown): number {
+	if (typeof value === "string") return value.length;
+	if (typeof value === "number") return String(value).length;
+	if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return 0;
+	const isFile = "mediaType" in value;
+	let total = 0;
+	for (const [key, inner] of Object.entries(value)) {
+		if (key === "providerOptions" || key === "providerMetadata" || (isFile && key === "data")) continue;
+		total += chars(inner);
+	}
+	return total;
+}

@@ -1,0 +1,154 @@
+/**
+ * Starting and resuming: the two ways into a segment.
+ *
+ * A run id names one piece of work: starting the same id with the same input joins it, with another input is an error.
+ */
+import { firstMac } from "../journal/journal.ts";
+import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
+import { journalVersion, type RunStarted, type SessionPlace } from "../spec/events.ts";
+import type { RunResult } from "../spec/result.ts";
+import type { StoredRun } from "../spec/store.ts";
+import { resultOf } from "./conclude.ts";
+import { drive } from "./drive.ts";
+import { compatibility, historyOf, knownVersions, openRun, resumedEvent, toolVersions } from "./open-run.ts";
+import { Segment, type Observer, type ReadyAgent, type RunPorts, type SegmentStart } from "./segment.ts";
+import { emptyState } from "./state.ts";
+import { libraryVersion } from "./version.ts";
+
+export interface Watching {
+	readonly observe?: Observer;
+	readonly onDelta?: NonNullable<SegmentStart["onDelta"]>;
+	readonly paced?: NonNullable<SegmentStart["paced"]>;
+	/** Told of the segment, so that signals of the same process reach it at once. */
+	readonly onSegment?: (segment: Segment) => void;
+}
+
+export interface StartRequest {
+	readonly run: string;
+	/** The caller chose the id, so that the run may be there already. */
+	readonly named: boolean;
+	readonly input: string;
+	readonly principal: string;
+	readonly tenant: string | undefined;
+	readonly session: SessionPlace | undefined;
+	readonly sandbox: string | undefined;
+}
+
+/** Starts the run, or joins it where it was started with the same input. Errors: `run.exists`, `run.busy`, and those of driving. */
+export async function startRun(ports: RunPorts, ready: ReadyAgent, request: StartRequest, watching: Watching): Promise<RunResult> {
+	const started = startedEvent(ready, request);
+	const place = { run: request.run, watching };
+	if (request.named && (await ports.store.load(request.run))) return joinRun(ports, ready, started, place);
+	const state = emptyState(request.run, await historyOf(ports, started), new Map());
+	const segment = new Segment(segmentStart({ ports, ready, watching, state, epoch: 0, seq: 0, lastMac: firstMac, signals: [], head: undefined }));
+	watching.onSegment?.(segment);
+	segment.emit(started);
+	try {
+		return await through(segment);
+	} catch (error) {
+		if (!isHoldpointError(error) || error.code !== "run.exists" || error.details["run"] !== request.run) throw error;
+		return joinRun(ports, ready, started, place);
+	}
+}
+
+function startedEvent(ready: ReadyAgent, request: StartRequest): RunStarted {
+	return {
+		type: "run.started",
+		v: journalVersion,
+		lib: libraryVersion,
+		agent: { name: ready.agent.name, digest: ready.agent.digest },
+		tools: toolVersions(ready),
+		principal: request.principal,
+		...(request.tenant === undefined ? {} : { tenant: request.tenant }),
+		...(request.session ? { session: request.session } : {}),
+		input: request.input,
+		...(request.sandbox ? { sandbox: request.sandbox } : {}),
+	};
+}
+
+async function joinRun(ports: RunPorts, ready: ReadyAgent, started: RunStarted, place: { run: string; watching: Watching }): Promise<RunResult> {
+	const stored = await ports.store.load(place.run);
+	if (!stored) throw new HoldpointError("run.unknown", `Run ${place.run} disappeared while it was being joined`);
+	const there = (await openRun(ports, stored)).state.started;
+	const same =
+		there?.input === started.input &&
+		there.agent.name === started.agent.name &&
+		there.principal === started.principal &&
+		there.session?.id === started.session?.id;
+	if (!same) {
+		throw new HoldpointError("run.exists", `Run ${place.run} was started with another input, agent, principal or session`, {
+			details: { run: place.run },
+		});
+	}
+	return resumeRun(ports, place.run, { ...place.watching, leaseMs: ready.limits.leaseMs, agentOf: () => ready });
+}
+
+export interface ResumeOptions extends Watching {
+	/** Of the first lease; the run's own limit holds from its first heartbeat. Units: milliseconds. */
+	readonly leaseMs: number;
+	/** Errors: `agent.unknown`. */
+	readonly agentOf: (started: RunStarted) => ReadyAgent;
+}
+
+/** Goes on with a run from its journal; a finished one returns its result. Errors: `run.unknown`, `run.busy`, `run.incompatible`, `journal.*`. */
+export async function resumeRun(ports: RunPorts, run: string, options: ResumeOptions): Promise<RunResult> {
+	const now = ports.clock.now();
+	const until = now + options.leaseMs;
+	const stored = await ports.store.acquire(run, { owner: ports.owner, now, until, takeOver: ports.ownerIsDead });
+	if (!stored) throw new HoldpointError("run.unknown", `There is no run ${run} in this store`, { details: { run } });
+	try {
+		return await resumeAcquired(ports, stored, options);
+	} catch (error) {
+		await letGo(ports, stored);
+		throw error;
+	}
+}
+
+async function resumeAcquired(ports: RunPorts, stored: StoredRun, options: ResumeOptions): Promise<RunResult> {
+	const opened = await openRun(ports, stored);
+	const { state, entries, lastMac } = opened;
+	if (state.status !== "running") {
+		await letGo(ports, stored);
+		return resultOf(state);
+	}
+	const started = state.started;
+	if (!started) throw new HoldpointError("journal.damaged", `Run ${stored.run} has no start`);
+	const ready = options.agentOf(started);
+	const verdict = compatibility(state, ready, knownVersions(entries));
+	if (verdict.verdict === "incompatible") {
+		throw new HoldpointError("run.incompatible", `Run ${stored.run} cannot go on: ${verdict.changes.join("; ")}`, {
+			details: { run: stored.run, changes: verdict.changes },
+		});
+	}
+	const { epoch, signals, head } = stored;
+	const segment = new Segment(segmentStart({ ports, ready, watching: options, state, epoch, seq: entries.length, lastMac, signals, head }));
+	options.onSegment?.(segment);
+	const changed = resumedEvent(ready, verdict);
+	if (changed) segment.emit(changed);
+	return through(segment);
+}
+
+type Parts = Pick<SegmentStart, "ports" | "ready" | "state" | "epoch" | "seq" | "lastMac" | "signals" | "head"> & { readonly watching: Watching };
+
+function segmentStart({ watching, ...parts }: Parts): SegmentStart {
+	return { ...parts, observe: watching.observe, onDelta: watching.onDelta, paced: watching.paced };
+}
+
+/** The run's middleware around one segment. */
+function through(segment: Segment): Promise<RunResult> {
+	const onion = segment.ready.agent.middleware.filter((layer) => layer.run);
+	const layer = async (index: number): Promise<RunResult> => {
+		const outer = onion[index];
+		return outer?.run ? outer.run(segment.info, () => layer(index + 1)) : drive(segment);
+	};
+	return layer(0);
+}
+
+/** After a failure the lease must not keep others out; if that fails too it ends by itself. */
+async function letGo(ports: RunPorts, stored: StoredRun): Promise<void> {
+	try {
+		await ports.store.commit(stored.run, stored.epoch, [{ kind: "release" }]);
+	} catch {
+		// The lease is lost, or the store is down: both end the lease without us.
+	}
+}

@@ -1,0 +1,80 @@
+import { callModel } from "../model/call-model.ts";
+import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
+import type { ModelAnswer, ModelRequest } from "../spec/model.ts";
+import type { Segment } from "./segment.ts";
+
+/** Asks the model once and writes down its answer, or that it is to be asked later. */
+export async function askModel(segment: Segment): Promise<void> {
+	const { state, ready, ports } = segment;
+	if (state.turns >= ready.limits.turnsMax) {
+		const message = `The model answered ${state.turns} times without coming to an end (turnsMax)`;
+		segment.emit({ type: "run.finished", status: "failed", error: { code: "limit.turns", message } });
+		return;
+	}
+	if (!ready.model) {
+		throw new HoldpointError("model.missing", `Agent ${ready.agent.name} has no model`, { details: { run: state.run } });
+	}
+	const began = ports.clock.now();
+	let answer: ModelAnswer;
+	try {
+		answer = await throughMiddleware(segment, requestOf(segment));
+	} catch (error) {
+		if (error instanceof AskLater) return setTimer(segment, error);
+		if (!isHoldpointError(error) || error.code !== "model.refused") throw error;
+		segment.emit({ type: "run.finished", status: "failed", error: { code: "model.refused", message: error.message } });
+		return;
+	}
+	const { content, finish, usage } = answer;
+	segment.emit({ type: "model.answered", content, finish, usage, ms: ports.clock.now() - began });
+}
+
+function requestOf(segment: Segment): ModelRequest {
+	const { state, ready } = segment;
+	const { agent } = ready;
+	return {
+		prompt: [ready.system, ...state.messages],
+		...(ready.modelTools.length > 0 ? { tools: ready.modelTools } : {}),
+		...(agent.settings ? { settings: agent.settings } : {}),
+		...(agent.output ? { responseFormat: { type: "json", schema: agent.output.json as never } } : {}),
+	};
+}
+
+/** Carries "ask again in a while" out through the middleware: a durable wait instead of an idle process. */
+class AskLater extends Error {
+	readonly dueInMs: number;
+	readonly reason: string;
+	constructor(dueInMs: number, reason: string) {
+		super(reason);
+		this.dueInMs = dueInMs;
+		this.reason = reason;
+	}
+}
+
+function throughMiddleware(segment: Segment, request: ModelRequest): Promise<ModelAnswer> {
+	const onion = segment.ready.agent.middleware.filter((layer) => layer.model);
+	const layer = (index: number, inner: ModelRequest): Promise<ModelAnswer> => {
+		const outer = onion[index];
+		if (!outer?.model) return callOnce(segment, inner);
+		return outer.model(inner, (changed) => layer(index + 1, changed), segment.info);
+	};
+	return layer(0, request);
+}
+
+async function callOnce(segment: Segment, request: ModelRequest): Promise<ModelAnswer> {
+	const { ready, ports, onDelta } = segment;
+	if (!ready.model) throw new HoldpointError("model.missing", `Agent ${ready.agent.name} has no model`);
+	const result = await callModel(ready.model, request, {
+		limits: ready.limits,
+		clock: ports.clock,
+		random: ports.random,
+		signal: segment.abort.signal,
+		...(onDelta ? { onDelta } : {}),
+	});
+	if (result.kind === "later") throw new AskLater(result.dueInMs, result.reason);
+	return result.answer;
+}
+
+function setTimer(segment: Segment, later: AskLater): void {
+	const timer = `t${segment.state.timers + 1}`;
+	segment.emit({ type: "timer.set", timer, dueAt: segment.ports.clock.now() + later.dueInMs, why: later.reason });
+}

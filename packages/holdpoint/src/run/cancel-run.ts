@@ -1,0 +1,41 @@
+import { doneOf } from "./conclude.ts";
+import type { Segment } from "./segment.ts";
+import type { CallState } from "./call-state.ts";
+
+/** How long tools in flight may take to notice that they are to stop. Milliseconds. */
+const graceMs = 2_000;
+
+/**
+ * Brings a run to its end at once: open approvals close, guests are dropped, calls in flight are aborted and end as
+ * known or `unknown` (I7), and the run ends `cancelled` with the list of what was done.
+ */
+export async function cancelRun(segment: Segment): Promise<void> {
+	const { state } = segment;
+	const reason = state.cancel?.reason ?? `cancelled by ${state.cancel?.by ?? "somebody"}`;
+	segment.abort.abort(new Error(reason));
+	segment.dropGuests();
+	for (const call of state.calls.values()) closeUnstarted(segment, call, reason);
+	// A tool that was aborted says itself what became of it, in most cases at once.
+	const deadline = AbortSignal.timeout(graceMs);
+	deadline.addEventListener("abort", () => segment.wake(), { once: true });
+	while (segment.busy.size > 0 && !deadline.aborted) await segment.changed();
+	segment.check();
+	for (const call of state.calls.values()) closeStarted(segment, call, reason);
+	segment.emit({ type: "run.finished", status: "cancelled", done: doneOf(state) });
+}
+
+function closeUnstarted(segment: Segment, call: CallState, reason: string): void {
+	if (call.phase !== "asked" && call.phase !== "held" && call.phase !== "answered") return;
+	if (call.phase === "held" && call.approval) {
+		segment.emit({ type: "approval.closed", approval: call.approval.id, call: call.id, why: "cancelled" });
+	}
+	segment.emit({ type: "call.finished", call: call.id, outcome: { cancelled: reason } });
+}
+
+function closeStarted(segment: Segment, call: CallState, reason: string): void {
+	if (call.phase !== "started") return;
+	const effect = segment.ready.tools.get(call.tool)?.effect;
+	const harmless = effect === "read" || effect === "internal";
+	const outcome = harmless ? { cancelled: reason } : { unknown: `it was in flight when the run was cancelled: ${reason}` };
+	segment.emit({ type: "call.finished", call: call.id, outcome });
+}

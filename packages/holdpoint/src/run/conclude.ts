@@ -1,0 +1,99 @@
+import { validate } from "../tools/validate.ts";
+import type { RunFinished } from "../spec/events.ts";
+import type { Json } from "../spec/json.ts";
+import type { RunResult, Wait } from "../spec/result.ts";
+import type { Segment } from "./segment.ts";
+import type { CallState } from "./call-state.ts";
+import type { RunState } from "./state.ts";
+
+const repairsMax = 1;
+
+/** The model answered without calls: is that the end? */
+export async function finishRun(segment: Segment): Promise<void> {
+	const { state, ready } = segment;
+	if (state.emptyAnswers > 0) return retryOrFail(segment, "the answer was empty", "model.answered_nothing");
+	if (!ready.agent.output) {
+		segment.emit({ type: "run.finished", status: "completed", output: state.text });
+		return;
+	}
+	const parsed = jsonOf(state.text);
+	if (parsed === undefined) return retryOrFail(segment, "it is no JSON", "output.invalid");
+	const result = await validate(ready.agent.output.schema, parsed);
+	if (!result.ok) return retryOrFail(segment, result.issues, "output.invalid");
+	segment.emit({ type: "run.finished", status: "completed", output: result.value as Json });
+}
+
+function retryOrFail(segment: Segment, issues: string, code: "output.invalid" | "model.answered_nothing"): void {
+	if (segment.state.rejections < repairsMax) {
+		segment.emit({ type: "output.rejected", issues });
+		return;
+	}
+	const message = `After ${repairsMax} repair the answer is still unusable: ${issues}`;
+	segment.emit({ type: "run.finished", status: "failed", error: { code, message } });
+}
+
+/** Models like to wrap JSON in a fence. */
+function jsonOf(text: string): Json | undefined {
+	const fenced = /^\s*```(?:json)?\s*\n([\s\S]*?)\n\s*```\s*$/.exec(text);
+	try {
+		return JSON.parse(fenced?.[1] ?? text) as Json;
+	} catch {
+		return undefined;
+	}
+}
+
+/** How the run stands, as its caller reads it. */
+export function resultOf(state: RunState): RunResult {
+	const common = { run: state.run, text: state.text, usage: { ...state.usage } };
+	const { finished } = state;
+	if (!finished) return { ...common, status: "waiting", waits: waitsOf(state) };
+	switch (finished.status) {
+		case "completed":
+			return { ...common, status: "completed", output: finished.output ?? null };
+		case "failed":
+			return { ...common, status: "failed", error: finished.error ?? { code: "output.invalid", message: "" } };
+		case "cancelled":
+			return { ...common, status: "cancelled", done: finished.done ?? [] };
+	}
+}
+
+/** Everything that somebody or something must do before the run can go on. */
+export function waitsOf(state: RunState): Wait[] {
+	const waits: Wait[] = [];
+	for (const call of state.calls.values()) {
+		const wait = waitOf(state, call);
+		if (wait) waits.push(wait);
+	}
+	if (state.timer) waits.push({ kind: "timer", dueAt: state.timer.dueAt, why: state.timer.why });
+	return waits;
+}
+
+function waitOf(state: RunState, call: CallState): Wait | undefined {
+	const about = { call: call.id, tool: call.tool, args: call.args ?? null };
+	if (call.phase === "unknown") {
+		const why = call.outcome && "unknown" in call.outcome ? call.outcome.unknown : "";
+		return { kind: "unknown", ...about, why };
+	}
+	const { approval } = call;
+	if (call.phase !== "held" || !approval) return undefined;
+	const parent = call.parent === undefined ? undefined : state.calls.get(call.parent);
+	return {
+		kind: "approval",
+		approval: approval.id,
+		...about,
+		reason: call.verdict?.reason ?? "",
+		ask: { count: approval.count, ...(approval.roles.length > 0 ? { roles: approval.roles } : {}) },
+		expiresAt: approval.expiresAt,
+		...(parent ? { program: { call: parent.id, line: call.line } } : {}),
+	};
+}
+
+/** What a cancelled run did before. */
+export function doneOf(state: RunState): NonNullable<RunFinished["done"]> {
+	return [...state.calls.values()].flatMap((call) => {
+		const { outcome } = call;
+		if (!outcome || call.program) return [];
+		const kind = "unknown" in outcome ? "unknown" : "ok" in outcome || "blob" in outcome ? "ok" : undefined;
+		return kind ? [{ call: call.id, tool: call.tool, outcome: kind as "ok" | "unknown" }] : [];
+	});
+}

@@ -1,0 +1,236 @@
+/**
+ * The one governed way that every call takes, whoever makes it: schema → policy → approval.
+ *
+ * Owns: whether a call may start now. It leaves the call `started`, `held` or with an outcome, as events.
+ *
+ * 1. Arguments are parsed once; what is shown, digested, decided and executed is that one value (canonical arguments).
+ * 2. The policy is asked at the moment of execution; after a wait it is asked again, with today's answers (I5).
+ * 3. Nothing here has an effect outside the journal.
+ */
+import { approvalId, callDigest, lacking } from "../approvals/approvals.ts";
+import { canonicalJson, parseJson } from "../kit/canonical-json.ts";
+import { decide } from "../policy/decide.ts";
+import type { FailureCode, Outcome } from "../spec/events.ts";
+import type { Json } from "../spec/json.ts";
+import type { Decision, PolicyRequest } from "../spec/policy.ts";
+import type { Tool } from "../spec/tool.ts";
+import { validate } from "../tools/validate.ts";
+import type { Segment } from "./segment.ts";
+import type { CallState } from "./call-state.ts";
+
+/** Moves a call that can move. Synchronous where schema and policy are. */
+export function decideCall(segment: Segment, call: CallState): void | Promise<void> {
+	const tool = toolFor(segment, call);
+	if (typeof tool === "string") return fail(segment, call, "tool.unknown", tool);
+	if (segment.state.calls.size > segment.ready.limits.callsMax) {
+		return fail(segment, call, "limit.calls", `This run has made its ${segment.ready.limits.callsMax} calls (callsMax)`);
+	}
+	switch (call.phase) {
+		case "asked":
+			return decideFirst(segment, call, tool);
+		case "started":
+			return decideAfterCrash(segment, call, tool);
+		default:
+			return decideAfterWait(segment, call, tool);
+	}
+}
+
+function toolFor(segment: Segment, call: CallState): Tool | string {
+	const { ready } = segment;
+	const names = call.parent === undefined ? ready.directTools : ready.programTools;
+	const tool = names.has(call.tool) ? ready.tools.get(call.tool) : undefined;
+	if (tool) return tool;
+	const elsewhere = ready.tools.has(call.tool)
+		? call.parent === undefined
+			? ` Call it from a program: await tools.${call.tool}(...).`
+			: " It cannot be called from a program."
+		: "";
+	return `There is no tool "${call.tool.slice(0, 100)}" here.${elsewhere} Available: ${[...names].slice(0, 50).join(", ") || "none"}.`;
+}
+
+function fail(segment: Segment, call: CallState, code: FailureCode, message: string): void {
+	finish(segment, call, { failed: message, code });
+}
+
+function finish(segment: Segment, call: CallState, outcome: Outcome): void {
+	segment.emit({ type: "call.finished", call: call.id, outcome });
+}
+
+function decideFirst(segment: Segment, call: CallState, tool: Tool): void | Promise<void> {
+	if (segment.ready.agent.middleware.some((layer) => layer.prepareCall)) return decidePrepared(segment, call, tool);
+	if (call.asked === undefined) {
+		return fail(segment, call, "tool.args_invalid", `The arguments of ${tool.name} are no valid JSON: ${call.input.slice(0, 200)}`);
+	}
+	return decideArguments(segment, call, tool, call.asked);
+}
+
+async function decidePrepared(segment: Segment, call: CallState, tool: Tool): Promise<void> {
+	let args: Json = call.asked ?? call.input;
+	try {
+		for (const layer of segment.ready.agent.middleware) {
+			const info = { call: call.id, tool: call.tool, parent: call.parent, args };
+			if (layer.prepareCall) args = await layer.prepareCall(info, segment.info);
+		}
+	} catch (error) {
+		return fail(segment, call, "tool.args_invalid", error instanceof Error ? error.message : String(error));
+	}
+	return decideArguments(segment, call, tool, args);
+}
+
+function decideArguments(segment: Segment, call: CallState, tool: Tool, asked: Json): void | Promise<void> {
+	const parsed = canonicalArguments(tool, asked, segment.ready.limits.argsBytesMax);
+	return parsed instanceof Promise
+		? parsed.then((value) => decideParsed(segment, call, tool, value))
+		: decideParsed(segment, call, tool, parsed);
+}
+
+export type CanonicalArguments =
+	| { readonly ok: true; readonly args: Json; readonly text: string }
+	| { readonly ok: false; readonly code: FailureCode; readonly message: string };
+
+/** Parses arguments with the tool's schema and brings them into their one canonical form. */
+export function canonicalArguments(tool: Tool, asked: Json, bytesMax: number): CanonicalArguments | Promise<CanonicalArguments> {
+	const result = validate(tool.input, asked);
+	return result instanceof Promise ? result.then((value) => toCanonical(tool, value, bytesMax)) : toCanonical(tool, result, bytesMax);
+}
+
+function toCanonical(tool: Tool, result: Exclude<ReturnType<typeof validate>, Promise<unknown>>, bytesMax: number): CanonicalArguments {
+	if (!result.ok) return { ok: false, code: "tool.args_invalid", message: `The arguments of ${tool.name} do not fit: ${result.issues}` };
+	let text: string;
+	try {
+		text = canonicalJson(result.value);
+	} catch (error) {
+		const message = `The arguments of ${tool.name} are no JSON: ${error instanceof Error ? error.message : String(error)}`;
+		return { ok: false, code: "tool.args_invalid", message };
+	}
+	if (text.length >= bytesMax) {
+		const message = `The arguments of ${tool.name} have ${text.length} bytes; the limit is ${bytesMax} (argsBytesMax)`;
+		return { ok: false, code: "tool.args_too_large", message };
+	}
+	return { ok: true, args: parseJson(text, bytesMax), text };
+}
+
+function decideParsed(segment: Segment, call: CallState, tool: Tool, parsed: CanonicalArguments): void | Promise<void> {
+	if (!parsed.ok) return fail(segment, call, parsed.code, parsed.message);
+	return askPolicy(segment, call, { tool, args: parsed.args, text: parsed.text });
+}
+
+/** What is to be decided: the call as it would be executed now. */
+interface Candidate {
+	readonly tool: Tool;
+	readonly args: Json;
+	readonly text: string;
+}
+
+function askPolicy(segment: Segment, call: CallState, candidate: Candidate): void | Promise<void> {
+	const decision = decide(segment.ports.policy, policyRequest(segment, call, candidate), segment.ready.limits.policyTimeoutMs);
+	return decision instanceof Promise
+		? decision.then((value) => follow(segment, call, candidate, value))
+		: follow(segment, call, candidate, decision);
+}
+
+function policyRequest(segment: Segment, call: CallState, { tool, args }: Candidate): PolicyRequest {
+	const started = segment.state.started;
+	return {
+		run: segment.state.run,
+		call: call.id,
+		principal: started?.principal ?? "",
+		tenant: started?.tenant,
+		session: started?.session?.id,
+		agent: segment.ready.agent.name,
+		provenance: call.parent === undefined ? { via: "model" } : { via: "program", program: call.parent },
+		tool: { name: tool.name, version: tool.version, effect: tool.effect, tags: tool.tags },
+		args,
+		approvedBy: validAnswers(segment, call).map((answer) => answer.by.id),
+	};
+}
+
+function validAnswers(segment: Segment, call: CallState) {
+	const { approval } = call;
+	if (!approval || approval.denied || approval.closed) return [];
+	const oldest = segment.ports.clock.now() - segment.ready.limits.approvalSpendWithinMs;
+	return approval.answers.filter((answer) => answer.at > oldest);
+}
+
+function follow(segment: Segment, call: CallState, candidate: Candidate, decision: Decision): void {
+	const { tool, text } = candidate;
+	const digest = callDigest({ run: segment.state.run, call: call.id, tool: tool.name, version: tool.version, args: text });
+	// An answer to another tool version or other arguments answers nothing here.
+	const answers = call.digest === "" || call.digest === digest ? validAnswers(segment, call) : [];
+	segment.emit({
+		type: "call.decided",
+		call: call.id,
+		verdict: decision.verdict,
+		...(decision.reason ? { reason: decision.reason } : {}),
+		policy: segment.ports.policy.version,
+		digest,
+		...(sameArguments(call, text) ? {} : { args: candidate.args }),
+	});
+	if (decision.verdict === "deny") return finish(segment, call, { denied: decision.reason, by: "policy" });
+	if (decision.verdict === "ask") {
+		const ask = { roles: decision.ask?.roles ?? [], count: decision.ask?.count ?? 1 };
+		if (lacking(ask, answers) !== undefined) return hold(segment, call, { digest, decision, carries: answers.length > 0 });
+	}
+	segment.emit({ type: "call.started", call: call.id, attempt: call.attempt + 1 });
+}
+
+/** Are the canonical arguments those that the journal already has for this call? */
+function sameArguments(call: CallState, text: string): boolean {
+	const known = call.args ?? call.asked;
+	return known !== undefined && canonicalJson(known) === text;
+}
+
+interface Hold {
+	readonly digest: string;
+	readonly decision: Extract<Decision, { verdict: "ask" }>;
+	readonly carries: boolean;
+}
+
+function hold(segment: Segment, call: CallState, { digest, decision, carries }: Hold): void {
+	const { roles, count, expiresInMs } = decision.ask ?? {};
+	segment.emit({
+		type: "approval.requested",
+		approval: approvalId(segment.ports.storeId, digest, call.approvals + 1),
+		call: call.id,
+		...(roles && roles.length > 0 ? { roles } : {}),
+		...(count !== undefined && count !== 1 ? { count } : {}),
+		expiresAt: segment.ports.clock.now() + (expiresInMs ?? segment.ready.limits.approvalExpiresInMs),
+		...(carries ? { carries } : {}),
+	});
+}
+
+/** Held, and now answered, expired or closed. The stored arguments are canonical: they are not parsed again. */
+function decideAfterWait(segment: Segment, call: CallState, tool: Tool): void | Promise<void> {
+	const { approval } = call;
+	if (approval?.denied) {
+		const { by, reason } = approval.denied;
+		return finish(segment, call, { denied: reason ?? "no reason given", by: by.id });
+	}
+	if (call.phase === "held") {
+		segment.emit({ type: "approval.closed", approval: approval?.id ?? "", call: call.id, why: "expired" });
+		return finish(segment, call, { denied: "nobody approved it in time", by: "expiry" });
+	}
+	const args = call.args ?? null;
+	return askPolicy(segment, call, { tool, args, text: canonicalJson(args) });
+}
+
+/** I7: started by a process that died. What may be repeated is decided anew and repeated; the rest nobody knows. */
+function decideAfterCrash(segment: Segment, call: CallState, tool: Tool): void | Promise<void> {
+	const args = call.args ?? null;
+	if (tool.repeat === "once") return unknown(segment, call, "the process that ran it died before its outcome was written");
+	if (call.attempt >= segment.ready.limits.attemptsMax && tool.effect !== "internal") {
+		return unknown(segment, call, `it was started ${call.attempt} times and no outcome was ever written`);
+	}
+	const candidate = { tool, args, text: canonicalJson(args) };
+	const decision = decide(segment.ports.policy, policyRequest(segment, call, candidate), segment.ready.limits.policyTimeoutMs);
+	const again = (value: Decision): void => {
+		// Its approval was spent on this very call and key; only a denial stops the repetition, and then nobody knows.
+		if (value.verdict === "deny") return unknown(segment, call, `the policy no longer allows to repeat it: ${value.reason}`);
+		segment.emit({ type: "call.started", call: call.id, attempt: call.attempt + 1 });
+	};
+	return decision instanceof Promise ? decision.then(again) : again(decision);
+}
+
+function unknown(segment: Segment, call: CallState, why: string): void {
+	finish(segment, call, { unknown: why });
+}

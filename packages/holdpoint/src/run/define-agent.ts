@@ -1,0 +1,75 @@
+import { canonicalJson } from "../kit/canonical-json.ts";
+import { digest } from "../kit/digest.ts";
+import type { Agent, Middleware, ProgramOptions } from "../spec/agent.ts";
+import { HoldpointError } from "../spec/errors.ts";
+import { defaultLimits, type Limits } from "../spec/limits.ts";
+import type { LanguageModel, ModelSettings } from "../spec/model.ts";
+import type { AnySchema, Tool } from "../spec/tool.ts";
+import { toJsonSchema } from "../tools/json-schema.ts";
+import { executeCodeName } from "./ready-agent.ts";
+
+export interface AgentDefinition {
+	/** Shape: letters, digits, `_` and `-`, at most 64. */
+	readonly name: string;
+	readonly instructions: string;
+	/** Default: the harness's. */
+	readonly model?: LanguageModel;
+	readonly settings?: ModelSettings;
+	readonly tools?: readonly Tool[];
+	/** True: the model writes programs that call the tools, instead of one turn a call. Default: false. */
+	readonly programs?: boolean | Partial<ProgramOptions>;
+	/** The answer must be JSON that fits; one repair turn. */
+	readonly output?: AnySchema;
+	readonly limits?: Partial<Limits>;
+	readonly middleware?: readonly Middleware[];
+}
+
+/** Declares an agent. Errors: `agent.invalid`. */
+export function defineAgent(definition: AgentDefinition): Agent {
+	const { name, instructions, tools = [], limits = {}, output } = definition;
+	check(/^[A-Za-z_][A-Za-z0-9_-]{0,63}$/.test(name), `"${String(name).slice(0, 80)}" is no agent name`);
+	check(typeof instructions === "string" && instructions !== "", `agent ${name} has no instructions`);
+	checkLimits(name, limits);
+	const programs = programOptions(definition.programs);
+	checkTools(name, tools, programs);
+	const json = output && toJsonSchema(output, "input");
+	return {
+		name,
+		instructions,
+		model: definition.model,
+		settings: definition.settings,
+		tools,
+		programs,
+		output: output && json ? { schema: output, json } : undefined,
+		limits,
+		middleware: definition.middleware ?? [],
+		digest: digest(canonicalJson([name, instructions, json ?? null, programs ? [...programs.direct] : null])).slice(0, 12),
+	};
+}
+
+function programOptions(programs: AgentDefinition["programs"]): ProgramOptions | undefined {
+	if (!programs) return undefined;
+	const given = programs === true ? {} : programs;
+	return { direct: given.direct ?? [], limits: given.limits ?? {}, declarationTokensMax: given.declarationTokensMax };
+}
+
+function checkTools(agent: string, tools: readonly Tool[], programs: ProgramOptions | undefined): void {
+	const names = new Set<string>();
+	for (const tool of tools) {
+		check(!names.has(tool.name), `agent ${agent} has two tools named ${tool.name}`);
+		check(tool.name !== executeCodeName, `agent ${agent}: the name ${executeCodeName} is taken by the program tool`);
+		names.add(tool.name);
+	}
+	for (const name of programs?.direct ?? []) check(names.has(name), `agent ${agent} declares "${name}" as direct, and has no such tool`);
+}
+
+function checkLimits(agent: string, limits: Partial<Limits>): void {
+	for (const [name, value] of Object.entries(limits)) {
+		check(name in defaultLimits, `agent ${agent} sets "${name}", which is no limit`);
+		check(typeof value === "number" && Number.isFinite(value) && value >= 1, `agent ${agent} sets ${name} to ${value}`);
+	}
+}
+
+function check(condition: boolean, message: string): void {
+	if (!condition) throw new HoldpointError("agent.invalid", message);
+}

@@ -1,0 +1,99 @@
+/**
+ * Drives a run until it finishes or waits: does what `next` says, writes down what came of it, asks again.
+ *
+ * Owns: the order of doing and writing. Does not own: what to do (`next.ts`), what a call may do (`decide-call.ts`), how
+ * it is done (`execute-call.ts`, `execute-program.ts`, `ask-model.ts`).
+ *
+ * 1. Waiting is a return value (I2): when nothing can move, programs are snapshotted, the lease is let go, it returns.
+ * 2. Whatever throws here is about the run's world (store, model, sandbox), never about a tool: the run keeps what is
+ *    durable, and can be resumed.
+ */
+import type { RunResult } from "../spec/result.ts";
+import { askModel } from "./ask-model.ts";
+import { cancelRun } from "./cancel-run.ts";
+import { decideCall } from "./decide-call.ts";
+import { executeCall } from "./execute-call.ts";
+import { advanceProgram, suspendPrograms } from "./execute-program.ts";
+import { finishRun, resultOf, waitsOf } from "./conclude.ts";
+import { modelWork, next, type Step } from "./next.ts";
+import type { Segment } from "./segment.ts";
+import type { CallState } from "./call-state.ts";
+import { takeSignals } from "./take-signals.ts";
+
+export async function drive(segment: Segment): Promise<RunResult> {
+	try {
+		for (;;) {
+			segment.check();
+			await segment.paced?.();
+			await takeSignals(segment, "moving");
+			const steps = next(segment.state, segment.doing);
+			if (steps.length > 0) await begin(segment, steps);
+			else if (segment.busy.size > 0) await segment.changed();
+			else if (segment.state.status !== "running") break;
+			else if (!(await takeSignals(segment, "waiting"))) return await wait(segment);
+		}
+		await segment.release(segment.state.status, undefined);
+		return resultOf(segment.state);
+	} catch (error) {
+		await segment.abandon(error);
+		throw error;
+	} finally {
+		segment.dropGuests();
+	}
+}
+
+async function begin(segment: Segment, steps: readonly Step[]): Promise<void> {
+	const calls: CallState[] = [];
+	for (const step of steps) {
+		switch (step.do) {
+			case "ask-model":
+				void inFlight(segment, modelWork, () => askModel(segment));
+				break;
+			case "finish":
+				await finishRun(segment);
+				break;
+			case "cancel":
+				await cancelRun(segment);
+				break;
+			case "advance-program":
+				void inFlight(segment, step.call.id, () => advanceProgram(segment, step.call, step.answers));
+				break;
+			case "advance-call":
+				calls.push(step.call);
+		}
+	}
+	if (calls.length > 0) await advanceCalls(segment, calls);
+}
+
+/** Decides every call, makes the intents durable in one commit (I1), then starts what may start. */
+async function advanceCalls(segment: Segment, calls: readonly CallState[]): Promise<void> {
+	const decisions = calls.map((call) => decideCall(segment, call));
+	const pending = decisions.filter((decision) => decision instanceof Promise);
+	if (pending.length > 0) await Promise.all(pending);
+	const starting = calls.filter((call) => call.phase === "started");
+	const inside = (call: CallState) => segment.ready.tools.get(call.tool)?.effect === "internal";
+	if (!starting.every(inside) || calls.some((call) => call.phase === "held")) await segment.flush();
+	for (const call of starting) void inFlight(segment, call.id, () => executeCall(segment, call));
+}
+
+/** Runs one thing beside the loop. Its failure is the segment's: there is no promise whose rejection nobody hears. */
+async function inFlight(segment: Segment, id: string, work: () => Promise<void>): Promise<void> {
+	segment.busy.add(id);
+	segment.beat();
+	try {
+		await work();
+	} catch (error) {
+		segment.stop(error);
+	} finally {
+		segment.busy.delete(id);
+		segment.wake();
+	}
+}
+
+async function wait(segment: Segment): Promise<RunResult> {
+	await suspendPrograms(segment);
+	const waits = waitsOf(segment.state);
+	const due = waits.flatMap((wait) => (wait.kind === "approval" ? wait.expiresAt : wait.kind === "timer" ? wait.dueAt : []));
+	await segment.release("waiting", due.length > 0 ? Math.min(...due) : undefined);
+	return resultOf(segment.state);
+}

@@ -1,0 +1,196 @@
+/**
+ * Runs one call whose intent is durable, and writes down what became of it.
+ *
+ * 1. A tool that threw has failed: the outcome is known, and it is never run again.
+ * 2. Started and not known (time-out, abort, `OutcomeUnknown`): repeated where the tool says that it may be, otherwise
+ *    `unknown`, never `failed` (I7). A `read` changes nothing, so that its time-out is a known failure.
+ * 3. The result of a call that changes something is durable before the model sees it.
+ */
+import { callDigest } from "../approvals/approvals.ts";
+import { assert } from "../kit/assert.ts";
+import { canonicalJson } from "../kit/canonical-json.ts";
+import { digest } from "../kit/digest.ts";
+import type { CallInfo } from "../spec/agent.ts";
+import type { FailureCode, Outcome } from "../spec/events.ts";
+import type { Json } from "../spec/json.ts";
+import type { Tool, ToolContext } from "../spec/tool.ts";
+import { isOutcomeUnknown } from "../tools/outcome-unknown.ts";
+import { validate } from "../tools/validate.ts";
+import { startProgram } from "./execute-program.ts";
+import { keepBeside } from "./keep-beside.ts";
+import { executeCodeName } from "./ready-agent.ts";
+import type { Segment } from "./segment.ts";
+import type { CallState } from "./call-state.ts";
+
+export async function executeCall(segment: Segment, call: CallState): Promise<void> {
+	if (call.tool === executeCodeName) return startProgram(segment, call);
+	const tool = segment.ready.tools.get(call.tool);
+	assert(tool, `the tool ${call.tool} of a started call is known`);
+	const args = call.args ?? null;
+	const bound = { run: segment.state.run, call: call.id, tool: tool.name, version: tool.version, args: canonicalJson(args) };
+	assert(callDigest(bound) === call.digest || call.attempt > 1, "what runs is what was decided");
+	const began = segment.ports.clock.now();
+	segment.running++;
+	let outcome: Outcome;
+	try {
+		outcome = await attempts(segment, call, { tool, text: bound.args });
+	} finally {
+		segment.running--;
+	}
+	// Cancelled meanwhile: its outcome was written by whoever cancelled.
+	if (call.phase !== "started") return;
+	segment.emit({ type: "call.finished", call: call.id, outcome, ms: segment.ports.clock.now() - began });
+	if (tool.effect === "write" || tool.effect === "destructive") await segment.flush();
+}
+
+interface Execution {
+	readonly tool: Tool;
+	/** Canonical text; each attempt gets a copy of its own. */
+	readonly text: string;
+}
+
+async function attempts(segment: Segment, call: CallState, execution: Execution): Promise<Outcome> {
+	const { tool } = execution;
+	for (;;) {
+		const outcome = await attempt(segment, call, execution);
+		const again = "unknown" in outcome && tool.repeat !== "once" && call.attempt < segment.ready.limits.attemptsMax;
+		if (again && !segment.abort.signal.aborted) {
+			await segment.ports.clock.sleep(100 * 2 ** call.attempt, segment.abort.signal).catch(() => undefined);
+			if (call.phase !== "started") return outcome;
+			segment.emit({ type: "call.started", call: call.id, attempt: call.attempt + 1 });
+			await segment.flush();
+			continue;
+		}
+		const harmless = tool.effect === "read" || tool.effect === "internal";
+		return harmless && "unknown" in outcome ? { failed: outcome.unknown, code: "tool.timed_out" } : outcome;
+	}
+}
+
+async function attempt(segment: Segment, call: CallState, { tool, text }: Execution): Promise<Outcome> {
+	const limited = new Attempt(segment, call, tool);
+	try {
+		const args = JSON.parse(text) as Json;
+		const returned = throughMiddleware(segment, { call: call.id, tool: tool.name, parent: call.parent, args }, () => tool.execute(args, limited));
+		const value = isThenable(returned) ? await limited.inTime(returned) : returned;
+		return await toOutcome(segment, { call, tool, value });
+	} catch (error) {
+		return outcomeOfError(error, limited);
+	} finally {
+		limited.end();
+	}
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+	return typeof (value as PromiseLike<unknown> | null | undefined)?.then === "function";
+}
+
+function outcomeOfError(error: unknown, limited: Attempt): Outcome {
+	if (limited.stopped) return { unknown: limited.stopped };
+	const message = error instanceof Error ? error.message : String(error);
+	if (isOutcomeUnknown(error)) return { unknown: message };
+	return { failed: message.slice(0, errorCharsMax) || "The tool threw an error without a message", code: "tool.threw" };
+}
+
+const errorCharsMax = 4_000;
+
+/** One attempt's context and its limits; what costs is made only when it is asked for. */
+class Attempt implements ToolContext {
+	readonly run: string;
+	readonly call: string;
+	readonly attempt: number;
+	readonly principal: string;
+	readonly session: string | undefined;
+	/** Why it was given up. */
+	stopped: string | undefined;
+	private readonly segment: Segment;
+	private readonly timeoutMs: number;
+	private controller: AbortController | undefined;
+	private timer: NodeJS.Timeout | undefined;
+	private onAbort: (() => void) | undefined;
+
+	constructor(segment: Segment, call: CallState, tool: Tool) {
+		const info = segment.info;
+		this.segment = segment;
+		this.run = info.run;
+		this.call = call.id;
+		this.attempt = call.attempt;
+		this.principal = info.principal;
+		this.session = info.session;
+		this.timeoutMs = tool.timeoutMs ?? segment.ready.limits.toolTimeoutMs;
+	}
+
+	get idempotencyKey(): string {
+		const tenant = this.segment.state.started?.tenant ?? "";
+		return digest(canonicalJson(["idempotency", this.segment.ports.storeId, tenant, this.run, this.call]));
+	}
+
+	get signal(): AbortSignal {
+		this.controller ??= new AbortController();
+		if (this.stopped) this.controller.abort(new Error(this.stopped));
+		return this.controller.signal;
+	}
+
+	inTime(work: PromiseLike<unknown>): Promise<unknown> {
+		return new Promise((resolve, reject) => {
+			const stop = (why: string) => {
+				this.stopped ??= why;
+				const reason = new Error(this.stopped);
+				this.controller?.abort(reason);
+				reject(reason);
+			};
+			this.timer = setTimeout(() => stop(`it did not answer within ${this.timeoutMs} ms`), this.timeoutMs);
+			this.onAbort = () => stop("it was in flight when the run was stopped");
+			this.segment.abort.signal.addEventListener("abort", this.onAbort, { once: true });
+			work.then(resolve, reject);
+		});
+	}
+
+	end(): void {
+		if (this.timer) clearTimeout(this.timer);
+		if (this.onAbort) this.segment.abort.signal.removeEventListener("abort", this.onAbort);
+	}
+}
+
+function throughMiddleware(segment: Segment, info: CallInfo, execute: () => unknown): unknown {
+	const onion = segment.ready.agent.middleware.filter((layer) => layer.call);
+	if (onion.length === 0) return execute();
+	const layer = async (index: number): Promise<unknown> => {
+		const outer = onion[index];
+		return outer?.call ? outer.call(info, () => layer(index + 1), segment.info) : execute();
+	};
+	return layer(0);
+}
+
+interface Returned {
+	readonly call: CallState;
+	readonly tool: Tool;
+	readonly value: unknown;
+}
+
+/** The effect has happened by now, so that an unusable result is a known failure of the result and says so. */
+async function toOutcome(segment: Segment, { call, tool, value }: Returned): Promise<Outcome> {
+	let checked = value;
+	if (tool.output) {
+		const result = await validate(tool.output, value);
+		if (!result.ok) return badResult("tool.result_invalid", `${tool.name} ran, but its result does not fit its output schema: ${result.issues}`);
+		checked = result.value;
+	}
+	let text: string | undefined;
+	try {
+		text = JSON.stringify(checked);
+	} catch (error) {
+		return badResult("tool.result_invalid", `${tool.name} ran, but its result is no JSON: ${error instanceof Error ? error.message : ""}`);
+	}
+	const { resultBytesMax, inlineBytesMax } = segment.ready.limits;
+	if (text === undefined) return { ok: null };
+	if (text.length >= resultBytesMax) {
+		return badResult("tool.result_too_large", `${tool.name} ran, but its result has ${text.length} bytes; the limit is ${resultBytesMax} (resultBytesMax)`);
+	}
+	const plain = JSON.parse(text) as Json;
+	const edited = call.edited ? ({ edited: true } as const) : {};
+	return text.length < inlineBytesMax ? { ok: plain, ...edited } : { ...keepBeside(segment, text, plain), ...edited };
+}
+
+function badResult(code: FailureCode, failed: string): Outcome {
+	return { failed, code };
+}

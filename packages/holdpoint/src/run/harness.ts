@@ -1,0 +1,282 @@
+/** The harness: what a program, a CLI or a server holds in its hand. Each method is a thin door to `run/`. */
+import type { Agent } from "../spec/agent.ts";
+import { HoldpointError } from "../spec/errors.ts";
+import type { Approver, RunEvent, RunStarted, SessionPlace } from "../spec/events.ts";
+import type { Json } from "../spec/json.ts";
+import { defaultLimits, type Limits } from "../spec/limits.ts";
+import type { LanguageModel } from "../spec/model.ts";
+import type { RunResult } from "../spec/result.ts";
+import type { RunQuery, RunRow } from "../spec/store.ts";
+import { resumeRun, startRun, type Watching } from "./advance.ts";
+import { answerApproval, leaveSignal, openApprovals, type OpenApproval } from "./inbox.ts";
+import { openRun } from "./open-run.ts";
+import { readyAgent } from "./ready-agent.ts";
+import type { RunOptions } from "./run-options.ts";
+import type { ReadyAgent, RunPorts, Segment } from "./segment.ts";
+import { Session } from "./session.ts";
+import type { RunState } from "./state.ts";
+import { streamOf, type RunStream } from "./stream.ts";
+
+export interface HarnessParts {
+	readonly ports: () => Promise<RunPorts>;
+	readonly agents: readonly Agent[];
+	readonly model: LanguageModel | undefined;
+	readonly limits: Partial<Limits>;
+	readonly principal: () => string;
+	readonly newRunId: () => string;
+	readonly close: () => Promise<void>;
+}
+
+/** A stored run for readers: nothing of it is advanced. */
+export interface RunView {
+	readonly run: string;
+	readonly state: RunState;
+	readonly events: readonly { readonly seq: number; readonly at: number; readonly event: RunEvent }[];
+	readonly lease: { readonly owner: string; readonly until: number } | undefined;
+	/** Signals that the run has not read yet. */
+	readonly unread: number;
+}
+
+export class Harness {
+	private readonly parts: HarnessParts;
+	private readonly agents = new Map<string, Agent>();
+	private readonly ready = new WeakMap<Agent, ReadyAgent>();
+	private readonly active = new Map<string, Segment>();
+	private opened: Promise<RunPorts> | undefined;
+	private openedNow: RunPorts | undefined;
+	private closed = false;
+
+	constructor(parts: HarnessParts) {
+		this.parts = parts;
+		for (const agent of parts.agents) this.know(agent);
+	}
+
+	/** Runs an agent until it finishes or waits. Errors: `run.exists`, `run.busy`, `run.input_invalid`, `model.*`, `store.*`. */
+	async run(agent: Agent, input: string, options: RunOptions = {}): Promise<RunResult> {
+		return this.start(agent, { input, options, watching: watchingOf(options), session: undefined });
+	}
+
+	/** The same, watched: events and the model's words as they come. */
+	stream(agent: Agent, input: string, options: RunOptions = {}): RunStream {
+		const bufferMax = { ...defaultLimits, ...this.parts.limits, ...agent.limits }.streamBufferMax;
+		return streamOf(bufferMax, (watching, gone) => {
+			const signal = options.signal ? AbortSignal.any([options.signal, gone]) : gone;
+			return this.start(agent, { input, options: { ...options, signal }, watching, session: undefined });
+		});
+	}
+
+	/** Goes on with a run that waited, was interrupted, or whose process died. Errors: `run.unknown`, `run.busy`, `run.incompatible`, `journal.*`. */
+	async resume(run: string, options: Pick<RunOptions, "signal" | "onEvent" | "onDelta"> = {}): Promise<RunResult> {
+		return this.goOn(run, watchingOf(options), options.signal);
+	}
+
+	/** The same, watched. */
+	streamResume(run: string, options: Pick<RunOptions, "signal"> = {}): RunStream {
+		const bufferMax = { ...defaultLimits, ...this.parts.limits }.streamBufferMax;
+		return streamOf(bufferMax, (watching, gone) => {
+			return this.goOn(run, watching, options.signal ? AbortSignal.any([options.signal, gone]) : gone);
+		});
+	}
+
+	/** A conversation that spans runs. */
+	session(id: string, agent: Agent): Session {
+		this.know(agent);
+		return new Session(id, {
+			latest: async () => (await (await this.ports()).store.runs({ session: id, limit: 1 }))[0],
+			start: (input, after, options) => this.start(agent, { input, options, watching: watchingOf(options), session: { id, ...(after ? { after } : {}) } }),
+			resume: (run, options) => this.goOn(run, watchingOf(options), options.signal),
+			tell: (run, text, mode) => this.tell(run, text, mode),
+			cancel: (run) => this.cancel(run, { by: this.parts.principal(), reason: "a new message came" }),
+		});
+	}
+
+	/** Leaves a message for a run; a waiting one reads it when it is resumed. */
+	async tell(run: string, text: string, mode: "turn" | "queue" = "turn"): Promise<void> {
+		const ports = await this.ports();
+		checkInput(text, { ...defaultLimits, ...this.parts.limits }.inputBytesMax);
+		await this.signal(ports, run, { kind: "message", text, mode, at: ports.clock.now() });
+	}
+
+	/** Asks a run to end. A run that nobody advances is brought to its end here. */
+	async cancel(run: string, who: { readonly by?: string; readonly reason?: string } = {}): Promise<RunResult | undefined> {
+		const ports = await this.ports();
+		const { by = this.parts.principal(), reason } = who;
+		await this.signal(ports, run, { kind: "cancel", by, at: ports.clock.now(), ...(reason ? { reason } : {}) });
+		try {
+			return await this.goOn(run, {}, undefined);
+		} catch (error) {
+			// Whoever advances it reads the signal at the next heartbeat at the latest.
+			if (error instanceof HoldpointError && error.code === "run.busy") return undefined;
+			throw error;
+		}
+	}
+
+	/** Held calls, oldest first. */
+	async approvals(query: { readonly run?: string; readonly limit?: number } = {}): Promise<readonly OpenApproval[]> {
+		return openApprovals(await this.ports(), query);
+	}
+
+	/** Approves a held call; with `args`, executes with these instead. Executes nothing itself: resume the run. Errors: `approval.*`. */
+	async approve(approval: string, answer: { readonly by?: Approver; readonly reason?: string; readonly args?: Json } = {}) {
+		const { by = this.person(), reason, args } = answer;
+		return this.answer({ approval, by, answer: args === undefined ? "approve" : "edit", ...(reason ? { reason } : {}), ...(args === undefined ? {} : { args }) });
+	}
+
+	/** Denies a held call; the model reads the reason. Errors: `approval.*`. */
+	async deny(approval: string, answer: { readonly by?: Approver; readonly reason?: string } = {}) {
+		const { by = this.person(), reason } = answer;
+		return this.answer({ approval, by, answer: "deny", ...(reason ? { reason } : {}) });
+	}
+
+	/** Says what became of a call whose outcome is unknown. Errors: `settle.invalid`, `run.unknown`. */
+	async settle(run: string, call: string, truth: { readonly happened: boolean; readonly result?: Json; readonly by?: Approver }): Promise<void> {
+		const ports = await this.ports();
+		const { state } = await this.show(run);
+		if (state.calls.get(call)?.phase !== "unknown") {
+			throw new HoldpointError("settle.invalid", `The outcome of call ${call} of run ${run} is not unknown`, { details: { run, call } });
+		}
+		const outcome = truth.happened
+			? ({ ok: truth.result ?? null } as const)
+			: ({ failed: "It was looked into: the call did not happen.", code: "settled.did_not_happen" } as const);
+		await this.signal(ports, run, { kind: "settle", call, outcome, by: truth.by ?? this.person(), at: ports.clock.now() });
+	}
+
+	async runs(query: RunQuery = {}): Promise<readonly RunRow[]> {
+		return (await this.ports()).store.runs(query);
+	}
+
+	/** A run from its verified journal. Errors: `run.unknown`, `journal.*`. */
+	async show(run: string): Promise<RunView> {
+		const ports = await this.ports();
+		const stored = await ports.store.load(run);
+		if (!stored) throw new HoldpointError("run.unknown", `There is no run ${run} in this store`, { details: { run } });
+		const { state, entries } = await openRun(ports, stored);
+		const events = entries.flatMap(({ seq, at, events }) => events.map((event) => ({ seq, at, event })));
+		return { run, state, events, lease: stored.lease, unread: stored.signals.length };
+	}
+
+	/** Runs that somebody should advance now: answered, due, or left by a process that died. */
+	async readyRuns(limit = 100): Promise<readonly RunRow[]> {
+		const ports = await this.ports();
+		return ports.store.runs({ readyAt: ports.clock.now(), limit });
+	}
+
+	/** Stops what runs here (it is kept), then closes sandbox and store. */
+	async close(): Promise<void> {
+		if (this.closed) return;
+		this.closed = true;
+		for (const segment of this.active.values()) segment.stop(new HoldpointError("harness.closed", "The harness was closed"));
+		await this.parts.close();
+	}
+
+	private know(agent: Agent): void {
+		const known = this.agents.get(agent.name);
+		if (known && known !== agent && known.digest !== agent.digest) {
+			throw new HoldpointError("agent.invalid", `Two different agents are named ${agent.name}`);
+		}
+		this.agents.set(agent.name, agent);
+	}
+
+	private ports(): Promise<RunPorts> {
+		if (this.closed) throw new HoldpointError("harness.closed", "The harness is closed");
+		this.opened ??= this.parts.ports().then((ports) => (this.openedNow = ports));
+		return this.opened;
+	}
+
+	private person(): Approver {
+		return { id: this.parts.principal(), via: "library" };
+	}
+
+	private async answer(request: Parameters<typeof answerApproval>[1]) {
+		const answered = await answerApproval(await this.ports(), request);
+		this.active.get(answered.run)?.poke();
+		return answered;
+	}
+
+	private async signal(ports: RunPorts, run: string, signal: Parameters<typeof leaveSignal>[2]): Promise<void> {
+		await leaveSignal(ports, run, signal);
+		this.active.get(run)?.poke();
+	}
+
+	private readyFor(ports: RunPorts, agent: Agent, who: Pick<RunStarted, "principal" | "tenant">): ReadyAgent {
+		const { policy } = ports;
+		const { model, limits } = this.parts;
+		if (policy.declares) {
+			const facts = { agent: agent.name, principal: who.principal, tenant: who.tenant };
+			return readyAgent(agent, { model, limits, declared: (tool) => policy.declares?.({ ...facts, tool }) ?? true });
+		}
+		let ready = this.ready.get(agent);
+		if (!ready) {
+			ready = readyAgent(agent, { model, limits, declared: () => true });
+			this.ready.set(agent, ready);
+		}
+		return ready;
+	}
+
+	private async start(agent: Agent, request: StartParts): Promise<RunResult> {
+		const ports = this.openedNow ?? (await this.ports());
+		this.know(agent);
+		const { input, options, session } = request;
+		const principal = options.principal ?? this.parts.principal();
+		const ready = this.readyFor(ports, agent, { principal, ...(options.tenant === undefined ? {} : { tenant: options.tenant }) });
+		checkInput(input, ready.limits.inputBytesMax);
+		const run = options.runId ?? this.parts.newRunId();
+		checkRunId(run);
+		const sandbox = agent.programs && ports.sandbox ? (await ports.sandbox()).name : undefined;
+		const named = options.runId !== undefined;
+		const start = { run, named, input, principal, tenant: options.tenant, session, sandbox };
+		return this.watched(run, request.watching, options.signal, (watching) => startRun(ports, ready, start, watching));
+	}
+
+	private async goOn(run: string, watching: Watching, signal: AbortSignal | undefined): Promise<RunResult> {
+		const ports = await this.ports();
+		const leaseMs = { ...defaultLimits, ...this.parts.limits }.leaseMs;
+		const agentOf = (started: RunStarted): ReadyAgent => {
+			const agent = this.agents.get(started.agent.name);
+			if (agent) return this.readyFor(ports, agent, started);
+			throw new HoldpointError("agent.unknown", `Run ${run} belongs to the agent ${started.agent.name}, which this harness does not know`);
+		};
+		return this.watched(run, watching, signal, (inner) => resumeRun(ports, run, { ...inner, leaseMs, agentOf }));
+	}
+
+	/** Knows the segment while it is active, so that signals of this process reach it at once. */
+	private async watched(run: string, watching: Watching, signal: AbortSignal | undefined, work: (watching: Watching) => Promise<RunResult>): Promise<RunResult> {
+		let segment: Segment | undefined;
+		const stop = () => segment?.stop(signal?.reason);
+		const onSegment = (made: Segment): void => {
+			segment = made;
+			this.active.set(run, made);
+			if (signal?.aborted) stop();
+		};
+		signal?.addEventListener("abort", stop, { once: true });
+		try {
+			return await work({ ...watching, onSegment });
+		} finally {
+			signal?.removeEventListener("abort", stop);
+			if (segment && this.active.get(run) === segment) this.active.delete(run);
+		}
+	}
+}
+
+interface StartParts {
+	readonly input: string;
+	readonly options: RunOptions;
+	readonly watching: Watching;
+	readonly session: SessionPlace | undefined;
+}
+
+function watchingOf(options: Pick<RunOptions, "onEvent" | "onDelta">): Watching {
+	return { ...(options.onEvent ? { observe: options.onEvent } : {}), ...(options.onDelta ? { onDelta: options.onDelta } : {}) };
+}
+
+function checkInput(input: unknown, bytesMax: number): void {
+	if (typeof input !== "string" || input.trim() === "") throw new HoldpointError("run.input_invalid", "The input is empty");
+	if (Buffer.byteLength(input) >= bytesMax) {
+		throw new HoldpointError("run.input_invalid", `The input has ${Buffer.byteLength(input)} bytes; the limit is ${bytesMax} (inputBytesMax)`);
+	}
+}
+
+function checkRunId(run: string): void {
+	if (/^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$/.test(run)) return;
+	throw new HoldpointError("run.input_invalid", `"${run.slice(0, 80)}" is no run id: letters, digits and _ . : - up to 128`);
+}

@@ -1,0 +1,153 @@
+/**
+ * The doors through which people reach a run: approvals, settling, messages, cancellation. Each leaves a sealed signal;
+ * none of them executes anything. What it is worth is judged by the run's one writer (`take-signals.ts`).
+ */
+import { runSeal } from "../journal/journal.ts";
+import { newId } from "../kit/id.ts";
+import { HoldpointError } from "../spec/errors.ts";
+import type { Approver } from "../spec/events.ts";
+import type { Json } from "../spec/json.ts";
+import type { Wait } from "../spec/result.ts";
+import type { Signal } from "../spec/signals.ts";
+import type { ApprovalRow } from "../spec/store.ts";
+import { waitsOf } from "./conclude.ts";
+import { openRun } from "./open-run.ts";
+import type { RunPorts } from "./segment.ts";
+import type { CallState } from "./call-state.ts";
+import { callOf, type RunState } from "./state.ts";
+
+/** A held call as the person who decides sees it; read from the sealed journal, not from the index. */
+export interface OpenApproval extends Omit<Extract<Wait, { kind: "approval" }>, "kind" | "program"> {
+	readonly run: string;
+	readonly agent: string;
+	readonly principal: string;
+	readonly requestedAt: number;
+	readonly digest: string;
+	readonly answeredBy: readonly Approver[];
+	/** Answers that were left and that the run has not read yet: resume it. */
+	readonly unread: readonly { readonly by: Approver; readonly answer: "approve" | "deny" | "edit" }[];
+	/** The program that asks, its source and the line; what it did so far. */
+	readonly program?: { readonly call: string; readonly line: number; readonly source: string; readonly done: readonly DoneCall[] };
+}
+
+export interface DoneCall {
+	readonly tool: string;
+	readonly args: Json;
+	readonly outcome: "ok" | "failed" | "denied" | "open";
+}
+
+/** Open approvals, oldest first. A row whose run says otherwise is left out: the index is only for finding. */
+export async function openApprovals(ports: RunPorts, query: { readonly run?: string; readonly limit?: number }): Promise<OpenApproval[]> {
+	const rows = await ports.store.approvals(query);
+	const views = new Map<string, RunView>();
+	const found: OpenApproval[] = [];
+	for (const row of rows) {
+		const view = views.get(row.run) ?? (await viewOf(ports, row.run));
+		views.set(row.run, view);
+		const approval = approvalOf(view, row);
+		if (approval) found.push(approval);
+	}
+	return found;
+}
+
+interface RunView {
+	readonly state: RunState;
+	readonly answers: readonly Extract<Signal, { kind: "answer" }>[];
+}
+
+async function viewOf(ports: RunPorts, run: string): Promise<RunView> {
+	const stored = await ports.store.load(run);
+	if (!stored) throw new HoldpointError("run.unknown", `There is no run ${run} in this store`, { details: { run } });
+	const seal = runSeal(ports.ring, ports.storeId, run);
+	const answers = stored.signals.flatMap((raw) => {
+		const { signal } = seal.openSignal(raw);
+		return signal?.kind === "answer" ? [signal] : [];
+	});
+	return { state: (await openRun(ports, stored)).state, answers };
+}
+
+function approvalOf({ state, answers }: RunView, row: ApprovalRow): OpenApproval | undefined {
+	const wait = waitsOf(state).find((one) => one.kind === "approval" && one.approval === row.approval);
+	if (wait?.kind !== "approval") return undefined;
+	const call = callOf(state, wait.call);
+	const { kind: _kind, program, ...shown } = wait;
+	return {
+		...shown,
+		run: state.run,
+		agent: state.started?.agent.name ?? "",
+		principal: state.started?.principal ?? "",
+		requestedAt: row.requestedAt,
+		digest: call.digest,
+		answeredBy: call.approval?.answers.map((answer) => answer.by) ?? [],
+		unread: answers.filter((one) => one.approval === row.approval).map(({ by, answer }) => ({ by, answer })),
+		...(program ? { program: { ...program, ...programView(state, program.call) } } : {}),
+	};
+}
+
+function programView(state: RunState, id: string): { readonly source: string; readonly done: readonly DoneCall[] } {
+	const program = callOf(state, id);
+	const args = program.args as { readonly code?: string } | undefined;
+	const done = (program.program?.asks ?? []).map((ask) => doneCall(callOf(state, ask)));
+	return { source: args?.code ?? "", done };
+}
+
+function doneCall(call: CallState): DoneCall {
+	const { outcome } = call;
+	const kind = !outcome ? "open" : "ok" in outcome || "blob" in outcome ? "ok" : "denied" in outcome ? "denied" : "failed";
+	return { tool: call.tool, args: call.args ?? call.asked ?? null, outcome: kind };
+}
+
+export interface AnswerRequest {
+	readonly approval: string;
+	readonly answer: "approve" | "deny" | "edit";
+	readonly by: Approver;
+	readonly reason?: string;
+	readonly args?: Json;
+}
+
+/**
+ * Leaves an answer for the run. The id may be shortened while it stays unambiguous. Returns the run that will judge it.
+ * Errors: `approval.unknown`, `approval.closed`.
+ */
+export async function answerApproval(ports: RunPorts, request: AnswerRequest): Promise<{ readonly run: string; readonly approval: string }> {
+	const row = await findRow(ports, request.approval);
+	const open = approvalOf(await viewOf(ports, row.run), row);
+	if (!open) throw new HoldpointError("approval.closed", `Approval ${row.approval} is no longer open`, { details: { run: row.run } });
+	const now = ports.clock.now();
+	if (now >= open.expiresAt) {
+		throw new HoldpointError("approval.closed", `Approval ${row.approval} expired at ${new Date(open.expiresAt).toISOString()}`);
+	}
+	const people = [...open.answeredBy, ...open.unread.map((one) => one.by)];
+	if (people.some((by) => by.id === request.by.id) && request.answer === "approve") {
+		throw new HoldpointError("approval.forbidden", `${request.by.id} has answered approval ${row.approval} already`);
+	}
+	await leaveSignal(ports, row.run, {
+		kind: "answer",
+		approval: row.approval,
+		answer: request.answer,
+		digest: open.digest,
+		by: request.by,
+		at: now,
+		...(request.reason ? { reason: request.reason } : {}),
+		...(request.args === undefined ? {} : { args: request.args }),
+	});
+	return { run: row.run, approval: row.approval };
+}
+
+async function findRow(ports: RunPorts, id: string): Promise<ApprovalRow> {
+	const rows = id === "" ? [] : await ports.store.approvals({ prefix: id, limit: 2 });
+	const [row] = rows;
+	if (!row) throw new HoldpointError("approval.unknown", `No open approval has the id ${id}`, { details: { approval: id } });
+	const exact = rows.find((one) => one.approval === id);
+	if (rows.length > 1 && !exact) throw new HoldpointError("approval.unknown", `More than one open approval begins with ${id}`);
+	return exact ?? row;
+}
+
+/** Stored even if nobody waits. Errors: `run.unknown`. */
+export async function leaveSignal(ports: RunPorts, run: string, signal: Signal): Promise<void> {
+	const sealed = runSeal(ports.ring, ports.storeId, run).signal(newId("sig", ports.clock.now()), signal);
+	await ports.store.commit(run, 0, [{ kind: "signal", signal: sealed, max: signalsMax }]);
+}
+
+/** Unread signals that one run may have. */
+const signalsMax = 1_000;

@@ -1,0 +1,50 @@
+import type { LanguageModelV4ToolResultPart } from "@ai-sdk/provider";
+import type { Json } from "../spec/json.ts";
+import type { CallState } from "./call-state.ts";
+
+/** What the model reads of a call that has an outcome. */
+export function resultMessage(call: CallState, value: Json): LanguageModelV4ToolResultPart {
+	return { type: "tool-result", toolCallId: call.modelId, toolName: call.tool, output: outputOf(call, value) };
+}
+
+function outputOf(call: CallState, value: Json): LanguageModelV4ToolResultPart["output"] {
+	const outcome = call.outcome;
+	if (outcome === undefined || "ok" in outcome || "blob" in outcome) {
+		if (call.edited && call.args !== undefined) {
+			return { type: "json", value: { note: editedNote, executedWith: call.args, result: value } as never };
+		}
+		return typeof value === "string" ? { type: "text", value } : { type: "json", value: value as never };
+	}
+	return { type: "error-text", value: failureText(call) };
+}
+
+const editedNote = "The approver changed the arguments before it ran.";
+
+/** The sentence for an outcome that is not a value. */
+export function failureText(call: CallState): string {
+	const outcome = call.outcome;
+	if (!outcome) return "";
+	if ("failed" in outcome) return outcome.failed;
+	if ("denied" in outcome) return `Denied${outcome.by ? ` by ${outcome.by}` : ""}, not executed: ${outcome.denied}`;
+	if ("cancelled" in outcome) return `Cancelled, not executed: ${outcome.cancelled}`;
+	if ("unknown" in outcome) return `It was started and nobody knows yet whether it happened: ${outcome.unknown}`;
+	return "";
+}
+
+/** What the model reads of a call that is still open while somebody speaks to it. */
+export function pendingNote(call: CallState): LanguageModelV4ToolResultPart {
+	const why =
+		call.phase === "unknown"
+			? "Pending: it was started and its outcome is being looked into. Do not repeat it."
+			: "Pending: not executed yet, it waits for an approval. Do not repeat it; its result will be given to you later.";
+	return { type: "tool-result", toolCallId: call.modelId, toolName: call.tool, output: { type: "text", value: why } };
+}
+
+/** How a result enters the conversation after its call had read as pending. */
+export function lateNote(call: CallState, value: Json): string {
+	const outcome = call.outcome;
+	const happened = outcome && ("ok" in outcome || "blob" in outcome);
+	const text = happened ? JSON.stringify(value) : failureText(call);
+	const edited = happened && call.edited ? ` (${editedNote} Executed with ${JSON.stringify(call.args)})` : "";
+	return `[Result of the pending call ${call.tool} (${call.modelId})${edited}: ${text}]`;
+}

@@ -1,0 +1,81 @@
+/**
+ * The one decision of a run: given its state, what can be done now?
+ *
+ * Pure: no clock, no store, nothing of Node. The driver tells what it is already doing (`busy`) and which programs live
+ * in its sandbox (`live`); the same state and the same two sets always give the same steps.
+ */
+import type { CallState } from "./call-state.ts";
+import { callOf, type RunState } from "./state.ts";
+
+export type Step =
+	| { readonly do: "ask-model" }
+	/** Decide it, start it, or bring what a dead process had started to an end. */
+	| { readonly do: "advance-call"; readonly call: CallState }
+	/** Start the guest, or deliver what its calls returned. */
+	| { readonly do: "advance-program"; readonly call: CallState; readonly answers: readonly string[] }
+	| { readonly do: "cancel" }
+	| { readonly do: "finish" };
+
+/** The name under which the driver is busy with the model. */
+export const modelWork = "model";
+
+export interface Doing {
+	/** Calls that the driver is working on. */
+	readonly busy: ReadonlySet<string>;
+	/** Program calls whose guest is in this process. */
+	readonly live: ReadonlySet<string>;
+	/** How many more tool calls may run at the same time. */
+	readonly room: number;
+	readonly now: number;
+}
+
+/** No steps and nothing busy: the run waits. */
+export function next(state: RunState, doing: Doing): Step[] {
+	if (state.status !== "running") return [];
+	if (state.cancel) return [{ do: "cancel" }];
+	const steps: Step[] = [];
+	if (state.turn.length > 0 || state.late.length > 0 || doing.busy.size > 0) {
+		for (const id of state.turn) stepsOfCall(state, callOf(state, id), doing, steps);
+		for (const id of state.late) stepsOfCall(state, callOf(state, id), doing, steps);
+	}
+	if (state.turn.length > 0 || state.timer || doing.busy.has(modelWork)) return steps;
+	if (state.modelDue) steps.push({ do: "ask-model" });
+	else if (state.late.length === 0 && steps.length === 0) steps.push({ do: "finish" });
+	return steps;
+}
+
+function stepsOfCall(state: RunState, call: CallState, doing: Doing, steps: Step[]): void {
+	const program = call.program;
+	// A program's calls come first: what they return is what it can go on with.
+	if (program && call.phase === "started") {
+		for (const id of program.open) stepsOfCall(state, callOf(state, id), doing, steps);
+		if (!doing.busy.has(call.id)) programStep(state, call, doing, steps);
+		return;
+	}
+	if (doing.busy.has(call.id) || !canMove(call, doing)) return;
+	if (steps.length < doing.room) steps.push({ do: "advance-call", call });
+}
+
+function canMove(call: CallState, doing: Doing): boolean {
+	switch (call.phase) {
+		case "asked":
+		case "answered":
+		// Started and not busy: by a process that died.
+		case "started":
+			return true;
+		case "held":
+			return call.approval !== undefined && doing.now >= call.approval.expiresAt;
+		case "unknown":
+		case "finished":
+			return false;
+	}
+}
+
+function programStep(state: RunState, call: CallState, doing: Doing, steps: Step[]): void {
+	const program = call.program;
+	if (!program) return;
+	const answers = [...program.open].filter((id) => callOf(state, id).phase === "finished");
+	// A guest that is neither here nor quiet died in mid-slice: it must be replayed to learn what it asked.
+	const lost = !doing.live.has(call.id) && !program.quiet;
+	if (answers.length > 0 || lost) steps.push({ do: "advance-program", call, answers });
+}

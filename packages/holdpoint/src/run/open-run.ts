@@ -1,0 +1,139 @@
+/**
+ * Brings a stored run back: verifies its seals, folds it, and says whether today's agent can go on with it.
+ * Nothing that does not verify is folded, and nothing that is incompatible is advanced.
+ */
+import { runSeal, type Entry } from "../journal/journal.ts";
+import { digest } from "../kit/digest.ts";
+import { HoldpointError } from "../spec/errors.ts";
+import type { Outcome, RunEvent, RunResumed, RunStarted } from "../spec/events.ts";
+import type { Json } from "../spec/json.ts";
+import type { StoredRun } from "../spec/store.ts";
+import { libraryVersion } from "./version.ts";
+import type { ReadyAgent, RunPorts } from "./segment.ts";
+import { apply, emptyState, type Message, type RunState } from "./state.ts";
+
+export interface OpenedRun {
+	readonly state: RunState;
+	readonly entries: readonly Entry[];
+	readonly lastMac: string;
+}
+
+const sessionDepthMax = 1_000;
+
+/** Errors: `journal.*`. */
+export async function openRun(ports: RunPorts, stored: StoredRun, depth = 0): Promise<OpenedRun> {
+	const { entries, lastMac } = runSeal(ports.ring, ports.storeId, stored.run).open(stored);
+	const started = startOf(stored.run, entries);
+	const history = await historyOf(ports, started, depth);
+	const state = emptyState(stored.run, history, await loadValues(ports, stored.run, entries));
+	for (const entry of entries) for (const event of entry.events) apply(state, event);
+	return { state, entries, lastMac };
+}
+
+function startOf(run: string, entries: readonly Entry[]): RunStarted {
+	const first = entries[0]?.events[0];
+	if (first?.type === "run.started") return first;
+	throw new HoldpointError("journal.damaged", `The journal of run ${run} does not begin with run.started`, { details: { run } });
+}
+
+/** What was said in the session before this run. */
+export async function historyOf(ports: RunPorts, started: RunStarted, depth = 0): Promise<readonly Message[]> {
+	const after = started.session?.after;
+	if (after === undefined) return [];
+	if (depth >= sessionDepthMax) {
+		throw new HoldpointError("journal.damaged", `Session ${started.session?.id} is a chain of more than ${sessionDepthMax} runs`);
+	}
+	const stored = await ports.store.load(after);
+	if (!stored) throw new HoldpointError("journal.tampered", `Run ${after}, after which this session goes on, is gone`);
+	return (await openRun(ports, stored, depth + 1)).state.messages;
+}
+
+/** Values that lie beside the journal; their digests are in it, so that a changed one is noticed. */
+async function loadValues(ports: RunPorts, run: string, entries: readonly Entry[]): Promise<Map<string, Json>> {
+	const values = new Map<string, Json>();
+	for (const blob of blobsOf(entries)) {
+		const body = await ports.store.blob(run, blob);
+		if (!body || digest(body) !== blob) {
+			throw new HoldpointError("journal.tampered", `A stored value of run ${run} is ${body ? "changed" : "gone"}`, { details: { run, blob } });
+		}
+		values.set(blob, JSON.parse(Buffer.from(body).toString("utf8")) as Json);
+	}
+	return values;
+}
+
+function* blobsOf(entries: readonly Entry[]): Generator<string> {
+	for (const entry of entries) {
+		for (const event of entry.events) {
+			const outcome: Outcome | undefined = event.type === "call.finished" || event.type === "call.settled" ? event.outcome : undefined;
+			if (outcome && "blob" in outcome) yield outcome.blob;
+		}
+	}
+}
+
+export type Compatibility =
+	| { readonly verdict: "same" }
+	| { readonly verdict: "compatible"; readonly changes: readonly string[] }
+	| { readonly verdict: "incompatible"; readonly changes: readonly string[] };
+
+/**
+ * May today's agent go on with this run? A tool that an open call needs must be there; everything else that changed is
+ * recorded, and approvals given to a changed tool are void by their digest.
+ */
+export function compatibility(state: RunState, ready: ReadyAgent, known: KnownVersions): Compatibility {
+	const changes: string[] = [];
+	const broken: string[] = [];
+	if (known.agent !== ready.agent.digest) changes.push(`agent ${ready.agent.name}: its instructions or output changed`);
+	if (known.lib !== libraryVersion) changes.push(`library: ${known.lib} → ${libraryVersion}`);
+	for (const [name, version] of state.tools) {
+		const tool = ready.tools.get(name);
+		if (!tool) changes.push(`tool ${name}: removed`);
+		else if (tool.version !== version) changes.push(`tool ${name}: ${version} → ${tool.version}`);
+	}
+	for (const name of ready.tools.keys()) if (!state.tools.has(name)) changes.push(`tool ${name}: added`);
+	for (const call of state.calls.values()) {
+		const open = call.phase === "held" || call.phase === "answered" || call.phase === "started" || call.phase === "unknown";
+		if (open && !ready.tools.has(call.tool)) broken.push(`call ${call.id} needs the tool ${call.tool}, which the agent no longer has`);
+	}
+	if (broken.length > 0) return { verdict: "incompatible", changes: broken };
+	return changes.length > 0 ? { verdict: "compatible", changes } : { verdict: "same" };
+}
+
+export interface KnownVersions {
+	readonly agent: string;
+	readonly lib: string;
+}
+
+/** The versions with which the run was last advanced. */
+export function knownVersions(entries: readonly Entry[]): KnownVersions {
+	let agent = "";
+	let lib = "";
+	for (const entry of entries) {
+		for (const event of entry.events) {
+			if (event.type === "run.started") [agent, lib] = [event.agent.digest, event.lib];
+			else if (event.type === "run.resumed") [agent, lib] = [event.agent ?? agent, event.lib ?? lib];
+		}
+	}
+	return { agent, lib };
+}
+
+/** The event that records what changed, or nothing where nothing did. */
+export function resumedEvent(ready: ReadyAgent, verdict: Compatibility): RunResumed | undefined {
+	if (verdict.verdict !== "compatible") return undefined;
+	return {
+		type: "run.resumed",
+		verdict: "compatible",
+		changes: verdict.changes,
+		lib: libraryVersion,
+		agent: ready.agent.digest,
+		tools: toolVersions(ready),
+	};
+}
+
+export function toolVersions(ready: ReadyAgent): { readonly [name: string]: string } {
+	return Object.fromEntries([...ready.tools.values()].map((tool) => [tool.name, tool.version]));
+}
+
+/** Events of entries, flat. */
+export function eventsOf(entries: readonly Entry[]): readonly RunEvent[] {
+	return entries.flatMap((entry) => entry.events);
+}

@@ -1,0 +1,300 @@
+/**
+ * A segment: one stretch in which one process advances a run under its lease.
+ *
+ * Owns: the state, the events that are not yet durable, the lease, what is in flight. Does not own: any decision.
+ *
+ * 1. An event is folded when it is emitted and durable when `flush` returns; nothing with an effect starts in between (I1).
+ * 2. After a failed flush the segment is dead: memory is ahead of the store, so nothing may be done any more.
+ * 3. Observers see an event at once, except those that invite somebody to act on them: these only when durable.
+ */
+import { runSeal, writesFor, type RunSeal } from "../journal/journal.ts";
+import type { Clock } from "../kit/clock.ts";
+import type { KeyRing } from "../kit/seal.ts";
+import type { Agent, RunInfo } from "../spec/agent.ts";
+import { HoldpointError } from "../spec/errors.ts";
+import type { Approver, RunEvent } from "../spec/events.ts";
+import type { Limits } from "../spec/limits.ts";
+import type { LanguageModel, ModelDelta, ModelMessage, ModelTool } from "../spec/model.ts";
+import type { Policy } from "../spec/policy.ts";
+import type { Guest, SandboxProvider, SliceState } from "../spec/sandbox.ts";
+import type { RunStatus, Store, StoredSignal, Write } from "../spec/store.ts";
+import type { Tool } from "../spec/tool.ts";
+import type { Doing } from "./next.ts";
+import { apply, callOf, type RunState } from "./state.ts";
+
+/** What a run needs of the world; the composition root puts it together. */
+export interface RunPorts {
+	readonly store: Store;
+	readonly storeId: string;
+	readonly ring: KeyRing;
+	readonly clock: Clock;
+	readonly random: () => number;
+	readonly owner: string;
+	readonly ownerIsDead: (owner: string) => boolean;
+	readonly policy: Policy;
+	readonly rolesOf: (approver: Approver) => readonly string[];
+	/** Undefined: this harness runs no programs. */
+	readonly sandbox: (() => Promise<SandboxProvider>) | undefined;
+}
+
+/** An agent made ready: what is the same for each of its runs. */
+export interface ReadyAgent {
+	readonly agent: Agent;
+	readonly model: LanguageModel | undefined;
+	readonly system: ModelMessage;
+	readonly modelTools: readonly ModelTool[];
+	/** Every tool of the agent, for programs or direct. */
+	readonly tools: ReadonlyMap<string, Tool>;
+	readonly directTools: ReadonlySet<string>;
+	readonly programTools: ReadonlySet<string>;
+	readonly limits: Limits;
+}
+
+export type Observer = (event: RunEvent) => void;
+
+export interface LiveProgram {
+	readonly guest: Guest;
+	console: string;
+	/** How many calls it has asked for, as far as this process saw. */
+	asked: number;
+	/** The program is over, but a call that it started is not: its outcome waits for that. */
+	ending: Exclude<SliceState, { kind: "open" }> | undefined;
+}
+
+export interface SegmentStart {
+	readonly ports: RunPorts;
+	readonly ready: ReadyAgent;
+	readonly state: RunState;
+	/** 0: the first flush creates the run. */
+	readonly epoch: number;
+	readonly seq: number;
+	readonly lastMac: string;
+	readonly signals: readonly StoredSignal[];
+	/** What the stored head says. */
+	readonly head: { readonly status: RunStatus; readonly dueAt: number | undefined } | undefined;
+	readonly observe: Observer | undefined;
+	readonly onDelta: ((delta: ModelDelta) => void | Promise<void>) | undefined;
+	/** Back-pressure: resolves when a slow reader has caught up. */
+	readonly paced: (() => Promise<void> | undefined) | undefined;
+}
+
+const durableFirst: ReadonlySet<string> = new Set(["approval.requested", "run.finished"]);
+
+export class Segment {
+	readonly ports: RunPorts;
+	readonly ready: ReadyAgent;
+	readonly state: RunState;
+	readonly seal: RunSeal;
+	readonly busy = new Set<string>();
+	readonly live = new Map<string, LiveProgram>();
+	readonly abort = new AbortController();
+	readonly onDelta: SegmentStart["onDelta"];
+	readonly paced: SegmentStart["paced"];
+	/** Tool calls that run now; programs do not count. */
+	running = 0;
+	/** Not yet turned into events. */
+	signals: StoredSignal[];
+	signalsStored = false;
+	private epoch: number;
+	private seq: number;
+	private lastMac: string;
+	private head: SegmentStart["head"];
+	private buffer: RunEvent[] = [];
+	private extra: Write[] = [];
+	private writing: Promise<void> | undefined;
+	private failure: unknown;
+	private unseen: RunEvent[] = [];
+	private readonly observe: Observer | undefined;
+	private heart: NodeJS.Timeout | undefined;
+	private waker: (() => void) | undefined;
+	private woken = false;
+
+	constructor(start: SegmentStart) {
+		this.ports = start.ports;
+		this.ready = start.ready;
+		this.state = start.state;
+		this.seal = runSeal(start.ports.ring, start.ports.storeId, start.state.run);
+		this.epoch = start.epoch;
+		this.seq = start.seq;
+		this.lastMac = start.lastMac;
+		this.head = start.head;
+		this.signals = [...start.signals];
+		this.observe = start.observe;
+		this.onDelta = start.onDelta;
+		this.paced = start.paced;
+	}
+
+	get info(): RunInfo {
+		const started = this.state.started;
+		return {
+			run: this.state.run,
+			agent: this.ready.agent.name,
+			principal: started?.principal ?? "",
+			session: started?.session?.id,
+		};
+	}
+
+	get doing(): Doing {
+		const room = this.ready.limits.concurrencyMax - this.running;
+		return { busy: this.busy, live: new Set(this.live.keys()), room, now: this.ports.clock.now() };
+	}
+
+	/** Folds events now; they are durable after the next `flush`. */
+	emit(...events: readonly RunEvent[]): void {
+		for (const event of events) {
+			apply(this.state, event);
+			this.buffer.push(event);
+			if (!this.observe) continue;
+			if (this.unseen.length > 0 || durableFirst.has(event.type)) this.unseen.push(event);
+			else this.observe(event);
+		}
+	}
+
+	/** A body that the next flush writes beside the journal. */
+	keep(write: Extract<Write, { kind: "blob" | "blob.drop" }>): void {
+		this.extra.push(write);
+	}
+
+	/** Everything emitted so far is durable when this resolves. Errors: `run.lease_lost`, `run.exists`, `store.*`. */
+	async flush(): Promise<void> {
+		while (this.writing) await this.writing;
+		if (this.failure) throw this.failure;
+		if (this.buffer.length === 0 && this.extra.length === 0) return;
+		this.writing = this.write("running");
+		try {
+			await this.writing;
+		} finally {
+			this.writing = undefined;
+		}
+	}
+
+	/** The last write of the segment: lets the lease go. */
+	async release(status: RunStatus, dueAt: number | undefined): Promise<void> {
+		while (this.writing) await this.writing;
+		if (this.heart) clearInterval(this.heart);
+		if (this.failure) throw this.failure;
+		await this.write(status, dueAt, true);
+	}
+
+	private async write(status: RunStatus, dueAt?: number, release = false): Promise<void> {
+		const events = this.buffer;
+		const at = this.ports.clock.now();
+		const writes: Write[] = this.extra;
+		this.buffer = [];
+		this.extra = [];
+		const creating = this.epoch === 0;
+		let lastMac = this.lastMac;
+		let seq = this.seq;
+		// A head belongs to an entry, so a changed head brings one, be it empty.
+		if (events.length > 0 || this.head?.status !== status || this.head.dueAt !== dueAt) {
+			this.head = { status, dueAt };
+			const entry = this.seal.entry(lastMac, { seq: ++seq, at, events });
+			lastMac = entry.mac;
+			writes.push({ kind: "entry", seq, ...entry }, ...writesFor(events, at, (call) => callOf(this.state, call).tool));
+			const { name: agent } = this.ready.agent;
+			const head = this.seal.head(lastMac, seq, at, { status, agent, session: this.info.session, dueAt });
+			writes.push({ kind: "head", head });
+		}
+		if (release && !creating) writes.push({ kind: "release" });
+		else if (creating && !release) writes.push({ kind: "lease", owner: this.ports.owner, until: at + this.ready.limits.leaseMs });
+		try {
+			const receipt = await this.ports.store.commit(this.state.run, this.epoch, writes);
+			if (receipt.signals > 0) this.signalsStored = true;
+		} catch (error) {
+			this.failure = error;
+			this.stop(error);
+			throw error;
+		}
+		if (creating) this.epoch = 1;
+		this.seq = seq;
+		this.lastMac = lastMac;
+		for (const event of this.unseen.splice(0)) this.observe?.(event);
+	}
+
+	/** Keeps the lease and listens for signals while something takes long. Started with the first wait. */
+	beat(): void {
+		if (this.heart) return;
+		const every = Math.max(50, Math.floor(this.ready.limits.leaseMs / 3));
+		this.heart = setInterval(() => void this.renew(), every);
+		this.heart.unref();
+	}
+
+	private async renew(): Promise<void> {
+		if (this.epoch === 0 || this.writing || this.failure) return;
+		const until = this.ports.clock.now() + this.ready.limits.leaseMs;
+		try {
+			const receipt = await this.ports.store.commit(this.state.run, this.epoch, [{ kind: "lease", owner: this.ports.owner, until }]);
+			if (receipt.signals > 0) this.poke();
+		} catch (error) {
+			// A busy database is no lost lease; the next beat tries again, and a real loss shows at the next commit.
+			if (error instanceof HoldpointError && error.code !== "run.lease_lost") return;
+			this.failure = error;
+			this.stop(error);
+		}
+	}
+
+	/** Somebody left a signal. */
+	poke(): void {
+		this.signalsStored = true;
+		this.wake();
+	}
+
+	async fetchSignals(): Promise<void> {
+		if (!this.signalsStored || this.epoch === 0) return;
+		this.signalsStored = false;
+		const stored = await this.ports.store.load(this.state.run, this.seq);
+		const known = new Set(this.signals.map((signal) => signal.id));
+		for (const signal of stored?.signals ?? []) if (!known.has(signal.id)) this.signals.push(signal);
+	}
+
+	/** Something changed: the driver looks again. */
+	wake(): void {
+		this.woken = true;
+		this.waker?.();
+	}
+
+	/** Resolves at the next `wake`, or at once if one came since the last time. */
+	changed(): Promise<void> | undefined {
+		if (this.woken) {
+			this.woken = false;
+			return undefined;
+		}
+		return new Promise((resolve) => {
+			this.waker = () => {
+				this.waker = undefined;
+				this.woken = false;
+				resolve();
+			};
+		});
+	}
+
+	/** The segment is dead: tells everything in flight, and whoever drives. */
+	stop(reason: unknown): void {
+		this.failure ??= reason;
+		if (this.heart) clearInterval(this.heart);
+		this.abort.abort(reason);
+		this.wake();
+	}
+
+	/** After a failure: what is durable stays, and the lease keeps nobody out. */
+	async abandon(reason: unknown): Promise<void> {
+		this.stop(reason);
+		if (this.epoch === 0) return;
+		try {
+			await this.ports.store.commit(this.state.run, this.epoch, [{ kind: "release" }]);
+		} catch {
+			// The lease is lost, or the store is down: both end the lease without us.
+		}
+	}
+
+	/** Throws what killed the segment. */
+	check(): void {
+		if (this.failure) throw this.failure;
+	}
+
+	/** Gives guests back; whatever they held is in the journal. */
+	dropGuests(): void {
+		for (const { guest } of this.live.values()) guest.dispose();
+		this.live.clear();
+	}
+}

@@ -1,0 +1,333 @@
+/**
+ * The state of a run: a fold over its journal, and nothing else.
+ *
+ * Owns: what each event means for the state, and the conversation as the model will see it. Does not own: deciding what
+ * to do (`next.ts`), doing it (`drive.ts`), bytes (`journal/`). Pure; nothing of Node.
+ *
+ * The fold is incremental and changes the state in place: folding anew at each step would make a run of n calls cost n².
+ */
+import type { LanguageModelV4Message } from "@ai-sdk/provider";
+import { answerToMessage } from "../model/prompt.ts";
+import type { RunEvent, RunFinished, RunStarted } from "../spec/events.ts";
+import type { Json } from "../spec/json.ts";
+import type { CallState } from "./call-state.ts";
+import { resultMessage, lateNote, pendingNote } from "./messages.ts";
+
+export type Message = LanguageModelV4Message;
+
+export interface RunState {
+	readonly run: string;
+	started: RunStarted | undefined;
+	status: "running" | "completed" | "failed" | "cancelled";
+	finished: RunFinished | undefined;
+	/** What the model has seen and said, without instructions; starts with the session's earlier messages. */
+	readonly messages: Message[];
+	readonly calls: Map<string, CallState>;
+	/** Calls of the model's last answer, in source order; empty once their results are in `messages`. */
+	turn: string[];
+	/** Calls that the model was told are pending; their results enter as notes. */
+	readonly late: string[];
+	/** Messages that wait for the open turn's end. */
+	readonly queued: string[];
+	/** Is the model to be asked next (when no turn is open)? */
+	modelDue: boolean;
+	turns: number;
+	/** Calls that the model itself made: the next one is `c<n+1>`. */
+	directCalls: number;
+	readonly usage: { inputTokens: number; outputTokens: number };
+	text: string;
+	/** Of the last answer: text of a structured answer that was rejected. */
+	rejections: number;
+	emptyAnswers: number;
+	cancel: { readonly by: string; readonly reason: string | undefined } | undefined;
+	timer: { readonly id: string; readonly dueAt: number; readonly why: string } | undefined;
+	timers: number;
+	/** Signals that became events: a second delivery means nothing. */
+	readonly signals: Set<string>;
+	readonly tools: Map<string, string>;
+	/** Values that lie beside the journal, by digest. */
+	readonly blobs: Map<string, Json>;
+	readonly modelIds: Set<string>;
+}
+
+export function emptyState(run: string, history: readonly Message[], blobs: Map<string, Json>): RunState {
+	return {
+		run,
+		started: undefined,
+		status: "running",
+		finished: undefined,
+		messages: [...history],
+		calls: new Map(),
+		turn: [],
+		late: [],
+		queued: [],
+		modelDue: false,
+		turns: 0,
+		directCalls: 0,
+		usage: { inputTokens: 0, outputTokens: 0 },
+		text: "",
+		rejections: 0,
+		emptyAnswers: 0,
+		cancel: undefined,
+		timer: undefined,
+		timers: 0,
+		signals: new Set(),
+		tools: new Map(),
+		blobs,
+		modelIds: new Set(),
+	};
+}
+
+/** Folds one event into the state. Total: an event of a newer kind is refused by the journal before it comes here. */
+export function apply(state: RunState, event: RunEvent): void {
+	if ("signal" in event) state.signals.add(event.signal);
+	switch (event.type) {
+		case "run.started":
+			state.started = event;
+			for (const name in event.tools) state.tools.set(name, event.tools[name] as string);
+			say(state, event.input);
+			return;
+		case "run.resumed":
+			for (const name in event.tools) state.tools.set(name, event.tools[name] as string);
+			return;
+		case "message.received":
+			if (event.mode === "turn" && state.turn.length > 0) closeTurn(state);
+			if (state.turn.length > 0) state.queued.push(event.text);
+			else say(state, event.text);
+			return;
+		case "model.answered":
+			return applyAnswer(state, event);
+		case "output.rejected":
+			state.rejections++;
+			say(state, `Your answer does not fit the required format: ${event.issues}\nAnswer again with JSON that fits, and nothing else.`);
+			return;
+		case "timer.set":
+			state.timers++;
+			state.timer = { id: event.timer, dueAt: event.dueAt, why: event.why };
+			return;
+		case "timer.fired":
+			state.timer = undefined;
+			return;
+		case "cancel.requested":
+			state.cancel = { by: event.by, reason: event.reason };
+			return;
+		case "signal.ignored":
+		case "approval.refused":
+			return;
+		case "run.finished":
+			state.status = event.status;
+			state.finished = event;
+			return;
+		default:
+			applyCallEvent(state, event);
+	}
+}
+
+type CallEvent = Extract<RunEvent, { readonly call: string }>;
+
+function applyCallEvent(state: RunState, event: CallEvent): void {
+	if (event.type === "call.asked") {
+		const program = callOf(state, event.parent).program;
+		program?.asks.push(event.call);
+		program?.open.add(event.call);
+		state.calls.set(event.call, newCall({ id: event.call, tool: event.tool, parent: event.parent, line: event.line, asked: event.args }));
+		if (program) program.quiet = false;
+		return;
+	}
+	const call = callOf(state, event.call);
+	switch (event.type) {
+		case "call.decided":
+			call.verdict = { verdict: event.verdict, reason: event.reason ?? "" };
+			call.digest = event.digest;
+			call.args = event.args ?? call.args ?? call.asked;
+			return;
+		case "approval.requested": {
+			const carried = event.carries ? (call.approval?.answers ?? []) : [];
+			call.phase = "held";
+			call.approvals++;
+			call.approval = {
+				id: event.approval,
+				roles: event.roles ?? [],
+				count: event.count ?? 1,
+				expiresAt: event.expiresAt,
+				answers: [...carried],
+				denied: undefined,
+				closed: undefined,
+			};
+			return;
+		}
+		case "approval.resolved":
+			return applyAnswerOf(call, event);
+		case "approval.closed":
+			call.phase = "answered";
+			if (call.approval) call.approval.closed = event.why;
+			return;
+		case "call.started":
+			call.phase = "started";
+			call.attempt = event.attempt;
+			return;
+		case "call.finished":
+			call.outcome = event.outcome;
+			call.phase = "unknown" in event.outcome ? "unknown" : "finished";
+			return settleTurn(state, call);
+		case "call.settled":
+			call.outcome = event.outcome;
+			call.phase = "finished";
+			return settleTurn(state, call);
+		default:
+			applyProgramEvent(state, call, event);
+	}
+}
+
+type ProgramEvent = Extract<CallEvent, { readonly type: `program.${string}` }>;
+
+function applyProgramEvent(state: RunState, call: CallState, event: ProgramEvent): void {
+	if (event.type === "program.started") {
+		const { provider, guest, seed, clock, body } = event;
+		call.program = { provider, guest, seed, clock, body, asks: [], open: new Set(), deliveries: [], suspended: undefined, quiet: false };
+		return;
+	}
+	const program = call.program;
+	if (!program) return;
+	switch (event.type) {
+		case "program.delivered":
+			program.deliveries.push({ answers: event.answers, clock: event.clock });
+			program.quiet = false;
+			for (const id of event.answers) program.open.delete(id);
+			return;
+		case "program.suspended":
+			program.suspended = event;
+			program.quiet = true;
+			return;
+		case "program.restored":
+			return;
+	}
+}
+
+function applyAnswerOf(call: CallState, event: Extract<RunEvent, { type: "approval.resolved" }>): void {
+	const approval = call.approval;
+	if (!approval) return;
+	const answer = { by: event.by, at: event.at, reason: event.reason };
+	if (event.answer === "deny") approval.denied = answer;
+	else {
+		if (event.answer === "edit") {
+			// Editing voids what others answered to the arguments before.
+			approval.answers.length = 0;
+			call.args = event.args;
+			call.digest = event.digest ?? call.digest;
+			call.edited = true;
+		}
+		approval.answers.push(answer);
+	}
+	if (!event.open) call.phase = "answered";
+}
+
+function applyAnswer(state: RunState, event: Extract<RunEvent, { type: "model.answered" }>): void {
+	state.turns++;
+	state.modelDue = false;
+	state.usage.inputTokens += event.usage.inputTokens;
+	state.usage.outputTokens += event.usage.outputTokens;
+	let text = "";
+	const ids = new Map<string, string>();
+	for (const part of event.content) {
+		if (part.type === "text") text += part.text;
+		if (part.type !== "tool-call" || part.providerExecuted) continue;
+		const id = `c${++state.directCalls}`;
+		// Providers want their own ids back; one that was used before would tie two calls to one result.
+		const reused = state.modelIds.has(part.toolCallId);
+		const modelId = reused ? id : part.toolCallId;
+		state.modelIds.add(modelId);
+		if (reused) ids.set(part.toolCallId, modelId);
+		state.calls.set(id, newCall({ id, tool: part.toolName, modelId, input: part.input, asked: jsonOrNothing(part.input) }));
+		state.turn.push(id);
+	}
+	state.text = text;
+	state.emptyAnswers = text === "" && state.turn.length === 0 ? state.emptyAnswers + 1 : 0;
+	if (event.content.length > 0) state.messages.push(answerToMessage(event.content, ids));
+}
+
+interface NewCall {
+	readonly id: string;
+	readonly tool: string;
+	readonly parent?: string;
+	readonly line?: number;
+	readonly modelId?: string;
+	readonly input?: string;
+	readonly asked: Json | undefined;
+}
+
+function newCall(call: NewCall): CallState {
+	return {
+		id: call.id,
+		tool: call.tool,
+		parent: call.parent,
+		line: call.line ?? 0,
+		modelId: call.modelId ?? call.id,
+		asked: call.asked,
+		input: call.input ?? "",
+		args: undefined,
+		digest: "",
+		phase: "asked",
+		verdict: undefined,
+		approval: undefined,
+		approvals: 0,
+		attempt: 0,
+		edited: false,
+		outcome: undefined,
+		program: undefined,
+	};
+}
+
+/** A direct call has an outcome: when it was the turn's last, the results enter the conversation in source order. */
+function settleTurn(state: RunState, call: CallState): void {
+	if (call.phase !== "finished" || call.parent !== undefined) return;
+	const late = state.late.indexOf(call.id);
+	if (late >= 0) {
+		state.late.splice(late, 1);
+		say(state, lateNote(call, valueOf(state, call)));
+		return;
+	}
+	if (state.turn.every((id) => callOf(state, id).phase === "finished")) closeTurn(state);
+}
+
+/** Puts what is known into the conversation; what is still open reads as pending and comes later. */
+function closeTurn(state: RunState): void {
+	const results = state.turn.map((id) => {
+		const call = callOf(state, id);
+		if (call.phase === "finished") return resultMessage(call, valueOf(state, call));
+		state.late.push(id);
+		return pendingNote(call);
+	});
+	state.messages.push({ role: "tool", content: results });
+	state.turn.length = 0;
+	state.modelDue = true;
+	for (const text of state.queued.splice(0)) say(state, text);
+}
+
+function say(state: RunState, text: string): void {
+	state.messages.push({ role: "user", content: [{ type: "text", text }] });
+	state.modelDue = true;
+}
+
+/** The value of a successful call, wherever it lies. */
+export function valueOf(state: RunState, call: CallState): Json {
+	const outcome = call.outcome;
+	if (outcome && "ok" in outcome) return outcome.ok;
+	if (outcome && "blob" in outcome) return state.blobs.get(outcome.blob) ?? null;
+	return null;
+}
+
+export function callOf(state: RunState, id: string): CallState {
+	const call = state.calls.get(id);
+	if (!call) throw new Error(`Holdpoint bug: it should hold that call ${id} is in the journal of ${state.run}`);
+	return call;
+}
+
+function jsonOrNothing(text: string): Json | undefined {
+	if (text === "") return {};
+	try {
+		return JSON.parse(text) as Json;
+	} catch {
+		return undefined;
+	}
+}

@@ -1,0 +1,132 @@
+/**
+ * Turns what people and processes told the run into events. The run's one writer does this, so that two answers to the
+ * same approval cannot both count (I5, I6): the second finds it resolved.
+ */
+import { callDigest, lacking } from "../approvals/approvals.ts";
+import type { RunEvent } from "../spec/events.ts";
+import type { Signal } from "../spec/signals.ts";
+import type { StoredSignal } from "../spec/store.ts";
+import { canonicalArguments } from "./decide-call.ts";
+import { next } from "./next.ts";
+import type { Segment } from "./segment.ts";
+import type { CallState } from "./call-state.ts";
+
+/**
+ * Takes every signal that means something now. `moving`: messages wait until the model is asked next. `waiting`: nothing
+ * can move, so that a message starts a turn. Returns whether anything was taken.
+ */
+export async function takeSignals(segment: Segment, when: "moving" | "waiting"): Promise<boolean> {
+	fireTimer(segment);
+	await segment.fetchSignals();
+	if (segment.signals.length === 0) return false;
+	const left: StoredSignal[] = [];
+	let taken = false;
+	for (const stored of segment.signals.splice(0)) {
+		const events = await eventsFor(segment, stored, when);
+		if (!events) {
+			left.push(stored);
+			continue;
+		}
+		segment.emit(...events);
+		taken = true;
+	}
+	segment.signals.unshift(...left);
+	return taken;
+}
+
+function fireTimer(segment: Segment): void {
+	const { timer } = segment.state;
+	if (timer && segment.ports.clock.now() >= timer.dueAt) segment.emit({ type: "timer.fired", timer: timer.id });
+}
+
+/** Undefined: not now. */
+async function eventsFor(segment: Segment, stored: StoredSignal, when: "moving" | "waiting"): Promise<readonly RunEvent[] | undefined> {
+	const { id, signal } = segment.seal.openSignal(stored);
+	const ignored = (why: string): RunEvent[] => [{ type: "signal.ignored", signal: id, why }];
+	if (segment.state.signals.has(id)) return ignored("it was taken before");
+	if (!signal) return ignored("its seal does not match: it was forged, changed, or meant for another run");
+	if (segment.state.status !== "running") return ignored("the run is over");
+	switch (signal.kind) {
+		case "answer":
+			return answerEvents(segment, id, signal);
+		case "settle":
+			return settleEvents(segment, id, signal);
+		case "message":
+			return messageEvents(segment, { id, signal, when });
+		case "cancel":
+			if (segment.state.cancel) return ignored("the run is being cancelled already");
+			return [{ type: "cancel.requested", by: signal.by, ...(signal.reason ? { reason: signal.reason } : {}), signal: id }];
+		default:
+			return ignored("it is of a kind that is not known here");
+	}
+}
+
+interface MessageSignal {
+	readonly id: string;
+	readonly signal: Extract<Signal, { kind: "message" }>;
+	readonly when: "moving" | "waiting";
+}
+
+function messageEvents(segment: Segment, { id, signal, when }: MessageSignal): readonly RunEvent[] | undefined {
+	const { state } = segment;
+	const between = state.turn.length === 0 && segment.busy.size === 0;
+	if (signal.mode === "turn" && when === "moving" && !between) {
+		// Calls are running or can run: it is read after them, or at the latest when the run would wait.
+		if (segment.busy.size > 0 || next(state, segment.doing).length > 0) return undefined;
+	}
+	return [{ type: "message.received", text: signal.text, signal: id, mode: signal.mode }];
+}
+
+type AnswerSignal = Extract<Signal, { kind: "answer" }>;
+
+async function answerEvents(segment: Segment, id: string, signal: AnswerSignal): Promise<readonly RunEvent[]> {
+	const refuse = (why: string): RunEvent[] => [{ type: "approval.refused", approval: signal.approval, by: signal.by.id, why, signal: id }];
+	const call = [...segment.state.calls.values()].find((one) => one.approval?.id === signal.approval);
+	if (!call?.approval) return refuse("this run has no such approval");
+	if (call.phase !== "held") return refuse("it was answered or closed before");
+	if (signal.digest !== call.digest) return refuse("it was given for other arguments, another tool version, or another call");
+	const now = segment.ports.clock.now();
+	if (now >= call.approval.expiresAt || signal.at >= call.approval.expiresAt) return refuse("it came after the approval expired");
+	if (call.approval.answers.some((answer) => answer.by.id === signal.by.id) && signal.answer === "approve") {
+		return refuse("this person has answered already; another one must");
+	}
+	const by = { ...signal.by, roles: segment.ports.rolesOf(signal.by) };
+	const common = { approval: signal.approval, call: call.id, by, at: signal.at, signal: id, ...(signal.reason ? { reason: signal.reason } : {}) };
+	if (signal.answer === "deny") return [{ type: "approval.resolved", ...common, answer: "deny" }];
+	const fits = seatFor(call, by);
+	if (!fits) return refuse("this person has none of the roles that it asks for");
+	if (signal.answer === "approve") {
+		const open = lacking(call.approval, [...call.approval.answers, { by }]) !== undefined;
+		return [{ type: "approval.resolved", ...common, answer: "approve", ...(open ? { open: true as const } : {}) }];
+	}
+	return editEvents(segment, { call, signal, common });
+}
+
+function seatFor(call: CallState, by: { readonly roles: readonly string[] }): boolean {
+	const roles = call.approval?.roles ?? [];
+	return roles.length === 0 || roles.some((role) => by.roles.includes(role));
+}
+
+interface Edit {
+	readonly call: CallState;
+	readonly signal: AnswerSignal;
+	readonly common: Omit<Extract<RunEvent, { type: "approval.resolved" }>, "type" | "answer">;
+}
+
+async function editEvents(segment: Segment, { call, signal, common }: Edit): Promise<readonly RunEvent[]> {
+	const refuse = (why: string): RunEvent[] => [
+		{ type: "approval.refused", approval: signal.approval, by: signal.by.id, why, signal: common.signal },
+	];
+	const tool = segment.ready.tools.get(call.tool);
+	if (!tool || signal.args === undefined) return refuse("it edits nothing");
+	const parsed = await canonicalArguments(tool, signal.args, segment.ready.limits.argsBytesMax);
+	if (!parsed.ok) return refuse(parsed.message);
+	const digest = callDigest({ run: segment.state.run, call: call.id, tool: tool.name, version: tool.version, args: parsed.text });
+	return [{ type: "approval.resolved", ...common, answer: "edit", args: parsed.args, digest }];
+}
+
+function settleEvents(segment: Segment, id: string, signal: Extract<Signal, { kind: "settle" }>): readonly RunEvent[] {
+	const call = segment.state.calls.get(signal.call);
+	if (call?.phase !== "unknown") return [{ type: "signal.ignored", signal: id, why: "the outcome of that call is not unknown" }];
+	return [{ type: "call.settled", call: call.id, outcome: signal.outcome, by: signal.by, signal: id }];
+}

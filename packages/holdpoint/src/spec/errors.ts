@@ -1,0 +1,116 @@
+/**
+ * Every operational failure of Holdpoint is one `HoldpointError` with a code of this registry.
+ *
+ * `retry` says what a caller may do: `never` (the same call fails again), `safe` (nothing happened, try again),
+ * `unknown` (something may have happened: look before you try again). Expected outcomes (a denied call, a waiting
+ * run) are values, not errors. `docs/reference/errors.md` is checked against this table both ways.
+ */
+export type RetryAdvice = "never" | "safe" | "unknown";
+
+export const errorCodes = {
+	"run.unknown": { retry: "never", hint: "List the runs with `holdpoint runs`; a run lives in one store only." },
+	"run.exists": {
+		retry: "never",
+		hint: "A run id names one piece of work. Use another id, or start it with the same input to join it.",
+	},
+	"run.busy": {
+		retry: "safe",
+		hint: "Another process advances this run. Wait for it, or for its lease to end, and try again.",
+	},
+	"run.lease_lost": {
+		retry: "safe",
+		hint: "Another process took the run over; what was not yet written here was dropped. Load the run again.",
+	},
+	"run.incompatible": {
+		retry: "never",
+		hint: "The agent or its tools changed in a way this run cannot go on with. Restore the old ones, or cancel the run.",
+	},
+	"run.waiting": { retry: "never", hint: "The run waits. Answer what it waits for, then resume it." },
+	"run.input_invalid": { retry: "never", hint: "Give the run a non-empty text within the limits." },
+	"agent.unknown": { retry: "never", hint: "Pass the agent in `createHarness({ agents: [...] })`." },
+	"agent.invalid": { retry: "never", hint: "Mend the definition; the message names the field." },
+	"tool.invalid": { retry: "never", hint: "Mend the definition; the message names the field." },
+	"journal.tampered": {
+		retry: "never",
+		hint: "The stored state does not match its authentication code. Nothing was executed. Restore a backup and find out who wrote to the store.",
+	},
+	"journal.damaged": { retry: "never", hint: "The stored bytes cannot be read. Restore a backup." },
+	"journal.newer": { retry: "never", hint: "A newer version of Holdpoint wrote this run. Upgrade this one." },
+	"journal.key_missing": {
+		retry: "never",
+		hint: "The key that sealed this state is not in the key ring. Add it to HOLDPOINT_KEYS or to the key file.",
+	},
+	"key.invalid": { retry: "never", hint: "A key is `<id>:<base64url of at least 32 bytes>`; a key file has mode 0600." },
+	"store.locked": { retry: "safe", hint: "Another process holds the database. Try again, or raise `busyTimeoutMs`." },
+	"store.read_only": { retry: "never", hint: "Make the folder and the database writable for this user." },
+	"store.full": { retry: "safe", hint: "Free disk space, then resume the run: everything committed is kept." },
+	"store.damaged": { retry: "never", hint: "Run `holdpoint doctor`; restore the database from a backup." },
+	"store.newer": { retry: "never", hint: "A newer version of Holdpoint made this database. Upgrade this one." },
+	"store.closed": { retry: "never", hint: "The store was closed; create the harness again." },
+	"store.failed": { retry: "unknown", hint: "See `cause`; load the run again before you try anything." },
+	"model.unavailable": {
+		retry: "safe",
+		hint: "The provider failed after all retries. The run is kept: resume it later.",
+	},
+	"model.refused": { retry: "never", hint: "The provider rejected the request. See `cause`: key, model name, or prompt." },
+	"model.answer_invalid": { retry: "safe", hint: "The model answered something unusable. Resume to ask it again." },
+	"model.missing": { retry: "never", hint: "Give the agent a `model`, or pass one to `createHarness`." },
+	"model.unknown": { retry: "never", hint: "Use --model provider/name with one of the providers listed." },
+	"story.mismatch": {
+		retry: "never",
+		hint: "The scripted model was asked something that its story does not foresee. Mend the story.",
+	},
+	"approval.unknown": { retry: "never", hint: "List what is open with `holdpoint approvals`." },
+	"approval.closed": { retry: "never", hint: "It was answered, expired, or its run ended. Nothing was executed." },
+	"approval.invalid": { retry: "never", hint: "Look at the call again and answer what is shown now." },
+	"approval.forbidden": { retry: "never", hint: "Another person must answer this one." },
+	"settle.invalid": { retry: "never", hint: "Only a call whose outcome is unknown can be settled." },
+	"sandbox.unavailable": { retry: "safe", hint: "Run `holdpoint doctor` to see which sandboxes this machine has." },
+	"sandbox.isolation": {
+		retry: "never",
+		hint: "This machine cannot give the isolation that was required. Use another machine, or require less.",
+	},
+	"sandbox.fault": { retry: "safe", hint: "The guest broke and was thrown away. The program is replayed on resume." },
+	"snapshot.refused": { retry: "safe", hint: "Made by another provider or guest build: the program is replayed instead." },
+	"snapshot.tampered": { retry: "never", hint: "The snapshot does not match its seal. It was not restored." },
+	"program.diverged": {
+		retry: "never",
+		hint: "The replayed program asked for something else than the journal says. The run is kept; cancel it or restore the old guest.",
+	},
+	"config.invalid": { retry: "never", hint: "See the guide for the shape of holdpoint.config.ts." },
+	"usage.invalid": { retry: "never", hint: "Run `holdpoint --help`." },
+	"harness.closed": { retry: "never", hint: "Create a new harness." },
+	"stream.aborted": { retry: "safe", hint: "The reader went away. The run is kept; resume it." },
+} as const satisfies Record<string, { retry: RetryAdvice; hint: string }>;
+
+export type ErrorCode = keyof typeof errorCodes;
+
+const brand = Symbol.for("holdpoint.error");
+
+/** The one error class. `code` is stable, `hint` says what to do, `cause` is kept. */
+export class HoldpointError extends Error {
+	readonly code: ErrorCode;
+	readonly retry: RetryAdvice;
+	readonly hint: string;
+	/** Facts for machines: the run, the call, the offending value. JSON only. */
+	readonly details: Readonly<Record<string, unknown>>;
+	readonly [brand] = true;
+
+	constructor(code: ErrorCode, message: string, options: { cause?: unknown; details?: Record<string, unknown>; hint?: string } = {}) {
+		super(message, options.cause === undefined ? undefined : { cause: options.cause });
+		this.name = "HoldpointError";
+		this.code = code;
+		this.retry = errorCodes[code].retry;
+		this.hint = options.hint ?? errorCodes[code].hint;
+		this.details = options.details ?? {};
+	}
+
+	toJSON(): Record<string, unknown> {
+		return { code: this.code, message: this.message, hint: this.hint, retry: this.retry, ...(Object.keys(this.details).length ? { details: this.details } : {}) };
+	}
+}
+
+/** Is it ours? Works across two installed copies of the package. */
+export function isHoldpointError(error: unknown): error is HoldpointError {
+	return typeof error === "object" && error !== null && (error as Record<symbol, unknown>)[brand] === true;
+}

@@ -1,0 +1,154 @@
+/**
+ * The host's half of the protocol with a guest: the texts that go in, and what came out, checked.
+ *
+ * Invariant: whatever the guest wrote, `readOutbox` returns values within the program's limits or throws. A text of the
+ * guest is hostile even though the prelude wrote it: the engine's memory is the program's.
+ */
+import type { ProgramLimits } from "./limits.ts";
+import type { Answer, Ask, ProgramError, ProgramSpec, ProgramStop, SliceState } from "./sandbox.ts";
+
+/** Asked like tools, answered by the host, granted to every program. */
+export const guestBuiltins = ["$search", "$describe"] as const;
+
+/** What the prelude's `start` takes, as JSON text. Lengths are UTF-16 units, so never stricter than the byte limits. */
+interface GuestStart {
+	readonly source: string;
+	readonly tools: readonly string[];
+	readonly seed: number;
+	readonly limits: { readonly calls: number; readonly open: number; readonly value: number; readonly console: number };
+}
+
+/** What one `drain()` held, checked. A stopped program asks for nothing. */
+export interface Outbox {
+	readonly asks: readonly Ask[];
+	readonly console: string;
+	readonly state: SliceState;
+}
+
+/** The text that loads and starts a program. */
+export function startMessage(program: ProgramSpec): string {
+	const { callsMax, openCallsMax, valueBytesMax, consoleBytesMax } = program.limits;
+	return JSON.stringify({
+		source: program.source,
+		tools: [...program.tools, ...guestBuiltins],
+		seed: program.seed,
+		limits: { calls: callsMax, open: openCallsMax, value: valueBytesMax, console: consoleBytesMax },
+	} satisfies GuestStart);
+}
+
+/** The text that delivers answers, in their order. A result over the limit reaches the program as a failed call. */
+export function deliveryMessage(answers: readonly Answer[], limits: ProgramLimits): string {
+	const header: number[] = [];
+	let payloads = "";
+	for (const answer of answers) {
+		const payload = "ok" in answer ? (oversized(answer.ok, limits) ?? answer.ok) : JSON.stringify(answer.error);
+		const kind = "ok" in answer && payload === answer.ok ? 0 : 1;
+		header.push(answer.n, kind, payload.length);
+		payloads += payload;
+	}
+	return `${JSON.stringify(header)}\n${payloads}`;
+}
+
+function oversized(result: string, limits: ProgramLimits): string | undefined {
+	if (!isOver(result, limits.valueBytesMax)) return undefined;
+	const message = `The result is over the ${limits.valueBytesMax} bytes that one call may bring into a program`;
+	return JSON.stringify({ name: "ToolFailed", message, code: "result.too_large" });
+}
+
+/**
+ * Reads what the guest wrote.
+ * Errors: an Error that names the line, where the text is none that the prelude writes.
+ */
+export function readOutbox(text: string, program: ProgramSpec): Outbox {
+	const lines = text.split("\n");
+	const last = lines.pop() ?? "";
+	const asks: Ask[] = [];
+	let printed = "";
+	for (const line of lines) {
+		if (line.startsWith("c ")) printed += `${readString(line.slice(2))}\n`;
+		else asks.push(readAsk(line, program, asks.at(-1)?.n ?? 0));
+	}
+	const state = readState(last, program.limits);
+	const large = asks.find((ask) => isOver(ask.args, program.limits.valueBytesMax));
+	if (!large) return { asks: state.kind === "stopped" ? [] : asks, console: printed, state };
+	const message = `An argument of tools.${large.tool} is over ${program.limits.valueBytesMax} bytes`;
+	return { asks: [], console: printed, state: { kind: "stopped", limit: "value", message } };
+}
+
+const askLine = /^a (\d{1,9}) (\d{1,9}) ("(?:[^"\\]|\\.)*") (.+)$/s;
+
+function readAsk(line: string, program: ProgramSpec, previous: number): Ask {
+	const found = askLine.exec(line);
+	const [n, at, args] = [Number(found?.[1]), Number(found?.[2]), found?.[4]];
+	if (!found?.[3] || args === undefined) throw unreadable(line);
+	const tool = readString(found[3]);
+	const granted = program.tools.includes(tool) || (guestBuiltins as readonly string[]).includes(tool);
+	if (!granted || n <= previous || n > program.limits.callsMax) throw unreadable(line);
+	return { n, tool, args, line: at };
+}
+
+function readState(line: string, limits: ProgramLimits): SliceState {
+	const body = line.slice(2);
+	switch (line.slice(0, 2)) {
+		case "o":
+			return { kind: "open" };
+		case "r ":
+			if (!isOver(body, limits.valueBytesMax)) return { kind: "returned", value: body };
+			return { kind: "stopped", limit: "value", message: `The program's value is over ${limits.valueBytesMax} bytes` };
+		case "t ":
+			return readThrown(body);
+		case "s ":
+			return readStopped(body);
+		default:
+			throw unreadable(line);
+	}
+}
+
+function readStopped(body: string): SliceState {
+	const space = body.indexOf(" ");
+	const limit = (["calls", "openCalls", "value"] satisfies ProgramStop[]).find((name) => name === body.slice(0, space));
+	if (!limit) throw unreadable(body);
+	return { kind: "stopped", limit, message: readString(body.slice(space + 1)) };
+}
+
+function readThrown(body: string): SliceState {
+	const { name, message, stack } = JSON.parse(body) as Record<string, unknown>;
+	if (typeof name !== "string" || typeof message !== "string" || typeof stack !== "string") throw unreadable(body);
+	if (name === "InternalError" && message === "out of memory") {
+		return { kind: "stopped", limit: "memory", message: "The program used more memory than it may" };
+	}
+	return { kind: "threw", error: programError(name, message, stack) };
+}
+
+/** The engine calls the program's text `<input>`; the first line has our wrapper before it. */
+const wrapperColumns = "(async () => {".length;
+
+function programError(name: string, message: string, stack: string): ProgramError {
+	const frames = stack.split("\n").filter((frame) => frame.includes("<input>:"));
+	const place = /<input>:(\d{1,9}):(\d{1,9})/.exec(frames[0] ?? "");
+	const line = Number(place?.[1] ?? 0);
+	const column = Math.max(0, Number(place?.[2] ?? 0) - (line === 1 ? wrapperColumns : 0));
+	const trace = frames.map((frame) => frame.trim().replaceAll("<input>:", "program:")).join("\n");
+	return { name, message, line, column, ...(trace ? { stack: trace } : {}) };
+}
+
+function readString(json: string): string {
+	const value: unknown = JSON.parse(json);
+	if (typeof value !== "string") throw unreadable(json);
+	return value;
+}
+
+function unreadable(line: string): Error {
+	return new Error(`The guest wrote a line that its prelude does not write: ${JSON.stringify(line.slice(0, 80))}`);
+}
+
+/** Whether the text has more UTF-8 bytes than `bytesMax`; counts only where its length leaves that open. */
+function isOver(text: string, bytesMax: number): boolean {
+	if (text.length * 3 <= bytesMax) return false;
+	let bytes = text.length;
+	for (let i = 0; i < text.length && bytes <= bytesMax; i++) {
+		const code = text.charCodeAt(i);
+		if (code > 0x7f) bytes += code > 0x7ff && (code & 0xf800) !== 0xd800 ? 2 : 1;
+	}
+	return bytes > bytesMax;
+}

@@ -1,0 +1,230 @@
+/**
+ * The guest's half of the protocol between a host and a program: the prelude, which runs before the program in the same
+ * engine. The host's half is in guest-messages.ts. Every provider uses these two and adds no dialect of its own.
+ *
+ * A provider evaluates `guestPrelude` once in a fresh engine; its value is the array `[start, deliver, drain]`. For each
+ * slice it calls `start(text)` or `deliver(text)`, runs jobs until none is left, and reads `drain()`, one text.
+ * The host is never called from inside a slice. `Date` reads the engine's clock, which the provider holds still.
+ *
+ * Invariants
+ * 1. All that must survive a wait (resolvers of open calls, counters, the random state) lives in guest memory.
+ * 2. The prelude captured its primordials before the program ran. It never calls a method that it looks up on a
+ *    program-visible object, and never writes an array by index: both would run the program's code with ours.
+ * 3. A line of the outbox holds only digits and JSON texts made here, so that no program can forge one.
+ * 4. The host trusts none of this: it reads the outbox as hostile text.
+ */
+
+/** Source of the prelude: a script of plain JavaScript that needs no host object. */
+export const guestPrelude: string = String.raw`(() => {
+"use strict";
+const uncurry = Function.prototype.bind.bind(Function.prototype.call);
+const PromiseOf = Promise, TypeErrorOf = TypeError, ErrorOf = Error, RangeErrorOf = RangeError, text = String;
+const { parse, stringify } = JSON;
+const { defineProperty, freeze } = Object;
+const isError = Error.isError, evaluate = eval, imul = Math.imul;
+const slice = uncurry(String.prototype.slice), indexOf = uncurry(String.prototype.indexOf);
+const codeAt = uncurry(String.prototype.charCodeAt);
+const mapGet = uncurry(Map.prototype.get), mapSet = uncurry(Map.prototype.set);
+const mapHas = uncurry(Map.prototype.has), mapDelete = uncurry(Map.prototype.delete);
+const stack = Object.getOwnPropertyDescriptor(Error.prototype, "stack");
+const stackOf = uncurry(stack.get), setStack = uncurry(stack.set);
+// A program that could hook the making of stacks would run inside our calls, and see our frames.
+delete Error.prepareStackTrace;
+delete Error.stackTraceLimit;
+delete globalThis.SharedArrayBuffer;
+
+class ToolDenied extends Error {}
+class ToolFailed extends Error {}
+const hidden = (target, key, value) =>
+	defineProperty(target, key, { __proto__: null, value, writable: true, configurable: true });
+for (const [kind, name] of [[ToolDenied, "ToolDenied"], [ToolFailed, "ToolFailed"]]) {
+	hidden(kind.prototype, "name", name);
+	hidden(globalThis, name, kind);
+	freeze(kind.prototype);
+	freeze(kind);
+}
+
+let limits = null, consoleLeft = 0, asked = 0, open = 0;
+let printed = "", asks = "", state = "";
+const pending = new Map();
+
+const finish = (line) => { if (state === "") state = line; };
+const stop = (limit, message) => {
+	finish("s " + limit + " " + stringify(message));
+	throw new RangeErrorOf(message);
+};
+
+const show = (value) => {
+	if (typeof value === "string") return value;
+	try {
+		if (isError(value)) return text(value.name) + ": " + text(value.message);
+		if (typeof value === "function") return "[function]";
+		return (typeof value === "object" && stringify(value)) || text(value);
+	} catch {
+		return "[object that cannot be shown]";
+	}
+};
+const field = (value, key) => {
+	try {
+		const found = value[key];
+		return typeof found === "string" ? slice(found, 0, 4000) : undefined;
+	} catch {}
+};
+const thrownLine = (name, message, trace) =>
+	"t {\"name\":" + stringify(name) + ",\"message\":" + stringify(message) + ",\"stack\":" + stringify(trace) + "}";
+const failure = (thrown) => {
+	const name = field(thrown, "name") || "Error";
+	const message = field(thrown, "message") ?? slice(show(thrown), 0, 4000);
+	const trace = isError(thrown) ? stackOf(thrown) : "";
+	return thrownLine(name, message, typeof trace === "string" ? slice(trace, 0, 4000) : "");
+};
+
+// Digits only: the name of a function is the program's own text.
+const digits = (from, at) => {
+	let n = 0;
+	for (let code; n < 1e6 && (code = codeAt(from, at) - 48) >= 0 && code <= 9; at++) n = n * 10 + code;
+	return n;
+};
+const here = () => {
+	const trace = stackOf(new ErrorOf());
+	const at = indexOf(trace, "<input>:");
+	return at < 0 ? 0 : digits(trace, at + 8);
+};
+
+const rejected = (message) => new PromiseOf((_, reject) => reject(new TypeErrorOf(message)));
+const ask = (name, quoted, value) => {
+	let json;
+	try {
+		json = value === undefined ? "null" : stringify(value);
+	} catch (thrown) {
+		return rejected("tools." + name + ": the argument cannot be sent as JSON (" + show(thrown) + ")");
+	}
+	if (json === undefined) return rejected("tools." + name + ": a " + typeof value + " cannot be sent as JSON");
+	if (state !== "") throw new RangeErrorOf("The program is over");
+	if (json.length > limits.value) stop("value", "An argument of tools." + name + " is over " + limits.value + " bytes");
+	if (asked >= limits.calls) stop("calls", "The program made more than " + limits.calls + " tool calls");
+	if (open >= limits.open) stop("openCalls", "More than " + limits.open + " tool calls were open at the same time");
+	const line = here();
+	return new PromiseOf((resolve, reject) => {
+		const call = { resolve, reject, line };
+		const entry = "a " + (asked + 1) + " " + line + " " + quoted + " " + json + "\n";
+		mapSet(pending, asked + 1, call);
+		asks += entry;
+		asked++;
+		open++;
+	});
+};
+
+const print = (...values) => {
+	if (consoleLeft < 0) return;
+	let line = "";
+	for (let i = 0; i < values.length && line.length <= consoleLeft; i++) line += (i ? " " : "") + show(values[i]);
+	const kept = slice(line, 0, consoleLeft);
+	consoleLeft -= line.length + 1;
+	printed += "c " + stringify(consoleLeft < 0 ? kept + "\n[more console output was dropped]" : kept) + "\n";
+};
+const consoleObject = {};
+for (const level of ["log", "info", "warn", "error", "debug"]) hidden(consoleObject, level, print);
+hidden(globalThis, "console", consoleObject);
+
+const grant = (names) => {
+	const target = { __proto__: null };
+	for (let i = 0; i < names.length; i++) {
+		const name = names[i], quoted = stringify(name);
+		defineProperty(target, name, { __proto__: null, enumerable: true, value: (value) => ask(name, quoted, value) });
+	}
+	freeze(target);
+	const unknown = (_, key) => {
+		const found = target[key];
+		if (found !== undefined || typeof key === "symbol" || key === "then" || key === "toJSON") return found;
+		throw new TypeErrorOf("tools." + key + " is not a tool of this program (tools.$search(text) finds those that are)");
+	};
+	const tools = new Proxy(target, freeze({ __proto__: null, get: unknown }));
+	defineProperty(globalThis, "tools", { __proto__: null, value: tools, enumerable: true });
+};
+
+// sfc32: small, fast, passes the usual statistical batteries.
+const seedRandom = (seed) => {
+	let a = seed | 0, b = 0x9e3779b9 | 0, c = 0x243f6a88, d = 1;
+	const next = () => {
+		const t = (a + b + d) | 0;
+		d = (d + 1) | 0;
+		a = b ^ (b >>> 9);
+		b = (c + (c << 3)) | 0;
+		c = (((c << 21) | (c >>> 11)) + t) | 0;
+		return t >>> 0;
+	};
+	for (let i = 0; i < 12; i++) next();
+	hidden(Math, "random", () => ((next() >>> 5) * 67108864 + (next() >>> 6)) / 9007199254740992);
+};
+
+const run = async (body) => {
+	let line;
+	try {
+		const value = await body();
+		const json = value === undefined ? "null" : stringify(value);
+		if (json === undefined) throw new TypeErrorOf("The program returned a " + typeof value + ", which JSON cannot carry");
+		line = json.length > limits.value
+			? "s value " + stringify("The program's value is over " + limits.value + " bytes")
+			: "r " + json;
+	} catch (thrown) {
+		line = failure(thrown);
+	}
+	finish(line);
+};
+
+const start = (message) => {
+	const program = parse(message);
+	limits = program.limits;
+	consoleLeft = limits.console;
+	seedRandom(program.seed);
+	grant(program.tools);
+	try {
+		const body = evaluate("(async () => {" + program.source + "\n})");
+		run(body);
+	} catch (thrown) {
+		finish(failure(thrown));
+	}
+};
+
+// "<header JSON>\n<payloads>"; the header is an array [n, kind, length, n, kind, length, ...].
+const deliver = (message) => {
+	let at = indexOf(message, "\n");
+	const header = parse(slice(message, 0, at++));
+	for (let i = 0; i < header.length; i += 3) if (!mapHas(pending, header[i])) return header[i];
+	for (let i = 0; i < header.length; i += 3) {
+		const n = header[i], call = mapGet(pending, n), payload = slice(message, at, at += header[i + 2]);
+		mapDelete(pending, n);
+		open--;
+		if (header[i + 1] === 0) settle(call, payload);
+		else fail(call, parse(payload));
+	}
+	return 0;
+};
+const settle = (call, payload) => {
+	let value;
+	try {
+		value = parse(payload);
+	} catch (thrown) {
+		return fail(call, { name: "ToolFailed", message: "The result cannot be read as JSON (" + show(thrown) + ")" });
+	}
+	call.resolve(value);
+};
+const fail = (call, fault) => {
+	const error = new (fault.name === "ToolDenied" ? ToolDenied : ToolFailed)(fault.message);
+	if (fault.code !== undefined) hidden(error, "code", fault.code);
+	setStack(error, "    at <input>:" + call.line + ":0\n");
+	call.reject(error);
+};
+
+const drain = () => {
+	if (state === "" && open === 0) {
+		finish(thrownLine("NeverSettles", "The program awaits a promise that nothing can settle: no tool call is open", ""));
+	}
+	const left = printed + (codeAt(state, 0) === 115 ? "" : asks) + (state || "o");
+	printed = asks = "";
+	return left;
+};
+
+return [start, deliver, drain];
+})()`;

@@ -1,0 +1,6 @@
+/** A value that JSON can carry: what crosses every border of a run (arguments, results, events). */
+export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
+export type JsonObject = { readonly [key: string]: Json };
+
+/** A JSON Schema document (draft 2020-12 is what we write; draft-07 is accepted). */
+export type JsonSchema = JsonObject;

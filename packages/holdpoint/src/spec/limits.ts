@@ -1,0 +1,100 @@
+/**
+ * I8: every loop and every resource has a limit, compared with `>=`, with a default, documented in one place.
+ * This is the place; `docs/reference/limits.md` is checked against it.
+ */
+export interface Limits {
+	/** Model answers in one run. */
+	readonly turnsMax: number;
+	/** Tool calls in one run, those of programs included. */
+	readonly callsMax: number;
+	/** Tool calls that run at the same time. */
+	readonly concurrencyMax: number;
+	/** How often a repeatable or keyed call is tried when its outcome stayed unknown. */
+	readonly attemptsMax: number;
+	/** One tool call. A tool's own `timeoutMs` goes before it. Milliseconds. */
+	readonly toolTimeoutMs: number;
+	/** One decision of a policy. Milliseconds. */
+	readonly policyTimeoutMs: number;
+	/** Canonical arguments of one call. Bytes. */
+	readonly argsBytesMax: number;
+	/** Result of one call. Bytes. */
+	readonly resultBytesMax: number;
+	/** A result above this is stored beside the journal, which keeps its digest. Bytes. */
+	readonly inlineBytesMax: number;
+	/** One message of a user. Bytes. */
+	readonly inputBytesMax: number;
+	/** One answer of the model. Bytes. */
+	readonly answerBytesMax: number;
+	/** How long a call may stay held. Milliseconds. */
+	readonly approvalExpiresInMs: number;
+	/** How long an answer may stay unspent. Milliseconds. */
+	readonly approvalSpendWithinMs: number;
+	/** Attempts of one model call. */
+	readonly modelAttemptsMax: number;
+	/** One model call. Milliseconds. */
+	readonly modelTimeoutMs: number;
+	/** A provider's `retry-after` above this is a durable wait and not an idle process. Milliseconds. */
+	readonly modelWaitInlineMs: number;
+	/** Lease of a run; the heartbeat is a third of it. Milliseconds. */
+	readonly leaseMs: number;
+	/** Stored signals (messages, answers) that one run may have unread. */
+	readonly signalsMax: number;
+	/** Events that a slow reader of a stream may leave unread before the run waits for it. */
+	readonly streamBufferMax: number;
+}
+
+export const defaultLimits: Limits = {
+	turnsMax: 40,
+	callsMax: 1_000,
+	concurrencyMax: 8,
+	attemptsMax: 3,
+	toolTimeoutMs: 60_000,
+	policyTimeoutMs: 5_000,
+	argsBytesMax: 1_048_576,
+	resultBytesMax: 8_388_608,
+	inlineBytesMax: 16_384,
+	inputBytesMax: 1_048_576,
+	answerBytesMax: 4_194_304,
+	approvalExpiresInMs: 72 * 3_600_000,
+	approvalSpendWithinMs: 24 * 3_600_000,
+	modelAttemptsMax: 4,
+	modelTimeoutMs: 300_000,
+	modelWaitInlineMs: 20_000,
+	leaseMs: 30_000,
+	signalsMax: 1_000,
+	streamBufferMax: 256,
+};
+
+/** What one program may use. All on by default; a program cannot catch them. */
+export interface ProgramLimits {
+	/** CPU time of the whole program. Milliseconds. */
+	readonly cpuMs: number;
+	/** Wall time of one slice, that is between two deliveries. Milliseconds. */
+	readonly sliceMs: number;
+	/** Guest memory. Bytes. */
+	readonly memoryBytesMax: number;
+	/** Tool calls of the program. */
+	readonly callsMax: number;
+	/** Tool calls that may be open at the same time. */
+	readonly openCallsMax: number;
+	/** Arguments of one call, and one result. Bytes. */
+	readonly valueBytesMax: number;
+	/** Console output kept. Bytes. */
+	readonly consoleBytesMax: number;
+	/** Source text. Bytes. */
+	readonly sourceBytesMax: number;
+	/** A stored snapshot. Bytes. */
+	readonly snapshotBytesMax: number;
+}
+
+export const defaultProgramLimits: ProgramLimits = {
+	cpuMs: 10_000,
+	sliceMs: 5_000,
+	memoryBytesMax: 64 * 1_048_576,
+	callsMax: 500,
+	openCallsMax: 128,
+	valueBytesMax: 4_194_304,
+	consoleBytesMax: 65_536,
+	sourceBytesMax: 262_144,
+	snapshotBytesMax: 16 * 1_048_576,
+};

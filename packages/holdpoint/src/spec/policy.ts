@@ -1,0 +1,44 @@
+import type { Json } from "./json.ts";
+import type { Effect } from "./tool.ts";
+
+/** I4: total and closed. What is not one of these, or does not come, is a `deny`. */
+export type Decision =
+	| { readonly verdict: "allow"; readonly reason?: string }
+	| { readonly verdict: "deny"; readonly reason: string }
+	| { readonly verdict: "ask"; readonly reason: string; readonly ask?: Ask };
+
+/** Who must say yes. */
+export interface Ask {
+	/** Each role needs `count` distinct people. None: any `count` people. */
+	readonly roles?: readonly string[];
+	/** Default 1. */
+	readonly count?: number;
+	/** Units: milliseconds. Default: the harness's limit. */
+	readonly expiresInMs?: number;
+}
+
+/** Everything a decision may rest on. */
+export interface PolicyRequest {
+	readonly run: string;
+	readonly call: string;
+	/** On whose behalf. */
+	readonly principal: string;
+	readonly tenant: string | undefined;
+	readonly session: string | undefined;
+	readonly agent: string;
+	/** Who made the call: the model itself, or a program that the model wrote. */
+	readonly provenance: { readonly via: "model" } | { readonly via: "program"; readonly program: string };
+	readonly tool: { readonly name: string; readonly version: string; readonly effect: Effect; readonly tags: readonly string[] };
+	/** Canonical: what is shown, digested, decided and executed. */
+	readonly args: Json;
+	/** Valid answers so far. A policy may look at them; whether they cover an `ask` is not its business. */
+	readonly approvedBy: readonly string[];
+}
+
+export interface Policy {
+	/** Recorded with every decision. */
+	readonly version: string;
+	decide(request: PolicyRequest): Decision | Promise<Decision>;
+	/** False: this tool is denied whatever its arguments, so that the model need not be told of it. */
+	declares?(facts: Pick<PolicyRequest, "agent" | "principal" | "tenant" | "tool">): boolean;
+}

@@ -1,0 +1,19 @@
+import type { Approver, Outcome } from "./events.ts";
+import type { Json } from "./json.ts";
+
+/** What somebody outside may tell a run. Stored even if nobody waits; the run's one writer turns it into events. */
+export type Signal =
+	| {
+			readonly kind: "answer";
+			readonly approval: string;
+			readonly answer: "approve" | "deny" | "edit";
+			/** I5: what the approver saw. Another digest than the held call's is worth nothing. */
+			readonly digest: string;
+			readonly by: Approver;
+			readonly at: number;
+			readonly reason?: string;
+			readonly args?: Json;
+	  }
+	| { readonly kind: "settle"; readonly call: string; readonly outcome: Outcome; readonly by: Approver; readonly at: number }
+	| { readonly kind: "message"; readonly text: string; readonly mode: "turn" | "queue"; readonly at: number }
+	| { readonly kind: "cancel"; readonly by: string; readonly reason?: string; readonly at: number };

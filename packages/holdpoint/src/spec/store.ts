@@ -1,0 +1,135 @@
+/**
+ * The store port. A store keeps bytes; it knows nothing of what they mean and never decides anything.
+ *
+ * There is one write, `commit`, and it is atomic: all of its writes or none. It is fenced (I6): a commit whose epoch is
+ * not the run's current one changes nothing and fails with `run.lease_lost`. Epoch 0 creates the run and fails with
+ * `run.exists` when it is there. Only `signal` writes are unfenced: anyone may leave a signal, waited for or not.
+ */
+export interface Store {
+	/** Where the key that seals this store's state is kept by default; undefined: a key for this process alone. */
+	readonly keyFile?: string | undefined;
+	/** Identity of this store, made once; part of every authentication code and idempotency key. */
+	id(): Promise<string>;
+	/** Errors: `run.exists`, `run.lease_lost`, `run.unknown` (signal to no run), `store.*`. */
+	commit(run: string, epoch: number, writes: readonly Write[]): Promise<CommitReceipt>;
+	/**
+	 * Takes the lease and returns the run. The new epoch is the old one plus one.
+	 * Errors: `run.busy` while another owner's lease is unexpired (unless `request.takeOver(owner)` says that it is dead).
+	 * Returns undefined when there is no such run.
+	 */
+	acquire(run: string, request: LeaseRequest): Promise<StoredRun | undefined>;
+	/** The run as it is, without a lease: for readers. `after` leaves out the entries up to that sequence number. */
+	load(run: string, after?: number): Promise<StoredRun | undefined>;
+	/** A body kept beside the journal. */
+	blob(run: string, digest: string): Promise<Uint8Array | undefined>;
+	/** Index of runs, newest change first. An index is for finding; what a run is, its journal says. */
+	runs(query: RunQuery): Promise<readonly RunRow[]>;
+	/** Open approvals, oldest first. */
+	approvals(query: ApprovalQuery): Promise<readonly ApprovalRow[]>;
+	close(): Promise<void>;
+}
+
+export interface LeaseRequest {
+	readonly owner: string;
+	readonly now: number;
+	readonly until: number;
+	/** Asked about the owner of an unexpired lease: is that owner certainly dead? */
+	readonly takeOver?: (owner: string) => boolean;
+}
+
+export interface CommitReceipt {
+	/** Signals that wait for the run's writer. */
+	readonly signals: number;
+}
+
+/** Closed union: a store that meets an unknown kind refuses the whole commit. */
+export type Write =
+	/** Appends. `seq` must be the head's plus one (1 for the first). */
+	| { readonly kind: "entry"; readonly seq: number; readonly body: string; readonly mac: string }
+	/** The run's index row, rewritten with every entry. */
+	| { readonly kind: "head"; readonly head: RunHead }
+	| { readonly kind: "blob"; readonly digest: string; readonly body: Uint8Array }
+	| { readonly kind: "blob.drop"; readonly digest: string }
+	/** Unfenced; any epoch. Errors: `run.unknown`; `store.failed` past `max` unread ones. */
+	| { readonly kind: "signal"; readonly signal: StoredSignal; readonly max: number }
+	/** The writer has turned this signal into an event of the same commit. */
+	| { readonly kind: "signal.drop"; readonly id: string }
+	| { readonly kind: "approval"; readonly approval: string; readonly call: string; readonly tool: string; readonly requestedAt: number; readonly expiresAt: number }
+	| { readonly kind: "approval.drop"; readonly approval: string }
+	/** With epoch 0: the creator's lease. Otherwise the heartbeat. */
+	| { readonly kind: "lease"; readonly owner: string; readonly until: number }
+	| { readonly kind: "release" };
+
+export type RunStatus = "running" | "waiting" | "completed" | "failed" | "cancelled";
+
+/** What an index needs to know, authenticated as a whole by `mac`. */
+export interface RunHead {
+	readonly seq: number;
+	readonly status: RunStatus;
+	readonly agent: string;
+	readonly session: string | undefined;
+	/** When the run must be looked at again, or undefined. Milliseconds since 1970. */
+	readonly dueAt: number | undefined;
+	readonly updatedAt: number;
+	/** Code over (store, run, seq, last entry's code, status, dueAt): without it dropping the last entries would go unseen. */
+	readonly mac: string;
+}
+
+export interface StoredEntry {
+	readonly seq: number;
+	readonly body: string;
+	readonly mac: string;
+}
+
+/** What somebody outside told a run. `body` is sealed by `mac`. */
+export interface StoredSignal {
+	readonly id: string;
+	readonly body: string;
+	readonly mac: string;
+}
+
+export interface StoredRun {
+	readonly run: string;
+	/** The current epoch; after `acquire` it is the caller's. */
+	readonly epoch: number;
+	readonly head: RunHead;
+	/** In order of `seq`. */
+	readonly entries: readonly StoredEntry[];
+	/** In order of arrival. */
+	readonly signals: readonly StoredSignal[];
+	readonly lease: { readonly owner: string; readonly until: number } | undefined;
+}
+
+export interface RunQuery {
+	readonly status?: readonly RunStatus[];
+	readonly session?: string;
+	/** Only runs that somebody should advance now: unread signals, or due, or `running` with no living lease. */
+	readonly readyAt?: number;
+	/** Default 100, at most 1,000. */
+	readonly limit?: number;
+	/** Continue after this row (its `updatedAt` and run id). */
+	readonly before?: { readonly updatedAt: number; readonly run: string };
+}
+
+export interface RunRow extends Omit<RunHead, "mac"> {
+	readonly run: string;
+	readonly epoch: number;
+	readonly signals: number;
+	readonly lease: { readonly owner: string; readonly until: number } | undefined;
+}
+
+export interface ApprovalQuery {
+	readonly run?: string;
+	/** Only ids that start with this. */
+	readonly prefix?: string;
+	readonly limit?: number;
+}
+
+export interface ApprovalRow {
+	readonly approval: string;
+	readonly run: string;
+	readonly call: string;
+	readonly tool: string;
+	readonly requestedAt: number;
+	readonly expiresAt: number;
+}

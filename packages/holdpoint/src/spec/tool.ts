@@ -1,0 +1,64 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import type { JsonSchema } from "./json.ts";
+
+/** What a call of the tool may do outside the journal. Undeclared counts as `write`. */
+export type Effect =
+	/** Changes only the run's own journal. */
+	| "internal"
+	/** Looks, changes nothing. */
+	| "read"
+	/** Changes something that a person could set right again. */
+	| "write"
+	/** Cannot be set right again. */
+	| "destructive";
+
+/** What may be done with a call whose outcome is not known. */
+export type Repeatability =
+	/** Run it again. The default of `internal` and `read`. */
+	| "repeatable"
+	/** Run it again with the same idempotency key: the other side does it once. */
+	| "keyed"
+	/** Never: a person or a lookup settles it. The default of `write` and `destructive`. */
+	| "once";
+
+/** Where a result comes from and who may read it. A missing label is the worst label. */
+export interface Labels {
+	readonly integrity?: "trusted" | "untrusted";
+	/** Who may read it; undefined: nobody but the principal. */
+	readonly readers?: readonly string[];
+}
+
+export interface ToolContext {
+	readonly run: string;
+	readonly call: string;
+	/** 1, 2, … */
+	readonly attempt: number;
+	/** The same for every attempt of this call, different for every other call anywhere. */
+	readonly idempotencyKey: string;
+	/** Aborted on timeout and on cancellation. */
+	readonly signal: AbortSignal;
+	readonly principal: string;
+	readonly session: string | undefined;
+}
+
+/** A tool as the harness sees it; `defineTool` makes one and checks it. */
+export interface Tool<Input = unknown, Output = unknown> {
+	readonly name: string;
+	readonly description: string;
+	readonly input: StandardSchemaV1<unknown, Input>;
+	readonly output: StandardSchemaV1<unknown, Output> | undefined;
+	readonly inputSchema: JsonSchema;
+	readonly outputSchema: JsonSchema | undefined;
+	readonly effect: Effect;
+	readonly repeat: Repeatability;
+	/** Units: milliseconds. Undefined: the harness's limit. */
+	readonly timeoutMs: number | undefined;
+	readonly labels: Labels | undefined;
+	readonly tags: readonly string[];
+	/** Declared version and digest of schema and effect: a change voids approvals. */
+	readonly version: string;
+	execute(input: Input, context: ToolContext): unknown;
+}
+
+/** Any Standard Schema. Where a JSON Schema is needed it must offer one (Standard JSON Schema). */
+export type AnySchema = StandardSchemaV1;

@@ -1,0 +1,71 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { canonicalJson } from "../kit/canonical-json.ts";
+import { digest } from "../kit/digest.ts";
+import { HoldpointError } from "../spec/errors.ts";
+import type { Effect, Labels, Repeatability, Tool, ToolContext } from "../spec/tool.ts";
+import { toJsonSchema } from "./json-schema.ts";
+
+export interface ToolDefinition<Input extends StandardSchemaV1, Output extends StandardSchemaV1 | undefined = undefined> {
+	/** Shape: letters, digits, `_` and `-`, at most 64. */
+	readonly name: string;
+	/** What the model reads. */
+	readonly description: string;
+	/** Standard Schema that offers a JSON Schema: zod 4, or `jsonSchema({...})`. */
+	readonly input: Input;
+	readonly output?: Output;
+	/** Undeclared counts as `write`. */
+	readonly effect?: Effect;
+	/** Default: `repeatable` for `internal` and `read`, `once` for the others. */
+	readonly repeat?: Repeatability;
+	/** Units: milliseconds. */
+	readonly timeoutMs?: number;
+	readonly labels?: Labels;
+	readonly tags?: readonly string[];
+	/** Change it when the tool's meaning changes: approvals given to the old one become void. */
+	readonly version?: string;
+	execute(
+		args: StandardSchemaV1.InferOutput<Input>,
+		context: ToolContext,
+	): Output extends StandardSchemaV1 ? StandardSchemaV1.InferInput<Output> | Promise<StandardSchemaV1.InferInput<Output>> : unknown;
+}
+
+/**
+ * Declares a tool. Its effect class and repeatability are promises that the harness relies on.
+ * Errors: `tool.invalid`.
+ */
+export function defineTool<Input extends StandardSchemaV1, Output extends StandardSchemaV1 | undefined = undefined>(
+	definition: ToolDefinition<Input, Output>,
+): Tool {
+	const { name, description, effect = "write" } = definition;
+	check(/^[A-Za-z_][A-Za-z0-9_-]{0,63}$/.test(name), `"${String(name).slice(0, 80)}" is no tool name`);
+	check(typeof description === "string" && description !== "", `tool ${name} has no description`);
+	check(effects.has(effect), `tool ${name} declares the effect "${effect}"; known: ${[...effects].join(", ")}`);
+	const repeat = definition.repeat ?? (effect === "internal" || effect === "read" ? "repeatable" : "once");
+	check(repeats.has(repeat), `tool ${name} declares the repeatability "${repeat}"; known: ${[...repeats].join(", ")}`);
+	const { timeoutMs } = definition;
+	check(timeoutMs === undefined || (Number.isFinite(timeoutMs) && timeoutMs > 0), `tool ${name} has the time-out ${timeoutMs}`);
+	const inputSchema = toJsonSchema(definition.input, "input");
+	const outputSchema = definition.output ? toJsonSchema(definition.output, "output") : undefined;
+	return {
+		name,
+		description,
+		input: definition.input as Tool["input"],
+		output: definition.output as Tool["output"],
+		inputSchema,
+		outputSchema,
+		effect,
+		repeat,
+		timeoutMs,
+		labels: definition.labels,
+		tags: definition.tags ?? [],
+		version: `${definition.version ?? "1"}.${digest(canonicalJson([inputSchema, effect, repeat])).slice(0, 8)}`,
+		execute: definition.execute as Tool["execute"],
+	};
+}
+
+const effects: ReadonlySet<string> = new Set<Effect>(["internal", "read", "write", "destructive"]);
+const repeats: ReadonlySet<string> = new Set<Repeatability>(["repeatable", "keyed", "once"]);
+
+function check(condition: boolean, message: string): void {
+	if (!condition) throw new HoldpointError("tool.invalid", message);
+}

@@ -1,0 +1,31 @@
+import type { AnySchema } from "../spec/tool.ts";
+
+export type Validated = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly issues: string };
+
+const issuesMax = 5;
+
+/** Validates with any Standard Schema; a schema that throws has refused. Synchronous where the schema is. */
+export function validate(schema: AnySchema, value: unknown): Validated | Promise<Validated> {
+	try {
+		const result = schema["~standard"].validate(value);
+		return result instanceof Promise ? result.then(toValidated, refused) : toValidated(result);
+	} catch (error) {
+		return refused(error);
+	}
+}
+
+type Result = Awaited<ReturnType<AnySchema["~standard"]["validate"]>>;
+
+function toValidated(result: Result): Validated {
+	if (!result.issues) return { ok: true, value: result.value };
+	const lines = result.issues.slice(0, issuesMax).map((issue) => {
+		const path = (issue.path ?? []).map((step) => (typeof step === "object" ? String(step.key) : String(step))).join(".");
+		return path ? `${path}: ${issue.message}` : issue.message;
+	});
+	const more = result.issues.length - lines.length;
+	return { ok: false, issues: lines.join("; ") + (more > 0 ? `; and ${more} more` : "") };
+}
+
+function refused(error: unknown): Validated {
+	return { ok: false, issues: error instanceof Error ? error.message : String(error) };
+}

@@ -1,0 +1,160 @@
+/**
+ * The documents do not lie: every `ts` block of README.md and docs/ is type-checked and run against the built package,
+ * and every link inside the repository leads somewhere.
+ *
+ *   ```ts           type-checked, run, must end well
+ *   ```ts no-run    a fragment: must parse
+ *
+ * A block stands alone: it imports what it uses, runs in an empty folder and has no key of any model provider.
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { basename, dirname, join, relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import ts from "typescript";
+import { filesBelow } from "./fingerprint.mjs";
+import { forEachAtOnce, runScript } from "./run-all.mjs";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+/** Inside the repository, so that `holdpoint` is found as it is from a user's file. */
+const blocksFolder = join(root, `.cache/docs-${process.pid}`);
+const limitMs = 30_000;
+
+const isMarkdown = (file) => file.endsWith(".md");
+const documents = ["README.md", "docs", "examples", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "packages"]
+	.flatMap((path) => filesBelow(join(root, path), isMarkdown))
+	.filter((file) => existsSync(file));
+const faults = [];
+
+/** Fenced blocks with the line they begin on, and the text without them. */
+function readBlocks(file) {
+	const blocks = [];
+	const prose = [];
+	let open;
+	readFileSync(file, "utf8")
+		.split("\n")
+		.forEach((line, at) => {
+			const fence = /^(\s*)(`{3,}|~{3,})\s*(.*)$/.exec(line);
+			if (open === undefined && fence) {
+				open = { fence: fence[2], indent: fence[1].length, info: fence[3].trim(), line: at + 1, lines: [] };
+			} else if (open !== undefined && fence && fence[3] === "" && fence[2].startsWith(open.fence)) {
+				blocks.push(open);
+				open = undefined;
+			} else if (open !== undefined) {
+				open.lines.push(line.slice(open.indent));
+			} else {
+				prose.push(line);
+			}
+		});
+	if (open !== undefined) faults.push(`${relative(root, file)}:${open.line} this block is never closed`);
+	return { blocks, prose: prose.join("\n") };
+}
+
+function extract(file) {
+	const name = relative(root, file);
+	return readBlocks(file).blocks.flatMap(({ info, line, lines }) => {
+		const [language, ...words] = info.split(/\s+/);
+		if (["typescript", "js", "javascript", "mjs", "tsx"].includes(language)) {
+			faults.push(`${name}:${line} a block in \`${language}\` is not checked; fence it as \`ts\``);
+		}
+		if (language !== "ts") return [];
+		const unknown = words.find((word) => word !== "no-run");
+		if (unknown !== undefined) faults.push(`${name}:${line} what is \`${unknown}\`? Only \`no-run\` is known`);
+		const isRun = !words.includes("no-run");
+		// The file is named for its place, so that every message about it says where to look.
+		const target = join(blocksFolder, isRun ? "run" : "no-run", `${name.replaceAll("/", "__")}__line-${line}.ts`);
+		const text = lines.join("\n");
+		return [
+			{
+				place: `${name}:${line}`,
+				target,
+				isRun,
+				text: /^\s*(import|export)\b/m.test(text) ? text : `${text}\nexport {};`,
+			},
+		];
+	});
+}
+
+function checkParse({ place, text }) {
+	const { diagnostics = [] } = ts.transpileModule(text, {
+		reportDiagnostics: true,
+		compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ESNext },
+	});
+	for (const { messageText } of diagnostics) {
+		faults.push(`${place} does not parse: ${ts.flattenDiagnosticMessageText(messageText, "\n")}`);
+	}
+}
+
+/** As a user's strict project would, against the published declarations. */
+function checkTypes(blocks) {
+	if (blocks.length === 0) return;
+	const project = join(blocksFolder, "tsconfig.json");
+	const compilerOptions = { customConditions: [], noUnusedLocals: false, rootDir: root };
+	writeFileSync(
+		project,
+		JSON.stringify({ extends: "../../tsconfig.json", compilerOptions, include: ["run/*.ts"], exclude: [] }),
+	);
+	const compiler = join(root, "node_modules/typescript-native/bin/tsc");
+	const result = spawnSync(process.execPath, [compiler, "-p", project, "--pretty", "false"], {
+		cwd: blocksFolder,
+		encoding: "utf8",
+	});
+	if (result.status !== 0)
+		faults.push(
+			`the blocks do not type-check (line numbers count from the block's fence):\n${result.stdout}${result.stderr}`,
+		);
+}
+
+/** The anchors of a document, as GitHub makes them. */
+function anchorsOf(file) {
+	const seen = new Map();
+	const anchors = new Set();
+	for (const line of readBlocks(file).prose.split("\n")) {
+		const heading = /^#{1,6}\s+(.*?)\s*#*$/.exec(line)?.[1];
+		for (const [, id] of line.matchAll(/<a\s+(?:id|name)="([^"]+)"/g)) anchors.add(id);
+		if (heading === undefined) continue;
+		const plain = heading.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, "$1").toLowerCase();
+		const slug = plain.replaceAll(/[^\p{L}\p{N}\p{M}_ -]/gu, "").replaceAll(" ", "-");
+		const times = seen.get(slug) ?? 0;
+		seen.set(slug, times + 1);
+		anchors.add(times === 0 ? slug : `${slug}-${times}`);
+	}
+	return anchors;
+}
+
+function checkLinks(file) {
+	const prose = readBlocks(file).prose.replaceAll(/`[^`\n]*`/g, "");
+	const links = [...prose.matchAll(/\]\(\s*<?([^)\s>]+)>?[^)]*\)|^\s*\[[^\]]+\]:\s*(\S+)|(?:href|src)="([^"]+)"/gm)];
+	for (const link of links.map((match) => match[1] ?? match[2] ?? match[3])) {
+		if (/^[a-z][a-z0-9+.-]*:|^\/\//i.test(link)) continue;
+		const [path, anchor] = decodeURIComponent(link).split("#");
+		const target = path === "" ? file : resolve(path.startsWith("/") ? root : dirname(file), path.replace(/^\//, ""));
+		if (!existsSync(target)) faults.push(`${relative(root, file)}: ${link} leads nowhere`);
+		else if (anchor && isMarkdown(target) && !anchorsOf(target).has(anchor)) {
+			faults.push(`${relative(root, file)}: ${basename(target)} has no heading for #${anchor}`);
+		}
+	}
+	return links.length;
+}
+
+for (const kind of ["run", "no-run"]) mkdirSync(join(blocksFolder, kind), { recursive: true });
+const executed = documents.filter((file) => /^(README\.md$|docs\/)/.test(relative(root, file)));
+const blocks = executed.flatMap(extract);
+for (const block of blocks) writeFileSync(block.target, block.text);
+
+const runnable = blocks.filter((block) => block.isRun);
+for (const block of blocks.filter((each) => !each.isRun)) checkParse(block);
+checkTypes(runnable);
+await forEachAtOnce(runnable, 2, async ({ place, target }) => {
+	const { fault, output } = await runScript(target, limitMs);
+	if (fault !== undefined) faults.push(`${place} ${fault}\n${output.trimEnd()}`);
+});
+rmSync(blocksFolder, { recursive: true, force: true });
+const links = documents.reduce((sum, file) => sum + checkLinks(file), 0);
+
+for (const fault of faults) console.error(fault);
+console.log(
+	`${documents.length} documents: ${runnable.length} blocks run, ${blocks.length - runnable.length} parsed, ` +
+		`${links} links, ${faults.length} faults`,
+);
+if (faults.length > 0 || documents.length === 0) process.exitCode = 1;

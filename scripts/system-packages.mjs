@@ -1,0 +1,50 @@
+/**
+ * Debian packages that this repository needs beside Node and npm. To require another one, add a line:
+ *
+ *   { package: "postgresql", why: "tests of the PostgreSQL store", check: () => onPath("psql") },
+ *
+ * `check` says whether the machine already has it, however it got there; it runs at every start and must be cheap.
+ */
+import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
+
+export const systemPackages = [];
+
+/** A message for the person at the keyboard; no stack needed. */
+export class SetupError extends Error {}
+
+/** Is there an executable of this name? */
+export function onPath(name) {
+	return (process.env.PATH ?? "").split(delimiter).some((folder) => {
+		try {
+			accessSync(join(folder, name), constants.X_OK);
+			return folder !== "";
+		} catch {
+			return false;
+		}
+	});
+}
+
+/** The rows of the table that this machine lacks. */
+export function missingPackages(table = systemPackages) {
+	return table.filter((row) => !row.check());
+}
+
+/** Installs what is missing when that is allowed, and otherwise throws with the command to type. */
+export function installPackages(missing, { isRoot, run, say }) {
+	if (missing.length === 0) return;
+	const names = missing.map((row) => row.package);
+	const reasons = missing.map((row) => `  ${row.package}: ${row.why}`).join("\n");
+	if (!isRoot) {
+		throw new SetupError(
+			`this machine lacks Debian packages:\n${reasons}\nRun: sudo apt-get install -y ${names.join(" ")}`,
+		);
+	}
+	say(`installing Debian packages:\n${reasons}`);
+	const environment = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+	run("apt-get", ["update", "-qq"], environment);
+	run("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...names], environment);
+	const still = missingPackages(missing);
+	if (still.length > 0)
+		throw new SetupError(`installed, but still not found: ${still.map((row) => row.package).join(", ")}`);
+}

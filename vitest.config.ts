@@ -1,0 +1,34 @@
+import { defineConfig } from "vitest/config";
+import type { Reporter } from "vitest/node";
+
+// `import "holdpoint"` means the sources in a test, as it does for the type checker.
+const conditions = ["@holdpoint/source", "node", "import", "module", "default"];
+
+/** The JSON report has no place for why a test was skipped, but it carries what is noted on a test. */
+const noteSkips: Reporter = {
+	onTestCaseResult(testCase) {
+		const result = testCase.result();
+		if (result.state === "skipped" && result.note !== undefined)
+			Object.assign(testCase.meta(), { skipped: result.note });
+	},
+};
+
+// `npm test` asks for a report that it can count.
+const reportFile = process.env.HOLDPOINT_TEST_REPORT;
+
+export default defineConfig({
+	resolve: { conditions },
+	ssr: { resolve: { conditions, externalConditions: conditions } },
+	test: {
+		include: ["packages/*/src/**/*.test.ts", "test/**/*.test.ts", "bench/**/*.test.ts"],
+		exclude: ["**/node_modules/**", "**/dist/**", "bench/peers/**"],
+		// A process each: tests open SQLite files, start workers and kill what they started.
+		pool: "forks",
+		maxWorkers: 2,
+		testTimeout: 30_000,
+		hookTimeout: 30_000,
+		passWithNoTests: false,
+		allowOnly: false,
+		reporters: reportFile ? ["default", noteSkips, ["json", { outputFile: reportFile }]] : ["default"],
+	},
+});
