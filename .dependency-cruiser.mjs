@@ -11,6 +11,9 @@ const notRooms = "spec|kit|run|harness|adapters|server|cli|testing";
 const room = `${src}(?!(?:${notRooms})/)([^/]+)/`;
 /** Captures the kind of adapter as $1 and the adapter, be it a file or a folder, as $2. */
 const adapter = `${src}adapters/([^/]+)/([^/.]+)`;
+/** Code of others inside the core, each in one place: small, without dependencies, and loaded when it is first used. */
+const parser = "^node_modules/acorn/";
+const validator = "^node_modules/@cfworker/json-schema/";
 const thirdParty = ["npm", "npm-dev", "npm-optional", "npm-peer", "npm-bundled", "npm-no-pkg", "npm-unknown"];
 
 const rules = {
@@ -84,7 +87,17 @@ const rules = {
 	"third-party-at-the-edge": {
 		comment: "Code of others enters through adapters and doors; inside there is room for its types alone.",
 		from: { path: src, pathNot: [test, `${src}(adapters|server|cli|testing)/`] },
-		to: { dependencyTypes: thirdParty, dependencyTypesNot: ["type-only"] },
+		to: { dependencyTypes: thirdParty, dependencyTypesNot: ["type-only"], pathNot: [parser, validator] },
+	},
+	"parser-in-sandbox": {
+		comment: "Programs are examined in sandbox/; nobody else parses.",
+		from: { path: src, pathNot: [test, `${src}sandbox/`] },
+		to: { path: parser, dependencyTypesNot: ["type-only"] },
+	},
+	"validator-in-kit": {
+		comment: "JSON Schema is validated in one file.",
+		from: { path: src, pathNot: [test, `${src}kit/json-schema-validator\\.ts$`] },
+		to: { path: validator, dependencyTypesNot: ["type-only"] },
 	},
 	declared: {
 		comment: "What is imported is a dependency or a peer of the published package; the CLI bundles what it needs.",
@@ -107,7 +120,8 @@ export default {
 		tsPreCompilationDeps: true,
 		tsConfig: { fileName: "tsconfig.json" },
 		doNotFollow: { path: "node_modules" },
-		exclude: { path: "(^|/)(dist|\\.cache)/" },
+		// Our own builds; a package whose code lies in its dist must stay visible.
+		exclude: { path: "^(packages/[^/]+/dist|\\.cache)/" },
 		enhancedResolveOptions: {
 			exportsFields: ["exports"],
 			conditionNames: ["@holdpoint/source", "import", "node", "types", "default"],

@@ -22,10 +22,10 @@ import {
 	writeFileSync,
 } from "node:fs";
 import { builtinModules } from "node:module";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { rolldown } from "rolldown";
-import { checkPackage } from "./check-package.mjs";
+import { checkPackage, PackageError } from "./check-package.mjs";
 import { buildDigest, filesBelow, readJson, writeStamp } from "./fingerprint.mjs";
 import { withLock } from "./lock.mjs";
 
@@ -97,15 +97,24 @@ function makeExecutable(file) {
 }
 
 /** Declarations keep the `.ts` of their imports; what is published has no such files. */
-function declare(folder) {
+const relativeImport = /((?:from|import)\s*\(?\s*")(\.{1,2}\/[^"]+)\.(?:ts|js)"/g;
+
+/** Declarations of the public entries and of what they mention, and nothing else. */
+function declare(folder, manifest) {
 	const compiler = join(root, "node_modules/typescript-native/bin/tsc");
 	const project = join(root, "tsconfig.build.json");
 	const result = spawnSync(process.execPath, [compiler, "-p", project, "--outDir", folder], { encoding: "utf8" });
-	for (const file of filesBelow(folder, (path) => path.endsWith(".d.ts"))) {
+	const kept = new Set(
+		Object.values(manifest.exports)
+			.map(({ types }) => types && join(folder, types.replace("./dist/types/", "")))
+			.filter((file) => file && existsSync(file)),
+	);
+	for (const file of kept) {
 		const text = readFileSync(file, "utf8");
-		const published = text.replaceAll(/((?:from|import)\s*\(?\s*"\.{1,2}\/[^"]+)\.ts"/g, '$1.js"');
-		if (published !== text) writeFileSync(file, published);
+		for (const [, , path] of text.matchAll(relativeImport)) kept.add(join(dirname(file), `${path}.d.ts`));
+		writeFileSync(file, text.replaceAll(relativeImport, '$1$2.js"'));
 	}
+	for (const file of filesBelow(folder)) if (!kept.has(file)) rmSync(file);
 	return result.status === 0 ? undefined : `${result.stdout}${result.stderr}`;
 }
 
@@ -131,7 +140,7 @@ async function build({ isStrict, updatesReport }) {
 	try {
 		const chunks = await bundle(manifest, present, next);
 		if ("cli" in present) makeExecutable(join(next, "cli.js"));
-		const complaints = declare(join(next, "types"));
+		const complaints = declare(join(next, "types"), manifest);
 		if (complaints !== undefined) {
 			console.error(complaints);
 			if (isStrict) throw new BuildError("the sources do not type-check");
@@ -155,6 +164,7 @@ const flags = new Set(process.argv.slice(2));
 try {
 	await withLock(`${root}#build`, () => build({ isStrict: flags.has("--strict"), updatesReport: flags.has("--api") }));
 } catch (error) {
-	console.error(`build: ${error instanceof BuildError || error.name === "PackageError" ? error.message : error.stack}`);
+	const isExpected = error instanceof BuildError || error instanceof PackageError || Array.isArray(error.errors);
+	console.error(`build: ${isExpected ? error.message : error.stack}`);
 	process.exitCode = 1;
 }

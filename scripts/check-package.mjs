@@ -11,9 +11,7 @@ import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import { filesBelow } from "./fingerprint.mjs";
 
-export class PackageError extends Error {
-	name = "PackageError";
-}
+export class PackageError extends Error {}
 
 /** Throws one `PackageError` that lists everything that is wrong. */
 export async function checkPackage(build) {

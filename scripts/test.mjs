@@ -107,37 +107,40 @@ function countTests({ code, output }) {
 	if (result === undefined || result.numTotalTests === 0) {
 		return { passed: 0, failed: 1, skipped: 0, reasons: [], output: `${output}\nvitest left no report of any test\n` };
 	}
-	const brokenFiles = result.testResults.filter((file) => file.status === "failed" && !hasFailedTest(file)).length;
-	const failed = result.numFailedTests + brokenFiles;
+	// A file that could not be loaded, or whose process died, has no failed test; what it did not get to is no skip.
+	const brokenFiles = result.testResults.filter((file) => file.status === "failed" && !hasFailedTest(file));
+	const skips = result.testResults.filter((file) => !brokenFiles.includes(file)).flatMap(skipsOf);
+	const failed = result.numFailedTests + brokenFiles.length;
 	return {
 		passed: result.numPassedTests,
 		// An error outside of any test leaves every test green and the exit code red.
 		failed: code !== 0 && failed === 0 ? 1 : failed,
-		skipped: result.numPendingTests + result.numTodoTests,
-		reasons: skipReasons(result, output),
+		skipped: skips.length,
+		reasons: skipReasons(skips, output),
 		output,
 	};
 }
 
 const hasFailedTest = (file) => file.assertionResults.some((each) => each.status === "failed");
 
+const skipsOf = ({ name, assertionResults }) =>
+	assertionResults
+		.filter((test) => ["skipped", "pending", "todo"].includes(test.status))
+		.map((test) => ({ file: relative(root, name), title: test.fullName, note: test.meta?.skipped }));
+
 /** A test notes its reason with `context.skip("why")`; a file prints `skipped: why` for what it skips as a whole. */
-function skipReasons(result, output) {
+function skipReasons(skips, output) {
 	const printed = new Map();
-	let file;
+	let from;
 	for (const line of output.split("\n")) {
-		file = /^(?:stdout|stderr) \| (\S+)/.exec(line)?.[1] ?? file;
+		from = /^(?:stdout|stderr) \| (\S+)/.exec(line)?.[1] ?? from;
 		const reason = /^skipped: (.+)/.exec(line)?.[1];
-		if (reason !== undefined) printed.set(file, reason);
+		if (reason !== undefined) printed.set(from, reason);
 	}
 	const counts = new Map();
-	for (const each of result.testResults) {
-		const name = relative(root, each.name);
-		for (const test of each.assertionResults) {
-			if (!["skipped", "pending", "todo"].includes(test.status)) continue;
-			const reason = `${name}: ${test.meta?.skipped ?? printed.get(name) ?? `${test.fullName} (no reason was printed)`}`;
-			counts.set(reason, (counts.get(reason) ?? 0) + 1);
-		}
+	for (const { file, title, note } of skips) {
+		const reason = `${file}: ${note ?? printed.get(file) ?? `${title} (no reason was printed)`}`;
+		counts.set(reason, (counts.get(reason) ?? 0) + 1);
 	}
 	return [...counts].map(([reason, count]) => (count === 1 ? reason : `${reason} (${count} tests)`));
 }

@@ -17,9 +17,12 @@ beforeEach(() => {
 	write("package.json", "{}");
 	write("packages/holdpoint/package.json", '{ "name": "holdpoint", "dependencies": { "known": "1.0.0" } }');
 	for (const name of ["known", "stranger"]) {
-		write(`node_modules/${name}/package.json`, `{ "name": "${name}", "main": "index.js", "types": "index.d.ts" }`);
-		write(`node_modules/${name}/index.js`, "exports.value = 1;");
-		write(`node_modules/${name}/index.d.ts`, "export declare const value: number;");
+		write(
+			`node_modules/${name}/package.json`,
+			`{ "name": "${name}", "main": "dist/index.js", "types": "dist/index.d.ts" }`,
+		);
+		write(`node_modules/${name}/dist/index.js`, "exports.value = 1;");
+		write(`node_modules/${name}/dist/index.d.ts`, "export declare const value: number;");
 	}
 });
 

@@ -71,7 +71,7 @@ return totals.sort((a, b) => b.grandTotal - a.grandTotal);
 export function grandTotalsFrom(calls: readonly WorkloadCall[], results: readonly Json[]): readonly GrandTotal[] {
 	const resultsOf = (name: string) => results.filter((_, i) => calls[i]?.name === name);
 	const [users] = resultsOf("list_users") as unknown as readonly (readonly OrderUser[])[];
-	const orders = resultsOf("get_orders_for_user") as readonly (readonly OrderLine[])[];
+	const orders = resultsOf("get_orders_for_user") as unknown as readonly (readonly OrderLine[])[];
 	const lineTotals = resultsOf("compute_line_total") as readonly number[];
 	if (!users || orders.length !== users.length) throw new Error("The results do not hold every user's orders");
 	let taken = 0;

@@ -6,9 +6,10 @@ import { openRetailWorld } from "./world.ts";
 
 /*
  * A process made to be killed: `node crash-child.ts <data folder> <database> [before|after <commit>]`. It writes
- * without end and prints a line for each write that was answered. With a position it kills itself there; commit 0 is
- * the one that loads the database.
+ * and writes, and prints a line for each write that was answered. With a position it kills itself there; commit 0 is
+ * the one that loads the database. Should nobody kill it, it ends by itself.
  */
+const writesMax = 20_000;
 const [dataDir = "", path = "", side, commit] = process.argv.slice(2);
 const workload = loadRetail(dataDir);
 
@@ -24,7 +25,9 @@ if (side !== undefined) {
 }
 
 const world = openRetailWorld(path, { seed: workload.db });
-for (const { name, arguments: args, key } of crashWrites(workload)) {
+const writes = crashWrites(workload);
+for (let i = 0; i < writesMax; i++) {
+	const { name, arguments: args, key } = writes.next().value;
 	world.call(name, args, key);
 	writeSync(1, `${key}\n`);
 }

@@ -4,7 +4,7 @@ import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import type { Json } from "../../../packages/holdpoint/src/spec/json.ts";
 import { parameterSchema } from "../arguments.ts";
 import type { ToolOutcome } from "../outcome.ts";
@@ -126,6 +126,7 @@ describe("the retail workload", { timeout: 60_000 }, () => {
 	async function runChild(args: readonly string[], killAfter = Number.POSITIVE_INFINITY) {
 		const script = join(import.meta.dirname, "crash-child.ts");
 		const child = spawn(process.execPath, [script, dataDir ?? "", ...args], { stdio: ["ignore", "pipe", "inherit"] });
+		onTestFinished(() => void child.kill("SIGKILL"));
 		// `close` comes after `exit` and after the last line.
 		const closed = once(child, "close");
 		let answered = 0;

@@ -1,10 +1,10 @@
 import type { Order, Product, RetailData, User } from "./records.ts";
 
 /** A shop of one customer, small enough to work out by hand what the tools must do; for tests that need no data set. */
-export function smallShop(orderParts: Partial<Order> = {}, userParts: Partial<User> = {}): RetailData {
+export function smallShop(orderParts: Partial<Order> = {}): RetailData {
 	return {
 		products: { "10": shirt, "20": mug },
-		users: { ann: { ...ann, ...userParts } },
+		users: { ann },
 		orders: ordersWith(orderParts),
 	};
 }

@@ -73,6 +73,16 @@ describe.each(Object.entries(worlds))("the %s world", (_name, open) => {
 		expect(world.effects().map((effect) => effect.tool)).toEqual(["transfer_to_human_agents"]);
 	});
 
+	test("is not changed through a result that it handed out", () => {
+		const world = open();
+		const before = world.hash();
+		const order = world.call("get_order_details", { order_id: "#1" }) as { result: { payment_history: object[] } };
+		Reflect.set(order.result, "status", "delivered");
+		Reflect.set(order.result.payment_history[0] ?? {}, "amount", 0);
+		expect(world.call("get_order_details", { order_id: "#1" })).toEqual({ result: smallShop().orders["#1"] });
+		expect(world.hash()).toBe(before);
+	});
+
 	test("hands out results that later calls do not change", () => {
 		const world = open();
 		const before = world.call("get_order_details", { order_id: "#1" });
@@ -80,6 +90,17 @@ describe.each(Object.entries(worlds))("the %s world", (_name, open) => {
 		world.call("cancel_pending_order", cancel);
 		expect(before).toEqual(copy);
 	});
+});
+
+test("of two users who match, the one that was loaded first is found", () => {
+	const shop = smallShop();
+	const { ann } = shop.users;
+	if (!ann) throw new Error("The small shop has lost its customer");
+	const seed = { ...shop, users: { zoe: { ...ann, user_id: "zoe" }, ann } };
+	for (const world of [memoryRetailWorld(seed), openRetailWorld(":memory:", { seed })]) {
+		world.call("modify_user_address", { user_id: "zoe", ...move });
+		expect(world.call("find_user_id_by_email", { email: ann.email })).toEqual({ result: "zoe" });
+	}
 });
 
 test("both worlds hash equally before and after the same writes", () => {

@@ -46,6 +46,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
 	const store = options.store ?? memoryStore();
 	const clock = options.clock ?? systemClock;
 	let sandbox: Promise<SandboxProvider> | undefined;
+	let user: string | undefined;
 	const ports = async (): Promise<RunPorts> => ({
 		store,
 		storeId: await store.id(),
@@ -63,7 +64,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
 		agents: options.agents ?? [],
 		model: options.model,
 		limits: options.limits ?? {},
-		principal: () => userInfo().username,
+		principal: () => (user ??= userInfo().username),
 		newRunId: () => newId("run", clock.now()),
 		close: async () => {
 			await (await sandbox?.catch(() => undefined))?.close();

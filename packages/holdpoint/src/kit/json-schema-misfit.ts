@@ -133,7 +133,10 @@ class Search {
 			else issues.push(...this.explain(item, applied, [...path, i]));
 		}
 		// Items whose place is not known can be judged only where each place has the same rule.
-		for (const item of list.length === 0 ? partial.rest : []) issues.push(...this.explain(item, rest ?? true, path));
+		for (const item of list.length === 0 ? partial.rest : []) {
+			const found = this.explain(item, rest ?? true, path);
+			issues.push(...found.map((issue) => ({ ...issue, message: `an item after the spread: ${issue.message}` })));
+		}
 		return issues;
 	}
 

@@ -32,7 +32,7 @@ describe("an answer", () => {
 		];
 		const { model } = fakeModel({ generate: () => ({ ...good, content, finishReason: { unified: "tool-calls" } }) });
 		const answer = answerOf(await call(model));
-		expect(answer).toEqual({
+		expect(answer).toStrictEqual({
 			content: [
 				{ type: "reasoning", text: "", providerMetadata: signature },
 				{ type: "tool-call", toolCallId: "p", toolName: "web_search", input: "{}", providerExecuted: true },

@@ -22,6 +22,8 @@ type Fields = { readonly [name: string]: unknown };
 
 /** What a part costs beyond its text, so that empty parts have an end too. */
 const partBytes = 32;
+/** Blocks that tell how an answer goes and are no part of it. */
+const notices: ReadonlySet<unknown> = new Set(["anthropic.message_start"]);
 const finishes: ReadonlySet<string> = new Set<ModelFinish>([
 	"stop",
 	"length",
@@ -60,7 +62,7 @@ export class AnswerBuilder {
 			case "tool-result":
 				return part.preliminary === true ? undefined : this.#push(this.#providerResult(part));
 			case "custom":
-				return this.#push(this.#custom(part));
+				return notices.has(part.kind) ? undefined : this.#push(this.#custom(part));
 			default:
 				this.#dropped ??= new Set();
 				if (this.#dropped.size < 16) this.#dropped.add(String(part.type).slice(0, 64));

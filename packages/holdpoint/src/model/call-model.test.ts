@@ -1,3 +1,4 @@
+import { getEventListeners } from "node:events";
 import { describe, expect, test } from "vitest";
 import { HoldpointError } from "../spec/errors.ts";
 import type { ModelDelta } from "../spec/model.ts";
@@ -198,6 +199,53 @@ describe("time and abort", () => {
 		expect(called.retries[0]?.reason).toBe("no answer within 300000 ms");
 	});
 
+	test("an answer that took its time leaves no timer and no listener behind", async () => {
+		const clock = new TestClock();
+		const controller = new AbortController();
+		const answering = Promise.withResolvers<unknown>();
+		const { model, asked } = fakeModel({ generate: () => answering.promise });
+		const calling = call(model, { clock, signal: controller.signal });
+		await clock.armed.promise;
+		expect(getEventListeners(controller.signal, "abort")).toHaveLength(1);
+		answering.resolve(good);
+		answerOf(await calling);
+		expect(getEventListeners(controller.signal, "abort")).toHaveLength(0);
+		expect(clock.ended?.aborted).toBe(true);
+		expect(asked[0]?.abortSignal?.aborted).toBe(false);
+	});
+
+	test("a timer that goes off although it was stopped changes nothing", async () => {
+		const clock = new TestClock();
+		const late = Promise.withResolvers<void>();
+		clock.sleep = () => {
+			clock.armed.resolve();
+			return late.promise;
+		};
+		const answering = Promise.withResolvers<unknown>();
+		const { model, asked } = fakeModel({ generate: () => answering.promise });
+		const calling = call(model, { clock });
+		await clock.armed.promise;
+		answering.resolve(good);
+		answerOf(await calling);
+		late.resolve();
+		await new Promise<void>((resolve) => setImmediate(resolve));
+		expect(asked[0]?.abortSignal?.aborted).toBe(false);
+	});
+
+	test("a stream that goes on regardless after its time reaches nobody", async () => {
+		const clock = new TestClock();
+		const late = Promise.withResolvers<unknown>();
+		const reader = { read: () => late.promise, cancel: () => Promise.resolve() };
+		const { model } = fakeModel({
+			stream: (n) => (n === 1 ? { stream: { getReader: () => reader } } : textParts("b")),
+		});
+		const calling = call(model, { clock, stream: true });
+		await clock.armed.promise;
+		clock.timeOut();
+		late.resolve({ done: false, value: textParts("a")[2] });
+		expect((await calling).deltas).toEqual([{ type: "text.delta", text: "b" }]);
+	});
+
 	test("a stream that hangs in its middle is stopped and its source let go", async () => {
 		const clock = new TestClock();
 		let cancelled = 0;
@@ -253,13 +301,16 @@ describe("time and abort", () => {
 		});
 	}
 
-	test("an abort that the model answers with an error of its own", async () => {
+	test.each([
+		["an abort error", new DOMException("aborted", "AbortError")],
+		["a refusal", apiError(400)],
+	])("an abort that the model answers with %s of its own", async (_, thrown) => {
 		const reason = new Error("the user left");
 		const controller = new AbortController();
 		const { model, asked } = fakeModel({
 			generate: () => {
 				controller.abort(reason);
-				throw new DOMException("aborted", "AbortError");
+				throw thrown;
 			},
 		});
 		expect((await call(model, { signal: controller.signal })).error).toBe(reason);

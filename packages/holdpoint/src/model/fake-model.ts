@@ -26,6 +26,8 @@ export class TestClock implements Clock {
 	/** Times of attempts that began to run. */
 	readonly timeouts: number[] = [];
 	ms = Date.parse("2030-01-01T00:00:00Z");
+	/** Of the last time of an attempt: aborted when it is not needed any more. */
+	ended: AbortSignal | undefined;
 	#fire: (() => void) | undefined;
 	now = () => this.ms;
 	sleep = (ms: number, signal?: AbortSignal): Promise<void> => {
@@ -34,6 +36,7 @@ export class TestClock implements Clock {
 			return signal?.aborted ? Promise.reject(signal.reason) : Promise.resolve();
 		}
 		this.timeouts.push(ms);
+		this.ended = signal;
 		const slept = Promise.withResolvers<void>();
 		this.#fire = slept.resolve;
 		signal?.addEventListener("abort", () => slept.reject(signal.reason), { once: true });

@@ -10,7 +10,7 @@ import type { RunResult } from "../spec/result.ts";
 import type { StoredRun } from "../spec/store.ts";
 import { resultOf } from "./conclude.ts";
 import { drive } from "./drive.ts";
-import { compatibility, historyOf, knownVersions, openRun, resumedEvent, toolVersions } from "./open-run.ts";
+import { compatibility, historyOf, knownVersions, openRun, resumedEvent } from "./open-run.ts";
 import { Segment, type Observer, type ReadyAgent, type RunPorts, type SegmentStart } from "./segment.ts";
 import { emptyState } from "./state.ts";
 import { libraryVersion } from "./version.ts";
@@ -57,7 +57,7 @@ function startedEvent(ready: ReadyAgent, request: StartRequest): RunStarted {
 		v: journalVersion,
 		lib: libraryVersion,
 		agent: { name: ready.agent.name, digest: ready.agent.digest },
-		tools: toolVersions(ready),
+		tools: ready.toolVersions,
 		principal: request.principal,
 		...(request.tenant === undefined ? {} : { tenant: request.tenant }),
 		...(request.session ? { session: request.session } : {}),

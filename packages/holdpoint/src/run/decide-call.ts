@@ -164,6 +164,7 @@ function follow(segment: Segment, call: CallState, candidate: Candidate, decisio
 		...(decision.reason ? { reason: decision.reason } : {}),
 		policy: segment.ports.policy.version,
 		digest,
+		...(answers.length > 0 ? { approvedBy: answers.map((answer) => answer.by.id) } : {}),
 		...(sameArguments(call, text) ? {} : { args: candidate.args }),
 	});
 	if (decision.verdict === "deny") return finish(segment, call, { denied: decision.reason, by: "policy" });

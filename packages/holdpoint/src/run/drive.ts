@@ -72,7 +72,9 @@ async function advanceCalls(segment: Segment, calls: readonly CallState[]): Prom
 	if (pending.length > 0) await Promise.all(pending);
 	const starting = calls.filter((call) => call.phase === "started");
 	const inside = (call: CallState) => segment.ready.tools.get(call.tool)?.effect === "internal";
-	if (!starting.every(inside) || calls.some((call) => call.phase === "held")) await segment.flush();
+	// A held call is shown while others go on; when nothing else moves, the wait itself is about to be written.
+	const shown = calls.some((call) => call.phase === "held") && (starting.length > 0 || segment.busy.size > 0);
+	if (!starting.every(inside) || shown) await segment.flush();
 	for (const call of starting) void inFlight(segment, call.id, () => executeCall(segment, call));
 }
 

@@ -27,7 +27,7 @@ export async function startProgram(segment: Segment, call: CallState): Promise<v
 	const { prepareProgram, formatProblems } = await import("../sandbox/prepare-program.ts");
 	const limits = limitsOf(segment);
 	const tools = programTools(segment);
-	const prepared = prepareProgram(source, tools, limits);
+	const prepared = await prepareProgram(source, tools, limits);
 	if (!prepared.ok) {
 		return end(segment, call, { failed: formatProblems(source, prepared.problems), code: "program.invalid" });
 	}

@@ -23,7 +23,7 @@ export interface Doing {
 	/** Calls that the driver is working on. */
 	readonly busy: ReadonlySet<string>;
 	/** Program calls whose guest is in this process. */
-	readonly live: ReadonlySet<string>;
+	readonly live: { has(call: string): boolean };
 	/** How many more tool calls may run at the same time. */
 	readonly room: number;
 	readonly now: number;

@@ -5,7 +5,7 @@
 import { runSeal, type Entry } from "../journal/journal.ts";
 import { digest } from "../kit/digest.ts";
 import { HoldpointError } from "../spec/errors.ts";
-import type { Outcome, RunEvent, RunResumed, RunStarted } from "../spec/events.ts";
+import type { Outcome, RunResumed, RunStarted } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
 import type { StoredRun } from "../spec/store.ts";
 import { libraryVersion } from "./version.ts";
@@ -125,15 +125,6 @@ export function resumedEvent(ready: ReadyAgent, verdict: Compatibility): RunResu
 		changes: verdict.changes,
 		lib: libraryVersion,
 		agent: ready.agent.digest,
-		tools: toolVersions(ready),
+		tools: ready.toolVersions,
 	};
-}
-
-export function toolVersions(ready: ReadyAgent): { readonly [name: string]: string } {
-	return Object.fromEntries([...ready.tools.values()].map((tool) => [tool.name, tool.version]));
-}
-
-/** Events of entries, flat. */
-export function eventsOf(entries: readonly Entry[]): readonly RunEvent[] {
-	return entries.flatMap((entry) => entry.events);
 }

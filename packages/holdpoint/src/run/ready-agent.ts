@@ -24,12 +24,14 @@ export function readyAgent(agent: Agent, options: ReadyOptions): ReadyAgent {
 	const programs = agent.programs ? programTools(fromPrograms, agent.programs.declarationTokensMax) : undefined;
 	const models = programs ? [programs.executeCode, ...directly] : directly;
 	const inPrograms = programs?.callable ?? [];
+	const tools = new Map([...agent.tools, ...models, ...inPrograms].map((tool) => [tool.name, tool]));
 	return {
 		agent,
 		model: agent.model ?? options.model,
 		system: { role: "system", content: agent.instructions },
 		modelTools: models.map(toModelTool),
-		tools: new Map([...agent.tools, ...models, ...inPrograms].map((tool) => [tool.name, tool])),
+		tools,
+		toolVersions: Object.fromEntries([...tools.values()].map((tool) => [tool.name, tool.version])),
 		directTools: new Set(models.map((tool) => tool.name)),
 		programTools: new Set(inPrograms.map((tool) => tool.name)),
 		limits: { ...defaultLimits, ...options.limits, ...agent.limits },

@@ -47,6 +47,8 @@ export interface ReadyAgent {
 	readonly tools: ReadonlyMap<string, Tool>;
 	readonly directTools: ReadonlySet<string>;
 	readonly programTools: ReadonlySet<string>;
+	/** Of every tool, as `run.started` records them. */
+	readonly toolVersions: { readonly [name: string]: string };
 	readonly limits: Limits;
 }
 
@@ -108,6 +110,7 @@ export class Segment {
 	private heart: NodeJS.Timeout | undefined;
 	private waker: (() => void) | undefined;
 	private woken = false;
+	private known: RunInfo | undefined;
 
 	constructor(start: SegmentStart) {
 		this.ports = start.ports;
@@ -126,17 +129,18 @@ export class Segment {
 
 	get info(): RunInfo {
 		const started = this.state.started;
-		return {
+		this.known ??= {
 			run: this.state.run,
 			agent: this.ready.agent.name,
 			principal: started?.principal ?? "",
 			session: started?.session?.id,
 		};
+		return this.known;
 	}
 
 	get doing(): Doing {
 		const room = this.ready.limits.concurrencyMax - this.running;
-		return { busy: this.busy, live: new Set(this.live.keys()), room, now: this.ports.clock.now() };
+		return { busy: this.busy, live: this.live, room, now: this.ports.clock.now() };
 	}
 
 	/** Folds events now; they are durable after the next `flush`. */

@@ -5,19 +5,12 @@
  *    told in full, then without the notes on properties, then as an index of one line a tool.
  * 2. Names, descriptions and schemas are hostile (an MCP server wrote them): bounded, one line, comments unbreakable.
  */
-import type { JsonSchema } from "../spec/json.ts";
+import type { ProgramTool } from "./program-tool.ts";
 import { schemaType } from "./schema-type.ts";
 import { firstSentence, isIdentifier, literalText, plainText, toolAccess } from "./tool-text.ts";
 
-/** What a program's author needs to know of a tool. */
-export interface ProgramTool {
-	readonly name: string;
-	readonly description: string;
-	readonly inputSchema: JsonSchema;
-	readonly outputSchema?: JsonSchema | undefined;
-	/** Its calls may be held until a person approves. */
-	readonly held?: boolean | undefined;
-}
+export type { ProgramTool } from "./program-tool.ts";
+export { searchTools } from "./search-tools.ts";
 
 export interface ToolDeclarations {
 	readonly text: string;
@@ -66,7 +59,8 @@ function documentation(tool: ProgramTool, charsMax: number): string {
 function signature(tool: ProgramTool, comments: boolean): string {
 	const input = schemaType(tool.inputSchema, { comments });
 	const output = tool.outputSchema ? schemaType(tool.outputSchema, { comments }) : "unknown";
-	const takesNothing = input === "{}" || (input === "Record<string, unknown>" && !tool.inputSchema["additionalProperties"]);
+	const takesNothing =
+		input === "{}" || (input === "Record<string, unknown>" && !tool.inputSchema["additionalProperties"]);
 	const optional = Array.isArray(tool.inputSchema["required"]) && tool.inputSchema["required"].length > 0 ? "" : "?";
 	return `(${takesNothing ? "" : `args${optional}: ${input}`}): Promise<${output}>`;
 }
@@ -82,7 +76,10 @@ function indexOf(tools: readonly ProgramTool[], charsMax: number): string {
 	const names = tools.map((tool) => (isIdentifier(tool.name) ? tool.name : literalText(tool.name)));
 	const last = `… and more: await tools.$search("words") finds them.`;
 	let room = charsMax - head.length - last.length;
-	const shown = names.findIndex((name) => (room -= name.length + 1) < 0);
+	const shown = names.findIndex((name) => {
+		room -= name.length + 1;
+		return room < 0;
+	});
 	return [head, ...(shown < 0 ? names : [...names.slice(0, shown), last])].join("\n");
 }
 

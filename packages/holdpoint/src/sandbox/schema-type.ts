@@ -1,5 +1,5 @@
-import type { JsonSchema } from "../spec/json.ts";
 import { isRecord, type SchemaNode, schemaRefs } from "../kit/json-schema-refs.ts";
+import type { JsonSchema } from "../spec/json.ts";
 import { isIdentifier, literalText, plainText } from "./tool-text.ts";
 
 export interface TypeOptions {
@@ -13,7 +13,10 @@ interface TypeText {
 	readonly loose: boolean;
 }
 
-const depthMax = 8;
+/** A type that is too long is written anew, each time less deep. */
+const depthsMax = [8, 4, 2, 1];
+const typeCharsMax = 8_000;
+const nameCharsMax = 200;
 const nodesMax = 400;
 const propertiesMax = 80;
 const enumValuesMax = 40;
@@ -26,7 +29,11 @@ const nullType: TypeText = { text: "null", loose: false };
 
 /** The TypeScript type of what a JSON Schema takes, on one line; `unknown` for what TypeScript cannot say. */
 export function schemaType(schema: JsonSchema, options: TypeOptions): string {
-	return new TypeWriter(schema, options).write(schema, 0).text;
+	for (const depthMax of depthsMax) {
+		const text = new TypeWriter(schema, { ...options, depthMax }).write(schema, 0).text;
+		if (text.length <= typeCharsMax) return text;
+	}
+	return "unknown";
 }
 
 class TypeWriter {
@@ -34,16 +41,19 @@ class TypeWriter {
 	readonly #comments: boolean;
 	/** What is being written, from the outside in: a ref to one of these is recursion. */
 	readonly #open = new Set<unknown>();
+	readonly #depthMax: number;
 	#nodes = 0;
 
-	constructor(root: JsonSchema, options: TypeOptions) {
+	constructor(root: JsonSchema, options: TypeOptions & { readonly depthMax: number }) {
 		this.#find = schemaRefs(root);
 		this.#comments = options.comments;
+		this.#depthMax = options.depthMax;
 	}
 
 	write(node: unknown, depth: number): TypeText {
 		if (node === false) return { text: "never", loose: false };
-		if (!isRecord(node) || depth > depthMax || ++this.#nodes > nodesMax || this.#open.has(node)) return unknownType;
+		if (!isRecord(node) || depth > this.#depthMax || ++this.#nodes > nodesMax || this.#open.has(node))
+			return unknownType;
 		this.#open.add(node);
 		const parts = [this.#ref(node, depth), this.#own(node, depth)];
 		for (const part of listOf(node["allOf"])) parts.push(this.write(part, depth + 1));
@@ -98,15 +108,17 @@ class TypeWriter {
 
 	#object(node: Node, depth: number): string {
 		const properties = isRecord(node["properties"]) ? node["properties"] : {};
-		const required = new Set(listOf(node["required"]).filter((name) => typeof name === "string"));
+		const required = new Set(listOf(node["required"]).filter((name): name is string => typeof name === "string"));
 		const names = [...new Set([...Object.keys(properties), ...required])];
-		const fields = names.slice(0, propertiesMax).map((name) => {
+		const shown = names.filter((name) => name.length <= nameCharsMax).slice(0, propertiesMax);
+		const fields = shown.map((name) => {
 			const property = Object.hasOwn(properties, name) ? properties[name] : true;
 			const key = isIdentifier(name) ? name : literalText(name);
 			return `${this.#note(property)}${key}${required.has(name) ? "" : "?"}: ${this.write(property, depth + 1).text}`;
 		});
 		const others = this.#others(node, depth);
-		if (fields.length === 0) return others ?? (node["additionalProperties"] === false ? "{}" : "Record<string, unknown>");
+		if (fields.length === 0)
+			return others ?? (node["additionalProperties"] === false ? "{}" : "Record<string, unknown>");
 		if (names.length > fields.length) fields.push("[key: string]: unknown");
 		const object = `{ ${fields.join("; ")} }`;
 		return others && names.length === fields.length ? `${object} & ${others}` : object;
@@ -148,7 +160,10 @@ function literals(values: readonly unknown[]): TypeText {
 	const fits = texts.length <= enumValuesMax && texts.every((text) => text.length <= literalCharsMax);
 	if (fits && whole.length <= enumCharsMax) return union(texts.map((text) => ({ text, loose: false })));
 	const base = union(values.map((value) => ({ text: value === null ? "null" : typeof value, loose: false })));
-	return { text: `${base.text} /* one of ${values.length}: ${plainText(texts.join(", "), noteCharsMax)} */`, loose: true };
+	return {
+		text: `${base.text} /* one of ${values.length}: ${plainText(texts.join(", "), noteCharsMax)} */`,
+		loose: true,
+	};
 }
 
 function union(types: readonly TypeText[]): TypeText {
@@ -159,7 +174,10 @@ function union(types: readonly TypeText[]): TypeText {
 	if (only === undefined) return unknownType;
 	if (more.length === 0) return only;
 	// An intersection binds tighter than a union, but parentheses are read sooner.
-	return { text: [...distinct.values()].map((type) => (type.text.includes(" & ") ? tight(type) : type.text)).join(" | "), loose: true };
+	return {
+		text: [...distinct.values()].map((type) => (type.text.includes(" & ") ? tight(type) : type.text)).join(" | "),
+		loose: true,
+	};
 }
 
 function intersection(types: readonly TypeText[]): TypeText {

@@ -1,4 +1,4 @@
-import type { ProgramTool } from "./declarations.ts";
+import type { ProgramTool } from "./program-tool.ts";
 
 interface ToolWords {
 	readonly name: ReadonlySet<string>;
@@ -18,7 +18,7 @@ const known = new WeakMap<ProgramTool, ToolWords>();
  */
 export function searchTools<T extends ProgramTool>(tools: readonly T[], text: string, max = 8): readonly T[] {
 	const words = [...wordsOf(text)].slice(0, queryWordsMax);
-	const totals = new Array<number>(tools.length).fill(0);
+	const totals = tools.map(() => 0);
 	for (const word of words) {
 		const scores = tools.map((tool) => scoreOf(word, wordsOfTool(tool)));
 		const fitting = scores.filter((score) => score > 0).length;

@@ -105,6 +105,8 @@ export interface CallDecided {
 	readonly policy: string;
 	/** Digest of (run, call, tool, tool version, canonical arguments). */
 	readonly digest: string;
+	/** Whose valid answers were there when it was decided. */
+	readonly approvedBy?: readonly string[];
 	/** Canonical arguments where they differ from what was asked. */
 	readonly args?: Json;
 }

@@ -18,6 +18,26 @@ interface GuestStart {
 	readonly limits: { readonly calls: number; readonly open: number; readonly value: number; readonly console: number };
 }
 
+/** What a stop says to the model and to people. The guest words its own: calls, openCalls, value. */
+export const stopMessages: Readonly<Record<ProgramStop, string>> = {
+	cpu: "The program used all of its CPU time",
+	slice: "The program ran too long without waiting for a tool",
+	memory: "The program used more memory than it may",
+	calls: "The program made too many tool calls",
+	openCalls: "Too many tool calls were open at the same time",
+	value: "A value is larger than it may be",
+	stack: "The program exhausted the stack of its host",
+	fault: "The guest broke and was thrown away",
+	cancelled: "The program was cancelled",
+};
+
+/** The slice of a program that was stopped from outside: what it had printed is kept, it asks for nothing. */
+export function stoppedOutbox(limit: ProgramStop, outbox: string): Outbox {
+	const lines = outbox.split("\n").filter((line) => line.startsWith("c "));
+	const printed = lines.map((line) => `${readString(line.slice(2))}\n`).join("");
+	return { asks: [], console: printed, state: { kind: "stopped", limit, message: stopMessages[limit] } };
+}
+
 /** What one `drain()` held, checked. A stopped program asks for nothing. */
 export interface Outbox {
 	readonly asks: readonly Ask[];
@@ -115,7 +135,7 @@ function readThrown(body: string): SliceState {
 	const { name, message, stack } = JSON.parse(body) as Record<string, unknown>;
 	if (typeof name !== "string" || typeof message !== "string" || typeof stack !== "string") throw unreadable(body);
 	if (name === "InternalError" && message === "out of memory") {
-		return { kind: "stopped", limit: "memory", message: "The program used more memory than it may" };
+		return { kind: "stopped", limit: "memory", message: stopMessages.memory };
 	}
 	return { kind: "threw", error: programError(name, message, stack) };
 }

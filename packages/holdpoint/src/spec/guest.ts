@@ -14,6 +14,9 @@
  * 4. The host trusts none of this: it reads the outbox as hostile text.
  */
 
+/** Ends console output that was cut at its limit. */
+export const consoleCutNote = "[more console output was dropped]";
+
 /** Source of the prelude: a script of plain JavaScript that needs no host object. */
 export const guestPrelude: string = String.raw`(() => {
 "use strict";
@@ -121,7 +124,7 @@ const print = (...values) => {
 	for (let i = 0; i < values.length && line.length <= consoleLeft; i++) line += (i ? " " : "") + show(values[i]);
 	const kept = slice(line, 0, consoleLeft);
 	consoleLeft -= line.length + 1;
-	printed += "c " + stringify(consoleLeft < 0 ? kept + "\n[more console output was dropped]" : kept) + "\n";
+	printed += "c " + stringify(consoleLeft < 0 ? kept + "\n${consoleCutNote}" : kept) + "\n";
 };
 const consoleObject = {};
 for (const level of ["log", "info", "warn", "error", "debug"]) hidden(consoleObject, level, print);

@@ -258,7 +258,7 @@ describe("a streamed story", () => {
 		expect(deltas.length).toBeGreaterThan(3);
 	});
 
-	test("is made no faster than it is read", async () => {
+	test("can be let go before its end", async () => {
 		const stream = (
 			await scriptedModel([say("x".repeat(1_000))], { ...quiet, chunk: 1 }).doStream({ prompt: [user("go")] })
 		).stream;

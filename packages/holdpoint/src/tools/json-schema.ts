@@ -5,6 +5,8 @@ import { HoldpointError } from "../spec/errors.ts";
 import type { JsonSchema } from "../spec/json.ts";
 import type { AnySchema } from "../spec/tool.ts";
 
+type AnyStandard = StandardSchemaV1.Props & Partial<StandardJSONSchemaV1.Props>;
+
 /** A hand-written JSON Schema where a Standard Schema is wanted. */
 export type JsonSchemaType<T> = StandardSchemaV1<T> & StandardJSONSchemaV1<T>;
 
@@ -52,7 +54,7 @@ export function jsonSchema<T = unknown>(schema: JsonSchema): JsonSchemaType<T> {
  * Errors: `tool.invalid` where the schema offers none, or cannot express itself as one.
  */
 export function toJsonSchema(schema: AnySchema, direction: "input" | "output"): JsonSchema {
-	const standard = schema?.["~standard"];
+	const standard: AnyStandard | undefined = schema?.["~standard"];
 	if (typeof standard?.jsonSchema?.[direction] !== "function") {
 		throw new HoldpointError(
 			"tool.invalid",

@@ -32,7 +32,8 @@ export interface SqliteStoreOptions {
  */
 export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Store {
 	const place = placeOf(path, options);
-	const busyTimeoutMs = options.busyTimeoutMs ?? 5_000;
+	const { busyTimeoutMs = 5_000 } = options;
+	if (!(busyTimeoutMs >= 0)) throw new HoldpointError("config.invalid", `busyTimeoutMs is ${busyTimeoutMs}, which is no time`);
 	let open: Connection | undefined;
 	let state: "open" | "closing" | "closed" = "open";
 

@@ -1,6 +1,7 @@
 import { hash } from "node:crypto";
 import { guestPrelude } from "../../../spec/guest.ts";
 import { type Engine, type EngineExports, instantiate } from "./engine.ts";
+import type { WasmModule } from "./webassembly.ts";
 
 /**
  * The memory of a guest that ran the prelude and nothing else, and the addresses in it that the host uses. Made with a
@@ -34,10 +35,10 @@ const stackBytesMax = 65_536;
 const slackBytes = 1_048_576;
 
 /** Boots the engine and takes its memory. Errors: an Error where the module is not the one this code was written for. */
-export function bootBaseImage(moduleBytes: Uint8Array, module: WebAssembly.Module): BaseImage {
+export function bootBaseImage(moduleBytes: Uint8Array, module: WasmModule): BaseImage {
 	const engine = instantiate(module);
 	const { exports } = engine;
-	exports._initialize();
+	engine.initialize();
 	if (exports.qjs_init2(intrinsics) !== 0) throw new Error("The JavaScript engine did not start");
 	exports.qjs_set_max_stack_size(stackBytesMax);
 	exports.qjs_set_interrupt_handler(1);
@@ -52,11 +53,14 @@ export function bootBaseImage(moduleBytes: Uint8Array, module: WebAssembly.Modul
 	};
 	exports.wasm_free(exports.wasm_malloc(slackBytes));
 	const memory = new Uint8Array(exports.memory.buffer).slice();
-	const digest = hash("sha256", Buffer.concat([hash("sha256", moduleBytes, "buffer"), Buffer.from(guestPrelude), memory]));
+	const digest = hash(
+		"sha256",
+		Buffer.concat([hash("sha256", moduleBytes, "buffer"), Buffer.from(guestPrelude), memory]),
+	);
 	return {
 		memory,
-		stackPointer: exports.__stack_pointer.value,
-		tableLength: exports.__indirect_function_table.length,
+		stackPointer: engine.stackPointer.value,
+		tableLength: engine.table.length,
 		...addresses,
 		digest,
 	};

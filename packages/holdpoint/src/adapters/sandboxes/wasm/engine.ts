@@ -6,11 +6,10 @@
  *
  * Invariant: no import lets the guest learn anything of this machine or change anything outside its memory.
  */
+import { Instance, type WasmMemory, type WasmModule } from "./webassembly.ts";
+
 export interface EngineExports {
-	readonly memory: WebAssembly.Memory;
-	readonly __stack_pointer: WebAssembly.Global<"i32">;
-	readonly __indirect_function_table: WebAssembly.Table;
-	_initialize(): void;
+	readonly memory: WasmMemory;
 	qjs_init2(intrinsics: number): number;
 	qjs_set_max_stack_size(bytes: number): void;
 	qjs_set_memory_limit(bytes: number): void;
@@ -33,6 +32,12 @@ export interface EngineExports {
 	wasm_free(address: number): void;
 }
 
+interface LinkerExports {
+	_initialize(): void;
+	readonly __stack_pointer: Engine["stackPointer"];
+	readonly __indirect_function_table: Engine["table"];
+}
+
 /** What the running guest may ask of its host. */
 export interface EngineHooks {
 	/** `Date.now()` in the guest. Milliseconds since 1970. */
@@ -43,16 +48,22 @@ export interface EngineHooks {
 
 export interface Engine {
 	readonly exports: EngineExports;
+	/** The module's own set-up, once in the life of a memory. */
+	readonly initialize: () => void;
+	/** The module's one variable that does not live in its memory. */
+	readonly stackPointer: { value: number };
+	/** The functions that the module calls by number. */
+	readonly table: { readonly length: number };
 	readonly hooks: EngineHooks;
 }
 
 const badFile = 8;
 
 /** A fresh instance, its memory as the module has it: not initialised. */
-export function instantiate(module: WebAssembly.Module): Engine {
+export function instantiate(module: WasmModule): Engine {
 	const hooks: EngineHooks = { clockMs: 0, interrupt: () => false };
 	const nothing = () => 0;
-	const instance: WebAssembly.Instance = new WebAssembly.Instance(module, {
+	const instance = new Instance(module, {
 		env: {
 			host_interrupt: () => (hooks.interrupt() ? 1 : 0),
 			host_get_timezone_offset: nothing,
@@ -63,7 +74,7 @@ export function instantiate(module: WebAssembly.Module): Engine {
 		},
 		wasi_snapshot_preview1: {
 			clock_time_get: (_id: number, _precision: bigint, address: number) => {
-				const view = new DataView((instance.exports as unknown as EngineExports).memory.buffer);
+				const view = new DataView((instance.exports as EngineExports).memory.buffer);
 				view.setBigUint64(address, BigInt(Math.trunc(hooks.clockMs * 1_000)) * 1_000n, true);
 				return 0;
 			},
@@ -74,5 +85,7 @@ export function instantiate(module: WebAssembly.Module): Engine {
 			fd_fdstat_get: () => badFile,
 		},
 	});
-	return { exports: instance.exports as unknown as EngineExports, hooks };
+	const exports = instance.exports as EngineExports & LinkerExports;
+	const { _initialize: initialize, __stack_pointer: stackPointer, __indirect_function_table: table } = exports;
+	return { exports, hooks, initialize, stackPointer, table };
 }

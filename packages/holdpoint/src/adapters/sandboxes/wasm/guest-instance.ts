@@ -12,6 +12,7 @@
 import type { ProgramStop } from "../../../spec/sandbox.ts";
 import { type BaseImage, mailboxBytes } from "./base-image.ts";
 import { type Engine, instantiate } from "./engine.ts";
+import type { WasmModule } from "./webassembly.ts";
 
 export interface SliceBudget {
 	/** What `Date.now()` says during the slice. Milliseconds since 1970. */
@@ -28,7 +29,7 @@ export interface SliceBudget {
 export interface SliceEnd {
 	/** Text of the prelude's `drain()`, UTF-8. Where the slice was stopped: what it had printed, as far as it could be read. */
 	readonly outbox: Uint8Array;
-	readonly stop: { readonly limit: ProgramStop; readonly message: string } | undefined;
+	readonly stop: ProgramStop | undefined;
 	/** Number of an answer that answers no open call; nothing was delivered then. */
 	readonly unknownCall: number;
 	readonly cpuMs: number;
@@ -39,21 +40,10 @@ const lastWordsMs = 20;
 const jobsPerCheck = 1_024;
 const nothing = new Uint8Array(0);
 
-const stopMessages = {
-	cpu: "The program used all of its CPU time",
-	slice: "The program ran too long without waiting",
-	memory: "The program used more memory than it may",
-	cancelled: "The program was cancelled",
-	stack: "The program exhausted the stack of its host",
-	fault: "The guest broke",
-} as const;
-
-type Stop = keyof typeof stopMessages;
-
 /** Ends a slice from within our own code; never crosses guest code. */
 class Stopped {
-	readonly limit: Stop;
-	constructor(limit: Stop) {
+	readonly limit: ProgramStop;
+	constructor(limit: ProgramStop) {
 		this.limit = limit;
 	}
 }
@@ -62,17 +52,17 @@ export class GuestInstance {
 	readonly #base: BaseImage;
 	readonly #engine: Engine;
 	#bytes: Uint8Array;
-	#stop: Stop | undefined;
+	#stop: ProgramStop | undefined;
 	#broken = false;
 
-	constructor(module: WebAssembly.Module, base: BaseImage) {
+	constructor(module: WasmModule, base: BaseImage) {
 		this.#base = base;
 		this.#engine = instantiate(module);
-		const { memory, __indirect_function_table: table } = this.#engine.exports;
+		const { memory } = this.#engine.exports;
 		memory.grow((base.memory.length - memory.buffer.byteLength) / 65_536);
 		this.#bytes = new Uint8Array(memory.buffer);
 		this.#bytes.set(base.memory);
-		if (table.length !== base.tableLength) this.#broken = true;
+		if (this.#engine.table.length !== base.tableLength) this.#broken = true;
 	}
 
 	/** Loads a program and runs it until nothing in it can move. `message` is a `startMessage`. */
@@ -101,12 +91,11 @@ export class GuestInstance {
 
 	/** Makes a fresh guest of it. False where it must be thrown away instead. */
 	reset(): boolean {
-		const { exports } = this.#engine;
 		const memory = this.#memory();
 		if (this.#broken || memory.length !== this.#base.memory.length) return false;
-		if (exports.__indirect_function_table.length !== this.#base.tableLength) return false;
+		if (this.#engine.table.length !== this.#base.tableLength) return false;
 		memory.set(this.#base.memory);
-		exports.__stack_pointer.value = this.#base.stackPointer;
+		this.#engine.stackPointer.value = this.#base.stackPointer;
 		this.#stop = undefined;
 		return true;
 	}
@@ -133,8 +122,7 @@ export class GuestInstance {
 			outbox = this.#lastWords();
 		}
 		this.#engine.hooks.interrupt = () => true;
-		const stop = this.#stop && { limit: this.#stop, message: stopMessages[this.#stop] };
-		return { outbox, stop, unknownCall, cpuMs: milliseconds(process.threadCpuUsage(cpu)) };
+		return { outbox, stop: this.#stop, unknownCall, cpuMs: milliseconds(process.threadCpuUsage(cpu)) };
 	}
 
 	#arm(budget: SliceBudget, cpu: NodeJS.CpuUsage): void {
@@ -204,7 +192,7 @@ export class GuestInstance {
 		const outbox = this.#memory().slice(address, address + length);
 		exports.qjs_free_cstring(address);
 		exports.qjs_free_value(text);
-		if (exports.__stack_pointer.value !== this.#base.stackPointer) throw new Stopped("fault");
+		if (this.#engine.stackPointer.value !== this.#base.stackPointer) throw new Stopped("fault");
 		return outbox;
 	}
 
@@ -218,7 +206,7 @@ export class GuestInstance {
 		throw new Stopped("memory");
 	}
 
-	#diagnose(thrown: unknown): Stop {
+	#diagnose(thrown: unknown): ProgramStop {
 		if (thrown instanceof Stopped) {
 			if (thrown.limit === "fault") this.#broken = true;
 			return thrown.limit;

@@ -32,7 +32,8 @@ const lockWaitMs = 10;
  * SQLite's own, among them BUSY. A database that is not ours is left as it was.
  */
 export function openConnection(place: Place): Connection {
-	if (!place.readOnly) makeFile(place.path);
+	if (place.readOnly) assertThere(place.path);
+	else makeFile(place.path);
 	const driver = place.engine.open(place.path, { readOnly: place.readOnly, timeoutMs: lockWaitMs });
 	try {
 		const version = versionOf(driver, place.path);
@@ -111,6 +112,14 @@ function makeFile(path: string): void {
 	}
 }
 
+function assertThere(path: string): void {
+	if (existsSync(path)) return;
+	throw new HoldpointError("store.failed", `There is no database at ${path}`, {
+		details: { path },
+		hint: "Check the path. A database is made by the first run that is started on it.",
+	});
+}
+
 function notReadable(path: string, version: number): HoldpointError {
 	const what = version === 0 ? "is empty" : `has the older version ${version}`;
 	return new HoldpointError("store.read_only", `The database ${path} ${what} and was opened for reading only`, {
@@ -126,11 +135,13 @@ function notOurs(path: string, why: string): HoldpointError {
 	});
 }
 
-/** Can this user write there? Tells a folder without permission from a missing one, which SQLite does not. */
+/** May this user write the file and its folder? SQLite and `mkdir` do not tell a place without permission from none. */
 export function isWritable(path: string): boolean {
+	let there = path;
+	while (!existsSync(there) && there !== dirname(there)) there = dirname(there);
 	try {
-		accessSync(dirname(path), constants.W_OK);
-		if (existsSync(path)) accessSync(path, constants.W_OK);
+		accessSync(there, constants.W_OK);
+		if (there === path) accessSync(dirname(path), constants.W_OK);
 		return true;
 	} catch {
 		return false;

@@ -5,8 +5,10 @@ import { isWritable, type Place } from "./connection.ts";
 const busy = 5;
 const ioError = 10;
 const cannotOpen = 14;
-/** The shared index of the log cannot grow: that is a full disk too. Extended code. */
-const ioErrorSharedSize = 4874;
+/** Extended codes of it: the file ends too early; the shared index of the log cannot grow; the file system is damaged. */
+const shortRead = 522;
+const noSharedMemory = 4874;
+const damagedFileSystem = 8458;
 
 const byResult: Readonly<Record<number, ErrorCode>> = {
 	3: "store.read_only",
@@ -17,7 +19,9 @@ const byResult: Readonly<Record<number, ErrorCode>> = {
 	13: "store.full",
 	15: "store.locked",
 	26: "store.damaged",
-	[ioErrorSharedSize]: "store.full",
+	[shortRead]: "store.damaged",
+	[noSharedMemory]: "store.full",
+	[damagedFileSystem]: "store.damaged",
 };
 
 const bySystem: Readonly<Record<string, ErrorCode>> = {
@@ -41,8 +45,9 @@ export function storeFailure(place: Place, error: unknown): HoldpointError {
 }
 
 function codeFor(place: Place, { result, system }: { result: number | undefined; system: string | undefined }): ErrorCode {
+	const noWay = result === undefined ? system === "ENOENT" : primary(result) === cannotOpen;
+	if (noWay && !isWritable(place.path)) return "store.read_only";
 	if (result === undefined) return bySystem[system ?? ""] ?? "store.failed";
-	if (primary(result) === cannotOpen && !place.readOnly && !isWritable(place.path)) return "store.read_only";
 	return byResult[result] ?? byResult[primary(result)] ?? "store.failed";
 }
 

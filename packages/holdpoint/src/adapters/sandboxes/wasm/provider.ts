@@ -1,0 +1,69 @@
+import { availableParallelism } from "node:os";
+import { defaultProgramLimits } from "../../../spec/limits.ts";
+import type { Guest, ProgramSpec, SandboxProbe, SandboxProvider } from "../../../spec/sandbox.ts";
+import { guestDigest } from "./guest-digest.ts";
+import { snapshotFormat } from "./snapshot-header.ts";
+import { WasmGuest } from "./wasm-guest.ts";
+import { WorkerPool } from "./worker-pool.ts";
+
+export interface WasmSandboxOptions {
+	/** Threads that run programs. One less than the machine has cores, at least 1, at most 4. */
+	readonly workersMax?: number;
+	/** Guests that each thread keeps ready. 2. */
+	readonly warm?: number;
+}
+
+/**
+ * Programs in a JavaScript engine compiled to WebAssembly, on worker threads. Threads start with the first program, do
+ * not keep the process alive, and end with `close()`.
+ */
+export function wasmSandbox(options: WasmSandboxOptions = {}): SandboxProvider {
+	const workersMax = options.workersMax ?? Math.min(4, Math.max(1, availableParallelism() - 1));
+	const pool = new WorkerPool(Math.max(1, Math.trunc(workersMax)), Math.max(1, Math.trunc(options.warm ?? 2)));
+	const provider: SandboxProvider = {
+		name: "wasm",
+		guest: guestDigest,
+		format: snapshotFormat,
+		probe: () => probe(provider),
+		async start(program: ProgramSpec): Promise<Guest> {
+			await pool.open();
+			return new WasmGuest(pool, program);
+		},
+		async restore(snapshot: Uint8Array, program: ProgramSpec): Promise<Guest> {
+			await pool.open();
+			const guest = new WasmGuest(pool, program);
+			await guest.restore(snapshot);
+			return guest;
+		},
+		close: () => pool.close(),
+	};
+	return provider;
+}
+
+const probeProgram: ProgramSpec = {
+	source: "return 1+2",
+	tools: [],
+	seed: 0,
+	clockMs: 0,
+	limits: defaultProgramLimits,
+	principal: "probe",
+};
+
+async function probe(provider: SandboxProvider): Promise<SandboxProbe> {
+	const startedAt = performance.now();
+	try {
+		const guest = await provider.start(probeProgram);
+		const { state } = await guest.advance({ answers: [], clockMs: 0 });
+		if (state.kind !== "returned" || state.value !== "3") throw new Error(`1+2 ended as ${JSON.stringify(state)}`);
+		const startMs = performance.now() - startedAt;
+		return { ok: true, provider: provider.name, isolation: "wasm", startMs, guest: provider.guest };
+	} catch (error) {
+		const reason = error instanceof Error ? error.message : String(error);
+		return {
+			ok: false,
+			provider: provider.name,
+			reason,
+			hint: "Reinstall the package: its guest must be as published.",
+		};
+	}
+}

@@ -1,0 +1,111 @@
+import type { CommandSpec, OptionSpec, PositionalSpec } from "./command.ts";
+
+const model: readonly OptionSpec[] = [
+	{ name: "model", value: "provider/name", about: "such as openai/… or local/…; its key comes from the environment" },
+	{ name: "base-url", value: "url", about: "of the model's server, such as http://127.0.0.1:8080/v1" },
+];
+
+/** Known so that it can be refused with a reason. */
+const claim: OptionSpec = { name: "as", value: "name", about: "is refused: you answer as the user you are logged in as" };
+
+const runId: PositionalSpec = { name: "run", about: "id of the run, or the beginning of it" };
+const approvalId: PositionalSpec = { name: "approval", about: "id of the approval, or the beginning of it" };
+
+/** Every command; what it needs is imported when it is run. */
+export const commands: readonly CommandSpec[] = [
+	{
+		name: "demo",
+		summary: "watch a support agent solve a request, be held, and go on in another process",
+		options: [
+			...model,
+			{ name: "answer", value: "answer", about: "approve, deny, or an amount such as 60.00: nobody is asked" },
+			{ name: "folder", value: "path", about: "where it plays (default .holdpoint/demo)" },
+			{ name: "keep", about: "keep the runs of earlier demos" },
+		],
+		load: async () => (await import("./commands/demo.ts")).demo,
+	},
+	{
+		name: "run",
+		summary: "give an agent a message and watch it until it is done or waits",
+		positionals: [{ name: "message", about: "what the agent is to do; - reads it from standard input" }],
+		options: [
+			{ name: "agent", value: "name", about: "which agent of the config (default: its only one)" },
+			{ name: "session", value: "id", about: "the message belongs to this conversation" },
+			{ name: "run-id", value: "id", about: "names this piece of work: the same id and message join it" },
+			...model,
+		],
+		notes: ["Exit code 0: completed. 3: it waits, and the output says for what. 1: it failed."],
+		load: async () => (await import("./commands/run.ts")).run,
+	},
+	{
+		name: "runs",
+		summary: "list runs, the newest first",
+		options: [
+			{ name: "status", value: "status", about: "running, waiting, completed, failed or cancelled" },
+			{ name: "limit", value: "n", about: "how many (default 20)" },
+		],
+		load: async () => (await import("./commands/runs.ts")).runs,
+	},
+	{
+		name: "show",
+		summary: "the timeline of a run, from its verified journal",
+		positionals: [{ ...runId, about: `${runId.about} (default: the newest run)`, optional: true }],
+		load: async () => (await import("./commands/show.ts")).show,
+	},
+	{
+		name: "approvals",
+		summary: "calls that wait for a person, with the program that asks",
+		positionals: [{ ...runId, about: "only those of this run", optional: true }],
+		load: async () => (await import("./commands/approvals.ts")).approvals,
+	},
+	{
+		name: "approve",
+		summary: "say yes to a held call",
+		positionals: [approvalId],
+		options: [
+			{ name: "args", value: "json", about: "execute it with these arguments instead" },
+			{ name: "reason", value: "text", about: "kept in the journal" },
+			claim,
+		],
+		notes: ["Nothing is executed here: resume the run."],
+		load: async () => (await import("./commands/approve.ts")).approve,
+	},
+	{
+		name: "deny",
+		summary: "say no to a held call; the program and the model read why",
+		positionals: [approvalId],
+		options: [{ name: "reason", value: "text", about: "why; needed" }, claim],
+		load: async () => (await import("./commands/deny.ts")).deny,
+	},
+	{
+		name: "resume",
+		summary: "go on with a run, or with every run that is ready",
+		positionals: [{ ...runId, optional: true }],
+		options: model,
+		notes: ["Exit code 0: completed. 3: a run waits again. 1: a run failed."],
+		load: async () => (await import("./commands/resume.ts")).resume,
+	},
+	{
+		name: "settle",
+		summary: "say what became of a call whose outcome nobody knows",
+		positionals: [runId, { name: "call", about: "id of the call, such as c1.7" }],
+		options: [
+			{ name: "happened", value: "json", about: "it happened, and this is its result (null where it has none)" },
+			{ name: "did-not-happen", about: "it was looked into, and it did not happen" },
+			claim,
+		],
+		load: async () => (await import("./commands/settle.ts")).settle,
+	},
+	{
+		name: "cancel",
+		summary: "end a run; what was done stays done and is listed",
+		positionals: [runId],
+		options: [{ name: "reason", value: "text", about: "kept in the journal" }, claim],
+		load: async () => (await import("./commands/cancel.ts")).cancel,
+	},
+	{
+		name: "doctor",
+		summary: "which sandbox, store, keys and models this machine has, and how to mend what is missing",
+		load: async () => (await import("./commands/doctor.ts")).doctor,
+	},
+];

@@ -1,0 +1,105 @@
+/** The user's agents and policy: `export const config` of a module, looked at by hand before it is believed. */
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { PolicyLike } from "../policy/decide.ts";
+import type { Agent } from "../spec/agent.ts";
+import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
+import type { Approver } from "../spec/events.ts";
+import { defaultLimits, type Limits } from "../spec/limits.ts";
+import type { LanguageModel } from "../spec/model.ts";
+import { type Invocation, textOption } from "./command.ts";
+
+/** What `holdpoint.config.ts` exports as `config`. */
+export interface HoldpointConfig {
+	readonly agents: readonly Agent[];
+	/** Default: the tool's effect class decides. */
+	readonly policy?: PolicyLike;
+	/** Roles of a person who answers. */
+	readonly rolesOf?: (approver: Approver) => readonly string[];
+	readonly limits?: Partial<Limits>;
+	/** For agents that have none of their own; `--model` goes before both. */
+	readonly model?: LanguageModel;
+}
+
+/** The shop of `holdpoint demo`: shipped inside, and named like a file. */
+export const demoConfigName = "holdpoint:demo";
+
+const fileNames = ["holdpoint.config.ts", "holdpoint.config.mjs", "holdpoint.config.js"];
+
+/** What was asked for with --config or HOLDPOINT_CONFIG, or lies in the working directory; undefined: nothing. */
+export function configPath({ host, options }: Pick<Invocation, "host" | "options">): string | undefined {
+	const named = textOption({ options }, "config") ?? (host.env["HOLDPOINT_CONFIG"] || undefined);
+	if (named === demoConfigName) return named;
+	if (named !== undefined) return resolve(host.cwd, named);
+	return fileNames.map((name) => join(host.cwd, name)).find((path) => existsSync(path));
+}
+
+/** Errors: `config.invalid`. */
+export async function loadConfig(path: string, store: string): Promise<HoldpointConfig> {
+	if (path === demoConfigName) {
+		const { shopConfig } = await import("./demo/shop-config.ts");
+		return shopConfig(store);
+	}
+	let module: Record<string, unknown>;
+	try {
+		module = (await import(pathToFileURL(path).href)) as Record<string, unknown>;
+	} catch (error) {
+		// A definition of theirs that is refused says itself what is wrong with it.
+		if (isHoldpointError(error)) throw error;
+		throw invalid(path, existsSync(path) ? "cannot be loaded" : "does not exist", error);
+	}
+	return checkConfig(module["config"], path);
+}
+
+export function checkConfig(value: unknown, path: string): HoldpointConfig {
+	if (value === undefined) throw invalid(path, "has no export named `config`");
+	if (!isRecord(value)) throw invalid(path, "exports a `config` that is no object");
+	const known = ["agents", "policy", "rolesOf", "limits", "model"];
+	const unknown = Object.keys(value).find((name) => !known.includes(name));
+	if (unknown) throw invalid(path, `sets "${unknown}"; known: ${known.join(", ")}`);
+	const { agents, policy, rolesOf, limits, model } = value;
+	if (!Array.isArray(agents) || agents.length === 0) throw invalid(path, "names no `agents`");
+	for (const [at, agent] of agents.entries()) checkAgent(agent, at, path);
+	const names = agents.map((agent: Agent) => agent.name);
+	const twice = names.find((name, at) => names.indexOf(name) !== at);
+	if (twice) throw invalid(path, `has two agents named ${twice}`);
+	const isPolicy = typeof policy === "function" || (isRecord(policy) && typeof policy["decide"] === "function");
+	if (policy !== undefined && !isPolicy) throw invalid(path, "has a `policy` that is neither a function nor has `decide`");
+	if (rolesOf !== undefined && typeof rolesOf !== "function") throw invalid(path, "has a `rolesOf` that is no function");
+	if (limits !== undefined) checkLimits(limits, path);
+	if (model !== undefined && !(isRecord(model) && typeof model["doStream"] === "function")) {
+		throw invalid(path, "has a `model` that is no language model");
+	}
+	return value as unknown as HoldpointConfig;
+}
+
+function checkAgent(agent: unknown, at: number, path: string): void {
+	const fits = isRecord(agent) && typeof agent["name"] === "string" && typeof agent["digest"] === "string";
+	if (!fits || !Array.isArray(agent["tools"])) {
+		throw invalid(path, `has as agents[${at}] something that \`defineAgent\` did not make`);
+	}
+}
+
+function checkLimits(limits: unknown, path: string): void {
+	if (!isRecord(limits)) throw invalid(path, "has `limits` that are no object");
+	for (const [name, value] of Object.entries(limits)) {
+		if (!(name in defaultLimits)) throw invalid(path, `sets the limit "${name}", which does not exist`);
+		if (typeof value !== "number" || !Number.isFinite(value) || value < 1) {
+			throw invalid(path, `sets the limit ${name} to ${String(value)}`);
+		}
+	}
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+	return typeof value === "object" && value !== null;
+}
+
+function invalid(path: string, what: string, cause?: unknown): HoldpointError {
+	const why = cause instanceof Error ? `: ${cause.message}` : "";
+	return new HoldpointError("config.invalid", `The config ${path} ${what}${why}`, {
+		cause,
+		details: { path },
+		hint: "It exports `config = { agents: [defineAgent({...})], policy?, rolesOf?, limits?, model? }`.",
+	});
+}

@@ -1,0 +1,29 @@
+/** The entry of the command line tool. Everything that is heavy is imported by the command that needs it. */
+import { relative } from "node:path";
+import process from "node:process";
+import type { Host } from "./host.ts";
+import { runCli } from "./run-cli.ts";
+
+// `holdpoint runs | head` closes the pipe early: that is no failure.
+for (const stream of [process.stdout, process.stderr]) {
+	stream.on("error", (error: NodeJS.ErrnoException) => {
+		if (error.code === "EPIPE") process.exit();
+		throw error;
+	});
+}
+
+const host: Host = {
+	env: process.env,
+	cwd: process.cwd(),
+	stdin: process.stdin,
+	stdout: process.stdout,
+	stderr: process.stderr,
+	command: commandName(process.argv[1] ?? ""),
+};
+
+function commandName(script: string): string {
+	if (script.endsWith(".ts")) return `node ${relative(process.cwd(), script) || script}`;
+	return process.env["npm_command"] === undefined ? "holdpoint" : "npx holdpoint";
+}
+
+process.exitCode = await runCli(process.argv.slice(2), host);

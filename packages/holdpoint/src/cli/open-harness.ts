@@ -1,0 +1,91 @@
+/** From the options of a command to an open harness, store and config. */
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import type { Harness } from "../run/harness.ts";
+import type { Agent } from "../spec/agent.ts";
+import { HoldpointError } from "../spec/errors.ts";
+import type { LanguageModel } from "../spec/model.ts";
+import type { Store } from "../spec/store.ts";
+import { type Invocation, textOption } from "./command.ts";
+import { configPath, type HoldpointConfig, loadConfig } from "./load-config.ts";
+
+/** Where the runs are. */
+export function storePath({ host, options }: Pick<Invocation, "host" | "options">): string {
+	const named = textOption({ options }, "store") ?? (host.env["HOLDPOINT_STORE"] || undefined);
+	return resolve(host.cwd, named ?? ".holdpoint/holdpoint.db");
+}
+
+export interface Opened {
+	readonly harness: Harness;
+	readonly store: Store;
+	readonly agents: readonly Agent[];
+}
+
+/**
+ * Opens what lies in the store without the user's agents: enough for everybody who looks, answers or settles.
+ * Errors: `run.unknown` where there is no store.
+ */
+export async function openInbox(invocation: Invocation): Promise<Opened> {
+	return open(existingStore(invocation), { agents: [] });
+}
+
+/** With the agents and the policy of the config: for those who advance runs. Errors: `config.invalid`, `model.unknown`. */
+export async function openAgents(invocation: Invocation, needs: { readonly isStoreThere: boolean }): Promise<Opened> {
+	const path = needs.isStoreThere ? existingStore(invocation) : storePath(invocation);
+	const file = configPath(invocation);
+	if (file === undefined) {
+		throw new HoldpointError("config.invalid", `There is no holdpoint.config.ts in ${invocation.host.cwd}`, {
+			hint: "Make one that exports `config = { agents: [...] }`, or name it with --config. `holdpoint demo` needs none.",
+		});
+	}
+	const config = await loadConfig(file, path);
+	return open(path, config, await namedModel(invocation));
+}
+
+function existingStore(invocation: Invocation): string {
+	const path = storePath(invocation);
+	if (existsSync(path)) return path;
+	throw new HoldpointError("run.unknown", `There is no store at ${path}, so there are no runs`, {
+		hint: "The first `holdpoint run` makes it. Name another one with --store or HOLDPOINT_STORE.",
+		details: { path },
+	});
+}
+
+async function namedModel(invocation: Invocation): Promise<LanguageModel | undefined> {
+	const name = textOption(invocation, "model");
+	const baseUrl = textOption(invocation, "base-url");
+	if (name === undefined) {
+		if (baseUrl === undefined) return undefined;
+		throw new HoldpointError("usage.invalid", "--base-url needs --model provider/name", { hint: "Such as --model local/qwen3." });
+	}
+	const { modelFromName } = await import("../adapters/models/from-name.ts");
+	return modelFromName(name, { baseUrl, env: invocation.host.env });
+}
+
+async function open(path: string, config: HoldpointConfig, model?: LanguageModel): Promise<Opened> {
+	const [{ createHarness }, { sqliteStore }] = await Promise.all([
+		import("../holdpoint.ts"),
+		import("../adapters/stores/sqlite.ts"),
+	]);
+	const store = sqliteStore(path);
+	const agents = model ? config.agents.map((agent) => ({ ...agent, model })) : config.agents;
+	const chosen = model ?? config.model;
+	const harness = createHarness({
+		agents,
+		store,
+		...(config.policy ? { policy: config.policy } : {}),
+		...(config.rolesOf ? { rolesOf: config.rolesOf } : {}),
+		...(config.limits ? { limits: config.limits } : {}),
+		...(chosen ? { model: chosen } : {}),
+	});
+	return { harness, store, agents };
+}
+
+/** Closes the harness whatever happens. */
+export async function using<T>(opened: Opened, work: (opened: Opened) => Promise<T>): Promise<T> {
+	try {
+		return await work(opened);
+	} finally {
+		await opened.harness.close();
+	}
+}

@@ -1,0 +1,92 @@
+import { parseArgs, type ParseArgsConfig } from "node:util";
+import { HoldpointError } from "../spec/errors.ts";
+import type { CommandSpec, OptionSpec, Options, PositionalSpec } from "./command.ts";
+import { inlineText } from "./render/safe-text.ts";
+
+/** Options that every command takes. */
+export const globalOptions: readonly OptionSpec[] = [
+	{ name: "store", value: "path", about: "database of the runs (HOLDPOINT_STORE; default .holdpoint/holdpoint.db)" },
+	{ name: "config", value: "file", about: "agents and policy (HOLDPOINT_CONFIG; default holdpoint.config.ts)" },
+	{ name: "json", about: "for machines: JSON on standard output" },
+	{ name: "no-color", about: "no colours (NO_COLOR does the same)" },
+	{ name: "help", about: "this text" },
+];
+
+export interface Parsed {
+	readonly positionals: readonly string[];
+	readonly options: Options;
+}
+
+/** Errors: `usage.invalid`. */
+export function parseArguments(spec: CommandSpec, argv: readonly string[]): Parsed {
+	const known = [...(spec.options ?? []), ...globalOptions];
+	const { values, positionals } = tokens(spec, known, argv);
+	const options = values as Options;
+	if (options["help"] === undefined) checkPositionals(spec, positionals);
+	return { positionals, options };
+}
+
+function tokens(spec: CommandSpec, known: readonly OptionSpec[], argv: readonly string[]) {
+	const options: NonNullable<ParseArgsConfig["options"]> = {};
+	for (const { name, value } of known) {
+		options[name] = name === "help" ? { type: "boolean", short: "h" } : { type: value === undefined ? "boolean" : "string" };
+	}
+	try {
+		return parseArgs({ args: [...argv], options, allowPositionals: true, strict: true });
+	} catch (error) {
+		throw usageError(spec, known, error as NodeJS.ErrnoException);
+	}
+}
+
+function usageError(spec: CommandSpec, known: readonly OptionSpec[], error: NodeJS.ErrnoException): HoldpointError {
+	const [, option = ""] = /'(?:-\w, )?--([\w-]+)/.exec(error.message) ?? [];
+	const hint = `Run \`holdpoint ${spec.name} --help\`.`;
+	const about = known.find((one) => one.name === option);
+	if (error.code === "ERR_PARSE_ARGS_UNKNOWN_OPTION") {
+		const near = nearest(option, known.map((one) => one.name));
+		const unknown = inlineText(/'([^']*)'/.exec(error.message)?.[1] ?? option, 60);
+		return usageInvalid(`There is no option ${unknown}${near ? `; did you mean --${near}?` : ""}`, hint);
+	}
+	if (about?.value !== undefined) return usageInvalid(`--${about.name} needs a value: --${about.name} <${about.value}>`, hint);
+	if (about) return usageInvalid(`--${about.name} takes no value`, hint);
+	return usageInvalid(inlineText(error.message, 200), hint);
+}
+
+function checkPositionals(spec: CommandSpec, given: readonly string[]): void {
+	const wanted: readonly PositionalSpec[] = spec.positionals ?? [];
+	const missing = wanted[given.length];
+	if (missing && !missing.optional) {
+		throw usageInvalid(`${spec.name} needs <${missing.name}>: ${missing.about}`, `Run \`holdpoint ${spec.name} --help\`.`);
+	}
+	if (given.length > wanted.length) {
+		const extra = inlineText(given[wanted.length] ?? "", 60);
+		const hint = "Put a text of several words in quotes.";
+		throw usageInvalid(`${spec.name} does not know what to do with ${JSON.stringify(extra)}`, hint);
+	}
+}
+
+export function usageInvalid(message: string, hint?: string): HoldpointError {
+	return new HoldpointError("usage.invalid", message, hint === undefined ? {} : { hint });
+}
+
+/** The known name that was probably meant. */
+export function nearest(given: string, names: readonly string[]): string | undefined {
+	const ranked = names
+		.map((name) => ({ name, distance: name.startsWith(given) && given !== "" ? 1 : editDistance(given, name) }))
+		.sort((a, b) => a.distance - b.distance);
+	const [best] = ranked;
+	return best && best.distance <= Math.max(1, Math.floor(best.name.length / 3)) ? best.name : undefined;
+}
+
+function editDistance(a: string, b: string): number {
+	let row = Array.from({ length: b.length + 1 }, (_, at) => at);
+	for (let i = 1; i <= a.length; i++) {
+		const next = [i];
+		for (let j = 1; j <= b.length; j++) {
+			const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+			next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+		}
+		row = next;
+	}
+	return row[b.length] ?? 0;
+}

@@ -1,0 +1,81 @@
+/** One invocation: finds the command, runs it, and turns whatever happens into output and an exit code. */
+import { isHoldpointError } from "../spec/errors.ts";
+import { type CommandSpec, exitCodes } from "./command.ts";
+import { commands } from "./command-list.ts";
+import type { Host } from "./host.ts";
+import { nearest, parseArguments, usageInvalid } from "./parse-arguments.ts";
+import { inlineText, proseText } from "./render/safe-text.ts";
+import { createTerminal, type Terminal } from "./terminal.ts";
+
+/** Never throws; returns the exit code. */
+export async function runCli(argv: readonly string[], host: Host): Promise<number> {
+	const terminal = createTerminal(host, {
+		isJson: argv.includes("--json"),
+		isColourless: argv.includes("--no-color"),
+	});
+	try {
+		return await dispatch(argv, host, terminal);
+	} catch (error) {
+		terminal.status("");
+		return report(error, terminal);
+	}
+}
+
+async function dispatch(argv: readonly string[], host: Host, terminal: Terminal): Promise<number> {
+	const [name, ...rest] = argv;
+	if (name === "--version" || name === "-v" || name === "version") return printVersion(terminal);
+	if (name === undefined || name === "help" || name === "-h" || name === "--help") {
+		return printHelp(terminal, name === "help" ? rest[0] : undefined);
+	}
+	const spec = findCommand(name);
+	const { positionals, options } = parseArguments(spec, rest);
+	if (options["help"] !== undefined) return printHelp(terminal, spec.name);
+	const command = await spec.load();
+	return command({ host, terminal, positionals, options });
+}
+
+async function printVersion(terminal: Terminal): Promise<number> {
+	const { libraryVersion } = await import("../run/version.ts");
+	terminal.answer({ version: libraryVersion, node: process.versions.node }, () => [libraryVersion]);
+	return exitCodes.done;
+}
+
+async function printHelp(terminal: Terminal, name: string | undefined): Promise<number> {
+	const { commandHelp, generalHelp } = await import("./help.ts");
+	const lines = name === undefined ? generalHelp(terminal.style) : commandHelp(findCommand(name), terminal.style);
+	terminal.answer({ help: lines.join("\n") }, () => lines);
+	return exitCodes.done;
+}
+
+function findCommand(name: string): CommandSpec {
+	const found = commands.find((spec) => spec.name === name);
+	if (found) return found;
+	const names = commands.map((spec) => spec.name);
+	const near = nearest(name, names);
+	const shown = JSON.stringify(inlineText(name, 60));
+	throw usageInvalid(
+		`There is no command ${shown}${near ? `; did you mean \`${near}\`?` : ""}`,
+		`Commands: ${names.join(", ")}.`,
+	);
+}
+
+const messageCharsMax = 4_000;
+
+/** What went wrong and what to do, on standard error; as JSON on standard output where that was asked for. */
+function report(error: unknown, terminal: Terminal): number {
+	const known = isHoldpointError(error) ? error : undefined;
+	if (terminal.isJson) {
+		terminal.data({ error: known?.toJSON() ?? { code: "internal", message: textOf(error) } });
+	} else {
+		const { style } = terminal;
+		const code = known ? style.dim(` (${known.code})`) : "";
+		terminal.note(`${style.red("✗")} ${proseText(known?.message ?? textOf(error), messageCharsMax)}${code}`);
+		if (known) terminal.note(`  ${proseText(known.hint, messageCharsMax)}`);
+	}
+	return known?.code === "usage.invalid" ? exitCodes.usage : exitCodes.failed;
+}
+
+/** A failure that is none of ours to expect shows where it came from. */
+function textOf(error: unknown): string {
+	return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

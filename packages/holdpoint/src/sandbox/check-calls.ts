@@ -1,0 +1,77 @@
+import type { SchemaIssue } from "../kit/json-schema-misfit.ts";
+import { schemaValidator } from "../kit/json-schema-validator.ts";
+import type { MaybeJson } from "../kit/maybe-json.ts";
+import { guestBuiltins } from "../spec/guest-messages.ts";
+import type { Examination, ToolUse } from "./examine-program.ts";
+import { keyAt, literalValue, nodeAt } from "./literal-value.ts";
+import { nearestNames } from "./nearest-names.ts";
+import type { ProgramProblem } from "./program-problems.ts";
+import type { ProgramTool } from "./program-tool.ts";
+import { plainText, toolAccess } from "./tool-text.ts";
+
+/** A problem that still stands at an offset of the text. */
+export interface FoundProblem {
+	readonly offset: number;
+	readonly code: ProgramProblem["code"];
+	readonly message: string;
+}
+
+const findingsMax = 100;
+const namedMax = 12;
+/** What every program may ask, in more forms than a schema says, and what the engine itself reads: no tools. */
+const otherNames: ReadonlySet<string> = new Set([...guestBuiltins, "then", "toJSON"]);
+const nothing = Object.create(null) as MaybeJson;
+
+/** Calls of tools that do not exist, and arguments that cannot fit. */
+export function checkCalls(examination: Examination, tools: ReadonlyMap<string, ProgramTool>): FoundProblem[] {
+	const found: FoundProblem[] = [];
+	const undecided = new Set<ProgramTool>();
+	for (const use of examination.uses) {
+		if (found.length >= findingsMax) break;
+		if (otherNames.has(use.name)) continue;
+		const tool = tools.get(use.name);
+		if (tool) found.push(...checkArguments(use, tool, undecided));
+		else if (use.reads && !examination.inspects) found.push(unknownTool(use, tools));
+	}
+	return found;
+}
+
+function unknownTool(use: ToolUse, tools: ReadonlyMap<string, ProgramTool>): FoundProblem {
+	const nearest = nearestNames(use.name, [...tools.keys()]);
+	const hint = nearest.length > 0 ? `Did you mean ${nearest.map(toolAccess).join(" or ")}?` : whatThereIs(tools);
+	const message = `${plainText(toolAccess(use.name), 120)} is not a tool of this program. ${hint}`;
+	return { offset: use.at.start, code: "unknown-tool", message };
+}
+
+function whatThereIs(tools: ReadonlyMap<string, ProgramTool>): string {
+	if (tools.has("$search")) return `tools.$search("words") finds those that are`;
+	const names = [...tools.keys()].slice(0, namedMax).map((name) => plainText(name, 60));
+	const more = tools.size > names.length ? ` and ${tools.size - names.length} more` : "";
+	return names.length === 0 ? "It has none" : `It has ${names.join(", ")}${more}`;
+}
+
+function checkArguments(use: ToolUse, tool: ProgramTool, undecided: Set<ProgramTool>): FoundProblem[] {
+	const { call } = use;
+	const [argument] = call?.arguments ?? [];
+	if (!call || argument?.type === "SpreadElement" || undecided.has(tool)) return [];
+	const validator = schemaValidator(tool.inputSchema, { formats: false });
+	const check = validator.checkPartly(argument ? literalValue(argument) : nothing);
+	// A schema that needs too long for one value is not asked again.
+	if (check.kind === "unchecked") undecided.add(tool);
+	if (check.kind !== "misfit") return [];
+	// The guest sends null for a call without arguments, and some tools take just that.
+	if (!argument && validator.checkPartly(null).kind !== "misfit") return [];
+	return check.issues.map((issue) => {
+		const at = !argument
+			? use.at
+			: issue.keyword === "additionalProperties"
+				? keyAt(argument, issue.path)
+				: nodeAt(argument, issue.path);
+		return { offset: at.start, code: "argument", message: argumentMessage(use.name, issue) };
+	});
+}
+
+function argumentMessage(name: string, { path, message }: SchemaIssue): string {
+	const steps = path.map((step) => (typeof step === "number" ? `[${step}]` : `.${plainText(step, 60)}`)).join("");
+	return `${toolAccess(name)}: ${steps ? `args${steps}: ` : ""}${message}`;
+}

@@ -1,0 +1,39 @@
+import type { ExpressionStatement } from "acorn";
+import { type ParsedProgram, readsAsObject } from "./parse-program.ts";
+
+/**
+ * The program as the body of an async function that returns the program's value. No line moves: a few characters are
+ * put before the last expression, or behind everything.
+ *
+ * The value is what the program returns, or its last expression. Three forms are taken for what they mean:
+ * a last line `{ total }` or `{ total: 1 }` is an object and no block; a last expression that is a function without
+ * parameters is called (`async () => {...}` as the whole program); a program that is one function declaration without
+ * parameters calls it.
+ */
+export function finishProgram({ code, tree }: ParsedProgram): string {
+	const statements = tree.body.filter((statement) => statement.type !== "EmptyStatement");
+	const [only] = statements;
+	if (only?.type === "FunctionDeclaration" && statements.length === 1) {
+		const called = only.params.length === 0 && !only.generator;
+		return called ? `${code}\nreturn ${only.id.name}();` : code;
+	}
+	// Declared functions are there before anything runs, wherever they stand.
+	const last = statements.findLast((statement) => statement.type !== "FunctionDeclaration");
+	if (last?.type === "ExpressionStatement") return returning(code, last);
+	if (last?.type === "BlockStatement" && readsAsObject(code, last)) return insert(code, last.start, "return ");
+	return code;
+}
+
+function returning(code: string, statement: ExpressionStatement): string {
+	const { type } = statement.expression;
+	if (type !== "ArrowFunctionExpression" && type !== "FunctionExpression")
+		return insert(code, statement.start, "return ");
+	const { params, generator } = statement.expression;
+	if (params.length > 0 || generator) return insert(code, statement.start, "return ");
+	const end = code[statement.end - 1] === ";" ? statement.end - 1 : statement.end;
+	return insert(insert(code, end, ")()"), statement.start, "return (");
+}
+
+function insert(code: string, at: number, text: string): string {
+	return code.slice(0, at) + text + code.slice(at);
+}

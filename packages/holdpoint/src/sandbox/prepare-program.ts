@@ -1,0 +1,69 @@
+/**
+ * What happens to a model-written program before it runs: it is read, checked against the tools that it may call, and
+ * made into the body of an async function for the guest.
+ *
+ * Owns: the order of the checks and the bounds of what is reported. Does not own: running anything.
+ *
+ * 1. No false alarm: whatever is reported would certainly fail. What is computed is not judged.
+ * 2. Lines are those of the model's text in everything that is returned, the code inside a Markdown block counting alone.
+ *
+ * This file loads the JavaScript parser: import it lazily, when a program is there.
+ */
+import { checkCalls, type FoundProblem } from "./check-calls.ts";
+import { type Examination, examineProgram } from "./examine-program.ts";
+import { codeInside } from "./fenced-code.ts";
+import { finishProgram } from "./finish-program.ts";
+import { noModules, parseProgram } from "./parse-program.ts";
+import { type ProgramProblem, placeOf, problemsMax } from "./program-problems.ts";
+import type { ProgramTool } from "./program-tool.ts";
+
+export { formatProblems, type ProgramProblem } from "./program-problems.ts";
+
+export type PreparedProgram =
+	| {
+			readonly ok: true;
+			/** Plain JavaScript: the body of an async function. */
+			readonly body: string;
+			/** Tools that the text names, in the order in which it does. */
+			readonly calls: readonly string[];
+	  }
+	| {
+			readonly ok: false;
+			/** Sorted by place. */
+			readonly problems: readonly ProgramProblem[];
+	  };
+
+export interface PrepareLimits {
+	readonly sourceBytesMax: number;
+}
+
+/** Reads a program in JavaScript or TypeScript, and finds what is certainly wrong with it. */
+export async function prepareProgram(
+	source: string,
+	tools: readonly ProgramTool[],
+	limits: PrepareLimits,
+): Promise<PreparedProgram> {
+	const bytes = Buffer.byteLength(source);
+	if (bytes > limits.sourceBytesMax) {
+		const message = `The program has ${bytes} bytes; at most ${limits.sourceBytesMax} are allowed`;
+		return { ok: false, problems: [{ line: 1, column: 1, code: "too-long", message }] };
+	}
+	const parsed = await parseProgram(codeInside(source));
+	if (!parsed.ok) return { ok: false, problems: [parsed.problem] };
+	const { code, tree } = parsed.program;
+	const examination = examineProgram(tree);
+	const byName = new Map(tools.map((tool) => [tool.name, tool]));
+	const found = [...modulesIn(examination), ...checkCalls(examination, byName)];
+	if (found.length > 0) return { ok: false, problems: placed(found, code) };
+	const named = examination.uses.map(({ name }) => name).filter((name) => byName.has(name));
+	return { ok: true, body: finishProgram(parsed.program), calls: [...new Set(named)] };
+}
+
+function modulesIn({ modules }: Examination): FoundProblem[] {
+	return modules.map(({ start }) => ({ offset: start, code: "forbidden", message: noModules }));
+}
+
+function placed(found: readonly FoundProblem[], code: string): ProgramProblem[] {
+	const sorted = found.toSorted((a, b) => a.offset - b.offset).slice(0, problemsMax);
+	return sorted.map(({ offset, code: kind, message }) => ({ ...placeOf(code, offset), code: kind, message }));
+}
