@@ -1,6 +1,6 @@
 /**
  * Makes a fresh clone ready to run: Node modules, Debian packages, the build. Says what it does, does only what is
- * missing, and is over in milliseconds when nothing is.
+ * missing, and is over in milliseconds when nothing is. With `--packages` it leaves the build alone.
  *
  * It runs on the machine's own Node (20 or newer) before anything is installed, so it imports nothing but Node.
  * Everything after it runs on the Node 24 that `npm ci` puts into node_modules/.bin. The package scripts therefore
@@ -27,7 +27,8 @@ const installDigest = () => `${process.platform}-${process.arch}-${digestOf(root
 const installIsFresh = () => readStamp(root).install === installDigest() && existsSync(join(root, "node_modules"));
 
 const buildIsFresh = () =>
-	readStamp(root).build === buildDigest(root) && existsSync(join(root, "packages/holdpoint/dist"));
+	process.argv.includes("--packages") ||
+	(readStamp(root).build === buildDigest(root) && existsSync(join(root, "packages/holdpoint/dist")));
 
 /**
  * Does node_modules hold what the lockfile says? Asked when the stamp does not match, because somebody may have run
@@ -37,7 +38,8 @@ function modulesMatchLockfile() {
 	const wanted = readJson(join(root, "package-lock.json"))?.packages ?? {};
 	const present = readJson(join(root, "node_modules/.package-lock.json"))?.packages ?? {};
 	return Object.entries(wanted).every(([path, entry]) => {
-		if (path === "" || entry.link || !path.includes("node_modules/")) return true;
+		if (!path.includes("node_modules/")) return true;
+		if (entry.link) return existsSync(join(root, path));
 		const found = present[path];
 		if (found === undefined) return entry.optional === true && !isForThisMachine(entry);
 		return found.version === entry.version && existsSync(join(root, path, "package.json"));
@@ -93,7 +95,8 @@ function install() {
 	} else {
 		say("npm ci (packages of package-lock.json; about half a minute)");
 		// The workspace asks for Node 24, which is what npm is just installing: only errors are worth reading.
-		const flags = ["ci", "--no-audit", "--no-fund", "--loglevel=error"];
+		// `include`: NODE_ENV=production, or a habit in somebody's npmrc, leaves out what everything here runs on.
+		const flags = ["ci", "--include=dev", "--include=optional", "--no-audit", "--no-fund", "--loglevel=error"];
 		const cli = process.env.npm_execpath;
 		if (cli?.endsWith(".js")) run(process.execPath, [cli, ...flags]);
 		else run("npm", flags);

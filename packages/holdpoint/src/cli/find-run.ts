@@ -5,17 +5,19 @@ const pageRows = 1_000;
 
 /** The run whose id this is or begins like this, where that is unambiguous. Errors: `run.unknown`. */
 export async function findRun(store: Store, given: string): Promise<string> {
-	const prefix = given.trim();
-	if (prefix !== "" && (await isRun(store, prefix))) return prefix;
+	const prefix = given.trim().slice(0, 129);
+	const isId = /^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$/.test(prefix);
+	// Entries after the last: whether the run is there, without its journal.
+	if (isId && (await store.load(prefix, Number.MAX_SAFE_INTEGER))) return prefix;
 	const found: string[] = [];
-	for await (const row of allRows(store)) {
-		if (prefix !== "" && (row.run.startsWith(prefix) || row.run.startsWith(`run_${prefix}`))) found.push(row.run);
+	for await (const row of isId ? allRows(store) : []) {
+		if (row.run.startsWith(prefix) || row.run.startsWith(`run_${prefix}`)) found.push(row.run);
 		if (found.length > 1) break;
 	}
 	const [run, other] = found;
 	if (run !== undefined && other === undefined) return run;
 	const what = run === undefined ? "No run of this store is named or begins with" : "More than one run begins with";
-	throw new HoldpointError("run.unknown", `${what} ${JSON.stringify(prefix.slice(0, 128))}`, { details: { run: prefix.slice(0, 128) } });
+	throw new HoldpointError("run.unknown", `${what} ${JSON.stringify(prefix)}`, { details: { run: prefix } });
 }
 
 /** The newest run. Errors: `run.unknown` where there is none. */
@@ -23,16 +25,6 @@ export async function newestRun(store: Store): Promise<string> {
 	const [row] = await store.runs({ limit: 1 });
 	if (row) return row.run;
 	throw new HoldpointError("run.unknown", "This store holds no runs yet", { hint: "Start one with `holdpoint run`." });
-}
-
-/** Loading a run costs as much as its journal, but it is the only exact way to ask. */
-async function isRun(store: Store, run: string): Promise<boolean> {
-	try {
-		return (await store.load(run, Number.MAX_SAFE_INTEGER)) !== undefined;
-	} catch {
-		// What cannot be an id is no run.
-		return false;
-	}
 }
 
 async function* allRows(store: Store): AsyncGenerator<RunRow> {

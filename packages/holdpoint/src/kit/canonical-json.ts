@@ -57,8 +57,13 @@ function writeObject(value: object, depth: number, path: string): string {
 export function parseJson(text: string, bytesMax: number): Json {
 	if (text.length > bytesMax) throw new RangeError(`JSON text of ${text.length} characters is over the limit of ${bytesMax}`);
 	const value = JSON.parse(text) as Json;
-	if (typeof value === "object" && value !== null) inspect(value as Record<string, unknown>, 0, text.includes("__proto__"));
+	if (typeof value === "object" && value !== null) inspect(value as Record<string, unknown>, 0, mayHaveProto(text));
 	return value;
+}
+
+/** A key may be written with escapes. */
+function mayHaveProto(text: string): boolean {
+	return text.includes("__proto__") || text.includes("\\u");
 }
 
 function inspect(value: Record<string, unknown>, depth: number, strip: boolean): void {

@@ -93,6 +93,14 @@ describe("an answer", () => {
 		expect(answerOf(await call(model)).usage).toEqual(expected);
 	});
 
+	test("counts what a tool gave, whatever its fields are called", async () => {
+		const output = { type: "json" as const, value: { data: "x".repeat(400) } };
+		const result = { type: "tool-result" as const, toolCallId: "c", toolName: "look", output };
+		const { model } = fakeModel({ generate: () => ({ ...good, usage: undefined }) });
+		const called = await call(model, { request: { prompt: [{ role: "tool", content: [result] }] } });
+		expect(answerOf(called).usage.inputTokens).toBeGreaterThan(100);
+	});
+
 	test("does not count the bytes of a file as text", async () => {
 		const file = {
 			type: "file" as const,

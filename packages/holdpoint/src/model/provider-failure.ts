@@ -31,8 +31,7 @@ const hopeless: ReadonlySet<number> = new Set([400, 401, 403, 404, 422]);
 const passing: ReadonlySet<number> = new Set([408, 409, 425, 429]);
 
 /** Errors of AI SDK providers are known by name: their classes may come from any installed copy. */
-const configErrors =
-	/^AI_(LoadAPIKey|LoadSetting|InvalidPrompt|InvalidArgument|UnsupportedFunctionality|UnsupportedModelVersion|NoSuchModel|NoSuchProvider)Error$/;
+const configErrors = /^AI_(Load(APIKey|Setting)|Invalid(Prompt|Argument)|Unsupported\w+|NoSuch(Model|Provider))Error$/;
 const dataErrors = /^AI_(JSONParse|TypeValidation|InvalidResponseData|EmptyResponseBody|NoContentGenerated)Error$/;
 /** Words of error frames inside a stream, which carry no status. */
 const hopelessTypes = /authentication|permission|not_found|invalid|context_length|too_large|unsupported/;

@@ -4,16 +4,15 @@ const hidden = "[redacted]";
 /** Headers whose values nobody may read in a message. */
 const secretHeader = /auth|key|token|secret|cookie|password/i;
 
+const named = "(?:(?:api|access|auth)[-_ ]?(?:key|token)|authorization|password|secret|signature|\\b(?:key|token|sig))";
+
 /** Looks of a secret: what a provider or proxy likes to repeat when it refuses one. */
 const looks: readonly (readonly [RegExp, string])[] = [
 	[/\b(bearer|basic)\s+[^\s"',;]+/gi, `$1 ${hidden}`],
 	[/\b(?:sk|pk|rk|gsk|xai|ghp|pat|key|api)[-_][\w*.-]{6,}/gi, hidden],
 	[/\bAIza[\w-]{16,}/g, hidden],
 	[/(\/\/)[^\s/@"']+@/g, `$1${hidden}@`],
-	[
-		/((?:api[-_ ]?key|access[-_ ]?token|auth[-_ ]?token|authorization|password|secret|signature|\b(?:key|token|sig))(?: provided)?["']?\s*[:=]\s*["']?)[^\s"'&,;)}\]]{4,}/gi,
-		`$1${hidden}`,
-	],
+	[new RegExp(`(${named}(?: provided)?["']?\\s*[:=]\\s*["']?)[^\\s"'&,;)}\\]]{4,}`, "gi"), `$1${hidden}`],
 ];
 
 /** Takes known secrets, and what looks like one, out of a text that people will read. */

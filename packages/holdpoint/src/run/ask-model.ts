@@ -1,5 +1,5 @@
 import { callModel } from "../model/call-model.ts";
-import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
+import { HoldpointError } from "../spec/errors.ts";
 import type { ModelAnswer, ModelRequest } from "../spec/model.ts";
 import type { Segment } from "./segment.ts";
 
@@ -19,10 +19,9 @@ export async function askModel(segment: Segment): Promise<void> {
 	try {
 		answer = await throughMiddleware(segment, requestOf(segment));
 	} catch (error) {
+		if (state.cancel) return;
 		if (error instanceof AskLater) return setTimer(segment, error);
-		if (!isHoldpointError(error) || error.code !== "model.refused") throw error;
-		segment.emit({ type: "run.finished", status: "failed", error: { code: "model.refused", message: error.message } });
-		return;
+		throw error;
 	}
 	const { content, finish, usage } = answer;
 	segment.emit({ type: "model.answered", content, finish, usage, ms: ports.clock.now() - began });
@@ -75,6 +74,10 @@ async function callOnce(segment: Segment, request: ModelRequest): Promise<ModelA
 }
 
 function setTimer(segment: Segment, later: AskLater): void {
-	const timer = `t${segment.state.timers + 1}`;
+	if (segment.state.timers >= segment.ready.limits.modelWaitsMax) {
+		const message = `The model asked for patience ${segment.state.timers} times in a row (modelWaitsMax): ${later.reason}`;
+		throw new HoldpointError("model.unavailable", message, { details: { run: segment.state.run } });
+	}
+	const timer = `t${segment.state.turns}.${segment.state.timers + 1}`;
 	segment.emit({ type: "timer.set", timer, dueAt: segment.ports.clock.now() + later.dueInMs, why: later.reason });
 }

@@ -41,6 +41,7 @@ export interface RunState {
 	emptyAnswers: number;
 	cancel: { readonly by: string; readonly reason: string | undefined } | undefined;
 	timer: { readonly id: string; readonly dueAt: number; readonly why: string } | undefined;
+	/** Waits for the model in a row. */
 	timers: number;
 	/** Signals that became events: a second delivery means nothing. */
 	readonly signals: Set<string>;
@@ -224,6 +225,7 @@ function applyAnswerOf(call: CallState, event: Extract<RunEvent, { type: "approv
 
 function applyAnswer(state: RunState, event: Extract<RunEvent, { type: "model.answered" }>): void {
 	state.turns++;
+	state.timers = 0;
 	state.modelDue = false;
 	state.usage.inputTokens += event.usage.inputTokens;
 	state.usage.outputTokens += event.usage.outputTokens;

@@ -293,4 +293,4 @@ export interface RunFinished {
 	readonly done?: readonly { readonly call: string; readonly tool: string; readonly outcome: "ok" | "unknown" }[];
 }
 
-export type RunFailureCode = "limit.turns" | "output.invalid" | "model.answered_nothing" | "model.refused";
+export type RunFailureCode = "limit.turns" | "output.invalid" | "model.answered_nothing";

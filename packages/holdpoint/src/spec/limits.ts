@@ -35,6 +35,8 @@ export interface Limits {
 	readonly modelTimeoutMs: number;
 	/** A provider's `retry-after` above this is a durable wait and not an idle process. Milliseconds. */
 	readonly modelWaitInlineMs: number;
+	/** Such waits in a row. */
+	readonly modelWaitsMax: number;
 	/** Lease of a run; the heartbeat is a third of it. Milliseconds. */
 	readonly leaseMs: number;
 	/** Stored signals (messages, answers) that one run may have unread. */
@@ -60,6 +62,7 @@ export const defaultLimits: Limits = {
 	modelAttemptsMax: 4,
 	modelTimeoutMs: 300_000,
 	modelWaitInlineMs: 20_000,
+	modelWaitsMax: 20,
 	leaseMs: 30_000,
 	signalsMax: 1_000,
 	streamBufferMax: 256,

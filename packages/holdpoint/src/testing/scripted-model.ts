@@ -147,9 +147,10 @@ class Director {
 		const results = ask.results.map(({ tool, value }) => `${tool} → ${clip(JSON.stringify(value) ?? "", 200)}`);
 		const asked = { user: clip(ask.lastUser, 400), results, tools: ask.tools, messages: ask.messages.length };
 		const story = typeof this.#story === "function" ? "a function" : this.#story.map(({ does }) => does);
+		const list = (items: readonly string[]) => items.join(", ") || "none";
 		const message =
 			`Answer ${ask.n + 1} of the story is ${expected}, but ${why}. ` +
-			`Asked: user ${JSON.stringify(asked.user)}; results ${results.join(", ") || "none"}; tools ${ask.tools.join(", ") || "none"}.`;
+			`Asked: user ${JSON.stringify(asked.user)}; results ${list(results)}; tools ${list(ask.tools)}.`;
 		return new HoldpointError("story.mismatch", clip(message, 2_000), {
 			details: { answer: ask.n + 1, expected, why, asked, story },
 		});

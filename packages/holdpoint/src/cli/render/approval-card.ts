@@ -1,0 +1,85 @@
+import type { DoneCall, OpenApproval } from "../../run/inbox.ts";
+import { duration } from "./duration.ts";
+import { argumentFields } from "./json-text.ts";
+import { programLines } from "./program-text.ts";
+import { inlineText, visibleText } from "./safe-text.ts";
+import type { Style } from "./style.ts";
+import { padEnd, widthOf, wrap } from "./text-width.ts";
+
+export interface CardOptions {
+	readonly style: Style;
+	readonly width: number;
+	readonly now: number;
+	/** The exact commands that answer it. */
+	readonly commands: { readonly approve: string; readonly deny: string; readonly resume: string };
+}
+
+const contextLines = 3;
+
+/** Everything that somebody should know before they answer: what, why, for whom, where in the program, what was done. */
+export function approvalCard(approval: OpenApproval, options: CardOptions): string[] {
+	const { style } = options;
+	const head = `${style.yellow("‖")} ${style.bold(inlineText(approval.tool, 80))} ${style.yellow("is held")}`;
+	const body = [
+		...fields(argumentFields(approval.args), options),
+		"",
+		...fields(aboutFields(approval, options.now), options),
+		...(approval.program ? ["", ...programPart(approval.program, options)] : []),
+		"",
+		...answerPart(approval, options),
+	];
+	return [`${style.yellow("┌")} ${head}`, ...body.map((line) => `${style.yellow("│")} ${line}`.trimEnd()), style.yellow("└")];
+}
+
+function aboutFields(approval: OpenApproval, now: number): [string, string][] {
+	const { ask, answeredBy, unread } = approval;
+	const who = ask.roles?.length ? `${ask.count ?? 1} of each: ${ask.roles.join(", ")}` : people(ask.count ?? 1);
+	const answered = [...answeredBy.map((by) => `${by.id} (${by.via})`), ...unread.map((one) => `${one.by.id}: ${one.answer}, not yet read by the run`)];
+	return [
+		["why", visibleText(approval.reason, 500)],
+		["who", `${who} must say yes; asked ${duration(now - approval.requestedAt)} ago, expires in ${duration(approval.expiresAt - now)}`],
+		["for", `${visibleText(approval.principal, 80)}, by agent ${approval.agent}, run ${approval.run}`],
+		...(answered.length > 0 ? [["answers", visibleText(answered.join("; "), 500)] as [string, string]] : []),
+	];
+}
+
+function people(count: number): string {
+	return count === 1 ? "one person" : `${count} people`;
+}
+
+function fields(pairs: readonly (readonly [string, string])[], { style, width }: CardOptions): string[] {
+	const columns = Math.min(24, Math.max(8, ...pairs.map(([name]) => widthOf(name))));
+	return pairs.flatMap(([name, text]) => {
+		const lines = wrap(text, width - columns - 5);
+		return lines.map((line, at) => `${style.dim(padEnd(at === 0 ? name : "", columns))}  ${line}`);
+	});
+}
+
+function programPart(program: NonNullable<OpenApproval["program"]>, options: CardOptions): string[] {
+	const { style, width } = options;
+	const place = program.line > 0 ? `line ${program.line} of a program (${program.call}) asks for it` : "A program asks for it";
+	const view = { source: program.source, marked: [program.line], context: contextLines, style, width: width - 2 };
+	const done = doneSoFar(program.done);
+	return [
+		style.dim(`${place}:`),
+		...(program.line > 0 ? programLines(view) : programLines({ ...view, marked: [] }).slice(0, 12)),
+		...(done === "" ? [] : ["", ...fields([["so far", done]], options)]),
+	];
+}
+
+const marks = { ok: "✓", failed: "✗", denied: "⊘", open: "‖" } as const;
+
+/** `get_order ✓×9 · refund_order ✓ · refund_order ‖` */
+export function doneSoFar(done: readonly DoneCall[]): string {
+	const counts = new Map<string, number>();
+	for (const { tool, outcome } of done) {
+		const key = `${inlineText(tool, 60)} ${marks[outcome]}`;
+		counts.set(key, (counts.get(key) ?? 0) + 1);
+	}
+	return [...counts].map(([key, count]) => (count > 1 ? `${key}×${count}` : key)).join(" · ");
+}
+
+function answerPart(approval: OpenApproval, { style, commands }: CardOptions): string[] {
+	if (approval.unread.length > 0) return [`${style.dim("answered; go on with")}  ${commands.resume}`];
+	return [`${style.green("yes")}  ${commands.approve}`, `${style.red("no ")}  ${commands.deny}`];
+}

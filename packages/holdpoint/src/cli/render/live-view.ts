@@ -1,0 +1,52 @@
+import type { RunEvent } from "../../spec/events.ts";
+import type { ModelDelta } from "../../spec/model.ts";
+import type { Terminal } from "../terminal.ts";
+import { duration } from "./duration.ts";
+import { inlineText } from "./safe-text.ts";
+import { liveStatus, Timeline } from "./timeline.ts";
+
+const frames = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
+const frameMs = 100;
+const tailChars = 60;
+
+export interface LiveView {
+	readonly onEvent: (event: RunEvent) => void;
+	readonly onDelta: (delta: ModelDelta) => void;
+	/** Takes the line at the bottom away. */
+	close(): void;
+}
+
+/** Watches a run: its timeline as it grows, and below it what it is doing now; or each event as a line of JSON. */
+export function liveView(terminal: Terminal, run: string): LiveView {
+	if (terminal.isJson) return { onEvent: (event) => terminal.data(event), onDelta: () => undefined, close: () => undefined };
+	const timeline = new Timeline({ run, style: terminal.style, width: terminal.width });
+	const writing = { text: "", since: Date.now() };
+	let frame = 0;
+	const tick = (): void => {
+		const spinner = frames[frame++ % frames.length];
+		const doing = liveStatus(timeline.calls) || said(writing.text);
+		terminal.status(`${spinner} ${doing}  ${duration(Date.now() - writing.since)}`);
+	};
+	const timer = setInterval(tick, frameMs);
+	timer.unref();
+	return {
+		onEvent: (event) => {
+			writing.text = "";
+			writing.since = Date.now();
+			terminal.print(...timeline.lines(writing.since, event));
+		},
+		onDelta: (delta) => {
+			if (delta.type === "answer.restarted") writing.text = "";
+			else writing.text = (writing.text + delta.text).slice(-tailChars * 4);
+		},
+		close: () => {
+			clearInterval(timer);
+			terminal.status("");
+		},
+	};
+}
+
+function said(text: string): string {
+	const line = inlineText(text, tailChars * 4);
+	return line === "" ? "the model is thinking …" : `the model writes … ${line.slice(-tailChars)}`;
+}

@@ -1,0 +1,49 @@
+import { visibleText } from "./safe-text.ts";
+import type { Style } from "./style.ts";
+import { clip, padStart } from "./text-width.ts";
+
+export interface ProgramView {
+	readonly source: string;
+	/** 1-based lines that stand out; 0 marks nothing. */
+	readonly marked?: readonly number[];
+	/** Only the marked lines and so many around them. */
+	readonly context?: number;
+	readonly style: Style;
+	readonly width: number;
+}
+
+const linesMax = 200;
+const sourceCharsMax = 40_000;
+
+/** Numbered lines of a program; the line that asks is marked. Nothing in the source reaches the terminal unseen. */
+export function programLines(view: ProgramView): string[] {
+	const { style, context } = view;
+	const lines = visibleText(view.source.replaceAll("\t", "  "), sourceCharsMax).split("\n");
+	const marked = new Set(view.marked ?? []);
+	const digits = String(lines.length).length;
+	const shown: string[] = [];
+	let isGap = false;
+	for (const [at, line] of lines.entries()) {
+		const number = at + 1;
+		const near = context === undefined ? number <= linesMax : isNear(number, marked, context);
+		if (!near) {
+			isGap = true;
+			continue;
+		}
+		if (isGap && shown.length > 0) shown.push(style.dim(`${" ".repeat(digits + 2)} ⋮`));
+		isGap = false;
+		const isMarked = marked.has(number);
+		const text = clip(line, view.width - digits - 5);
+		const gutter = padStart(String(number), digits);
+		shown.push(
+			isMarked ? style.marked(`▶ ${gutter} │ ${text}`) : `  ${style.dim(`${gutter} │`)} ${text}`,
+		);
+	}
+	if (isGap && context === undefined) shown.push(style.dim(`  … ${lines.length - linesMax} more lines`));
+	return shown;
+}
+
+function isNear(number: number, marked: ReadonlySet<number>, context: number): boolean {
+	for (const line of marked) if (Math.abs(line - number) <= context) return true;
+	return false;
+}

@@ -1,0 +1,272 @@
+/**
+ * A run as a person reads it: each event of its journal becomes no line, one, or a few. The same lines come live and from
+ * the store, because both are the same events.
+ */
+import type { CallState } from "../../run/call-state.ts";
+import { apply, emptyState, type RunState } from "../../run/state.ts";
+import type { ApprovalResolved, CallFinished, ModelAnswered, Outcome, RunEvent, RunFinished } from "../../spec/events.ts";
+import { byteSize, clockTime, duration } from "./duration.ts";
+import { jsonText } from "./json-text.ts";
+import { programLines } from "./program-text.ts";
+import { inlineText, proseText } from "./safe-text.ts";
+import type { Style } from "./style.ts";
+import { clip, widthOf, wrap } from "./text-width.ts";
+
+export interface TimelineOptions {
+	readonly run: string;
+	readonly style: Style;
+	readonly width: number;
+	/** Lines of programs that asked for a call that was held: marked in the source. */
+	readonly heldLines?: ReadonlyMap<string, readonly number[]>;
+}
+
+interface Entry {
+	readonly mark: string;
+	readonly text: string;
+	/** Of a call that a program made. */
+	readonly inner?: boolean;
+	/** Below the line. */
+	readonly below?: readonly string[];
+}
+
+const timeColumns = 14;
+const proseLinesMax = 40;
+/** A longer silence is shown as one. */
+const gapMs = 10_000;
+
+export class Timeline {
+	private readonly options: TimelineOptions;
+	private readonly state: RunState;
+	private readonly startedAt = new Map<string, number>();
+	private last: number | undefined;
+
+	constructor(options: TimelineOptions) {
+		this.options = options;
+		this.state = emptyState(options.run, [], new Map());
+	}
+
+	/** What goes on in calls and programs as far as the events told. */
+	get calls(): ReadonlyMap<string, CallState> {
+		return this.state.calls;
+	}
+
+	/** Takes the next event and returns its lines. */
+	lines(at: number, event: RunEvent): string[] {
+		apply(this.state, event);
+		if (event.type === "call.started") this.startedAt.set(event.call, at);
+		const entry = this.entry(event, at);
+		if (!entry) return [];
+		const before = this.last;
+		this.last = at;
+		const gap = before !== undefined && at - before >= gapMs ? [this.gap(at - before)] : [];
+		return [...gap, ...this.layout(at, entry)];
+	}
+
+	private gap(ms: number): string {
+		const { style } = this.options;
+		return style.dim(`${" ".repeat(timeColumns)}  ⋮ ${duration(ms)}`);
+	}
+
+	private layout(at: number, { mark, text, inner, below = [] }: Entry): string[] {
+		const { style } = this.options;
+		const indent = inner ? "  " : "";
+		const first = `${style.dim(clockTime(at))}  ${indent}${mark} ${text}`;
+		return [first, ...below.map((line) => `${" ".repeat(timeColumns)}${indent}  ${line}`.trimEnd())];
+	}
+
+	private room(inner: boolean): number {
+		return this.options.width - timeColumns - (inner ? 4 : 2);
+	}
+
+	private entry(event: RunEvent, at: number): Entry | undefined {
+		const { style } = this.options;
+		switch (event.type) {
+			case "run.started": {
+				const session = event.session ? ` · session ${inlineText(event.session.id, 60)}` : "";
+				const text = `${style.bold("asked")}  ${inlineText(`agent ${event.agent.name} · for ${event.principal}${session}`, 300)}`;
+				return { mark: style.cyan("●"), text, below: this.prose(event.input) };
+			}
+			case "run.resumed":
+				return { mark: "○", text: inlineText(`resumed after changes: ${(event.changes ?? []).join("; ")}`, 1_000) };
+			case "message.received":
+				return { mark: style.cyan("●"), text: style.bold("told"), below: this.prose(event.text) };
+			case "model.answered":
+				return this.answered(event);
+			case "output.rejected":
+				return { mark: style.red("✗"), text: `the answer does not fit: ${inlineText(event.issues, 500)}` };
+			case "timer.set":
+				return { mark: "◷", text: `waits until ${clockTime(event.dueAt)}: ${inlineText(event.why, 300)}` };
+			case "timer.fired":
+				return { mark: "◷", text: "the time has come" };
+			case "cancel.requested":
+				return { mark: style.red("■"), text: inlineText(`cancel, says ${event.by}${because(event.reason)}`, 500) };
+			case "signal.ignored":
+				return { mark: style.dim("·"), text: style.dim(inlineText(`ignored: ${event.why}`, 500)) };
+			case "approval.refused":
+				return { mark: style.red("⊘"), text: inlineText(`the answer of ${event.by ?? "somebody"} was refused: ${event.why}`, 500) };
+			case "run.finished":
+				return this.finished(event);
+			default:
+				return this.callEntry(event, at);
+		}
+	}
+
+	private callEntry(event: Extract<RunEvent, { readonly call: string }>, at: number): Entry | undefined {
+		const { style } = this.options;
+		const call = this.state.calls.get(event.call);
+		const inner = call?.parent !== undefined;
+		switch (event.type) {
+			case "call.asked":
+			case "call.decided":
+			case "program.delivered":
+				return undefined;
+			case "call.started":
+				if (event.attempt === 1) return undefined;
+				return { mark: "↻", text: `${event.call} again, attempt ${event.attempt}, with the same key`, inner };
+			case "approval.requested":
+				return { mark: style.yellow("‖"), inner, ...this.held(call, event.approval) };
+			case "approval.resolved":
+				return { inner, ...this.resolved(event) };
+			case "approval.closed":
+				return { mark: style.red("⊘"), text: `the approval is over: ${event.why}`, inner };
+			case "call.finished":
+				return { inner, ...this.callFinished(call, event, at) };
+			case "call.settled": {
+				const text = `${event.call} is settled by ${inlineText(event.by.id, 80)}: ${this.outcomeText(event.outcome, 40)}`;
+				return { mark: style.green("✓"), text, inner };
+			}
+			case "program.started":
+				return this.programStarted(event.call, call);
+			case "program.suspended": {
+				const size = event.snapshot ? `${byteSize(event.snapshot.bytes)} beside the journal` : "without a snapshot";
+				return { mark: style.cyan("■"), text: `${style.bold("frozen")}  ${size}; nothing runs while it waits` };
+			}
+			case "program.restored": {
+				const from = event.from === "snapshot" ? "from its snapshot" : "by replaying it";
+				const why = event.why ? ` (${inlineText(event.why, 200)})` : "";
+				return { mark: style.cyan("▶"), text: `${style.bold("goes on")}  ${from}${why}` };
+			}
+		}
+	}
+
+	private prose(text: string): string[] {
+		const { style } = this.options;
+		const lines = wrap(proseText(text.trim(), 8_000), this.room(false) - 2);
+		const shown = lines.slice(0, proseLinesMax).map((line) => `${style.dim("│")} ${line}`);
+		return lines.length > proseLinesMax ? [...shown, style.dim(`│ … ${lines.length - proseLinesMax} more lines`)] : shown;
+	}
+
+	private answered(event: ModelAnswered): Entry {
+		const { style } = this.options;
+		const { inputTokens, outputTokens } = event.usage;
+		const tokens = inputTokens + outputTokens > 0 ? ` · ${count(inputTokens)} tokens in, ${count(outputTokens)} out` : "";
+		const text = event.content.map((part) => (part.type === "text" ? part.text : "")).join("");
+		return {
+			mark: style.cyan("◆"),
+			text: `${style.bold("model")}  ${style.dim(`${duration(event.ms)}${tokens}`)}`,
+			below: text.trim() === "" ? [] : this.prose(text),
+		};
+	}
+
+	private programStarted(id: string, call: CallState | undefined): Entry {
+		const { style, heldLines } = this.options;
+		const source = (call?.args as { readonly code?: string } | undefined)?.code ?? "";
+		const count = source.split("\n").length;
+		const view = { source, marked: heldLines?.get(id) ?? [], style, width: this.room(false) };
+		return { mark: style.cyan("▶"), text: `${style.bold("program")} ${id} · ${count} lines`, below: programLines(view) };
+	}
+
+	private held(call: CallState | undefined, approval: string): Pick<Entry, "text" | "below"> {
+		const { style } = this.options;
+		const place = call?.line ? style.dim(` · line ${call.line}`) : "";
+		const why = inlineText(call?.verdict?.reason ?? "", 500);
+		return {
+			text: `${style.yellow("held")}  ${this.callText(call, 40)}${place}`,
+			below: wrap(`${why} · ${approval}`, this.room(true) - 2),
+		};
+	}
+
+	private resolved(event: ApprovalResolved): Pick<Entry, "mark" | "text" | "below"> {
+		const { style } = this.options;
+		const by = inlineText(`${event.by.id} (${event.by.via})`, 120);
+		const reason = event.reason ? [`"${inlineText(event.reason, 500)}"`] : [];
+		const more = event.open ? "; others must answer too" : "";
+		if (event.answer === "deny") return { mark: style.red("⊘"), text: `${style.red("denied")} by ${by}`, below: reason };
+		const args = event.answer === "edit" ? [`with ${jsonText(event.args, this.room(true) - 7)}`] : [];
+		const word = event.answer === "edit" ? "changed and approved" : "approved";
+		return { mark: style.green("✓"), text: `${style.green(word)} by ${by}${more}`, below: [...args, ...reason] };
+	}
+
+	private callFinished(call: CallState | undefined, event: CallFinished, at: number): Pick<Entry, "mark" | "text" | "below"> {
+		const { style } = this.options;
+		const started = this.startedAt.get(event.call);
+		const ms = event.ms ?? (started === undefined ? undefined : at - started);
+		const took = ms === undefined ? "" : style.dim(`  ${duration(ms)}`);
+		const room = this.room(call?.parent !== undefined) - (ms === undefined ? 0 : duration(ms).length + 2) - 2;
+		const name = call?.program ? `program ${call.id}` : this.callText(call, Math.floor(room / 2));
+		if ("ok" in event.outcome || "blob" in event.outcome) {
+			const left = room - widthOf(name) - 3;
+			const result = left > 8 ? style.dim(` → ${this.outcomeText(event.outcome, left)}`) : "";
+			return { mark: style.green("✓"), text: `${name}${result}${took}` };
+		}
+		const mark = "denied" in event.outcome || "cancelled" in event.outcome ? style.red("⊘") : style.red("✗");
+		const why = wrap(this.outcomeText(event.outcome, 600), this.room(true) - 2).slice(0, 12);
+		return { mark, text: `${name}${took}`, below: why };
+	}
+
+	private callText(call: CallState | undefined, columns: number): string {
+		if (!call) return "a call";
+		const name = inlineText(call.tool, 60);
+		const room = columns - name.length - 1;
+		return room < 8 ? name : `${name} ${jsonText(call.args ?? call.asked ?? null, room)}`;
+	}
+
+	private outcomeText(outcome: Outcome, columns: number): string {
+		if ("ok" in outcome) return jsonText(outcome.ok, columns);
+		if ("blob" in outcome) return `${byteSize(outcome.bytes)} beside the journal`;
+		if ("failed" in outcome) return proseText(`failed (${outcome.code}): ${outcome.failed}`, columns);
+		if ("denied" in outcome) return proseText(`denied${outcome.by ? ` by ${outcome.by}` : ""}: ${outcome.denied}`, columns);
+		if ("cancelled" in outcome) return proseText(`cancelled: ${outcome.cancelled}`, columns);
+		return proseText(`nobody knows whether it happened: ${outcome.unknown}`, columns);
+	}
+
+	private finished(event: RunFinished): Entry {
+		const { style } = this.options;
+		const { usage, turns } = this.state;
+		const made = [...this.state.calls.values()].filter((call) => !call.program).length;
+		const tokens = usage.inputTokens + usage.outputTokens;
+		const totals = style.dim(`${turns} model ${turns === 1 ? "answer" : "answers"} · ${made} calls${tokens > 0 ? ` · ${count(tokens)} tokens` : ""}`);
+		if (event.status === "completed") return { mark: style.green("✓"), text: `${style.bold("completed")}  ${totals}` };
+		const done = (event.done ?? []).map((one) => `${one.call} ${inlineText(one.tool, 60)}: ${one.outcome === "ok" ? "was done" : "nobody knows"}`);
+		const why = event.error ? [proseText(`${event.error.code}: ${event.error.message}`, 2_000)] : done;
+		return { mark: style.red("✗"), text: `${style.bold(event.status)}  ${totals}`, below: why.flatMap((line) => wrap(line, this.room(false))) };
+	}
+}
+
+function because(reason: string | undefined): string {
+	return reason ? `: ${reason}` : "";
+}
+
+function count(value: number): string {
+	return value.toLocaleString("en-US");
+}
+
+/** The lines of each program on which a held call was asked for. */
+export function heldLinesOf(events: readonly { readonly event: RunEvent }[]): Map<string, number[]> {
+	const asked = new Map<string, { parent: string; line: number }>();
+	const lines = new Map<string, number[]>();
+	for (const { event } of events) {
+		if (event.type === "call.asked") asked.set(event.call, event);
+		if (event.type !== "approval.requested") continue;
+		const call = asked.get(event.call);
+		if (call && call.line > 0) lines.set(call.parent, [...(lines.get(call.parent) ?? []), call.line]);
+	}
+	return lines;
+}
+
+/** One sentence for the line at the bottom. */
+export function liveStatus(calls: ReadonlyMap<string, CallState>): string {
+	const running = [...calls.values()].filter((call) => call.phase === "started" && !call.program);
+	const names = [...new Set(running.map((call) => inlineText(call.tool, 60)))];
+	return names.length > 0 ? clip(`${names.join(", ")} …`, 80) : "";
+}
