@@ -14,6 +14,7 @@ import { buildDigest, digestOf, readJson, readStamp, writeStamp } from "./finger
 import { installPackages, missingPackages, SetupError } from "./system-packages.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
+const ownNode = join(root, "node_modules/.bin/node");
 const nodeFloor = 20;
 const npmFloor = 9;
 const nodeNeeded = 24;
@@ -24,7 +25,7 @@ const major = (version) => Number.parseInt(version, 10);
 /** Node and processor are part of it: a folder carried to another machine has the wrong binaries. */
 const installDigest = () => `${process.platform}-${process.arch}-${digestOf(root, ["package-lock.json"])}`;
 
-const installIsFresh = () => readStamp(root).install === installDigest() && existsSync(join(root, "node_modules"));
+const installIsFresh = () => readStamp(root).install === installDigest() && nodeForTheRest() !== undefined;
 
 const buildIsFresh = () =>
 	process.argv.includes("--packages") ||
@@ -53,9 +54,23 @@ function isForThisMachine({ os = [], cpu = [], libc = [] }) {
 
 /** The Node that runs everything after this file. */
 function nodeForTheRest() {
-	const own = join(root, "node_modules/.bin/node");
-	if (existsSync(own)) return own;
-	if (major(process.versions.node) >= nodeNeeded) return process.execPath;
+	if (existsSync(ownNode)) return ownNode;
+	return existsSync(join(root, "node_modules")) && major(process.versions.node) >= nodeNeeded
+		? process.execPath
+		: undefined;
+}
+
+/**
+ * Puts Node 24 on the path of the package scripts. npm 10 forgets to: the package for the other processor fails, as it
+ * must, and npm cleans up after it, together with the link of the same name that belongs to the package for this one.
+ */
+function linkNode() {
+	const target = `node-${process.platform}-${process.arch}/bin/node`;
+	if (!existsSync(ownNode) && existsSync(join(root, "node_modules", target))) {
+		rmSync(ownNode, { force: true });
+		symlinkSync(`../${target}`, ownNode);
+	}
+	if (nodeForTheRest() !== undefined) return;
 	throw new SetupError(
 		`Holdpoint runs on Node ${nodeNeeded}; this is ${process.version}, and npm has no Node ${nodeNeeded} for ` +
 			`${process.platform}-${process.arch} among this repository's packages. Install Node ${nodeNeeded}: https://nodejs.org`,
@@ -101,7 +116,7 @@ function install() {
 		if (cli?.endsWith(".js")) run(process.execPath, [cli, ...flags]);
 		else run("npm", flags);
 	}
-	nodeForTheRest();
+	linkNode();
 	writeStamp(root, { install: installDigest() });
 }
 

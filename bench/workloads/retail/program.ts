@@ -1,14 +1,19 @@
 import type { JsonObject } from "../../../packages/holdpoint/src/spec/json.ts";
 import type { WorkloadCall } from "../outcome.ts";
-import type { RetailTask } from "./tasks.ts";
+import type { GoldAction } from "./tasks.ts";
 
 /* A task's gold actions as a model would ask for them: one program, or one call a turn. */
 
+interface Playable {
+	readonly actions: readonly Pick<GoldAction, "name" | "arguments">[];
+}
+
 /**
  * The task as one program. It returns the list of what each call came to, `{ result }` or `{ error }`, in gold order.
- * A failed tool is noted and the program goes on; anything else (a denial) ends it.
+ * A failed tool is noted and the program goes on; a call that, as a person found out, did not happen is made again;
+ * anything else (a denial) ends it.
  */
-export function taskProgram(task: Pick<RetailTask, "actions">): string {
+export function taskProgram(task: Playable): string {
 	const calls = task.actions.map(({ name, arguments: args }) => `await note(() => tools.${name}(${literal(args)}));`);
 	return [prologue, ...calls, "return results;", ""].join("\n");
 }
@@ -19,6 +24,7 @@ async function note(call) {
 		results.push({ result: await call() });
 	} catch (error) {
 		if (error.name !== "ToolFailed") throw error;
+		if (error.code === "settled.did_not_happen") return note(call);
 		results.push({ error: error.message });
 	}
 }`;
@@ -33,6 +39,6 @@ function literal(args: JsonObject): string {
 }
 
 /** The task as single calls, one a turn. */
-export function taskTurns(task: Pick<RetailTask, "actions">): readonly WorkloadCall[] {
+export function taskTurns(task: Playable): readonly WorkloadCall[] {
 	return task.actions.map(({ name, arguments: args }) => ({ name, arguments: args }));
 }

@@ -3,7 +3,7 @@
  */
 import { userInfo } from "node:os";
 import { memoryStore } from "./adapters/stores/memory.ts";
-import { loadKeys, newKey } from "./journal/keys.ts";
+import { checkKeys, loadKeys, newKey } from "./journal/keys.ts";
 import { systemClock, type Clock } from "./kit/clock.ts";
 import { newId } from "./kit/id.ts";
 import { ownerIsDead, processOwner } from "./kit/owner.ts";
@@ -50,7 +50,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
 	const ports = async (): Promise<RunPorts> => ({
 		store,
 		storeId: await store.id(),
-		ring: keyRing(options.keys ?? keysFor(store)),
+		ring: keyRing(options.keys ? checkKeys(options.keys, "createHarness({ keys })") : keysFor(store)),
 		clock,
 		random: Math.random,
 		owner: processOwner(),

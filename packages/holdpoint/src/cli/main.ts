@@ -1,6 +1,6 @@
 /** The entry of the command line tool. Everything that is heavy is imported by the command that needs it. */
-import { relative } from "node:path";
 import process from "node:process";
+import { shownPath } from "./command-line.ts";
 import type { Host } from "./host.ts";
 import { runCli } from "./run-cli.ts";
 
@@ -22,8 +22,14 @@ const host: Host = {
 };
 
 function commandName(script: string): string {
-	if (script.endsWith(".ts")) return `node ${relative(process.cwd(), script) || script}`;
+	if (script.endsWith(".ts")) return `node ${shownPath(script, process.cwd())}`;
 	return process.env["npm_command"] === undefined ? "holdpoint" : "npx holdpoint";
+}
+
+const nodeNeeded = 24;
+if (Number.parseInt(process.versions.node, 10) < nodeNeeded) {
+	process.stderr.write(`holdpoint needs Node ${nodeNeeded} or newer; this is ${process.version} (${process.execPath}).\n`);
+	process.exit(1);
 }
 
 process.exitCode = await runCli(process.argv.slice(2), host);

@@ -1,12 +1,12 @@
 import { randomBytes } from "node:crypto";
-import { chmodSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, linkSync, mkdirSync, readFileSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import type { SealKey } from "../kit/seal.ts";
 import { HoldpointError } from "../spec/errors.ts";
 
 /** Makes a fresh key. */
 export function newKey(id = `k${randomBytes(3).toString("hex")}`): SealKey {
-	return { id, secret: randomBytes(32) };
+	return { id, secret: new Uint8Array(randomBytes(32)) };
 }
 
 /**
@@ -22,7 +22,16 @@ export function parseKeys(text: string, source: string): SealKey[] {
 			if (!id || !secret) throw new HoldpointError("key.invalid", `A key in ${source} has not the form <id>:<base64url of 32 bytes>`);
 			return { id, secret: new Uint8Array(Buffer.from(secret, "base64url")) };
 		});
+	return checkKeys(keys, source);
+}
+
+/** Keys that somebody made: an id that cannot be told from a body, or a short secret, would show much later. Errors: `key.invalid`. */
+export function checkKeys<Keys extends readonly SealKey[]>(keys: Keys, source: string): Keys {
 	if (keys.length === 0) throw new HoldpointError("key.invalid", `${source} holds no key`);
+	for (const { id, secret } of keys) {
+		if (!/^[A-Za-z0-9_-]{1,32}$/.test(id)) throw new HoldpointError("key.invalid", `"${id}" in ${source} is no id of a key`);
+		if (secret.length < 32) throw new HoldpointError("key.invalid", `The key ${id} in ${source} has ${secret.length} bytes; it needs 32`);
+	}
 	if (new Set(keys.map((key) => key.id)).size < keys.length) {
 		throw new HoldpointError("key.invalid", `${source} names a key twice`);
 	}
@@ -56,13 +65,17 @@ function readKeyFile(file: string): SealKey[] | undefined {
 function makeKeyFile(file: string): SealKey[] {
 	mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
 	const key = newKey();
+	const made = `${file}.${key.id}-${process.pid}`;
+	writeFileSync(made, `${key.id}:${Buffer.from(key.secret).toString("base64url")}\n`, { mode: 0o600, flag: "wx" });
 	try {
-		// `wx`: of two processes that start at once one makes the key and both use it.
-		writeFileSync(file, `${key.id}:${Buffer.from(key.secret).toString("base64url")}\n`, { mode: 0o600, flag: "wx" });
-		chmodSync(file, 0o600);
+		chmodSync(made, 0o600);
+		// The file appears whole or not at all: of processes that start at once one makes the key and all use it.
+		linkSync(made, file);
 		return [key];
 	} catch (error) {
 		if ((error as NodeJS.ErrnoException).code === "EEXIST") return readKeyFile(file) ?? makeKeyFile(file);
 		throw error;
+	} finally {
+		unlinkSync(made);
 	}
 }

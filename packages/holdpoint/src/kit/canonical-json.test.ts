@@ -19,7 +19,11 @@ function double(bits: string): number {
 function shuffled(value: Json): Json {
 	if (Array.isArray(value)) return value.map(shuffled);
 	if (typeof value !== "object" || value === null) return value;
-	return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, shuffled(item)] as const).reverse());
+	return Object.fromEntries(
+		Object.entries(value)
+			.map(([key, item]) => [key, shuffled(item)] as const)
+			.reverse(),
+	);
 }
 
 describe("canonical JSON as RFC 8785 has it", () => {

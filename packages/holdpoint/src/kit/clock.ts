@@ -6,6 +6,9 @@ export interface Clock {
 	sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
+/** The longest that a timer can be set to; one that is longer would be over at once. Milliseconds. */
+export const timerMsMax = 2 ** 31 - 1;
+
 export const systemClock: Clock = {
 	now: () => Date.now(),
 	sleep: (ms, signal) =>
@@ -18,7 +21,7 @@ export const systemClock: Clock = {
 			const timer = setTimeout(() => {
 				signal?.removeEventListener("abort", onAbort);
 				resolve();
-			}, ms);
+			}, Math.min(ms, timerMsMax));
 			signal?.addEventListener("abort", onAbort, { once: true });
 		}),
 };

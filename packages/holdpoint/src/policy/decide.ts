@@ -2,7 +2,9 @@
  * I4: asking a policy is total and fails closed. A policy that throws, is late, or answers with a shape that is not a
  * decision has said `deny`, and the reason says what was wrong.
  */
+import { timerMsMax } from "../kit/clock.ts";
 import { digest } from "../kit/digest.ts";
+import { reasonOf } from "../kit/reason-of.ts";
 import type { Ask, Decision, Policy, PolicyRequest } from "../spec/policy.ts";
 
 /** A plain function is a policy too; its version is the digest of its source. */
@@ -15,29 +17,31 @@ export function toPolicy(policy: PolicyLike): Policy {
 
 /** Asks the policy. Synchronous policies are answered synchronously. Never throws, never rejects. */
 export function decide(policy: Policy, request: PolicyRequest, timeoutMs: number): Decision | Promise<Decision> {
-	let answer: unknown;
 	try {
-		answer = policy.decide(request);
+		const answer: unknown = policy.decide(request);
+		return isThenable(answer) ? inTime(answer, timeoutMs).then(checked).catch(failed) : checked(answer);
 	} catch (error) {
 		return failed(error);
 	}
-	if (!isThenable(answer)) return checked(answer);
-	return inTime(answer, timeoutMs).then(checked, failed);
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
 	return typeof (value as PromiseLike<unknown> | undefined)?.then === "function";
 }
 
-function inTime(answer: PromiseLike<unknown>, timeoutMs: number): Promise<unknown> {
-	return new Promise((resolve, reject) => {
-		const timer = setTimeout(() => reject(new Error(`it did not answer within ${timeoutMs} ms`)), timeoutMs);
-		answer.then(resolve, reject).then(() => clearTimeout(timer));
-	});
+async function inTime(answer: PromiseLike<unknown>, timeoutMs: number): Promise<unknown> {
+	const late = Promise.withResolvers<never>();
+	const stop = () => late.reject(new Error(`it did not answer within ${timeoutMs} ms`));
+	const timer = setTimeout(stop, Math.min(timeoutMs, timerMsMax));
+	try {
+		return await Promise.race([answer, late.promise]);
+	} finally {
+		clearTimeout(timer);
+	}
 }
 
 function failed(error: unknown): Decision {
-	return { verdict: "deny", reason: `The policy failed: ${error instanceof Error ? error.message : String(error)}` };
+	return { verdict: "deny", reason: `The policy failed: ${reasonOf(error)}` };
 }
 
 /** Takes only the fields that a decision has, from an answer that could be anything. */
@@ -52,13 +56,33 @@ function checked(answer: unknown): Decision {
 	return who ? { verdict, reason: reason ?? "The policy wants a person to decide", ask: who } : notADecision(answer);
 }
 
+/** An ask for more than these is a mistake, and its seats would be counted one by one. */
+const askRolesMax = 100;
+const askPeopleMax = 100;
+/** A hundred years: beyond it nobody means a time. */
+const askExpiryMsMax = 100 * 366 * 86_400_000;
+
 function checkedAsk(ask: unknown): Ask | undefined {
 	if (typeof ask !== "object" || ask === null) return undefined;
 	const { roles, count, expiresInMs } = ask as Record<string, unknown>;
-	const rolesFit = roles === undefined || (Array.isArray(roles) && roles.every((role) => typeof role === "string" && role !== ""));
-	const countFits = count === undefined || (Number.isInteger(count) && (count as number) >= 1);
-	const expiryFits = expiresInMs === undefined || (typeof expiresInMs === "number" && expiresInMs > 0 && Number.isFinite(expiresInMs));
-	return rolesFit && countFits && expiryFits ? (ask as Ask) : undefined;
+	if (roles !== undefined && !areRoles(roles)) return undefined;
+	if (count !== undefined && !isWithin(count, askPeopleMax)) return undefined;
+	if (count !== undefined && !Number.isInteger(count)) return undefined;
+	if (expiresInMs !== undefined && !isWithin(expiresInMs, askExpiryMsMax)) return undefined;
+	return {
+		...(roles === undefined ? {} : { roles: [...roles] }),
+		...(count === undefined ? {} : { count }),
+		...(expiresInMs === undefined ? {} : { expiresInMs: Math.ceil(expiresInMs) }),
+	};
+}
+
+function areRoles(roles: unknown): roles is string[] {
+	if (!Array.isArray(roles) || roles.length > askRolesMax) return false;
+	return roles.every((role) => typeof role === "string" && role !== "");
+}
+
+function isWithin(value: unknown, max: number): value is number {
+	return typeof value === "number" && value > 0 && value <= max;
 }
 
 function notADecision(answer: unknown): Decision {
@@ -71,13 +95,17 @@ function notADecision(answer: unknown): Decision {
 	return { verdict: "deny", reason: `The policy answered ${shown}, which is no decision` };
 }
 
-/** Deny over ask over allow; asks unite: every role of each, the larger count, the shorter expiry. */
+/**
+ * Deny over ask over allow; asks unite: every role of each, the larger count, the shorter expiry. What is no decision,
+ * a promise of one included, has denied.
+ */
 export function joinDecisions(decisions: readonly Decision[]): Decision {
-	const denied = decisions.find((decision) => decision.verdict === "deny");
+	const all = decisions.map(checkedAgain);
+	const denied = all.find((decision) => decision.verdict === "deny");
 	if (denied) return denied;
-	const asks = decisions.filter((decision) => decision.verdict === "ask");
+	const asks = all.filter((decision) => decision.verdict === "ask");
 	const [first] = asks;
-	if (!first) return decisions[0] ?? { verdict: "deny", reason: "No policy said anything" };
+	if (!first) return all[0] ?? { verdict: "deny", reason: "No policy said anything" };
 	if (asks.length === 1) return first;
 	const roles = [...new Set(asks.flatMap((decision) => decision.ask?.roles ?? []))];
 	const expiries = asks.flatMap((decision) => decision.ask?.expiresInMs ?? []);
@@ -87,4 +115,12 @@ export function joinDecisions(decisions: readonly Decision[]): Decision {
 		...(expiries.length > 0 ? { expiresInMs: Math.min(...expiries) } : {}),
 	};
 	return { verdict: "ask", reason: asks.map((decision) => decision.reason).join("; "), ask };
+}
+
+function checkedAgain(decision: unknown): Decision {
+	try {
+		return checked(decision);
+	} catch (error) {
+		return failed(error);
+	}
 }

@@ -128,11 +128,30 @@ function unwrapped(text: string, source: string): Stripped {
 
 /** Node tells the place only in the text of the stack: the line, then the lines around it and carets below the spot. */
 function failure(kind: "invalid" | "unsupported", reply: Reply, source: string): Stripped {
-	const message = reply.message ?? "";
-	const [head = "", ...lines] = (reply.stack ?? "").split("\n");
+	const [head = "", ...shown] = (reply.stack ?? "").split("\n");
 	const line = Number(/^.*?:(\d+)$/.exec(head)?.[1]);
-	const caret = lines.findIndex((text) => /^\s*\^+\s*$/.test(text));
-	const column = (lines[caret]?.indexOf("^") ?? -1) + 1 - (line === 1 ? opening.length : 0);
-	const known = line >= 1 && column >= 1 && line <= source.split("\n").length;
-	return { ok: false, kind, message, ...(known ? { line, column } : {}) };
+	const text = (opening + source).split("\n")[line - 1];
+	const carets = shown.find((each) => /^\s*\^+\s*$/.test(each));
+	const before = line === 1 ? opening.length : 0;
+	const column = text === undefined || carets === undefined ? 0 : unitAt(text, carets.indexOf("^")) + 1 - before;
+	return { ok: false, kind, message: reply.message ?? "", ...(column >= 1 ? { line, column } : {}) };
+}
+
+/** The caret counts columns of a screen, where tabs stop at each fourth and some characters are wide or have no width. */
+function unitAt(line: string, screenColumn: number): number {
+	let unit = 0;
+	let column = 0;
+	for (const char of line) {
+		if (column >= screenColumn) break;
+		if (char === "\t") column += 4 - (column % 4);
+		else if (!/[\p{M}\p{Cf}]/u.test(char))
+			column +=
+				/[\p{Emoji_Presentation}\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/u.test(
+					char,
+				)
+					? 2
+					: 1;
+		unit += char.length;
+	}
+	return unit;
 }

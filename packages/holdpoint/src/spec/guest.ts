@@ -78,8 +78,7 @@ const thrownLine = (name, message, trace) =>
 const failure = (thrown) => {
 	const name = field(thrown, "name") || "Error";
 	const message = field(thrown, "message") ?? slice(show(thrown), 0, 4000);
-	const trace = isError(thrown) ? stackOf(thrown) : "";
-	return thrownLine(name, message, typeof trace === "string" ? slice(trace, 0, 4000) : "");
+	return thrownLine(name, message, field(thrown, "stack") ?? "");
 };
 
 // Digits only: the name of a function is the program's own text.
@@ -164,7 +163,10 @@ const seedRandom = (seed) => {
 const run = async (body) => {
 	let line;
 	try {
-		const value = await body();
+		const promise = body();
+		// "await" looks this up on the promise, where a program can put anything.
+		hidden(promise, "constructor", PromiseOf);
+		const value = await promise;
 		const json = value === undefined ? "null" : stringify(value);
 		if (json === undefined) throw new TypeErrorOf("The program returned a " + typeof value + ", which JSON cannot carry");
 		line = json.length > limits.value

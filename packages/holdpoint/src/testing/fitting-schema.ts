@@ -9,7 +9,7 @@ export type Choose = (below: number) => number;
  */
 export function fittingSchema(value: Json, choose: Choose): JsonSchema {
 	const $defs: Record<string, JsonSchema> = {};
-	const schema = fit(value, { choose, $defs, depth: 0 });
+	const schema = fitting(value, { choose, $defs, depth: 0 });
 	return { ...schema, ...(Object.keys($defs).length > 0 ? { $defs } : {}) };
 }
 
@@ -27,7 +27,7 @@ const strangers: readonly JsonSchema[] = [
 	{ enum: ["x", 7] },
 ];
 
-function fit(value: Json, making: Making): JsonSchema {
+function fitting(value: Json, making: Making): JsonSchema {
 	const { choose } = making;
 	const inner = { ...making, depth: making.depth + 1 };
 	switch (making.depth > 3 ? 9 : choose(12)) {
@@ -38,13 +38,13 @@ function fit(value: Json, making: Making): JsonSchema {
 		case 2:
 			return { enum: [null, value, "other"] };
 		case 3:
-			return { anyOf: shuffled([fit(value, inner), strangers[choose(strangers.length)] ?? {}], choose) };
+			return { anyOf: shuffled([fitting(value, inner), strangers[choose(strangers.length)] ?? {}], choose) };
 		case 4:
-			return { allOf: [fit(value, inner), fit(value, inner)] };
+			return { allOf: [fitting(value, inner), fitting(value, inner)] };
 		case 5: {
 			const name = `d${Object.keys(making.$defs).length}`;
 			making.$defs[name] = {};
-			making.$defs[name] = fit(value, inner);
+			making.$defs[name] = fitting(value, inner);
 			return { $ref: `#/$defs/${name}`, description: "a part */ of it" };
 		}
 		default:
@@ -64,17 +64,17 @@ function typed(value: Json, making: Making): JsonSchema {
 
 function arrayRules(value: readonly Json[], making: Making): JsonSchema {
 	const { choose } = making;
-	if (choose(2) === 0) return { prefixItems: value.map((item) => fit(item, making)), items: false };
+	if (choose(2) === 0) return { prefixItems: value.map((item) => fitting(item, making)), items: false };
 	const [first] = value;
 	const alike = first !== undefined && value.every((item) => JSON.stringify(item) === JSON.stringify(first));
-	return { minItems: value.length - choose(2), ...(alike ? { items: fit(first, making) } : {}) };
+	return { minItems: value.length - choose(2), ...(alike ? { items: fitting(first, making) } : {}) };
 }
 
 function objectRules(value: JsonObject, making: Making): JsonSchema {
 	const { choose } = making;
 	const names = Object.keys(value);
 	const told = names.filter(() => choose(4) > 0);
-	const entries = told.map((name) => [name, fit(value[name] ?? null, making)] as const);
+	const entries = told.map((name) => [name, fitting(value[name] ?? null, making)] as const);
 	return {
 		properties: Object.fromEntries([...entries, ["never", { type: "string" }]]),
 		...(choose(3) > 0 ? { required: names.filter(() => choose(2) === 0) } : {}),

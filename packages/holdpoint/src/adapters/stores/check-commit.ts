@@ -46,7 +46,8 @@ export function checkCommit(run: string, epoch: number, writes: readonly Write[]
 		switch (write.kind) {
 			case "entry":
 				if (entries === 0) firstSeq = write.seq;
-				else if (write.seq !== firstSeq + entries) throw misuse(`Entry ${write.seq} does not follow entry ${firstSeq + entries - 1}`);
+				else if (write.seq !== firstSeq + entries)
+					throw misuse(`Entry ${write.seq} does not follow entry ${firstSeq + entries - 1}`);
 				entries += 1;
 				break;
 			case "head":
@@ -72,13 +73,20 @@ export function checkCommit(run: string, epoch: number, writes: readonly Write[]
 export function refusal(
 	run: string,
 	epoch: number,
-	{ shape, found }: { readonly shape: CommitShape; readonly found: { readonly epoch: number; readonly seq: number } | undefined },
+	{
+		shape,
+		found,
+	}: { readonly shape: CommitShape; readonly found: { readonly epoch: number; readonly seq: number } | undefined },
 ): HoldpointError | undefined {
-	if (!shape.fenced) return found ? undefined : new HoldpointError("run.unknown", `There is no run ${run}`, { details: { run } });
-	if (epoch === 0 && found) return new HoldpointError("run.exists", `Run ${run} is already there`, { details: { run } });
+	if (!shape.fenced)
+		return found ? undefined : new HoldpointError("run.unknown", `There is no run ${run}`, { details: { run } });
+	if (epoch === 0 && found)
+		return new HoldpointError("run.exists", `Run ${run} is already there`, { details: { run } });
 	if (epoch > 0 && found?.epoch !== epoch) {
 		const now = found ? `is at epoch ${found.epoch}` : "is not in this store";
-		return new HoldpointError("run.lease_lost", `Run ${run} ${now}; this writer has epoch ${epoch}`, { details: { run, epoch } });
+		return new HoldpointError("run.lease_lost", `Run ${run} ${now}; this writer has epoch ${epoch}`, {
+			details: { run, epoch },
+		});
 	}
 	const seq = found?.seq ?? 0;
 	if (shape.entries > 0 && shape.firstSeq !== seq + 1) {
@@ -91,7 +99,10 @@ export function refusal(
 }
 
 /** Is the run held against this request? The owner of an unexpired lease is asked about, and only that one. */
-export function leaseHolds(lease: { readonly owner: string; readonly until: number } | undefined, request: LeaseRequest): boolean {
+export function leaseHolds(
+	lease: { readonly owner: string; readonly until: number } | undefined,
+	request: LeaseRequest,
+): boolean {
 	if (!lease || lease.until <= request.now || lease.owner === request.owner) return false;
 	return request.takeOver?.(lease.owner) !== true;
 }
@@ -228,9 +239,12 @@ function checkText(value: string, what: string, charsMax: number): void {
 }
 
 function checkWhole(value: number, what: string): void {
-	if (!Number.isSafeInteger(value) || value < 0) throw misuse(`${what} is ${value}, which is not a whole number from 0 on`);
+	if (!Number.isSafeInteger(value) || value < 0)
+		throw misuse(`${what} is ${value}, which is not a whole number from 0 on`);
 }
 
 function misuse(message: string): HoldpointError {
-	return new HoldpointError("store.failed", message, { hint: "Nothing was written. The caller broke the store's contract; mend the call." });
+	return new HoldpointError("store.failed", message, {
+		hint: "Nothing was written. The caller broke the store's contract; mend the call.",
+	});
 }

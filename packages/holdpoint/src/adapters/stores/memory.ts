@@ -1,6 +1,17 @@
 import { randomBytes } from "node:crypto";
 import { HoldpointError } from "../../spec/errors.ts";
-import type { ApprovalQuery, ApprovalRow, RunHead, RunQuery, RunRow, Store, StoredEntry, StoredRun, StoredSignal, Write } from "../../spec/store.ts";
+import type {
+	ApprovalQuery,
+	ApprovalRow,
+	RunHead,
+	RunQuery,
+	RunRow,
+	Store,
+	StoredEntry,
+	StoredRun,
+	StoredSignal,
+	Write,
+} from "../../spec/store.ts";
 import * as door from "./check-commit.ts";
 import { compareText, newestFirst } from "./newest-first.ts";
 
@@ -39,8 +50,8 @@ export function memoryStore(): Store {
 			const refused = door.refusal(run, epoch, { shape, found: found && { epoch: found.epoch, seq: found.head.seq } });
 			if (refused) throw refused;
 			const signals = shape.signals ? signalsAfter(run, found?.signals ?? [], writes) : (found?.signals ?? []);
-			let target = found;
-			if (!target) runs.set(run, (target = freshRun(shape.head as RunHead)));
+			const target = found ?? freshRun(shape.head as RunHead);
+			if (!found) runs.set(run, target);
 			target.signals = signals;
 			for (const write of writes) apply(run, target, write);
 			return { signals: signals.length };
@@ -169,6 +180,8 @@ function listApprovals(runs: ReadonlyMap<string, MemoryRun>, query: ApprovalQuer
 	for (const found of query.run === undefined ? runs.values() : one ? [one] : []) {
 		for (const row of found.approvals.values()) if (row.approval.startsWith(query.prefix ?? "")) rows.push(row);
 	}
-	rows.sort((a, b) => a.requestedAt - b.requestedAt || compareText(a.approval, b.approval) || compareText(a.run, b.run));
+	rows.sort(
+		(a, b) => a.requestedAt - b.requestedAt || compareText(a.approval, b.approval) || compareText(a.run, b.run),
+	);
 	return rows.slice(0, limit);
 }

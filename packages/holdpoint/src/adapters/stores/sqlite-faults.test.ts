@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, onTestFinished, type TestContext, test } from "vitest";
 import { bytes, create, entry, fails, head, step } from "../../testing/store-contract/fixture.ts";
-import { sqliteStore } from "./sqlite.ts";
 import { nodeSqlite, type SqlEngine } from "./sqlite/sql-engine.ts";
+import { sqliteStore } from "./sqlite.ts";
 
 function freshDir(): string {
 	const dir = mkdtempSync(join(tmpdir(), "holdpoint-faults-"));
@@ -29,7 +29,11 @@ async function filled(path: string): Promise<void> {
 	const store = sqliteStore(path);
 	await Promise.all(
 		Array.from({ length: 40 }, (_, i) =>
-			store.commit(`r${i}`, 0, [entry(1, "x".repeat(900)), head(1), { kind: "blob", digest: "d", body: bytes(9_000, i) }]),
+			store.commit(`r${i}`, 0, [
+				entry(1, "x".repeat(900)),
+				head(1),
+				{ kind: "blob", digest: "d", body: bytes(9_000, i) },
+			]),
 		),
 	);
 	await store.close();
@@ -88,7 +92,9 @@ describe("making the database", () => {
 	test("an empty path and a broken timeout are refused at once", () => {
 		expect(() => sqliteStore("")).toThrow(expect.objectContaining({ code: "config.invalid" }));
 		expect(() => sqliteStore("a\0b")).toThrow(expect.objectContaining({ code: "config.invalid" }));
-		expect(() => sqliteStore("x", { busyTimeoutMs: Number.NaN })).toThrow(expect.objectContaining({ code: "config.invalid" }));
+		expect(() => sqliteStore("x", { busyTimeoutMs: Number.NaN })).toThrow(
+			expect.objectContaining({ code: "config.invalid" }),
+		);
 	});
 });
 
@@ -158,7 +164,10 @@ describe("a full disk", () => {
 		let full: unknown;
 		while (full === undefined && seq < 5_000) {
 			const writes = [...step(seq + 1), { kind: "blob", digest: `d${seq}`, body: bytes(3_000) } as const];
-			await store.commit("r", 1, writes).then(() => seq++, (error) => (full = error));
+			await store.commit("r", 1, writes).then(
+				() => seq++,
+				(error) => (full = error),
+			);
 		}
 		expect(full).toMatchObject({ code: "store.full", retry: "safe" });
 		expect(await store.load("r")).toMatchObject({ head: { seq }, entries: { length: seq } });
@@ -189,7 +198,10 @@ describe("a full disk", () => {
 				return driver;
 			},
 		};
-		await fillAndFree(join(freshDir(), "runs.db"), { engine, free: () => driver?.exec("PRAGMA max_page_count = 10000") });
+		await fillAndFree(join(freshDir(), "runs.db"), {
+			engine,
+			free: () => driver?.exec("PRAGMA max_page_count = 10000"),
+		});
 	});
 
 	test("on a small file system", async (context) => {

@@ -89,7 +89,10 @@ describe("several processes on one database", () => {
 		const path = freshPath();
 		const store = sqliteStore(path);
 		await create(store, "r");
-		const teller = child(path, `for (let i = 0; i < 40; i++) await store.commit("r", 0, [f.signal("s" + i)]); say("done");`);
+		const teller = child(
+			path,
+			`for (let i = 0; i < 40; i++) await store.commit("r", 0, [f.signal("s" + i)]); say("done");`,
+		);
 		const done = teller.lines.next();
 		let waiting = 0;
 		let ended = false;
@@ -146,7 +149,11 @@ describe("a database that another process has locked", () => {
 		const store = sqliteStore(path, { busyTimeoutMs: 40 });
 		await create(store, "r");
 		const other = lock(path);
-		const works = [store.commit("r", 1, step(2)), store.acquire("r", { owner: "me", now: 1, until: 9 }), create(store, "q")];
+		const works = [
+			store.commit("r", 1, step(2)),
+			store.acquire("r", { owner: "me", now: 1, until: 9 }),
+			create(store, "q"),
+		];
 		await Promise.all(works.map((work) => fails(work, "store.locked")));
 		expect((await store.load("r"))?.head.seq).toBe(1);
 		expect(await store.load("q")).toBeUndefined();

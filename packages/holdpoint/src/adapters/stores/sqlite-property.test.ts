@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
 import { isHoldpointError } from "../../spec/errors.ts";
 import type { Store, Write } from "../../spec/store.ts";
@@ -13,7 +13,10 @@ const run = fc.constantFrom("a", "b", "ü");
 const small = fc.nat({ max: 6 });
 const text = fc.string({ unit: "grapheme", maxLength: 8 });
 const id = fc.constantFrom("x", "y", "z'");
-const mac = fc.oneof(text, fc.uint8Array({ minLength: 32, maxLength: 32 }).map((raw) => Buffer.from(raw).toString("base64url")));
+const mac = fc.oneof(
+	text,
+	fc.uint8Array({ minLength: 32, maxLength: 32 }).map((raw) => Buffer.from(raw).toString("base64url")),
+);
 const owner = fc.constantFrom("me", "you");
 const head = fc.record({
 	seq: small,
@@ -29,9 +32,20 @@ const loneWrite: fc.Arbitrary<Write> = fc.oneof(
 	fc.record({ kind: fc.constant("entry" as const), seq: small, body: text, mac }),
 	fc.record({ kind: fc.constant("blob" as const), digest: id, body: fc.uint8Array({ maxLength: 2_000 }) }),
 	fc.record({ kind: fc.constant("blob.drop" as const), digest: id }),
-	fc.record({ kind: fc.constant("signal" as const), signal: fc.record({ id, body: fc.constantFrom("1", "2"), mac }), max: small }),
+	fc.record({
+		kind: fc.constant("signal" as const),
+		signal: fc.record({ id, body: fc.constantFrom("1", "2"), mac }),
+		max: small,
+	}),
 	fc.record({ kind: fc.constant("signal.drop" as const), id }),
-	fc.record({ kind: fc.constant("approval" as const), approval: id, call: id, tool: id, requestedAt: small, expiresAt: small }),
+	fc.record({
+		kind: fc.constant("approval" as const),
+		approval: id,
+		call: id,
+		tool: id,
+		requestedAt: small,
+		expiresAt: small,
+	}),
 	fc.record({ kind: fc.constant("approval.drop" as const), approval: id }),
 	fc.record({ kind: fc.constant("lease" as const), owner, until: small }),
 	fc.constant({ kind: "release" as const }),
@@ -58,7 +72,9 @@ const commit: fc.Arbitrary<Step> = fc
 		change: true,
 		take(store, now) {
 			const first = now.seq + 1 + (growth?.offset ?? 0);
-			const entries = (growth?.bodies ?? []).map((body, i): Write => ({ kind: "entry", seq: first + i, body, mac: growth?.mac ?? "" }));
+			const entries = (growth?.bodies ?? []).map(
+				(body, i): Write => ({ kind: "entry", seq: first + i, body, mac: growth?.mac ?? "" }),
+			);
 			const head: Write[] = growth ? [{ kind: "head", head: { ...growth.head, seq: first + entries.length - 1 } }] : [];
 			const epoch = now.epoch === 0 && create ? 0 : now.epoch + offset;
 			return store.commit(run, epoch, [...entries, ...head, ...lone]);
@@ -72,10 +88,17 @@ const acquire: fc.Arbitrary<Step> = fc
 		take: (store) => store.acquire(run, { ...request, takeOver: () => dead }),
 	}));
 const read: fc.Arbitrary<Step> = fc.oneof(
-	fc.record({ run, after: small }).map(({ run, after }) => ({ run, change: false, take: (store: Store) => store.load(run, after) })),
+	fc
+		.record({ run, after: small })
+		.map(({ run, after }) => ({ run, change: false, take: (store: Store) => store.load(run, after) })),
 	fc
 		.record(
-			{ status: fc.subarray([...runStatuses]), session: fc.constantFrom("s", "t"), readyAt: small, limit: fc.integer({ min: 1, max: 3 }) },
+			{
+				status: fc.subarray([...runStatuses]),
+				session: fc.constantFrom("s", "t"),
+				readyAt: small,
+				limit: fc.integer({ min: 1, max: 3 }),
+			},
 			{ requiredKeys: [] },
 		)
 		.map((query) => ({ run: "a", change: false, take: (store: Store) => store.runs(query) })),
@@ -83,7 +106,11 @@ const read: fc.Arbitrary<Step> = fc.oneof(
 		.record({ run, prefix: id, limit: fc.constantFrom(1, 5) }, { requiredKeys: [] })
 		.map((query) => ({ run: "a", change: false, take: (store: Store) => store.approvals(query) })),
 );
-const step = fc.oneof({ weight: 6, arbitrary: commit }, { weight: 2, arbitrary: acquire }, { weight: 2, arbitrary: read });
+const step = fc.oneof(
+	{ weight: 6, arbitrary: commit },
+	{ weight: 2, arbitrary: acquire },
+	{ weight: 2, arbitrary: read },
+);
 
 async function outcome(work: Promise<unknown>): Promise<object> {
 	try {
@@ -144,7 +171,8 @@ describe("whatever is done to them, the sqlite store and the memory store answer
 				for (const round of rounds) {
 					const changes = round.filter(({ change }) => change);
 					const nows = await Promise.all(changes.map(({ run }) => nowOf(memory, run)));
-					const take = (store: Store) => Promise.all(changes.map(({ take }, i) => outcome(take(store, nows[i] as Now))));
+					const take = (store: Store) =>
+						Promise.all(changes.map(({ take }, i) => outcome(take(store, nows[i] as Now))));
 					expect(await take(sqlite)).toEqual(await take(memory));
 				}
 			}),

@@ -33,7 +33,8 @@ export interface SqliteStoreOptions {
 export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Store {
 	const place = placeOf(path, options);
 	const { busyTimeoutMs = 5_000 } = options;
-	if (!(busyTimeoutMs >= 0)) throw new HoldpointError("config.invalid", `busyTimeoutMs is ${busyTimeoutMs}, which is no time`);
+	if (!(busyTimeoutMs >= 0))
+		throw new HoldpointError("config.invalid", `busyTimeoutMs is ${busyTimeoutMs}, which is no time`);
 	let open: Connection | undefined;
 	let state: "open" | "closing" | "closed" = "open";
 
@@ -76,6 +77,7 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
 	}
 
 	return {
+		keyFile: `${place.path}.keys`,
 		id: () => read((connection) => textOf(connection.sql("SELECT id FROM store").get()?.id)),
 		async commit(run, epoch, writes) {
 			assertOpen();

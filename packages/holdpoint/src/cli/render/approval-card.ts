@@ -73,7 +73,8 @@ const marks = { ok: "✓", failed: "✗", denied: "⊘", open: "‖" } as const;
 export function doneSoFar(done: readonly DoneCall[]): string {
 	const counts = new Map<string, number>();
 	for (const { tool, outcome } of done) {
-		const key = `${inlineText(tool, 60)} ${marks[outcome]}`;
+		// A space that does not break.
+		const key = `${inlineText(tool, 60)}\u00a0${marks[outcome]}`;
 		counts.set(key, (counts.get(key) ?? 0) + 1);
 	}
 	return [...counts].map(([key, count]) => (count > 1 ? `${key}×${count}` : key)).join(" · ");

@@ -16,10 +16,13 @@ export interface LiveView {
 	close(): void;
 }
 
+export type PastEvents = readonly { readonly event: RunEvent }[];
+
 /** Watches a run: its timeline as it grows, and below it what it is doing now; or each event as a line of JSON. */
-export function liveView(terminal: Terminal, run: string): LiveView {
+export function liveView(terminal: Terminal, run: string, past: PastEvents): LiveView {
 	if (terminal.isJson) return { onEvent: (event) => terminal.data(event), onDelta: () => undefined, close: () => undefined };
 	const timeline = new Timeline({ run, style: terminal.style, width: terminal.width });
+	timeline.past(past);
 	const writing = { text: "", since: Date.now() };
 	let frame = 0;
 	const tick = (): void => {

@@ -33,7 +33,7 @@ export function programLines(view: ProgramView): string[] {
 		if (isGap && shown.length > 0) shown.push(style.dim(`${" ".repeat(digits + 2)} ⋮`));
 		isGap = false;
 		const isMarked = marked.has(number);
-		const text = clip(line, view.width - digits - 5);
+		const text = clip(line.trimEnd(), view.width - digits - 5);
 		const gutter = padStart(String(number), digits);
 		shown.push(
 			isMarked ? style.marked(`▶ ${gutter} │ ${text}`) : `  ${style.dim(`${gutter} │`)} ${text}`,

@@ -27,6 +27,8 @@ interface Entry {
 	readonly inner?: boolean;
 	/** Below the line. */
 	readonly below?: readonly string[];
+	/** Source text below the line: from the left margin on, because it is wide. */
+	readonly source?: readonly string[];
 }
 
 const timeColumns = 14;
@@ -50,6 +52,11 @@ export class Timeline {
 		return this.state.calls;
 	}
 
+	/** Takes what happened before it was watched. */
+	past(events: readonly { readonly event: RunEvent }[]): void {
+		for (const { event } of events) apply(this.state, event);
+	}
+
 	/** Takes the next event and returns its lines. */
 	lines(at: number, event: RunEvent): string[] {
 		apply(this.state, event);
@@ -67,11 +74,11 @@ export class Timeline {
 		return style.dim(`${" ".repeat(timeColumns)}  ⋮ ${duration(ms)}`);
 	}
 
-	private layout(at: number, { mark, text, inner, below = [] }: Entry): string[] {
+	private layout(at: number, { mark, text, inner, below = [], source = [] }: Entry): string[] {
 		const { style } = this.options;
 		const indent = inner ? "  " : "";
 		const first = `${style.dim(clockTime(at))}  ${indent}${mark} ${text}`;
-		return [first, ...below.map((line) => `${" ".repeat(timeColumns)}${indent}  ${line}`.trimEnd())];
+		return [first, ...below.map((line) => `${" ".repeat(timeColumns)}${indent}  ${line}`.trimEnd()), ...source];
 	}
 
 	private room(inner: boolean): number {
@@ -172,8 +179,8 @@ export class Timeline {
 		const { style, heldLines } = this.options;
 		const source = (call?.args as { readonly code?: string } | undefined)?.code ?? "";
 		const count = source.split("\n").length;
-		const view = { source, marked: heldLines?.get(id) ?? [], style, width: this.room(false) };
-		return { mark: style.cyan("▶"), text: `${style.bold("program")} ${id} · ${count} lines`, below: programLines(view) };
+		const view = { source, marked: heldLines?.get(id) ?? [], style, width: this.options.width };
+		return { mark: style.cyan("▶"), text: `${style.bold("program")} ${id} · ${count} lines`, source: programLines(view) };
 	}
 
 	private held(call: CallState | undefined, approval: string): Pick<Entry, "text" | "below"> {

@@ -28,12 +28,22 @@ const everyKind: readonly Write[] = [
 	lease("me", 9),
 ];
 
-const kept: readonly Write[] = [{ kind: "blob", digest: "kept", body: bytes(5) }, signal("kept"), approval("kept"), lease("you", 7)];
+const kept: readonly Write[] = [
+	{ kind: "blob", digest: "kept", body: bytes(5) },
+	signal("kept"),
+	approval("kept"),
+	lease("you", 7),
+];
 
 export const commitCases: readonly StoreCase[] = [
 	storeCase("epoch 0 creates the run, at epoch 1", async (store) => {
 		assert.equal(await store.load("r"), undefined);
-		const receipt = await store.commit("r", 0, [entry(1), entry(2), head(2, { session: "s", dueAt: 5 }), lease("me", 9)]);
+		const receipt = await store.commit("r", 0, [
+			entry(1),
+			entry(2),
+			head(2, { session: "s", dueAt: 5 }),
+			lease("me", 9),
+		]);
 		assert.deepEqual(receipt, { signals: 0 });
 		assert.deepEqual(await store.load("r"), {
 			run: "r",
@@ -49,7 +59,7 @@ export const commitCases: readonly StoreCase[] = [
 	}),
 
 	storeCase("a run is created once, and the second attempt changes nothing", async (store) => {
-		await create(store, "r", {}, kept);
+		await create(store, "r", { more: kept });
 		const before = await everything(store, ["r"], ["kept", "d"]);
 		await fails(store.commit("r", 0, [...step(1, { agent: "other" }), signal("s"), lease("me", 9)]), "run.exists");
 		assert.deepEqual(await everything(store, ["r"], ["kept", "d"]), before);
@@ -68,7 +78,10 @@ export const commitCases: readonly StoreCase[] = [
 		await store.commit("r", 1, [entry(2), entry(3), head(3, { status: "waiting", dueAt: 8 })]);
 		await store.commit("r", 1, step(4, { status: "completed", session: "s" }));
 		const run = await store.load("r");
-		assert.deepEqual(run?.entries.map(({ seq, body }) => [seq, body]), [1, 2, 3, 4].map((seq) => [seq, `body ${seq}`]));
+		assert.deepEqual(
+			run?.entries.map(({ seq, body }) => [seq, body]),
+			[1, 2, 3, 4].map((seq) => [seq, `body ${seq}`]),
+		);
 		assert.deepEqual(run?.head, headOf(4, { status: "completed", session: "s" }));
 	}),
 
@@ -79,7 +92,7 @@ export const commitCases: readonly StoreCase[] = [
 	}),
 
 	storeCase("an entry that does not follow the head is refused", async (store) => {
-		await create(store, "r", {}, kept);
+		await create(store, "r", { more: kept });
 		const before = await everything(store, ["r", "n"], ["kept", "d"]);
 		const wrong: Record<string, () => Promise<unknown>> = {
 			again: () => store.commit("r", 1, [entry(1), head(1)]),
@@ -101,7 +114,7 @@ export const commitCases: readonly StoreCase[] = [
 	}),
 
 	storeCase("a commit of another epoch changes nothing at all", async (store) => {
-		await create(store, "r", {}, kept);
+		await create(store, "r", { more: kept });
 		await store.acquire("r", { owner: "next", now: 8, until: 20 });
 		const before = await everything(store, ["r"], ["kept", "d"]);
 		for (const epoch of [1, 3, 99]) {
@@ -124,7 +137,7 @@ export const commitCases: readonly StoreCase[] = [
 	}),
 
 	storeCase("a commit that is refused at its last write leaves nothing of the others", async (store) => {
-		await create(store, "r", {}, kept);
+		await create(store, "r", { more: kept });
 		const before = await everything(store, ["r", "n"], ["kept", "d"]);
 		await fails(store.commit("r", 1, [...everyKind, { kind: "release" }, signal("over", 1)]), "store.failed");
 		await fails(store.commit("n", 0, [...step(1), approval("a"), signal("s"), signal("over", 1)]), "store.failed");
@@ -141,7 +154,10 @@ export const commitCases: readonly StoreCase[] = [
 			return create(store, run);
 		});
 		const settled = await Promise.allSettled(works);
-		assert.deepEqual(settled.map(({ status }) => status === "fulfilled"), names.map((_, i) => i % 4 === 0));
+		assert.deepEqual(
+			settled.map(({ status }) => status === "fulfilled"),
+			names.map((_, i) => i % 4 === 0),
+		);
 		const rows = await store.runs({});
 		assert.deepEqual(rows.map(({ run }) => run).sort(), ["old", ...names.filter((_, i) => i % 4 === 0)].sort());
 		assert.deepEqual(await store.approvals({}), []);
@@ -182,24 +198,43 @@ export const commitCases: readonly StoreCase[] = [
 			"unknown status": () => create(store, "r", { status: "paused" as "running" }),
 			"broken time": () => create(store, "r", { updatedAt: 0.5 }),
 			"no time": () => create(store, "r", { dueAt: Number.NaN }),
-			"broken lease": () => create(store, "r", {}, [lease("me", Number.POSITIVE_INFINITY)]),
+			"broken lease": () => create(store, "r", { more: [lease("me", Number.POSITIVE_INFINITY)] }),
 			"broken after": () => store.load("r", -1),
-			"no bytes": () => create(store, "r", {}, [{ kind: "blob", digest: "d", body: "text" as unknown as Uint8Array }]),
-			"large blob": () => create(store, "r", {}, [{ kind: "blob", digest: "d", body: new Uint8Array(64 * 1_048_576 + 1) }]),
-			"many writes": () => create(store, "r", {}, Array.from({ length: 10_001 }, () => ({ kind: "release" }) as const)),
+			"no bytes": () =>
+				create(store, "r", { more: [{ kind: "blob", digest: "d", body: "text" as unknown as Uint8Array }] }),
+			"large blob": () =>
+				create(store, "r", { more: [{ kind: "blob", digest: "d", body: new Uint8Array(64 * 1_048_576 + 1) }] }),
+			"many writes": () =>
+				create(store, "r", { more: Array.from({ length: 10_001 }, () => ({ kind: "release" }) as const) }),
 		};
 		for (const [what, work] of Object.entries(wrong)) await fails(work(), "store.failed", what);
 		assert.deepEqual(await store.runs({}), []);
 	}),
 
 	storeCase("any text comes back as it was", async (store) => {
-		const texts = ["", "\0", "a\0b", "𝒳 ü\u2028", "'; DROP TABLE runs; --", `${"A".repeat(42)}B`, "-_".repeat(21), code43.slice(1), "x".repeat(1_200_000)];
+		const texts = [
+			"",
+			"\0",
+			"a\0b",
+			"𝒳 ü\u2028",
+			"'; DROP TABLE runs; --",
+			`${"A".repeat(42)}B`,
+			"-_".repeat(21),
+			code43.slice(1),
+			"x".repeat(1_200_000),
+		];
 		const ids = ["'; DROP TABLE runs; --", "%", "ü".repeat(200), "𝒳", " ", "a\nb", "__proto__"];
 		for (const run of ids) {
 			const entries = texts.map((text, i) => entry(i + 1, text, text.slice(0, 200)));
-			await store.commit(run, 0, [...entries, head(texts.length, { agent: run, session: run, mac: `${"A".repeat(42)}B` })]);
+			await store.commit(run, 0, [
+				...entries,
+				head(texts.length, { agent: run, session: run, mac: `${"A".repeat(42)}B` }),
+			]);
 			const stored = await store.load(run);
-			assert.deepEqual(stored?.entries.map(({ body, mac }) => [body, mac]), texts.map((text) => [text, text.slice(0, 200)]));
+			assert.deepEqual(
+				stored?.entries.map(({ body, mac }) => [body, mac]),
+				texts.map((text) => [text, text.slice(0, 200)]),
+			);
 			assert.deepEqual(stored?.head, headOf(texts.length, { agent: run, session: run, mac: `${"A".repeat(42)}B` }));
 		}
 		assert.deepEqual((await store.runs({})).map(({ run }) => run).sort(), [...ids].sort());
@@ -207,9 +242,17 @@ export const commitCases: readonly StoreCase[] = [
 
 	storeCase("load leaves out what the reader has", async (store) => {
 		await store.commit("r", 0, [entry(1), entry(2), entry(3), head(3)]);
-		for (const [after, seqs] of [[0, [1, 2, 3]], [2, [3]], [3, []], [9, []]] as const) {
+		for (const [after, seqs] of [
+			[0, [1, 2, 3]],
+			[2, [3]],
+			[3, []],
+			[9, []],
+		] as const) {
 			const run = await store.load("r", after);
-			assert.deepEqual(run?.entries.map(({ seq }) => seq), seqs);
+			assert.deepEqual(
+				run?.entries.map(({ seq }) => seq),
+				seqs,
+			);
 			assert.equal(run?.head.seq, 3);
 		}
 	}),

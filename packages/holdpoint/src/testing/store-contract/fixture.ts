@@ -39,7 +39,16 @@ export function entry(seq: number, body = `body ${seq}`, mac = code43): Write {
 }
 
 export function headOf(seq: number, over: Partial<RunHead> = {}): RunHead {
-	return { seq, status: "running", agent: "support", session: undefined, dueAt: undefined, updatedAt: 1_000 + seq, mac: code43, ...over };
+	return {
+		seq,
+		status: "running",
+		agent: "support",
+		session: undefined,
+		dueAt: undefined,
+		updatedAt: 1_000 + seq,
+		mac: code43,
+		...over,
+	};
 }
 
 export function head(seq: number, over: Partial<RunHead> = {}): Write {
@@ -56,7 +65,14 @@ export function signal(id: string, max = 1_000, body = `signal ${id}`): Write {
 }
 
 export function approval(id: string, requestedAt = 5): Write {
-	return { kind: "approval", approval: id, call: `call of ${id}`, tool: "refund", requestedAt, expiresAt: requestedAt + 100 };
+	return {
+		kind: "approval",
+		approval: id,
+		call: `call of ${id}`,
+		tool: "refund",
+		requestedAt,
+		expiresAt: requestedAt + 100,
+	};
 }
 
 export function lease(owner: string, until: number): Write {
@@ -69,8 +85,12 @@ export function bytes(length: number, seed = 1): Uint8Array {
 	return body;
 }
 
-/** Makes a run with one entry. */
-export async function create(store: Store, run: string, over: Partial<RunHead> = {}, more: readonly Write[] = []): Promise<void> {
+/** Makes a run with one entry, its head as given, and `more` in the same commit. */
+export async function create(
+	store: Store,
+	run: string,
+	{ more = [], ...over }: Partial<RunHead> & { readonly more?: readonly Write[] } = {},
+): Promise<void> {
 	await store.commit(run, 0, [...step(1, over), ...more]);
 }
 
@@ -87,7 +107,11 @@ export async function fails(work: Promise<unknown>, code: ErrorCode, what = code
 }
 
 /** Everything that can be seen of a store, to find out that nothing changed. */
-export async function everything(store: Store, runs: readonly string[], digests: readonly string[] = []): Promise<unknown> {
+export async function everything(
+	store: Store,
+	runs: readonly string[],
+	digests: readonly string[] = [],
+): Promise<unknown> {
 	return {
 		runs: await Promise.all(runs.map((run) => store.load(run))),
 		blobs: await Promise.all(runs.flatMap((run) => digests.map((digest) => store.blob(run, digest)))),

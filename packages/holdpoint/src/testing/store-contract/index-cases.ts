@@ -20,15 +20,37 @@ async function paged(store: Store, query: RunQuery & { limit: number }): Promise
 
 export const indexCases: readonly StoreCase[] = [
 	storeCase("a row of the index says what the head says", async (store) => {
-		await create(store, "r", { status: "waiting", session: "s", dueAt: 70, updatedAt: 60 }, [lease("me", 9), signal("a")]);
-		const row = { run: "r", epoch: 1, seq: 1, status: "waiting", agent: "support", session: "s", dueAt: 70, updatedAt: 60 };
+		await create(store, "r", {
+			status: "waiting",
+			session: "s",
+			dueAt: 70,
+			updatedAt: 60,
+			more: [lease("me", 9), signal("a")],
+		});
+		const row = {
+			run: "r",
+			epoch: 1,
+			seq: 1,
+			status: "waiting",
+			agent: "support",
+			session: "s",
+			dueAt: 70,
+			updatedAt: 60,
+		};
 		assert.deepEqual(await store.runs({}), [{ ...row, signals: 1, lease: { owner: "me", until: 9 } }]);
 		await store.commit("r", 1, [{ kind: "release" }, { kind: "signal.drop", id: "a" }]);
 		assert.deepEqual(await store.runs({}), [{ ...row, signals: 0, lease: undefined }]);
 	}),
 
 	storeCase("runs are listed newest change first, among equals by descending id", async (store) => {
-		for (const [run, updatedAt] of [["b", 5], ["a", 5], ["c", 9], ["d", 1], ["𝒳", 5], ["\uffee", 5]] as const) {
+		for (const [run, updatedAt] of [
+			["b", 5],
+			["a", 5],
+			["c", 9],
+			["d", 1],
+			["𝒳", 5],
+			["\uffee", 5],
+		] as const) {
 			await create(store, run, { updatedAt });
 		}
 		assert.deepEqual(await listed(store, {}), ["c", "𝒳", "\uffee", "b", "a", "d"]);
@@ -43,9 +65,16 @@ export const indexCases: readonly StoreCase[] = [
 			await create(store, `${status} 2`, { status, updatedAt: 10 + i });
 		}
 		assert.deepEqual(await listed(store, { status: ["failed"] }), ["failed 2", "failed 1"]);
-		assert.deepEqual(await listed(store, { status: ["running", "waiting", "running"], limit: 3 }), ["waiting 2", "running 2", "waiting 1"]);
+		assert.deepEqual(await listed(store, { status: ["running", "waiting", "running"], limit: 3 }), [
+			"waiting 2",
+			"running 2",
+			"waiting 1",
+		]);
 		assert.deepEqual(await listed(store, { status: [] }), []);
-		assert.deepEqual(await listed(store, { session: "s" }), [...statuses].reverse().map((status) => `${status} 1`));
+		assert.deepEqual(
+			await listed(store, { session: "s" }),
+			[...statuses].reverse().map((status) => `${status} 1`),
+		);
 		assert.deepEqual(await listed(store, { session: "s", status: ["running", "failed"] }), ["failed 1", "running 1"]);
 		assert.deepEqual(await listed(store, { session: "other" }), []);
 	}),
@@ -59,13 +88,16 @@ export const indexCases: readonly StoreCase[] = [
 		const all = await listed(store, {});
 		assert.deepEqual([...all].sort(), names);
 		assert.deepEqual(await paged(store, { limit: 3 }), all);
-		assert.deepEqual(await paged(store, { limit: 2, status: ["waiting"] }), await listed(store, { status: ["waiting"] }));
+		assert.deepEqual(
+			await paged(store, { limit: 2, status: ["waiting"] }),
+			await listed(store, { status: ["waiting"] }),
+		);
 		assert.deepEqual(await paged(store, { limit: 2, session: "s" }), await listed(store, { session: "s" }));
 		assert.deepEqual(await paged(store, { limit: 2, readyAt: 5 }), []);
 	}),
 
 	storeCase("a hundred rows unless asked otherwise, and never over a thousand", async (store) => {
-		await Promise.all(Array.from({ length: 120 }, (_, i) => create(store, `r${i}`, {}, [approval(`a${i}`)])));
+		await Promise.all(Array.from({ length: 120 }, (_, i) => create(store, `r${i}`, { more: [approval(`a${i}`)] })));
 		assert.equal((await store.runs({})).length, 100);
 		assert.equal((await store.runs({ limit: 1_000 })).length, 120);
 		assert.equal((await store.approvals({})).length, 100);
@@ -81,12 +113,16 @@ export const indexCases: readonly StoreCase[] = [
 		await create(store, "waits long", { status: "waiting", dueAt: 101 });
 		await create(store, "finished", { status: "completed" });
 		await create(store, "due", { status: "waiting", dueAt: 100, updatedAt: 8 });
-		await create(store, "told", { status: "waiting", updatedAt: 7 }, [signal("a")]);
-		await create(store, "told late", { status: "completed", updatedAt: 6 }, [signal("a"), signal("b")]);
+		await create(store, "told", { status: "waiting", updatedAt: 7, more: [signal("a")] });
+		await create(store, "told late", { status: "completed", updatedAt: 6, more: [signal("a"), signal("b")] });
 		await create(store, "orphan", { status: "running", updatedAt: 5 });
-		await create(store, "expired", { status: "running", updatedAt: 4 }, [lease("you", 100)]);
-		for (const [run, over] of [["a", { status: "running" }], ["b", { status: "waiting", dueAt: 1 }], ["c", { status: "waiting" }]] as const) {
-			await create(store, `held ${run}`, over, [lease("you", 101), ...(run === "c" ? [signal("a")] : [])]);
+		await create(store, "expired", { status: "running", updatedAt: 4, more: [lease("you", 100)] });
+		for (const [run, over] of [
+			["a", { status: "running" }],
+			["b", { status: "waiting", dueAt: 1 }],
+			["c", { status: "waiting" }],
+		] as const) {
+			await create(store, `held ${run}`, { ...over, more: [lease("you", 101), ...(run === "c" ? [signal("a")] : [])] });
 		}
 		assert.deepEqual(await listed(store, { readyAt: 100 }), ["due", "told", "told late", "orphan", "expired"]);
 		assert.deepEqual(await listed(store, { readyAt: 99 }), ["told", "told late", "orphan"]);
@@ -97,7 +133,7 @@ export const indexCases: readonly StoreCase[] = [
 	}),
 
 	storeCase("a run is ready no more when it is held or its signals are read", async (store) => {
-		await create(store, "r", { status: "waiting" }, [signal("a")]);
+		await create(store, "r", { status: "waiting", more: [signal("a")] });
 		assert.deepEqual(await listed(store, { readyAt: 5 }), ["r"]);
 		await store.acquire("r", { owner: "me", now: 5, until: 9 });
 		assert.deepEqual(await listed(store, { readyAt: 8 }), []);
@@ -106,19 +142,28 @@ export const indexCases: readonly StoreCase[] = [
 	}),
 
 	storeCase("open approvals are listed oldest first", async (store) => {
-		await create(store, "r", {}, [approval("ap_b", 9), approval("ap_a", 9)]);
-		await create(store, "q", {}, [approval("ap_c", 3), approval("ap_a", 9), approval("AP_d", 12)]);
+		await create(store, "r", { more: [approval("ap_b", 9), approval("ap_a", 9)] });
+		await create(store, "q", { more: [approval("ap_c", 3), approval("ap_a", 9), approval("AP_d", 12)] });
 		const seen = (await store.approvals({})).map(({ approval: id, run }) => [id, run]);
-		assert.deepEqual(seen, [["ap_c", "q"], ["ap_a", "q"], ["ap_a", "r"], ["ap_b", "r"], ["AP_d", "q"]]);
+		assert.deepEqual(seen, [
+			["ap_c", "q"],
+			["ap_a", "q"],
+			["ap_a", "r"],
+			["ap_b", "r"],
+			["AP_d", "q"],
+		]);
 		assert.deepEqual(await store.approvals({ limit: 1 }), [
 			{ approval: "ap_c", run: "q", call: "call of ap_c", tool: "refund", requestedAt: 3, expiresAt: 103 },
 		]);
 	}),
 
 	storeCase("approvals are found by run and by the start of their id", async (store) => {
-		await create(store, "r", {}, [approval("ap_1x"), approval("ap_12"), approval("ap%"), approval("ap'"), approval("𝒳y")]);
-		await create(store, "q", {}, [approval("ap_12")]);
-		const found = async (query: object) => (await store.approvals(query)).map(({ approval: id, run }) => `${run} ${id}`);
+		await create(store, "r", {
+			more: [approval("ap_1x"), approval("ap_12"), approval("ap%"), approval("ap'"), approval("𝒳y")],
+		});
+		await create(store, "q", { more: [approval("ap_12")] });
+		const found = async (query: object) =>
+			(await store.approvals(query)).map(({ approval: id, run }) => `${run} ${id}`);
 		assert.deepEqual(await found({ prefix: "ap_1" }), ["q ap_12", "r ap_12", "r ap_1x"]);
 		assert.deepEqual(await found({ prefix: "ap_12", run: "r" }), ["r ap_12"]);
 		assert.deepEqual(await found({ run: "q" }), ["q ap_12"]);
@@ -129,12 +174,15 @@ export const indexCases: readonly StoreCase[] = [
 	}),
 
 	storeCase("a closed approval is gone, from its own run only", async (store) => {
-		await create(store, "r", {}, [approval("a"), approval("b")]);
-		await create(store, "q", {}, [approval("a")]);
+		await create(store, "r", { more: [approval("a"), approval("b")] });
+		await create(store, "q", { more: [approval("a")] });
 		await store.commit("r", 1, [{ kind: "approval.drop", approval: "a" }, approval("b", 77)]);
-		assert.deepEqual((await store.approvals({})).map(({ approval: id, run, requestedAt }) => [id, run, requestedAt]), [
-			["a", "q", 5],
-			["b", "r", 77],
-		]);
+		assert.deepEqual(
+			(await store.approvals({})).map(({ approval: id, run, requestedAt }) => [id, run, requestedAt]),
+			[
+				["a", "q", 5],
+				["b", "r", 77],
+			],
+		);
 	}),
 ];

@@ -13,14 +13,20 @@ export const leaseCases: readonly StoreCase[] = [
 		const run = await store.acquire("r", { owner: "me", now: 1, until: 9 });
 		assert.equal(run?.epoch, 2);
 		assert.deepEqual(run?.lease, { owner: "me", until: 9 });
-		assert.deepEqual(run?.entries.map(({ seq }) => seq), [1, 2]);
-		assert.deepEqual(run?.signals.map(({ id }) => id), ["a", "b"]);
+		assert.deepEqual(
+			run?.entries.map(({ seq }) => seq),
+			[1, 2],
+		);
+		assert.deepEqual(
+			run?.signals.map(({ id }) => id),
+			["a", "b"],
+		);
 		assert.deepEqual(await store.load("r"), run);
 		await store.commit("r", 2, step(3));
 	}),
 
 	storeCase("a run is busy while the lease of another owner is unexpired", async (store) => {
-		await create(store, "r", {}, [lease("you", 10)]);
+		await create(store, "r", { more: [lease("you", 10)] });
 		const before = await everything(store, ["r"]);
 		await fails(store.acquire("r", { owner: "me", now: 9, until: 20 }), "run.busy");
 		assert.deepEqual(await everything(store, ["r"]), before);
@@ -30,7 +36,7 @@ export const leaseCases: readonly StoreCase[] = [
 	}),
 
 	storeCase("an owner may take its own run again, and fences itself off", async (store) => {
-		await create(store, "r", {}, [lease("me", 10)]);
+		await create(store, "r", { more: [lease("me", 10)] });
 		assert.equal((await store.acquire("r", { owner: "me", now: 5, until: 20 }))?.epoch, 2);
 		await fails(store.commit("r", 1, step(2)), "run.lease_lost");
 	}),
@@ -44,7 +50,7 @@ export const leaseCases: readonly StoreCase[] = [
 	}),
 
 	storeCase("a dead owner's lease is taken over, and only a dead one's", async (store) => {
-		await create(store, "r", {}, [lease("you", 10)]);
+		await create(store, "r", { more: [lease("you", 10)] });
 		const asked: string[] = [];
 		const request = (dead: boolean, now: number) => ({
 			owner: "me",
@@ -65,7 +71,7 @@ export const leaseCases: readonly StoreCase[] = [
 	}),
 
 	storeCase("a question that throws takes nothing over", async (store) => {
-		await create(store, "r", {}, [lease("you", 10)]);
+		await create(store, "r", { more: [lease("you", 10)] });
 		const before = await everything(store, ["r"]);
 		const takeOver = () => {
 			throw new Error("no idea");
@@ -76,7 +82,7 @@ export const leaseCases: readonly StoreCase[] = [
 	}),
 
 	storeCase("a heartbeat prolongs the lease, and a lost one does not", async (store) => {
-		await create(store, "r", {}, [lease("you", 10)]);
+		await create(store, "r", { more: [lease("you", 10)] });
 		await store.commit("r", 1, [lease("you", 20)]);
 		assert.deepEqual((await store.load("r"))?.lease, { owner: "you", until: 20 });
 		await fails(store.acquire("r", { owner: "me", now: 19, until: 30 }), "run.busy");
@@ -86,7 +92,7 @@ export const leaseCases: readonly StoreCase[] = [
 	}),
 
 	storeCase("a released run is free at once and keeps its epoch", async (store) => {
-		await create(store, "r", {}, [lease("you", 1_000)]);
+		await create(store, "r", { more: [lease("you", 1_000)] });
 		await store.commit("r", 1, [...step(2, { status: "waiting" }), { kind: "release" }]);
 		const run = await store.load("r");
 		assert.equal(run?.lease, undefined);
@@ -95,7 +101,7 @@ export const leaseCases: readonly StoreCase[] = [
 	}),
 
 	storeCase("a writer whose lease ran out goes on until somebody takes the run", async (store) => {
-		await create(store, "r", {}, [lease("you", 10)]);
+		await create(store, "r", { more: [lease("you", 10)] });
 		await store.commit("r", 1, [...step(2, { updatedAt: 50 }), lease("you", 60)]);
 		assert.deepEqual((await store.load("r"))?.lease, { owner: "you", until: 60 });
 	}),

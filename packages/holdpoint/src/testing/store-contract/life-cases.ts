@@ -1,6 +1,18 @@
 import assert from "node:assert/strict";
 import type { Store } from "../../spec/store.ts";
-import { approval, bytes, code43, create, everything, fails, lease, type StoreCase, signal, step, storeCase } from "./fixture.ts";
+import {
+	approval,
+	bytes,
+	code43,
+	create,
+	everything,
+	fails,
+	lease,
+	type StoreCase,
+	signal,
+	step,
+	storeCase,
+} from "./fixture.ts";
 
 /** Around the sizes at which stores change how they keep a body. */
 const blobSizes = [0, 1, 489, 959, 960, 961, 1_500, 4_580, 4_581, 4_582, 6_144, 8_673, 20_000, 70_001, 1_200_000];
@@ -18,7 +30,7 @@ export const lifeCases: readonly StoreCase[] = [
 
 	storeCase("a view of a larger buffer is kept as what it shows", async (store) => {
 		const whole = bytes(5_000);
-		await create(store, "r", {}, [{ kind: "blob", digest: code43, body: whole.subarray(1_000, 3_000) }]);
+		await create(store, "r", { more: [{ kind: "blob", digest: code43, body: whole.subarray(1_000, 3_000) }] });
 		whole.fill(0);
 		const body = (await store.blob("r", code43)) as Uint8Array;
 		assert.deepEqual(body, bytes(5_000).slice(1_000, 3_000));
@@ -28,8 +40,8 @@ export const lifeCases: readonly StoreCase[] = [
 
 	storeCase("a blob belongs to its run, can be replaced, and is gone when dropped", async (store) => {
 		const put = (seed: number, size = 6_000) => ({ kind: "blob", digest: "d", body: bytes(size, seed) }) as const;
-		await create(store, "r", {}, [put(1)]);
-		await create(store, "q", {}, [put(2)]);
+		await create(store, "r", { more: [put(1)] });
+		await create(store, "q", { more: [put(2)] });
 		assert.equal(await store.blob("r", "other"), undefined);
 		assert.equal(await store.blob("none", "d"), undefined);
 		await store.commit("r", 1, [put(3, 50)]);
@@ -60,7 +72,10 @@ export const lifeCases: readonly StoreCase[] = [
 
 	storeCase("what was committed is there after the store was closed and opened again", async (store, { reopen }) => {
 		if (!reopen) return;
-		await create(store, "r", { session: "s" }, [{ kind: "blob", digest: "d", body: bytes(7_000) }, approval("a"), lease("me", 9)]);
+		await create(store, "r", {
+			session: "s",
+			more: [{ kind: "blob", digest: "d", body: bytes(7_000) }, approval("a"), lease("me", 9)],
+		});
 		await store.commit("r", 0, [signal("s1"), signal("s2")]);
 		await store.acquire("r", { owner: "me", now: 1, until: 50 });
 		await store.commit("r", 2, step(2, { status: "waiting", dueAt: 6, session: "s" }));

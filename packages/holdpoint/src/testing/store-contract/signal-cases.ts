@@ -9,7 +9,7 @@ async function unread(store: Store, run: string): Promise<string[] | undefined> 
 export const signalCases: readonly StoreCase[] = [
 	storeCase("anyone may leave a signal to a running, waiting or finished run", async (store) => {
 		for (const status of ["running", "waiting", "completed", "failed", "cancelled"] as const) {
-			await create(store, status, { status }, [lease("you", 1_000)]);
+			await create(store, status, { status, more: [lease("you", 1_000)] });
 			await store.acquire(status, { owner: "you", now: 1, until: 1_000 });
 			for (const epoch of [0, 1, 2, 99]) await store.commit(status, epoch, [signal(`s${epoch}`)]);
 			assert.deepEqual(await unread(store, status), ["s0", "s1", "s2", "s99"]);
@@ -31,7 +31,10 @@ export const signalCases: readonly StoreCase[] = [
 		const ids = Array.from({ length: 40 }, (_, i) => `s${(i * 17) % 40}`);
 		await Promise.all(ids.map((id) => store.commit("r", 0, [signal(id)])));
 		assert.deepEqual(await unread(store, "r"), ids);
-		await store.commit("r", 1, [{ kind: "signal.drop", id: ids[0] as string }, { kind: "signal.drop", id: ids[39] as string }]);
+		await store.commit("r", 1, [
+			{ kind: "signal.drop", id: ids[0] as string },
+			{ kind: "signal.drop", id: ids[39] as string },
+		]);
 		await store.commit("r", 0, [signal("late"), signal("later")]);
 		assert.deepEqual(await unread(store, "r"), [...ids.slice(1, 39), "late", "later"]);
 	}),
@@ -58,7 +61,11 @@ export const signalCases: readonly StoreCase[] = [
 
 	storeCase("to drop what is not there is no error", async (store) => {
 		await create(store, "r");
-		const drops = [{ kind: "signal.drop", id: "x" }, { kind: "blob.drop", digest: "x" }, { kind: "approval.drop", approval: "x" }] as const;
+		const drops = [
+			{ kind: "signal.drop", id: "x" },
+			{ kind: "blob.drop", digest: "x" },
+			{ kind: "approval.drop", approval: "x" },
+		] as const;
 		assert.deepEqual(await store.commit("r", 1, [...drops, { kind: "release" }]), { signals: 0 });
 	}),
 
@@ -93,10 +100,13 @@ export const signalCases: readonly StoreCase[] = [
 	}),
 
 	storeCase("a signal that arrives while the writer parks is not lost", async (store) => {
-		await create(store, "r", {}, [lease("you", 1_000)]);
+		await create(store, "r", { more: [lease("you", 1_000)] });
 		const park = store.commit("r", 1, [head(1, { status: "waiting" }), { kind: "release" }]);
 		const [parked, left] = await Promise.all([park, store.commit("r", 0, [signal("s")])]);
 		assert.equal(parked.signals + left.signals > 0, true);
-		assert.deepEqual((await store.runs({ readyAt: 5 })).map(({ run }) => run), ["r"]);
+		assert.deepEqual(
+			(await store.runs({ readyAt: 5 })).map(({ run }) => run),
+			["r"],
+		);
 	}),
 ];

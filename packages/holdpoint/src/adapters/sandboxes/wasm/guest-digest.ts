@@ -3,4 +3,4 @@
  * A worker that boots to anything else refuses to serve. After a change of the engine or the prelude the test of this
  * file prints the new value.
  */
-export const guestDigest = "122eb1de42d32c2727fcbf49f791cfcce01cb0788d6f0639e33ed780efeaca46";
+export const guestDigest = "10e33a374bba51c6342b2b6e2d54922707e6e924954f2c1431b1bb942fb2ff7a";

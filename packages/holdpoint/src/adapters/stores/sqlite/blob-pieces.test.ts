@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { bytes } from "../../../testing/store-contract/fixture.ts";
 import { cutBlob, pageBytes } from "./blob-pieces.ts";

@@ -16,6 +16,7 @@ export function cutBlob(body: Uint8Array): Uint8Array[] {
 	const pieces = [body.subarray(0, first)];
 	const count = Math.ceil((body.byteLength - first) / pieceBytesMax);
 	const size = Math.ceil((body.byteLength - first) / count);
-	for (let i = 0; i < count; i++) pieces.push(body.subarray(first + i * size, Math.min(first + (i + 1) * size, body.byteLength)));
+	for (let i = 0; i < count; i++)
+		pieces.push(body.subarray(first + i * size, Math.min(first + (i + 1) * size, body.byteLength)));
 	return pieces;
 }

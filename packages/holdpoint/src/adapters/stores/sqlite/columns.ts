@@ -47,5 +47,8 @@ export function bytesOf(value: unknown): Uint8Array {
 }
 
 function damaged(what: string, value: unknown): never {
-	throw new HoldpointError("store.damaged", `The database has ${value === null ? "nothing" : `a ${typeof value}`} where ${what} belongs`);
+	throw new HoldpointError(
+		"store.damaged",
+		`The database has ${value === null ? "nothing" : `a ${typeof value}`} where ${what} belongs`,
+	);
 }

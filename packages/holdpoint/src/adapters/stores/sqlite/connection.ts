@@ -38,7 +38,9 @@ export function openConnection(place: Place): Connection {
 	try {
 		const version = versionOf(driver, place.path);
 		if (place.readOnly && version < migrations.length) throw notReadable(place.path, version);
-		driver.exec("PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA cache_size = -8192");
+		driver.exec(
+			"PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA cache_size = -8192",
+		);
 		if (!place.readOnly) makeReady(driver, place.path, version);
 	} catch (error) {
 		driver.close();
@@ -48,8 +50,8 @@ export function openConnection(place: Place): Connection {
 	return {
 		exec: (sql) => driver.exec(sql),
 		sql(text) {
-			let statement = statements.get(text);
-			if (!statement) statements.set(text, (statement = driver.prepare(text)));
+			const statement = statements.get(text) ?? driver.prepare(text);
+			statements.set(text, statement);
 			return statement;
 		},
 		close: () => driver.close(),
@@ -64,9 +66,13 @@ function versionOf(driver: SqlDriver, path: string): number {
 	if (owner === 0 && version === 0 && !driver.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get()) return 0;
 	if (owner !== applicationId || version < 1) throw notOurs(path, "another program made it");
 	if (version > migrations.length) {
-		throw new HoldpointError("store.newer", `The database ${path} has version ${version}; this library knows ${migrations.length}`, {
-			details: { path, version, known: migrations.length },
-		});
+		throw new HoldpointError(
+			"store.newer",
+			`The database ${path} has version ${version}; this library knows ${migrations.length}`,
+			{
+				details: { path, version, known: migrations.length },
+			},
+		);
 	}
 	return version;
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { create, entry, fails, head, step } from "../../../testing/store-contract/fixture.ts";
 import { sqliteStore } from "../sqlite.ts";
-import { nodeSqlite, type SqlDriver, type SqlEngine } from "./sql-engine.ts";
+import { nodeSqlite, type SqlDriver, type SqlEngine, type SqlValue } from "./sql-engine.ts";
 
 interface Watched {
 	readonly engine: SqlEngine;
@@ -38,15 +38,18 @@ function watchDriver(driver: SqlDriver, state: Watched): SqlDriver {
 		close: () => driver.close(),
 		prepare(sql) {
 			const statement = driver.prepare(sql);
-			const before = (values: readonly unknown[]) => {
-				state.ran.push(sql);
-				const fault = state.faultOn(sql, values);
-				if (fault) throw fault;
-			};
+			const watch =
+				<T>(use: (...values: SqlValue[]) => T) =>
+				(...values: SqlValue[]): T => {
+					state.ran.push(sql);
+					const fault = state.faultOn(sql, values);
+					if (fault) throw fault;
+					return use(...values);
+				};
 			return {
-				run: (...values) => (before(values), statement.run(...values)),
-				get: (...values) => (before(values), statement.get(...values)),
-				all: (...values) => (before(values), statement.all(...values)),
+				run: watch((...values) => statement.run(...values)),
+				get: watch((...values) => statement.get(...values)),
+				all: watch((...values) => statement.all(...values)),
 			};
 		},
 	};
@@ -93,6 +96,20 @@ test("a commit alone needs no savepoint", async () => {
 	expect(state.ran.filter((sql) => /SAVEPOINT|RELEASE/.test(sql))).toEqual([]);
 });
 
+test("a commit that is refused costs its neighbours nothing", async () => {
+	const state = watched();
+	const store = await freshStore(state);
+	await create(store, "old");
+	const works = ["a", "old", "b", "old"].map((run) => create(store, run));
+	expect((await Promise.allSettled(works)).map(({ status }) => status === "fulfilled")).toEqual([
+		true,
+		false,
+		true,
+		false,
+	]);
+	expect(count(state, "COMMIT")).toBe(2);
+});
+
 test("a large crowd goes in several transactions, in order", async () => {
 	const state = watched();
 	const store = await freshStore(state);
@@ -106,8 +123,11 @@ test("a large crowd goes in several transactions, in order", async () => {
 test("when SQLite fails under one commit the others are written all the same", async () => {
 	const state = watched();
 	const store = await freshStore(state);
-	state.faultOn = (sql, values) => (sql.includes("INTO entries") && values.includes("bad") ? sqliteError(13) : undefined);
-	const works = Array.from({ length: 9 }, (_, i) => store.commit(`r${i}`, 0, [entry(1, i === 4 ? "bad" : "good"), head(1)]));
+	state.faultOn = (sql, values) =>
+		sql.includes("INTO entries") && values.includes("bad") ? sqliteError(13) : undefined;
+	const works = Array.from({ length: 9 }, (_, i) =>
+		store.commit(`r${i}`, 0, [entry(1, i === 4 ? "bad" : "good"), head(1)]),
+	);
 	const settled = await Promise.allSettled(works);
 	expect(settled.map(({ status }) => status === "fulfilled")).toEqual(Array.from({ length: 9 }, (_, i) => i !== 4));
 	await fails(works[4] as Promise<unknown>, "store.full");
@@ -132,7 +152,11 @@ test("when the disk fails at COMMIT nobody knows, nothing is tried again, and th
 	state.faultOn = (sql) => (sql === "COMMIT" ? sqliteError(1_034) : undefined);
 	const works = ["a", "b", "c"].map((run) => create(store, run));
 	await Promise.all(works.map((work) => fails(work, "store.failed")));
-	await expect(works[0]).rejects.toMatchObject({ retry: "unknown", details: { sqlite: 1_034 }, cause: { message: "disk trouble" } });
+	await expect(works[0]).rejects.toMatchObject({
+		retry: "unknown",
+		details: { sqlite: 1_034 },
+		cause: { message: "disk trouble" },
+	});
 	expect(count(state, "COMMIT")).toBe(1);
 	expect(state.opened).toBe(1);
 	state.faultOn = () => undefined;

@@ -58,7 +58,9 @@ export function groupCommit({ whenFree, isFault, fail }: GroupPorts): GroupCommi
 		const group = queue.splice(0, queue[0]?.alone ? 1 : groupMax);
 		let settle: (() => void)[];
 		try {
-			settle = group.map((change) => (group.length === 1 ? applyOnly(connection, change) : applyOne(connection, change)));
+			settle = group.map((change) =>
+				group.length === 1 ? applyOnly(connection, change) : applyOne(connection, change),
+			);
 		} catch (error) {
 			rollback(connection);
 			return giveUp(group, error, true);

@@ -26,7 +26,9 @@ export function readRun(connection: Connection, run: string, after: number): Sto
 		.get(run);
 	if (!row) return undefined;
 	const id = numberOf(row.id);
-	const entries = connection.sql("SELECT seq, body, mac FROM entries WHERE run = ? AND seq > ? ORDER BY seq").all(id, after);
+	const entries = connection
+		.sql("SELECT seq, body, mac FROM entries WHERE run = ? AND seq > ? ORDER BY seq")
+		.all(id, after);
 	const signals = connection.sql("SELECT id, body, mac FROM signals WHERE run = ? ORDER BY place").all(id);
 	return {
 		run,
@@ -40,8 +42,16 @@ export function readRun(connection: Connection, run: string, after: number): Sto
 			updatedAt: numberOf(row.updated_at),
 			mac: unpackCode(row.mac),
 		},
-		entries: entries.map((entry) => ({ seq: numberOf(entry.seq), body: textOf(entry.body), mac: unpackCode(entry.mac) })),
-		signals: signals.map((signal) => ({ id: textOf(signal.id), body: textOf(signal.body), mac: unpackCode(signal.mac) })),
+		entries: entries.map((entry) => ({
+			seq: numberOf(entry.seq),
+			body: textOf(entry.body),
+			mac: unpackCode(entry.mac),
+		})),
+		signals: signals.map((signal) => ({
+			id: textOf(signal.id),
+			body: textOf(signal.body),
+			mac: unpackCode(signal.mac),
+		})),
 		lease: readLease(connection, id),
 	};
 }

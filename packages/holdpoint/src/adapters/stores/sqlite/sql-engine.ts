@@ -23,7 +23,9 @@ export type SqlRow = Readonly<Record<string, SqlValue | bigint>>;
 /** The binding that comes with Node. It is loaded on first use. */
 export const nodeSqlite: SqlEngine = {
 	open(path, { readOnly, timeoutMs }) {
-		const { DatabaseSync } = withoutWarning(/^SQLite is an experimental feature/, () => process.getBuiltinModule("node:sqlite"));
+		const { DatabaseSync } = withoutWarning(/^SQLite is an experimental feature/, () =>
+			process.getBuiltinModule("node:sqlite"),
+		);
 		return new DatabaseSync(path, { readOnly, timeout: timeoutMs });
 	},
 	codeOf(error) {

@@ -44,7 +44,10 @@ export function storeFailure(place: Place, error: unknown): HoldpointError {
 	});
 }
 
-function codeFor(place: Place, { result, system }: { result: number | undefined; system: string | undefined }): ErrorCode {
+function codeFor(
+	place: Place,
+	{ result, system }: { result: number | undefined; system: string | undefined },
+): ErrorCode {
 	const noWay = result === undefined ? system === "ENOENT" : primary(result) === cannotOpen;
 	if (noWay && !isWritable(place.path)) return "store.read_only";
 	if (result === undefined) return bySystem[system ?? ""] ?? "store.failed";

@@ -46,7 +46,9 @@ function insertRun(connection: Connection, run: string, head: RunHead): number {
 
 function updateHead(connection: Connection, id: number, head: RunHead): void {
 	connection
-		.sql("UPDATE runs SET seq = ?, status = ?, agent = ?, session = ?, due_at = ?, updated_at = ?, mac = ? WHERE id = ?")
+		.sql(
+			"UPDATE runs SET seq = ?, status = ?, agent = ?, session = ?, due_at = ?, updated_at = ?, mac = ? WHERE id = ?",
+		)
 		.run(...headColumns(head), id);
 }
 
@@ -94,11 +96,19 @@ function applyWrite(connection: Connection, target: { readonly run: string; read
 	}
 }
 
-function writeLease(connection: Connection, id: number, { owner, until }: { readonly owner: string; readonly until: number }): void {
+function writeLease(
+	connection: Connection,
+	id: number,
+	{ owner, until }: { readonly owner: string; readonly until: number },
+): void {
 	connection.sql("REPLACE INTO leases (run, owner, until) VALUES (?, ?, ?)").run(id, owner, until);
 }
 
-function writeBlob(connection: Connection, id: number, { digest, body }: { readonly digest: string; readonly body: Uint8Array }): void {
+function writeBlob(
+	connection: Connection,
+	id: number,
+	{ digest, body }: { readonly digest: string; readonly body: Uint8Array },
+): void {
 	const [first, ...rest] = cutBlob(body);
 	const row = connection
 		.sql("INSERT INTO blobs (run, digest, body) VALUES (?, ?, ?) RETURNING id")
@@ -113,10 +123,15 @@ function dropBlob(connection: Connection, id: number, digest: string): void {
 	connection.sql("DELETE FROM blobs WHERE run = ? AND digest = ?").run(id, packCode(digest));
 }
 
-function writeSignal(connection: Connection, { run, id }: { readonly run: string; readonly id: number }, write: Write & { kind: "signal" }): void {
+function writeSignal(
+	connection: Connection,
+	{ run, id }: { readonly run: string; readonly id: number },
+	write: Write & { kind: "signal" },
+): void {
 	const { signal, max } = write;
 	const there = connection.sql("SELECT body, mac FROM signals WHERE run = ? AND id = ?").get(id, signal.id);
-	if (there && (textOf(there.body) !== signal.body || unpackCode(there.mac) !== signal.mac)) throw door.signalClash(run, signal.id);
+	if (there && (textOf(there.body) !== signal.body || unpackCode(there.mac) !== signal.mac))
+		throw door.signalClash(run, signal.id);
 	if (there) return;
 	if (countSignals(connection, id) >= max) throw door.tooManySignals(run, max);
 	connection

@@ -1,0 +1,16 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import { sqliteStore } from "../../../packages/holdpoint/src/adapters/stores/sqlite.ts";
+import { wasmSandbox } from "../../../packages/holdpoint/src/adapters/sandboxes/wasm/provider.ts";
+import { createHarness } from "../../../packages/holdpoint/src/holdpoint.ts";
+import type { SandboxProvider } from "../../../packages/holdpoint/src/spec/sandbox.ts";
+import type { Store } from "../../../packages/holdpoint/src/spec/store.ts";
+import { crashingStore } from "../../../packages/holdpoint/src/testing/crashing-store.ts";
+import { type RetailDesk, type Wiring, type WriteRepeat, wirings as bothWirings } from "./agent.ts";
+import { type Replay, replayTask } from "./replay.ts";
+import type { ChildJob } from "./replay-child.ts";
+import type { RetailTask, RetailWorkload } from "./tasks.ts";
+import { openRetailWorld } from "./world.ts";

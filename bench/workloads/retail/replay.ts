@@ -1,0 +1,104 @@
+import { type RunState, valueOf } from "../../../packages/holdpoint/src/run/state.ts";
+import type { Json } from "../../../packages/holdpoint/src/spec/json.ts";
+import { isDidNotHappen, type RetailAgentOptions, retailAgent, type Wiring } from "./agent.ts";
+import { canonical } from "./canonical.ts";
+import { didNotHappen, type Played, type PlayOptions, playToEnd, runIdOf } from "./play.ts";
+import type { RetailTask } from "./tasks.ts";
+import { retailTools } from "./tools.ts";
+
+/* Plays a task through the whole harness and compares all that came of it with the recording. */
+
+export interface ReplayOptions extends RetailAgentOptions, Pick<PlayOptions, "harness"> {
+	readonly task: RetailTask;
+}
+
+export interface Replay extends Played {
+	readonly task: string;
+	readonly wiring: Wiring;
+	/** SHA-256 of the database at the end. */
+	readonly hash: string;
+	/** Answers of the model. */
+	readonly turns: number;
+	/** Writes that the world recorded, the refused ones too. */
+	readonly writes: number;
+	/** Writes that took effect. */
+	readonly effectCount: number;
+	/** How it is not what the recording says; empty where all is equal. */
+	readonly problems: readonly Problem[];
+}
+
+export interface Problem {
+	readonly what: "status" | "results" | "writes" | "hash";
+	readonly text: string;
+}
+
+/** Replays one task in a harness, from its start or from where a process that died has left it. */
+export async function replayTask(options: ReplayOptions): Promise<Replay> {
+	const { task, wiring, harness, world } = options;
+	const agent = retailAgent(options);
+	const played = await playToEnd({ harness, agent, task, world });
+	const { state } = await harness.show(runIdOf(agent));
+	return {
+		...played,
+		task: task.id,
+		wiring,
+		hash: world.hash(),
+		turns: state.turns,
+		writes: world.effects().length,
+		effectCount: world.effectCount(),
+		problems: problemsOf(options, state),
+	};
+}
+
+function problemsOf({ task, wiring, world }: ReplayOptions, state: RunState): readonly Problem[] {
+	const gold = task.actions.map(({ recorded }) => recorded);
+	const goldWrites = task.actions.filter(({ name }) => retailTools.get(name)?.effect === "write");
+	const effects = world.effects();
+	const problems: Problem[] = [];
+	const expect = (what: Problem["what"], got: unknown, gold: unknown): void => {
+		const [left, right] = [canonical(got as Json), canonical(gold as Json)];
+		if (left === right) return;
+		const text = `task ${task.id} as ${wiring}: ${what} ${left.slice(0, 500)} instead of ${right.slice(0, 500)}`;
+		problems.push({ what, text });
+	};
+	expect("status", state.status, "completed");
+	expect("results", journaled(state), gold);
+	expect("results", wiring === "turns" ? readByModel(state) : readByProgram(state), gold);
+	expect("writes", effects.map(({ tool }) => tool), goldWrites.map(({ name }) => name));
+	expect("writes", new Set(effects.map(({ key }) => key)).size, goldWrites.length);
+	expect("writes", world.effectCount(), goldWrites.filter(({ recorded }) => "result" in recorded).length);
+	expect("hash", world.hash(), task.finalHash);
+	return problems;
+}
+
+/** The outcomes of the tools' calls as the journal has them, in the order in which they were asked for. */
+function journaled(state: RunState): readonly unknown[] {
+	const calls = [...state.calls.values()].filter(({ tool }) => retailTools.has(tool));
+	return calls.flatMap((call) => {
+		const { outcome } = call;
+		if (!outcome) return "open";
+		if ("ok" in outcome || "blob" in outcome) return { result: valueOf(state, call) };
+		if (!("failed" in outcome)) return outcome;
+		return didNotHappen(outcome) ? [] : { error: outcome.failed };
+	});
+}
+
+/** The results in the conversation. */
+function readByModel(state: RunState): readonly unknown[] {
+	const parts = state.messages.flatMap((message) => (message.role === "tool" ? message.content : []));
+	return parts.flatMap((part) => {
+		if (part.type !== "tool-result" || isDidNotHappen(part.output)) return [];
+		const { output } = part;
+		if (output.type === "text" || output.type === "json") return { result: output.value };
+		return output.type === "error-text" ? { error: output.value } : output;
+	});
+}
+
+/** The list that the program returned. */
+function readByProgram(state: RunState): unknown {
+	const program = [...state.calls.values()].find((call) => call.program);
+	const value = program && (valueOf(state, program) as { readonly value?: Json } | null);
+	return value?.value ?? null;
+}
+
+

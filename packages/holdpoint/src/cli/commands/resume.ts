@@ -1,0 +1,30 @@
+import { advance } from "../advance.ts";
+import { exitCodes, type Invocation } from "../command.ts";
+import { findRun } from "../find-run.ts";
+import { openAgents, using } from "../open-harness.ts";
+
+/** Goes on with one run, or with every run that is ready. */
+export async function resume(invocation: Invocation): Promise<number> {
+	const { terminal, positionals } = invocation;
+	const opened = await openAgents(invocation, { isStoreThere: true });
+	return using(opened, async ({ harness, store }) => {
+		const [given] = positionals;
+		const runs = given === undefined ? (await harness.readyRuns()).map((row) => row.run) : [await findRun(store, given)];
+		if (runs.length === 0) {
+			terminal.answer({ type: "resume.nothing" }, () => ["No run is ready: none was answered, is due, or lost its process."]);
+		}
+		const codes: number[] = [];
+		for (const run of runs) {
+			if (runs.length > 1) terminal.print(...(codes.length > 0 ? [""] : []), terminal.style.bold(run));
+			const past = (await harness.show(run)).events;
+			codes.push(await advance(invocation, { harness, run, past }, (watched) => harness.resume(run, watched)));
+			if (codes.at(-1) === exitCodes.interrupted) break;
+		}
+		return worst(codes);
+	});
+}
+
+function worst(codes: readonly number[]): number {
+	const order = [exitCodes.interrupted, exitCodes.failed, exitCodes.waiting];
+	return order.find((code) => codes.includes(code)) ?? exitCodes.done;
+}

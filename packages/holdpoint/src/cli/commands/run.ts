@@ -1,0 +1,70 @@
+import { newId } from "../../kit/id.ts";
+import type { Agent } from "../../spec/agent.ts";
+import { HoldpointError } from "../../spec/errors.ts";
+import type { RunRow } from "../../spec/store.ts";
+import { advance, type Place } from "../advance.ts";
+import { type Invocation, textOption } from "../command.ts";
+import type { Input } from "../host.ts";
+import { type Opened, openAgents, using } from "../open-harness.ts";
+import { osUser } from "../os-user.ts";
+import { usageInvalid } from "../parse-arguments.ts";
+
+/** Gives an agent a message and watches it. */
+export async function run(invocation: Invocation): Promise<number> {
+	const [given = ""] = invocation.positionals;
+	const session = textOption(invocation, "session");
+	const named = textOption(invocation, "run-id");
+	if (session !== undefined && named !== undefined) {
+		throw usageInvalid("--session and --run-id do not go together", "A session names its runs itself.");
+	}
+	const message = given === "-" ? await readAll(invocation.host.stdin) : given;
+	const opened = await openAgents(invocation, { isStoreThere: false });
+	return using(opened, async ({ harness, store, agents }) => {
+		const agent = chooseAgent(agents, textOption(invocation, "agent"));
+		const options = { principal: osUser() };
+		if (session === undefined) {
+			const place = await placeOf(opened, named ?? newId("run", Date.now()));
+			return advance(invocation, place, (watched) => harness.run(agent, message, { ...options, runId: place.run, ...watched }));
+		}
+		// A message to a session whose last run waits goes on with that run.
+		const [latest] = await store.runs({ session, limit: 1 });
+		const place = await placeOf(opened, latest && isOpen(latest) ? latest.run : "");
+		return advance(invocation, place, (watched) => harness.session(session, agent).send(message, { ...options, ...watched }));
+	});
+}
+
+function isOpen({ status }: RunRow): boolean {
+	return status === "running" || status === "waiting";
+}
+
+/** The run, and what it did before where it is there already. */
+async function placeOf({ harness, store }: Opened, run: string): Promise<Place> {
+	const isThere = run !== "" && (await store.load(run, Number.MAX_SAFE_INTEGER)) !== undefined;
+	return isThere ? { harness, run, past: (await harness.show(run)).events } : { harness, run };
+}
+
+function chooseAgent(agents: readonly Agent[], name: string | undefined): Agent {
+	const names = agents.map((agent) => agent.name).join(", ");
+	const [first, second] = agents;
+	if (name !== undefined) {
+		const found = agents.find((agent) => agent.name === name);
+		if (found) return found;
+		throw new HoldpointError("agent.unknown", `The config has no agent named "${name.slice(0, 80)}"`, { hint: `It has: ${names}.` });
+	}
+	if (first && !second) return first;
+	throw usageInvalid("The config has several agents: say which", `--agent <name>: ${names}.`);
+}
+
+const messageBytesMax = 1_048_576;
+
+async function readAll(input: Input): Promise<string> {
+	const parts: Uint8Array[] = [];
+	let bytes = 0;
+	for await (const part of input) {
+		const chunk = typeof part === "string" ? Buffer.from(part) : part;
+		bytes += chunk.byteLength;
+		if (bytes >= messageBytesMax) throw usageInvalid(`Standard input has more than ${messageBytesMax} bytes`);
+		parts.push(chunk);
+	}
+	return Buffer.concat(parts).toString("utf8");
+}

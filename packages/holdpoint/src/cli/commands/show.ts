@@ -1,0 +1,47 @@
+import type { RunView } from "../../run/harness.ts";
+import { exitCodes, type Invocation } from "../command.ts";
+import { findRun, newestRun } from "../find-run.ts";
+import { openInbox, using } from "../open-harness.ts";
+import { age, dateTime, duration } from "../render/duration.ts";
+import { heldLinesOf, Timeline } from "../render/timeline.ts";
+import { cardLines } from "../show-result.ts";
+
+/** The timeline of a run. What it shows was verified: a journal that was tampered with is an error. */
+export async function show(invocation: Invocation): Promise<number> {
+	const { terminal, positionals } = invocation;
+	return using(await openInbox(invocation), async ({ harness, store }) => {
+		const [given] = positionals;
+		const run = given === undefined ? await newestRun(store) : await findRun(store, given);
+		const view = await harness.show(run);
+		const open = await harness.approvals({ run });
+		const { state, events } = view;
+		terminal.answer({ run, status: statusOf(view), agent: state.started?.agent.name, usage: state.usage, unread: view.unread, approvals: open, events }, () => [
+			...headLines(invocation, view),
+			"",
+			...timelineLines(invocation, view),
+			...open.flatMap((approval) => ["", ...cardLines(invocation, approval)]),
+		]);
+		return exitCodes.done;
+	});
+}
+
+function statusOf({ state, lease }: RunView): string {
+	if (state.status !== "running") return state.status;
+	return lease && lease.until > Date.now() ? "running" : "waiting";
+}
+
+function headLines({ terminal }: Invocation, view: RunView): string[] {
+	const { style } = terminal;
+	const { events, state } = view;
+	const first = events[0]?.at ?? 0;
+	const last = events.at(-1)?.at ?? first;
+	const took = state.status === "running" ? `began ${age(Date.now() - first)} ago` : `took ${duration(last - first)}`;
+	const facts = `${dateTime(first)} · ${took} · ${events.length} events, verified`;
+	return [`${style.bold(view.run)}  ${statusOf(view)}`, style.dim(facts)];
+}
+
+function timelineLines({ terminal }: Invocation, { run, events }: RunView): string[] {
+	const { style, width } = terminal;
+	const timeline = new Timeline({ run, style, width, heldLines: heldLinesOf(events) });
+	return events.flatMap(({ at, event }) => timeline.lines(at, event));
+}

@@ -1,0 +1,119 @@
+/**
+ * What the demo's scripted model says: its words and its program are fixed here, everything else is real. Which answer is
+ * due follows from the conversation alone, so that another process goes on with the same story.
+ */
+import { program, say, type Story, type StoryAsk } from "../../testing/story.ts";
+import { euros } from "./euros.ts";
+import { planted } from "./shop-database.ts";
+
+/** What the customer wrote. */
+export const shopRequest = `Support ticket 48213, received 2026-03-14 from ${planted.email}
+
+Hello,
+two parcels of mine came this week. The larger one was crushed: all four enamel mugs, the storm lantern and both dinner plates were broken. The driver already paid me back one mug at the door. And I believe that on both orders I was charged for shipping twice. Please pay back what I am owed and write me what you did.
+${planted.customer}`;
+
+export const shopInstructions = `You are the support agent of a shop for household and outdoor goods. You solve one ticket: find out what the customer is owed, refund it, and write to the customer.
+Work in one program that uses the tools. All amounts are integer cents. Follow get_refund_policy exactly; the report date is the day on which the ticket was received.
+Refund each order by itself, with one refund an order, the smallest first. A refund may be refused or changed by a person: catch ToolDenied, go on with the rest, and tell the customer only what really happened, with the amounts that the tool returned.
+Finally send one message to the customer, and return what you did.`;
+
+/** As a model writes it. It is frozen inside its call of `tools.refund_order`. */
+export const shopProgram = `const email = "${planted.email}";
+const reportedOn = "2026-03-14";
+const broken = ["enamel mug", "storm lantern", "dinner plate"];
+
+const [customer, policy] = await Promise.all([
+  tools.find_customer({ email }),
+  tools.get_refund_policy({}),
+]);
+
+// All of her orders, page by page.
+const orders = [];
+for (let page = 1; page !== null; ) {
+  const found = await tools.list_orders({ customerId: customer.id, page });
+  orders.push(...found.orders);
+  page = found.nextPage;
+}
+
+// Parcels that arrived within the time for claims.
+const daysSince = (day) => (Date.parse(reportedOn) - Date.parse(day)) / 86_400_000;
+const recent = orders.filter(
+  (order) => order.deliveredOn && daysSince(order.deliveredOn) <= policy.damageClaimDays,
+);
+const details = await Promise.all(recent.map(({ id }) => tools.get_order({ orderId: id })));
+
+// What the policy owes her for each of them.
+const sum = (amounts) => amounts.reduce((total, cents) => total + cents, 0);
+function claimFor({ id, items, payments, refunds, discountPercent }) {
+  const paid = ({ quantity, unitPriceCents }) =>
+    Math.round((quantity * unitPriceCents * (100 - discountPercent)) / 100);
+  const damaged = items.filter(({ product }) =>
+    broken.some((name) => product.toLowerCase().startsWith(name)),
+  );
+  const shipping = payments.filter(({ kind }) => kind === "shipping");
+  const isFree = sum(items.map(paid)) >= policy.freeShippingFromCents;
+  const shippingBack = sum(shipping.slice(isFree ? 0 : 1).map((one) => one.amountCents));
+  const before = sum(refunds.map((one) => one.amountCents));
+  const parts = damaged.map(({ quantity, product }) => quantity + " × " + product);
+  if (shippingBack > 0) parts.push("shipping");
+  const amountCents = sum(damaged.map(paid)) + shippingBack - before;
+  return { orderId: id, amountCents, reason: parts.join("; ") };
+}
+const claims = details
+  .map(claimFor)
+  .filter((claim) => claim.amountCents > 0)
+  .sort((a, b) => a.amountCents - b.amountCents);
+
+const refunded = [];
+const refused = [];
+for (const claim of claims) {
+  try {
+    const receipt = await tools.refund_order(claim);
+    refunded.push({ ...claim, amountCents: receipt.amountCents });
+  } catch (error) {
+    if (error.name !== "ToolDenied") throw error;
+    refused.push({ ...claim, why: error.message });
+  }
+}
+
+const money = (cents) => "€" + (cents / 100).toFixed(2);
+const body = [
+  "Hello " + customer.name + ",",
+  "we are sorry about the broken parcel.",
+  ...refunded.map((one) => one.orderId + ": " + money(one.amountCents) + " is on its way."),
+  ...refused.map((one) => one.orderId + ": we are looking into it and will write again."),
+].join("\\n");
+const subject = "Your ticket 48213";
+const { message } = await tools.send_message({ customerId: customer.id, subject, body });
+return { customer: customer.name, orders: orders.length, refunded, refused, message };`;
+
+interface ProgramValue {
+	readonly customer: string;
+	readonly orders: number;
+	readonly refunded: readonly { readonly orderId: string; readonly reason: string; readonly amountCents: number }[];
+	readonly refused: readonly { readonly orderId: string; readonly amountCents: number; readonly why: string }[];
+}
+
+export const shopStory: Story = [
+	program(shopProgram, {
+		when: planted.email,
+		text: "I will look up her orders, work out what the policy owes her, refund it and write to her, all in one program.",
+	}),
+	say(closingWords),
+];
+
+/** Made of what the program returned, and of nothing else. */
+function closingWords({ results }: StoryAsk): string {
+	const [result] = results;
+	const value = (result?.value as { readonly value?: ProgramValue } | undefined)?.value;
+	if (result?.failed || !value) return `The program did not succeed: ${String(result?.value)}. Nothing further was done; a person should look at this ticket.`;
+	const { refunded, refused } = value;
+	const sumCents = refunded.reduce((sum, { amountCents }) => sum + amountCents, 0);
+	return [
+		`${value.customer} has ${value.orders} orders with us; ${refunded.length + refused.length} of them had something to pay back.`,
+		...refunded.map((one) => `- ${one.orderId}: ${euros(one.amountCents)} refunded (${one.reason})`),
+		...refused.map((one) => `- ${one.orderId}: ${euros(one.amountCents)} was not refunded. ${one.why}`),
+		`Refunded in all: ${euros(sumCents)}. She has been written to${refused.length > 0 ? ", and told that the rest is still being looked into" : ""}.`,
+	].join("\n");
+}

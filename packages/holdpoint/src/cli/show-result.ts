@@ -1,0 +1,71 @@
+/** How a run stands after it was advanced: what came out of it, or what it waits for and the exact next commands. */
+import type { OpenApproval } from "../run/inbox.ts";
+import type { Harness } from "../run/harness.ts";
+import type { RunResult, Wait } from "../spec/result.ts";
+import { exitCodes, type Invocation } from "./command.ts";
+import { commandLine } from "./command-line.ts";
+import { approvalCard } from "./render/approval-card.ts";
+import { clockTime, dateTime } from "./render/duration.ts";
+import { jsonText } from "./render/json-text.ts";
+import { inlineText, proseText } from "./render/safe-text.ts";
+
+const outputCharsMax = 100_000;
+
+/** Prints it; returns the exit code that says the same. */
+export async function showResult(invocation: Invocation, harness: Harness, result: RunResult): Promise<number> {
+	const { terminal } = invocation;
+	if (terminal.isJson) terminal.data({ type: "run.result", ...result });
+	else terminal.print(...(await resultLines(invocation, harness, result)));
+	return exitCodeOf(result);
+}
+
+export function exitCodeOf(result: RunResult): number {
+	if (result.status === "completed") return exitCodes.done;
+	return result.status === "waiting" ? exitCodes.waiting : exitCodes.failed;
+}
+
+async function resultLines(invocation: Invocation, harness: Harness, result: RunResult): Promise<string[]> {
+	const { style } = invocation.terminal;
+	switch (result.status) {
+		case "completed": {
+			const text = typeof result.output === "string" ? result.output : JSON.stringify(result.output, undefined, 2);
+			return ["", proseText(text, outputCharsMax)];
+		}
+		case "waiting": {
+			const approvals = await harness.approvals({ run: result.run });
+			const cards = approvals.flatMap((approval) => ["", ...cardLines(invocation, approval)]);
+			const others = result.waits.flatMap((wait) => (wait.kind === "approval" ? [] : ["", ...waitLines(invocation, result.run, wait)]));
+			const next = commandLine(invocation, "resume", result.run);
+			return [...cards, ...others, "", `${style.yellow("‖")} The run waits; this process ends. Afterwards: ${next}`];
+		}
+		case "failed":
+			return ["", `${style.red("✗")} ${proseText(result.error.message, 4_000)} ${style.dim(`(${result.error.code})`)}`];
+		case "cancelled":
+			return [];
+	}
+}
+
+export function cardLines(invocation: Invocation, approval: OpenApproval): string[] {
+	const { style, width } = invocation.terminal;
+	const commands = {
+		approve: commandLine(invocation, "approve", approval.approval),
+		deny: commandLine(invocation, "deny", approval.approval, "--reason", "…"),
+		resume: commandLine(invocation, "resume", approval.run),
+	};
+	return approvalCard(approval, { style, width, now: Date.now(), commands });
+}
+
+function waitLines(invocation: Invocation, run: string, wait: Exclude<Wait, { kind: "approval" }>): string[] {
+	const { style, width } = invocation.terminal;
+	if (wait.kind === "timer") {
+		return [`${style.yellow("◷")} It waits until ${dateTime(wait.dueAt)} (${clockTime(wait.dueAt)}): ${inlineText(wait.why, 500)}`];
+	}
+	const name = inlineText(wait.tool, 80);
+	return [
+		`${style.yellow("?")} ${style.bold(name)} ${jsonText(wait.args, width - name.length - 4)}`,
+		`  was started, and nobody knows whether it happened: ${inlineText(wait.why, 500)}`,
+		"  Look into it, then say which:",
+		`  ${commandLine(invocation, "settle", run, wait.call, "--happened", "null")}`,
+		`  ${commandLine(invocation, "settle", run, wait.call, "--did-not-happen")}`,
+	];
+}
