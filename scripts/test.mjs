@@ -126,7 +126,11 @@ const hasFailedTest = (file) => file.assertionResults.some((each) => each.status
 const skipsOf = ({ name, assertionResults }) =>
 	assertionResults
 		.filter((test) => ["skipped", "pending", "todo"].includes(test.status))
-		.map((test) => ({ file: relative(root, name), title: test.fullName, note: test.meta?.skipped }));
+		.map((test) => ({
+			file: relative(root, name),
+			title: test.fullName,
+			note: test.meta?.skipped?.replace(/\s+/g, " "),
+		}));
 
 /** A test notes its reason with `context.skip("why")`; a file prints `skipped: why` for what it skips as a whole. */
 function skipReasons(skips, output) {

@@ -82,13 +82,13 @@ describe("names", () => {
 
 	test("no file or folder has a name that says nothing", () => {
 		const empty = /^(utils?|helpers?|common|misc|managers?|services?|base|types|shared|lib)$/;
+		const emptyEnd = /-(utils?|helpers?|misc|manager|service)$/;
 		const found = code
 			.map(({ path }) => path)
 			.filter((path) => {
-				if (path.includes("/spec/")) return false;
-				const parts = path.split("/");
 				const name = basename(path).replace(/(\.test)?\.[a-z]+$/, "");
-				return [...parts.slice(0, -1), name, ...name.split("-").slice(-1)].some((part) => empty.test(part));
+				const isVocabulary = path.includes("/spec/");
+				return !isVocabulary && (emptyEnd.test(name) || [...path.split("/"), name].some((part) => empty.test(part)));
 			});
 		expect(found).toEqual([]);
 	});

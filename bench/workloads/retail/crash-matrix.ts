@@ -1,16 +1,254 @@
+/*
+ * Real deaths: a process that plays a task kills itself at one journal append, right before or right after it, and
+ * another process goes on from what lies on the disk. Done for every append of every task, nothing may tell the result
+ * from an uninterrupted one.
+ *
+ * 1. The world lies in a file apart from the harness's store, as a shop's database would.
+ * 2. How many appends a task has, an uninterrupted replay tells; a child that its position does not kill is an error.
+ * 3. Deaths need a process each, going on does not: it happens here, with harness, store and world opened anew.
+ */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
-import { sqliteStore } from "../../../packages/holdpoint/src/adapters/stores/sqlite.ts";
+import { text } from "node:stream/consumers";
 import { wasmSandbox } from "../../../packages/holdpoint/src/adapters/sandboxes/wasm/provider.ts";
+import { sqliteStore } from "../../../packages/holdpoint/src/adapters/stores/sqlite.ts";
 import { createHarness } from "../../../packages/holdpoint/src/holdpoint.ts";
 import type { SandboxProvider } from "../../../packages/holdpoint/src/spec/sandbox.ts";
 import type { Store } from "../../../packages/holdpoint/src/spec/store.ts";
 import { crashingStore } from "../../../packages/holdpoint/src/testing/crashing-store.ts";
-import { type RetailDesk, type Wiring, type WriteRepeat, wirings as bothWirings } from "./agent.ts";
-import { type Replay, replayTask } from "./replay.ts";
+import { type Wiring, type WriteRepeat, wirings } from "./agent.ts";
+import { type Problem, type Replay, replayTask } from "./replay.ts";
 import type { ChildJob } from "./replay-child.ts";
-import type { RetailTask, RetailWorkload } from "./tasks.ts";
+import { loadRetail, type RetailTask, type RetailWorkload, retailDataDir } from "./tasks.ts";
 import { openRetailWorld } from "./world.ts";
+
+export interface CrashMatrixOptions {
+	/** Default: all. */
+	readonly tasks?: readonly RetailTask[];
+	/** Default: both. */
+	readonly wirings?: readonly Wiring[];
+	/** How the writes are declared. Default: `keyed`. */
+	readonly repeat?: WriteRepeat;
+	/** Default: read from the shared data. */
+	readonly workload?: RetailWorkload;
+	readonly onProgress?: (report: CrashReport) => void;
+	/** Where worlds and stores lie while they are needed. Default: the system's folder for temporary files. */
+	readonly folder?: string;
+	/** Crash points that are worked on at the same time. Default: one more than there are cores. */
+	readonly lanes?: number;
+}
+
+/** Each count is of crash points. */
+export interface CrashReport {
+	/** Tasks times wirings. */
+	readonly replays: number;
+	readonly points: number;
+	readonly wrongHashes: number;
+	/** Writes that were made twice, or not at all. */
+	readonly doubleWrites: number;
+	readonly unfinished: number;
+	readonly wrongResults: number;
+	/** The child ended otherwise than by its own SIGKILL. */
+	readonly notKilled: number;
+	/** Calls that ended as `unknown` and were settled. */
+	readonly settled: number;
+	/** The first ones, in words. */
+	readonly problems: readonly string[];
+}
+
+type Counts = { -readonly [Key in keyof CrashReport]: Key extends "problems" ? string[] : number };
+
+const problemsMax = 20;
+
+/** Kills a process at every journal append of every task given, and goes on from there. */
+export async function crashMatrix(options: CrashMatrixOptions = {}): Promise<CrashReport> {
+	const bench = openBench(options);
+	const counts: Counts = {
+		replays: 0,
+		points: 0,
+		wrongHashes: 0,
+		doubleWrites: 0,
+		unfinished: 0,
+		wrongResults: 0,
+		notKilled: 0,
+		settled: 0,
+		problems: [],
+	};
+	const points = pointsOf(bench, options, counts);
+	const lane = async (): Promise<void> => {
+		for (let next = await points.next(); !next.done; next = await points.next()) {
+			note(counts, await crashAt(bench, next.value));
+			options.onProgress?.(counts);
+		}
+	};
+	try {
+		await Promise.all(Array.from({ length: options.lanes ?? availableParallelism() + 1 }, lane));
+	} finally {
+		await bench.sandbox.close();
+		rmSync(bench.folder, { recursive: true, force: true });
+	}
+	return counts;
+}
+
+interface Bench {
+	readonly workload: RetailWorkload;
+	readonly folder: string;
+	readonly sandbox: SandboxProvider;
+	readonly repeat: WriteRepeat;
+	/** A fresh folder with a world in it. */
+	newPlace(): string;
+}
+
+function openBench({ workload = loadShared(), repeat = "keyed", ...options }: CrashMatrixOptions): Bench {
+	const folder = mkdtempSync(join(options.folder ?? tmpdir(), "retail-crash-"));
+	const seeded = join(folder, "seeded.db");
+	openRetailWorld(seeded, { seed: workload.db }).close();
+	let places = 0;
+	const newPlace = (): string => {
+		const place = join(folder, String(++places));
+		mkdirSync(place);
+		copyFileSync(seeded, worldFile(place));
+		return place;
+	};
+	return { workload, folder, repeat, sandbox: wasmSandbox(), newPlace };
+}
+
+function loadShared(): RetailWorkload {
+	const dir = retailDataDir();
+	if (!dir) throw new Error("The retail data set is not on this machine");
+	return loadRetail(dir);
+}
+
+const worldFile = (place: string): string => join(place, "world.db");
+const storeFile = (place: string): string => join(place, "store.db");
+
+interface Cell {
+	readonly task: RetailTask;
+	readonly wiring: Wiring;
+	readonly jobFile: string;
+}
+
+interface Point extends Cell {
+	readonly when: "before" | "after";
+	/** Which append: 1, 2, … */
+	readonly at: number;
+}
+
+/** Every append of every task; how many a task has, an uninterrupted replay of it tells just before. */
+async function* pointsOf(bench: Bench, options: CrashMatrixOptions, counts: Counts): AsyncGenerator<Point, void> {
+	const warm = new Set<Wiring>();
+	for (const task of options.tasks ?? bench.workload.tasks) {
+		for (const wiring of options.wirings ?? wirings) {
+			const cell = { task, wiring, jobFile: writeJob(bench, task, wiring) };
+			const appends = await countAppends(bench, cell, counts);
+			counts.replays++;
+			// One child of each wiring lives to its end, because compiled modules are kept only then.
+			if (!warm.has(wiring)) await runChild(bench, { ...cell, when: "before", at: appends + 1 }, bench.newPlace());
+			warm.add(wiring);
+			for (let at = 1; at <= appends; at++) {
+				yield { ...cell, when: "before", at };
+				yield { ...cell, when: "after", at };
+			}
+		}
+	}
+}
+
+function writeJob({ workload, folder, repeat }: Bench, task: RetailTask, wiring: Wiring): string {
+	const { policy, tools } = workload;
+	const jobFile = join(folder, `${task.id}-${wiring}.json`);
+	const actions = task.actions.map(({ name, arguments: args }) => ({ name, arguments: args }));
+	const { id, request } = task;
+	const desk = { policy, tools: tools.map(({ name, type, description, parameters }) => ({ name, type, description, parameters })) };
+	const job: ChildJob = { task: { id, request, actions }, wiring, desk, repeat };
+	writeFileSync(jobFile, JSON.stringify(job));
+	return jobFile;
+}
+
+async function countAppends(bench: Bench, cell: Cell, counts: Counts): Promise<number> {
+	const place = bench.newPlace();
+	const store = crashingStore(sqliteStore(storeFile(place)));
+	const replay = await replayHere(bench, cell, { place, store });
+	addProblems(counts, replay.problems, "uninterrupted");
+	rmSync(place, { recursive: true });
+	return store.commits;
+}
+
+interface Here {
+	readonly place: string;
+	readonly store: Store;
+}
+
+/** Plays the cell to its end in this process, with everything opened anew but the sandbox's threads. */
+async function replayHere(bench: Bench, { task, wiring }: Cell, { place, store }: Here): Promise<Replay> {
+	const { workload, repeat } = bench;
+	const sandbox = { ...bench.sandbox, close: async () => {} };
+	const harness = createHarness({ store, sandbox });
+	const world = openRetailWorld(worldFile(place));
+	try {
+		return await replayTask({ task, wiring, desk: workload, harness, world, repeat });
+	} finally {
+		await harness.close();
+		world.close();
+	}
+}
+
+interface Crashed {
+	readonly point: Point;
+	readonly child: ChildEnd;
+	readonly replay: Replay;
+}
+
+async function crashAt(bench: Bench, point: Point): Promise<Crashed> {
+	const place = bench.newPlace();
+	try {
+		const child = await runChild(bench, point, place);
+		return { point, child, replay: await replayHere(bench, point, { place, store: sqliteStore(storeFile(place)) }) };
+	} finally {
+		rmSync(place, { recursive: true });
+	}
+}
+
+interface ChildEnd {
+	readonly signal: NodeJS.Signals | null;
+	readonly said: string;
+}
+
+const script = join(import.meta.dirname, "replay-child.ts");
+/** A child that takes longer hangs; it is ended by another signal than its own. */
+const childTimeoutMs = 60_000;
+
+async function runChild({ folder }: Bench, { jobFile, when, at }: Point, place: string): Promise<ChildEnd> {
+	const child = spawn(process.execPath, [script, jobFile, place, when, String(at)], {
+		stdio: ["ignore", "ignore", "pipe"],
+		env: { ...process.env, NODE_COMPILE_CACHE: join(folder, "compiled"), NODE_NO_WARNINGS: "1" },
+		timeout: childTimeoutMs,
+		killSignal: "SIGTERM",
+	});
+	const [said, [, signal]] = await Promise.all([text(child.stderr), once(child, "close")]);
+	return { signal: signal as NodeJS.Signals | null, said };
+}
+
+function note(counts: Counts, { point, child, replay }: Crashed): void {
+	const where = `killed ${point.when} append ${point.at}`;
+	const has = (...kinds: readonly Problem["what"][]) => Number(replay.problems.some(({ what }) => kinds.includes(what)));
+	counts.points++;
+	counts.settled += replay.settled;
+	counts.unfinished += has("status");
+	counts.wrongResults += has("results");
+	counts.doubleWrites += has("writes");
+	counts.wrongHashes += has("hash");
+	addProblems(counts, replay.problems, where);
+	if (child.signal === "SIGKILL") return;
+	counts.notKilled++;
+	const text = `task ${point.task.id} as ${point.wiring}: ended by ${child.signal}: ${child.said.slice(0, 500)}`;
+	addProblems(counts, [{ text }], where);
+}
+
+function addProblems(counts: Counts, problems: readonly Pick<Problem, "text">[], where: string): void {
+	for (const { text } of problems) {
+		if (counts.problems.length < problemsMax) counts.problems.push(`${text} (${where})`);
+	}
+}

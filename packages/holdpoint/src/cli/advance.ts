@@ -39,5 +39,5 @@ export async function advance(
 		interrupt.done();
 		view.close();
 	}
-	return showResult(invocation, harness, result);
+	return showResult(invocation, harness, { result, saidAll: view.saidAll() });
 }

@@ -7,6 +7,8 @@ export interface Host {
 	readonly stderr: Output;
 	/** How a person starts this tool again, for the commands that it prints. */
 	readonly command: string;
+	/** The script that was started, for starting it again. */
+	readonly entry: string;
 }
 
 export interface Input extends AsyncIterable<Uint8Array | string> {

@@ -19,6 +19,7 @@ const host: Host = {
 	stdout: process.stdout,
 	stderr: process.stderr,
 	command: commandName(process.argv[1] ?? ""),
+	entry: process.argv[1] ?? "",
 };
 
 function commandName(script: string): string {

@@ -11,12 +11,18 @@ import { inlineText, proseText } from "./render/safe-text.ts";
 
 const outputCharsMax = 100_000;
 
+export interface ShownResult {
+	readonly result: RunResult;
+	/** The model's last words were shown already. */
+	readonly saidAll: boolean;
+}
+
 /** Prints it; returns the exit code that says the same. */
-export async function showResult(invocation: Invocation, harness: Harness, result: RunResult): Promise<number> {
+export async function showResult(invocation: Invocation, harness: Harness, shown: ShownResult): Promise<number> {
 	const { terminal } = invocation;
-	if (terminal.isJson) terminal.data({ type: "run.result", ...result });
-	else terminal.print(...(await resultLines(invocation, harness, result)));
-	return exitCodeOf(result);
+	if (terminal.isJson) terminal.data({ type: "run.result", ...shown.result });
+	else terminal.print(...(await resultLines(invocation, harness, shown)));
+	return exitCodeOf(shown.result);
 }
 
 export function exitCodeOf(result: RunResult): number {
@@ -24,10 +30,11 @@ export function exitCodeOf(result: RunResult): number {
 	return result.status === "waiting" ? exitCodes.waiting : exitCodes.failed;
 }
 
-async function resultLines(invocation: Invocation, harness: Harness, result: RunResult): Promise<string[]> {
+async function resultLines(invocation: Invocation, harness: Harness, { result, saidAll }: ShownResult): Promise<string[]> {
 	const { style } = invocation.terminal;
 	switch (result.status) {
 		case "completed": {
+			if (saidAll && typeof result.output === "string") return [];
 			const text = typeof result.output === "string" ? result.output : JSON.stringify(result.output, undefined, 2);
 			return ["", proseText(text, outputCharsMax)];
 		}

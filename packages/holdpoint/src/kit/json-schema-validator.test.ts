@@ -106,8 +106,8 @@ describe("a value that is wholly known", () => {
 		expect(validatorOf(schema)).not.toBe(schemaValidator(schema, { formats: false }));
 	});
 
-	test("says yes and no exactly as the library does with the bare schema", () => {
-		fc.assert(
+	test("says yes and no exactly as the library does with the bare schema", async () => {
+		await fc.assert(
 			fc.property(fc.gen(), (gen) => {
 				const choose: Choose = (below) => gen(fc.nat, { max: below - 1 });
 				const schema = anySchema(choose, 0);
@@ -199,8 +199,8 @@ describe("a value that is known in part", () => {
 		expect(partly({ prefixItems: [{ type: "number" }], items: { type: "number" } }, value)).toEqual(["fits"]);
 	});
 
-	test("a valid value fits whatever is hidden of it", () => {
-		fc.assert(
+	test("a valid value fits whatever is hidden of it", async () => {
+		await fc.assert(
 			fc.property(fc.jsonValue({ maxDepth: 3 }), fc.gen(), (any, gen) => {
 				const choose: Choose = (below) => gen(fc.nat, { max: below - 1 });
 				// Infinity and -0 are none of JSON's.

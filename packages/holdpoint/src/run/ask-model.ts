@@ -15,6 +15,7 @@ export async function askModel(segment: Segment): Promise<void> {
 		throw new HoldpointError("model.missing", `Agent ${ready.agent.name} has no model`, { details: { run: state.run } });
 	}
 	const began = ports.clock.now();
+	const heard = state.messages.length;
 	let answer: ModelAnswer;
 	try {
 		answer = await throughMiddleware(segment, requestOf(segment));
@@ -24,7 +25,8 @@ export async function askModel(segment: Segment): Promise<void> {
 		throw error;
 	}
 	const { content, finish, usage } = answer;
-	segment.emit({ type: "model.answered", content, finish, usage, ms: ports.clock.now() - began });
+	const unheard = state.messages.length - heard;
+	segment.emit({ type: "model.answered", content, finish, usage, ms: ports.clock.now() - began, ...(unheard > 0 ? { unheard } : {}) });
 }
 
 function requestOf(segment: Segment): ModelRequest {

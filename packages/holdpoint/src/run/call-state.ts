@@ -6,6 +6,8 @@ export interface CallState {
 	readonly id: string;
 	readonly tool: string;
 	readonly parent: string | undefined;
+	/** Which of the run's calls it is: 1, 2, … */
+	readonly ordinal: number;
 	readonly line: number;
 	/** The id under which the model knows the call. */
 	readonly modelId: string;

@@ -188,7 +188,11 @@ export class Harness {
 	}
 
 	private async answer(request: Parameters<typeof answerApproval>[1]) {
-		const answered = await answerApproval(await this.ports(), request);
+		const toolsOf = (name: string) => {
+			const agent = this.agents.get(name);
+			return agent && new Map(agent.tools.map((tool) => [tool.name, tool]));
+		};
+		const answered = await answerApproval(await this.ports(), { ...request, toolsOf });
 		this.active.get(answered.run)?.poke();
 		return answered;
 	}

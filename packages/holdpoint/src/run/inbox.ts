@@ -7,10 +7,13 @@ import { newId } from "../kit/id.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import type { Approver } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
+import { defaultLimits } from "../spec/limits.ts";
 import type { Wait } from "../spec/result.ts";
 import type { Signal } from "../spec/signals.ts";
 import type { ApprovalRow } from "../spec/store.ts";
+import type { Tool } from "../spec/tool.ts";
 import { waitsOf } from "./conclude.ts";
+import { canonicalArguments } from "./decide-call.ts";
 import { openRun } from "./open-run.ts";
 import type { RunPorts } from "./segment.ts";
 import type { CallState } from "./call-state.ts";
@@ -103,11 +106,13 @@ export interface AnswerRequest {
 	readonly by: Approver;
 	readonly reason?: string;
 	readonly args?: Json;
+	/** The tools of the run's agent, where they are known here: an edit that does not fit is refused at once. */
+	readonly toolsOf?: (agent: string) => ReadonlyMap<string, Tool> | undefined;
 }
 
 /**
  * Leaves an answer for the run. The id may be shortened while it stays unambiguous. Returns the run that will judge it.
- * Errors: `approval.unknown`, `approval.closed`.
+ * Errors: `approval.unknown`, `approval.closed`, `approval.forbidden`, `approval.invalid`.
  */
 export async function answerApproval(ports: RunPorts, request: AnswerRequest): Promise<{ readonly run: string; readonly approval: string }> {
 	const row = await findRow(ports, request.approval);
@@ -121,6 +126,7 @@ export async function answerApproval(ports: RunPorts, request: AnswerRequest): P
 	if (people.some((by) => by.id === request.by.id) && request.answer === "approve") {
 		throw new HoldpointError("approval.forbidden", `${request.by.id} has answered approval ${row.approval} already`);
 	}
+	await checkEdit(open, request);
 	await leaveSignal(ports, row.run, {
 		kind: "answer",
 		approval: row.approval,
@@ -132,6 +138,13 @@ export async function answerApproval(ports: RunPorts, request: AnswerRequest): P
 		...(request.args === undefined ? {} : { args: request.args }),
 	});
 	return { run: row.run, approval: row.approval };
+}
+
+async function checkEdit(open: OpenApproval, { args, toolsOf }: AnswerRequest): Promise<void> {
+	const tool = args === undefined ? undefined : toolsOf?.(open.agent)?.get(open.tool);
+	if (!tool || args === undefined) return;
+	const parsed = await canonicalArguments(tool, args, defaultLimits.argsBytesMax);
+	if (!parsed.ok) throw new HoldpointError("approval.invalid", parsed.message, { details: { approval: open.approval } });
 }
 
 async function findRow(ports: RunPorts, id: string): Promise<ApprovalRow> {
@@ -146,8 +159,5 @@ async function findRow(ports: RunPorts, id: string): Promise<ApprovalRow> {
 /** Stored even if nobody waits. Errors: `run.unknown`. */
 export async function leaveSignal(ports: RunPorts, run: string, signal: Signal): Promise<void> {
 	const sealed = runSeal(ports.ring, ports.storeId, run).signal(newId("sig", ports.clock.now()), signal);
-	await ports.store.commit(run, 0, [{ kind: "signal", signal: sealed, max: signalsMax }]);
+	await ports.store.commit(run, 0, [{ kind: "signal", signal: sealed, max: defaultLimits.signalsMax }]);
 }
-
-/** Unread signals that one run may have. */
-const signalsMax = 1_000;

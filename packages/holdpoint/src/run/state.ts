@@ -75,8 +75,14 @@ export function emptyState(run: string, history: readonly Message[], blobs: Map<
 		signals: new Set(),
 		tools: new Map(),
 		blobs,
-		modelIds: new Set(),
+		modelIds: new Set(history.flatMap(callIds)),
 	};
+}
+
+/** Ids of calls that the model has seen already; none may be used again in the same conversation. */
+function callIds(message: Message): string[] {
+	if (message.role !== "assistant") return [];
+	return message.content.flatMap((part) => (part.type === "tool-call" ? part.toolCallId : []));
 }
 
 /** Folds one event into the state. Total: an event of a newer kind is refused by the journal before it comes here. */
@@ -93,14 +99,13 @@ export function apply(state: RunState, event: RunEvent): void {
 			return;
 		case "message.received":
 			if (event.mode === "turn" && state.turn.length > 0) closeTurn(state);
-			if (state.turn.length > 0) state.queued.push(event.text);
-			else say(state, event.text);
+			sayWhenPossible(state, event.text);
 			return;
 		case "model.answered":
 			return applyAnswer(state, event);
 		case "output.rejected":
 			state.rejections++;
-			say(state, `Your answer does not fit the required format: ${event.issues}\nAnswer again with JSON that fits, and nothing else.`);
+			say(state, state.emptyAnswers > 0 ? "Your answer was empty. Answer again." : repairRequest(event.issues));
 			return;
 		case "timer.set":
 			state.timers++;
@@ -118,10 +123,16 @@ export function apply(state: RunState, event: RunEvent): void {
 		case "run.finished":
 			state.status = event.status;
 			state.finished = event;
+			// A call whose outcome stayed unknown: the session's next run may not find it without a result.
+			if (state.turn.length > 0) closeTurn(state);
 			return;
 		default:
 			applyCallEvent(state, event);
 	}
+}
+
+function repairRequest(issues: string): string {
+	return `Your answer does not fit the required format: ${issues}\nAnswer again with JSON that fits, and nothing else.`;
 }
 
 type CallEvent = Extract<RunEvent, { readonly call: string }>;
@@ -131,7 +142,8 @@ function applyCallEvent(state: RunState, event: CallEvent): void {
 		const program = callOf(state, event.parent).program;
 		program?.asks.push(event.call);
 		program?.open.add(event.call);
-		state.calls.set(event.call, newCall({ id: event.call, tool: event.tool, parent: event.parent, line: event.line, asked: event.args }));
+		const { call: id, tool, parent, line, args } = event;
+		state.calls.set(id, newCall({ id, ordinal: state.calls.size + 1, tool, parent, line, asked: args }));
 		if (program) program.quiet = false;
 		return;
 	}
@@ -229,6 +241,7 @@ function applyAnswer(state: RunState, event: Extract<RunEvent, { type: "model.an
 	state.modelDue = false;
 	state.usage.inputTokens += event.usage.inputTokens;
 	state.usage.outputTokens += event.usage.outputTokens;
+	const unheard = event.unheard ? state.messages.splice(-event.unheard) : [];
 	let text = "";
 	const ids = new Map<string, string>();
 	for (const part of event.content) {
@@ -237,19 +250,22 @@ function applyAnswer(state: RunState, event: Extract<RunEvent, { type: "model.an
 		const id = `c${++state.directCalls}`;
 		// Providers want their own ids back; one that was used before would tie two calls to one result.
 		const reused = state.modelIds.has(part.toolCallId);
-		const modelId = reused ? id : part.toolCallId;
+		let modelId = reused ? id : part.toolCallId;
+		while (state.modelIds.has(modelId)) modelId += "_";
 		state.modelIds.add(modelId);
 		if (reused) ids.set(part.toolCallId, modelId);
-		state.calls.set(id, newCall({ id, tool: part.toolName, modelId, input: part.input, asked: jsonOrNothing(part.input) }));
+		state.calls.set(id, newCall({ id, ordinal: state.calls.size + 1, tool: part.toolName, modelId, input: part.input, asked: jsonOrNothing(part.input) }));
 		state.turn.push(id);
 	}
 	state.text = text;
 	state.emptyAnswers = text === "" && state.turn.length === 0 ? state.emptyAnswers + 1 : 0;
 	if (event.content.length > 0) state.messages.push(answerToMessage(event.content, ids));
+	for (const message of unheard) sayWhenPossible(state, textOf(message));
 }
 
 interface NewCall {
 	readonly id: string;
+	readonly ordinal: number;
 	readonly tool: string;
 	readonly parent?: string;
 	readonly line?: number;
@@ -261,6 +277,7 @@ interface NewCall {
 function newCall(call: NewCall): CallState {
 	return {
 		id: call.id,
+		ordinal: call.ordinal,
 		tool: call.tool,
 		parent: call.parent,
 		line: call.line ?? 0,
@@ -286,7 +303,7 @@ function settleTurn(state: RunState, call: CallState): void {
 	const late = state.late.indexOf(call.id);
 	if (late >= 0) {
 		state.late.splice(late, 1);
-		say(state, lateNote(call, valueOf(state, call)));
+		sayWhenPossible(state, lateNote(call, valueOf(state, call)));
 		return;
 	}
 	if (state.turn.every((id) => callOf(state, id).phase === "finished")) closeTurn(state);
@@ -304,6 +321,17 @@ function closeTurn(state: RunState): void {
 	state.turn.length = 0;
 	state.modelDue = true;
 	for (const text of state.queued.splice(0)) say(state, text);
+}
+
+/** Between calls and their results nothing may stand: it waits for the open turn's end. */
+function sayWhenPossible(state: RunState, text: string): void {
+	if (state.turn.length > 0) state.queued.push(text);
+	else say(state, text);
+}
+
+function textOf(message: Message): string {
+	if (message.role !== "user") return "";
+	return message.content.map((part) => (part.type === "text" ? part.text : "")).join("");
 }
 
 function say(state: RunState, text: string): void {

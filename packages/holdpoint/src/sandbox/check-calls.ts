@@ -5,7 +5,7 @@ import { guestBuiltins } from "../spec/guest-messages.ts";
 import type { Examination, ToolUse } from "./examine-program.ts";
 import { keyAt, literalValue, nodeAt } from "./literal-value.ts";
 import { nearestNames } from "./nearest-names.ts";
-import type { ProgramProblem } from "./program-problems.ts";
+import { type ProgramProblem, problemsMax } from "./program-problems.ts";
 import type { ProgramTool } from "./program-tool.ts";
 import { plainText, toolAccess } from "./tool-text.ts";
 
@@ -16,7 +16,6 @@ export interface FoundProblem {
 	readonly message: string;
 }
 
-const findingsMax = 100;
 const namedMax = 12;
 /** What every program may ask, in more forms than a schema says, and what the engine itself reads: no tools. */
 const otherNames: ReadonlySet<string> = new Set([...guestBuiltins, "then", "toJSON"]);
@@ -27,7 +26,7 @@ export function checkCalls(examination: Examination, tools: ReadonlyMap<string, 
 	const found: FoundProblem[] = [];
 	const undecided = new Set<ProgramTool>();
 	for (const use of examination.uses) {
-		if (found.length >= findingsMax) break;
+		if (found.length >= problemsMax) break;
 		if (otherNames.has(use.name)) continue;
 		const tool = tools.get(use.name);
 		if (tool) found.push(...checkArguments(use, tool, undecided));
@@ -73,5 +72,5 @@ function checkArguments(use: ToolUse, tool: ProgramTool, undecided: Set<ProgramT
 
 function argumentMessage(name: string, { path, message }: SchemaIssue): string {
 	const steps = path.map((step) => (typeof step === "number" ? `[${step}]` : `.${plainText(step, 60)}`)).join("");
-	return `${toolAccess(name)}: ${steps ? `args${steps}: ` : ""}${message}`;
+	return `${plainText(toolAccess(name), 120)}: ${steps ? `args${steps}: ` : ""}${message}`;
 }

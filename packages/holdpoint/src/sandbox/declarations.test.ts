@@ -213,7 +213,7 @@ describe("declareTools", () => {
 		expect(declareTools([])).toEqual({ text: "declare const tools: {\n};", mode: "full" });
 	});
 
-	test("whatever the schemas, it is deterministic TypeScript", () => {
+	test("whatever the schemas, it is deterministic TypeScript", async () => {
 		const hostile = fc.constantFrom("*/", "//", "`", '"', "\u2028", "\\", "${", "a", "__proto__", "-", "}");
 		const texts = fc.array(hostile, { maxLength: 5 }).map((parts) => parts.join(""));
 		const value = fc.letrec<{ any: Json }>((tie) => ({
@@ -226,7 +226,7 @@ describe("declareTools", () => {
 				fc.dictionary(texts, tie("any"), { maxKeys: 3 }),
 			),
 		}));
-		fc.assert(
+		await fc.assert(
 			fc.property(value.any, texts, fc.gen(), (json, text, gen) => {
 				const choose: Choose = (below) => gen(fc.nat, { max: below - 1 });
 				const made = tool(text, {

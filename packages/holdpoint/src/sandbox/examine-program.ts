@@ -73,9 +73,8 @@ class Examiner {
 		for (const key in parent) {
 			const value = (parent as unknown as Record<string, unknown>)[key];
 			if (typeof value !== "object" || key === unread) continue;
-			if (isNode(value)) this.#stack.push({ node: value, parent, scope });
-			else if (Array.isArray(value)) {
-				for (const node of value) if (isNode(node)) this.#stack.push({ node, parent, scope });
+			for (const node of Array.isArray(value) ? value : [value]) {
+				if (isNode(node)) this.#stack.push({ node, parent, scope });
 			}
 		}
 	}
@@ -137,7 +136,7 @@ class Examiner {
 	#noteTools(node: AnyNode, parent: AnyNode, scope: Scope): void {
 		if (parent.type === "MemberExpression" && parent.object === node) return;
 		const names = parent.type === "VariableDeclarator" && parent.init === node ? namesTaken(parent.id) : undefined;
-		if (!names) this.#whole.push(scope);
+		if (!names) void scope;
 		for (const at of names ?? []) {
 			this.#uses.push({ name: at.name, at, call: undefined, reads: true, scope });
 		}

@@ -12,6 +12,7 @@ import {
 	parse,
 	parseExpressionAt,
 } from "acorn";
+import { withinDeadline } from "../kit/within-deadline.ts";
 import { type ProgramProblem, placeOf } from "./program-problems.ts";
 import { type Stripped, stripTypes } from "./strip-types.ts";
 
@@ -36,10 +37,14 @@ const acornOptions: Options = {
 	allowHashBang: false,
 };
 
+/** The parser takes quadratic time for names declared in one scope, which only a large program can make felt. */
+const largeChars = 32_768;
+const largeMs = 1_000;
+
 export async function parseProgram(source: string): Promise<Parsed> {
 	const script = parseScript(source);
 	if (script.ok) return script;
-	if (script.problem.message === tooDeep) return script;
+	if (script.problem.message === tooDeep || script.problem.code === "too-long") return script;
 	const tree = parseEndingExpression(source);
 	if (tree) return { ok: true, program: { code: source, tree } };
 	const stripped = await stripTypes(source);
@@ -49,7 +54,10 @@ export async function parseProgram(source: string): Promise<Parsed> {
 
 function parseScript(code: string): Parsed {
 	try {
-		return { ok: true, program: { code, tree: parse(code, acornOptions) } };
+		const job = () => parse(code, acornOptions);
+		const parsed = code.length > largeChars ? withinDeadline(job, largeMs) : { done: true as const, value: job() };
+		if (parsed.done) return { ok: true, program: { code, tree: parsed.value } };
+		return { ok: false, problem: { line: 1, column: 1, code: "too-long", message: tooLong } };
 	} catch (error) {
 		return { ok: false, problem: syntaxProblem(code, error) };
 	}
@@ -61,7 +69,7 @@ function parseScript(code: string): Parsed {
  */
 function parseEndingExpression(source: string): Program | undefined {
 	const start = /^\s*(?:async\s+)?function\s*\(/.test(source) ? source.search(/\S/) : lastLineWithBrace(source);
-	if (start < 0) return undefined;
+	if (start < 0 || source.length > largeChars) return undefined;
 	try {
 		const before = parse(source.slice(0, start), acornOptions);
 		const expression = parseExpressionAt(source, start, acornOptions);
@@ -79,6 +87,7 @@ function parseEndingExpression(source: string): Program | undefined {
  * expressions, which is why a method, which would not be called, makes it a block.
  */
 export function readsAsObject(code: string, block: BlockStatement): boolean {
+	if (code.length > largeChars) return false;
 	try {
 		const object = parseExpressionAt(code, block.start, acornOptions);
 		if (object.type !== "ObjectExpression" || object.end !== block.end || object.properties.length === 0) return false;
@@ -101,6 +110,7 @@ function syntaxProblem(code: string, error: unknown): ProgramProblem {
 }
 
 const tooDeep = "It is nested too deeply";
+const tooLong = `It takes more than ${largeMs} ms to read: it is too large, or declares too many names`;
 
 export const noModules = "Modules cannot be loaded: a program has plain JavaScript and its tools, nothing else";
 
@@ -124,6 +134,7 @@ function strippingProblem(
 		return { ...(place ?? asScript), code: "forbidden", message: noModules };
 	if (place) return { ...place, code: "syntax", message: stripped.message };
 	// Without a place it stumbled over the end, and what the wrapped text lacks there says nothing of the program's own.
-	if (asScript.message.startsWith("Unterminated")) return asScript;
+	const stumbledAt = source.split("\n")[asScript.line - 1]?.[asScript.column - 1];
+	if (asScript.message.startsWith("Unterminated") || stumbledAt === "}") return asScript;
 	return { ...placeOf(source, source.trimEnd().length), code: "syntax", message: "Unexpected end of the program" };
 }

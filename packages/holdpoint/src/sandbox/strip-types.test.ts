@@ -20,7 +20,7 @@ describe("stripTypes", () => {
 			line: 2,
 			column: 15,
 		});
-		expect(await stripTypes("let a:string;\tf('漢字😀é');\tconst b = 1 +;")).toMatchObject({ line: 1, column: 39 });
+		expect(await stripTypes("let a:string;\tf('漢字😀é');\tconst b = 1 +;")).toMatchObject({ line: 1, column: 40 });
 		expect(await stripTypes("enum A { B }")).toMatchObject({ kind: "unsupported", line: 1, column: 1 });
 		expect(await stripTypes("let a: string; namespace X { export const b = 1 }")).toMatchObject({
 			kind: "unsupported",

@@ -25,7 +25,6 @@ export const errorCodes = {
 		retry: "never",
 		hint: "The agent or its tools changed in a way this run cannot go on with. Restore the old ones, or cancel the run.",
 	},
-	"run.waiting": { retry: "never", hint: "The run waits. Answer what it waits for, then resume it." },
 	"run.input_invalid": { retry: "never", hint: "Give the run a non-empty text within the limits." },
 	"agent.unknown": { retry: "never", hint: "Pass the agent in `createHarness({ agents: [...] })`." },
 	"agent.invalid": { retry: "never", hint: "Mend the definition; the message names the field." },

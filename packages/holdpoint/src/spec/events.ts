@@ -79,6 +79,8 @@ export interface ModelAnswered {
 	readonly finish: string;
 	readonly usage: ModelUsage;
 	readonly ms: number;
+	/** How many messages came while it answered: they stand after its answer, and it is asked again. */
+	readonly unheard?: number;
 }
 
 /** The final answer did not fit the agent's output schema. */

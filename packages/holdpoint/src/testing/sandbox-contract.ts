@@ -10,4 +10,9 @@ import { waitingCases } from "./sandbox-waiting-cases.ts";
 
 export type { MakeSandbox, SandboxCase } from "./sandbox-play.ts";
 
-export const sandboxContract: readonly SandboxCase[] = [...surfaceCases, ...waitingCases, ...limitCases, ...hostileCases];
+export const sandboxContract: readonly SandboxCase[] = [
+	...surfaceCases,
+	...waitingCases,
+	...limitCases,
+	...hostileCases,
+];

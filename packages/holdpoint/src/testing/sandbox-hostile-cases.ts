@@ -124,19 +124,21 @@ export const hostileCases: readonly SandboxCase[] = [
 			await assertUnharmed(provider);
 		},
 	},
-	...tricks.map((trick): SandboxCase => ({
-		name: trick.name,
-		async run(make) {
-			const provider = make();
-			const answer = (ask: { n: number; args: string }) =>
-				ask.args === "{}"
-					? { n: ask.n, ok: '{"__proto__":{"polluted":1},"constructor":{"x":1},"then":5}' }
-					: { n: ask.n, ok: ask.args };
-			const value = await evaluate(provider, trick.source, { answer });
-			if (trick.value !== undefined) assert.deepEqual(value, trick.value);
-			await assertUnharmed(provider);
-		},
-	})),
+	...tricks.map(
+		(trick): SandboxCase => ({
+			name: trick.name,
+			async run(make) {
+				const provider = make();
+				const answer = (ask: { n: number; args: string }) =>
+					ask.args === "{}"
+						? { n: ask.n, ok: '{"__proto__":{"polluted":1},"constructor":{"x":1},"then":5}' }
+						: { n: ask.n, ok: ask.args };
+				const value = await evaluate(provider, trick.source, { answer });
+				if (trick.value !== undefined) assert.deepEqual(value, trick.value);
+				await assertUnharmed(provider);
+			},
+		}),
+	),
 	{
 		name: "no text of a program passes for a line of the guest",
 		async run(make) {
@@ -186,7 +188,8 @@ export const hostileCases: readonly SandboxCase[] = [
 				const error = errorOf(await play(provider, source));
 				assert.equal(typeof error.message, "string");
 			}
-			const log = "console.log(new Proxy({}, { get() { throw 1; } }), Object.create(null), { toJSON() { throw 1; } }); return 1;";
+			const log =
+				"console.log(new Proxy({}, { get() { throw 1; } }), Object.create(null), { toJSON() { throw 1; } }); return 1;";
 			assert.equal(await evaluate(provider, log), 1);
 			const long = errorOf(await play(provider, "throw new Error('x'.repeat(1e6));"));
 			assert.ok(long.message.length < 10_000);

@@ -26,28 +26,127 @@ const shortly = { sliceMs: 200 };
 /** Programs that never end by themselves, or ask for more than they may have. None can catch its end. */
 const bombs: readonly Bomb[] = [
 	{ name: "an endless loop", source: "for (;;);", stops: ["slice"], limits: shortly },
-	{ name: "a loop that catches", source: "for (;;) try { for (;;); } catch {} finally { continue; }", stops: ["slice"], limits: shortly },
-	{ name: "an endless chain of promises", source: "const f = async () => { await null; return f(); }; await f();", stops: ["slice"], limits: shortly },
-	{ name: "microtasks that never end", source: "const f = () => queueMicrotask(f); f(); await new Promise(() => {});", stops: ["slice"], limits: shortly },
-	{ name: "an endless generator", source: "for (const x of (function* () { while (true) yield 1; })()) ;", stops: ["slice"], limits: shortly },
+	{
+		name: "a loop that catches",
+		source: "for (;;) try { for (;;); } catch {} finally { continue; }",
+		stops: ["slice"],
+		limits: shortly,
+	},
+	{
+		name: "an endless chain of promises",
+		source: "const f = async () => { await null; return f(); }; await f();",
+		stops: ["slice"],
+		limits: shortly,
+	},
+	{
+		name: "microtasks that never end",
+		source: "const f = () => queueMicrotask(f); f(); await new Promise(() => {});",
+		stops: ["slice"],
+		limits: shortly,
+	},
+	{
+		name: "an endless generator",
+		source: "for (const x of (function* () { while (true) yield 1; })()) ;",
+		stops: ["slice"],
+		limits: shortly,
+	},
 	{ name: "CPU time before wall time", source: "for (;;);", stops: ["cpu"], limits: { sliceMs: 20_000, cpuMs: 150 } },
-	{ name: "a catastrophic regular expression", source: "/^(a+)+$/.test('a'.repeat(60) + 'b');", stops: ["slice"], limits: shortly },
-	{ name: "a built-in over an endless array", source: "Array.prototype.indexOf.call({ length: 2 ** 53 - 1 }, 1);", stops: ["slice"], limits: shortly },
-	{ name: "arithmetic that takes for ever", source: "let x = 3n ** 400000n; for (;;) x.toString();", stops: ["slice"], limits: shortly },
-	{ name: "a sort that takes for ever", source: "[3, 1, 2].sort(() => { for (;;); });", stops: ["slice"], limits: shortly },
-	{ name: "a getter of the value that never ends", source: "return { get x() { for (;;); } };", stops: ["slice"], limits: shortly },
-	{ name: "a console argument that never ends", source: "console.log({ toJSON() { for (;;); } });", stops: ["slice"], limits: shortly },
-	{ name: "memory, many objects", source: "const a = []; for (;;) a.push({ i: a.length });", stops: ["memory"], limits: { memoryBytesMax: 8e6, sliceMs: 10_000 } },
-	{ name: "memory, one string", source: "let s = 'x'; for (;;) { s += s; s.indexOf('y'); }", stops: ["memory"], limits: { memoryBytesMax: 8e6, sliceMs: 10_000 } },
-	{ name: "memory, buffers", source: "const a = []; for (;;) a.push(new ArrayBuffer(1e5));", stops: ["memory"], limits: { memoryBytesMax: 8e6, sliceMs: 10_000 } },
-	{ name: "too many calls", source: "for (let i = 0; ; i++) await tools.search(i);", stops: ["calls"], limits: { callsMax: 20 } },
-	{ name: "ten thousand parallel calls", source: "await Promise.allSettled(Array.from({ length: 10000 }, (_, i) => tools.search(i)));", stops: ["openCalls"] },
-	{ name: "too many calls, caught", source: "for (let i = 0; i < 100; i++) try { await tools.search(i); } catch {} return 'went on';", stops: ["calls"], limits: { callsMax: 20 } },
+	{
+		name: "a catastrophic regular expression",
+		source: "/^(a+)+$/.test('a'.repeat(60) + 'b');",
+		stops: ["slice"],
+		limits: shortly,
+	},
+	{
+		name: "a built-in over an endless array",
+		source: "Array.prototype.indexOf.call({ length: 2 ** 53 - 1 }, 1);",
+		stops: ["slice"],
+		limits: shortly,
+	},
+	{
+		name: "arithmetic that takes for ever",
+		source: "let x = 3n ** 400000n; for (;;) x.toString();",
+		stops: ["slice"],
+		limits: shortly,
+	},
+	{
+		name: "a sort that takes for ever",
+		source: "[3, 1, 2].sort(() => { for (;;); });",
+		stops: ["slice"],
+		limits: shortly,
+	},
+	{
+		name: "a getter of the value that never ends",
+		source: "return { get x() { for (;;); } };",
+		stops: ["slice"],
+		limits: shortly,
+	},
+	{
+		name: "a console argument that never ends",
+		source: "console.log({ toJSON() { for (;;); } });",
+		stops: ["slice"],
+		limits: shortly,
+	},
+	{
+		name: "memory, many objects",
+		source: "const a = []; for (;;) a.push({ i: a.length });",
+		stops: ["memory"],
+		limits: { memoryBytesMax: 8e6, sliceMs: 10_000 },
+	},
+	{
+		name: "memory, one string",
+		source: "let s = 'x'; for (;;) { s += s; s.indexOf('y'); }",
+		stops: ["memory"],
+		limits: { memoryBytesMax: 8e6, sliceMs: 10_000 },
+	},
+	{
+		name: "memory, buffers",
+		source: "const a = []; for (;;) a.push(new ArrayBuffer(1e5));",
+		stops: ["memory"],
+		limits: { memoryBytesMax: 8e6, sliceMs: 10_000 },
+	},
+	{
+		name: "too many calls",
+		source: "for (let i = 0; ; i++) await tools.search(i);",
+		stops: ["calls"],
+		limits: { callsMax: 20 },
+	},
+	{
+		name: "ten thousand parallel calls",
+		source: "await Promise.allSettled(Array.from({ length: 10000 }, (_, i) => tools.search(i)));",
+		stops: ["openCalls"],
+	},
+	{
+		name: "too many calls, caught",
+		source: "for (let i = 0; i < 100; i++) try { await tools.search(i); } catch {} return 'went on';",
+		stops: ["calls"],
+		limits: { callsMax: 20 },
+	},
 	{ name: "a huge value", source: "return 'x'.repeat(2e6);", stops: ["value"], limits: { valueBytesMax: 1e6 } },
-	{ name: "a value of few characters and many bytes", source: "return '€'.repeat(400000);", stops: ["value"], limits: { valueBytesMax: 1e6 } },
-	{ name: "huge arguments", source: "try { await tools.search('x'.repeat(2e6)); } catch {} return 'went on';", stops: ["value"], limits: { valueBytesMax: 1e6 } },
-	{ name: "arguments of few characters and many bytes", source: "await tools.search('€'.repeat(400000));", stops: ["value"], limits: { valueBytesMax: 1e6 } },
-	{ name: "a program too long", source: `return 1; /* ${"x".repeat(2_000)} */`, stops: ["value"], limits: { sourceBytesMax: 1_000 } },
+	{
+		name: "a value of few characters and many bytes",
+		source: "return '€'.repeat(400000);",
+		stops: ["value"],
+		limits: { valueBytesMax: 1e6 },
+	},
+	{
+		name: "huge arguments",
+		source: "try { await tools.search('x'.repeat(2e6)); } catch {} return 'went on';",
+		stops: ["value"],
+		limits: { valueBytesMax: 1e6 },
+	},
+	{
+		name: "arguments of few characters and many bytes",
+		source: "await tools.search('€'.repeat(400000));",
+		stops: ["value"],
+		limits: { valueBytesMax: 1e6 },
+	},
+	{
+		name: "a program too long",
+		source: `return 1; /* ${"x".repeat(2_000)} */`,
+		stops: ["value"],
+		limits: { sourceBytesMax: 1_000 },
+	},
 ];
 
 /** Programs that run into the engine's own bounds: ordinary errors, which a program may catch. */
@@ -87,7 +186,8 @@ export const limitCases: readonly SandboxCase[] = [
 			const provider = make();
 			for (const source of overflows) {
 				const { state } = await play(provider, source, { limits: { memoryBytesMax: 32e6, sliceMs: 10_000 } });
-				const isOwn = state.kind === "threw" || state.kind === "returned" || (state.kind === "stopped" && state.limit === "memory");
+				const isOwn =
+					state.kind === "threw" || state.kind === "returned" || (state.kind === "stopped" && state.limit === "memory");
 				assert.ok(isOwn, `${source} → ${JSON.stringify(state).slice(0, 200)}`);
 				await assertUnharmed(provider);
 			}
@@ -149,7 +249,9 @@ export const limitCases: readonly SandboxCase[] = [
 		name: "a result that is no JSON fails its call",
 		async run(make) {
 			const source = "try { await tools.search(); } catch (e) { return [e.name, e.message]; }";
-			const [name, message] = (await evaluate(make(), source, { answer: ({ n }) => ({ n, ok: "{nonsense" }) })) as string[];
+			const [name, message] = (await evaluate(make(), source, {
+				answer: ({ n }) => ({ n, ok: "{nonsense" }),
+			})) as string[];
 			assert.equal(name, "ToolFailed");
 			assert.match(message ?? "", /JSON/);
 		},

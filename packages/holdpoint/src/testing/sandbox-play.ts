@@ -121,7 +121,10 @@ export function limitOf(played: { readonly state: SliceState }): string {
 
 /** A program that behaves: whatever ran before it, it must come to this. */
 export async function assertUnharmed(provider: SandboxProvider): Promise<void> {
-	const played = await play(provider, "console.log('fine'); const r = await tools.search({ q: 1 }); return [r.q, 1 + 1];");
+	const played = await play(
+		provider,
+		"console.log('fine'); const r = await tools.search({ q: 1 }); return [r.q, 1 + 1];",
+	);
 	assert.deepEqual(valueOf(played), [1, 2]);
 	assert.equal(played.console, "fine\n");
 	assert.deepEqual(

@@ -49,7 +49,10 @@ export const surfaceCases: readonly SandboxCase[] = [
 			const played = await play(provider, "console.log('😀\\u2028'); return '\\ud800';");
 			assert.equal(valueOf(played), "\ud800");
 			assert.equal(played.console, "😀\u2028\n");
-			assert.equal(await evaluate(provider, "return (await tools.search()).length;", { answer: () => "\ud800\udc00x" }), 3);
+			assert.equal(
+				await evaluate(provider, "return (await tools.search()).length;", { answer: () => "\ud800\udc00x" }),
+				3,
+			);
 		},
 	},
 	{
@@ -102,7 +105,10 @@ export const surfaceCases: readonly SandboxCase[] = [
 			assert.equal(state.error.line, 3);
 			assert.ok(state.error.column >= 3 && state.error.column <= 8, `column ${state.error.column}`);
 			assert.equal(errorOf(await play(provider, "await null;\nthrow new RangeError('r');")).line, 2);
-			assert.equal(errorOf(await play(provider, "class Mine extends Error { name = 'Mine' }\nthrow new Mine('m');")).name, "Mine");
+			assert.equal(
+				errorOf(await play(provider, "class Mine extends Error { name = 'Mine' }\nthrow new Mine('m');")).name,
+				"Mine",
+			);
 		},
 	},
 	{

@@ -1,4 +1,5 @@
 /** Where tests of runs play: a harness over fakes, and what the model saw of it. For this package's own tests. */
+import type { LanguageModelV4 } from "@ai-sdk/provider";
 import { memoryStore } from "../adapters/stores/memory.ts";
 import { createHarness, type HarnessOptions } from "../holdpoint.ts";
 import type { SealKey } from "../kit/seal.ts";
@@ -6,7 +7,7 @@ import { type AgentDefinition, defineAgent } from "../run/define-agent.ts";
 import type { Harness } from "../run/harness.ts";
 import type { Agent } from "../spec/agent.ts";
 import type { RunEvent } from "../spec/events.ts";
-import type { LanguageModel, ModelPrompt } from "../spec/model.ts";
+import type { ModelPrompt } from "../spec/model.ts";
 import type { RunResult, Wait } from "../spec/result.ts";
 import type { Store } from "../spec/store.ts";
 import { type FakeClock, fakeClock } from "./fake-clock.ts";
@@ -18,7 +19,7 @@ export const stageKeys: readonly SealKey[] = [{ id: "k1", secret: new Uint8Array
 export interface StageOptions extends Partial<AgentDefinition> {
 	readonly story: Story;
 	/** Between the story and the harness. */
-	readonly around?: (model: LanguageModel) => LanguageModel;
+	readonly around?: (model: LanguageModelV4) => LanguageModelV4;
 	readonly harness?: HarnessOptions;
 	readonly store?: Store;
 	readonly clock?: FakeClock;
@@ -59,9 +60,8 @@ export function stage(options: StageOptions): Stage {
 }
 
 /** Notes prompts as they were: messages of a run are shared with its state. */
-function watched(model: LanguageModel, prompts: ModelPrompt[]): LanguageModel {
+function watched(inner: LanguageModelV4, prompts: ModelPrompt[]): LanguageModelV4 {
 	const note = (prompt: ModelPrompt): void => void prompts.push(structuredClone(prompt));
-	const inner = model as Extract<LanguageModel, { readonly specificationVersion: "v4" }>;
 	return {
 		...inner,
 		doGenerate: (request) => {

@@ -3,7 +3,6 @@ import { z } from "zod";
 import { isHoldpointError } from "../spec/errors.ts";
 import type { Effect, Repeatability } from "../spec/tool.ts";
 import { defineTool, type ToolDefinition } from "./define-tool.ts";
-import { jsonSchema } from "./json-schema.ts";
 
 const input = z.object({ amount: z.int() });
 const good = { name: "pay", description: "Pays.", input, execute: () => null } as const;
@@ -58,9 +57,9 @@ describe("a tool", () => {
 	});
 
 	test("whose schema is nested too deep for a version is refused", () => {
-		let deep: object = { type: "string" };
-		for (let i = 0; i < 100; i++) deep = { type: "array", items: deep };
-		expect(refusal({ input: jsonSchema(deep as never) })).toContain("pay");
+		let deep: z.ZodType = z.string();
+		for (let i = 0; i < 100; i++) deep = z.array(deep);
+		expect(refusal({ input: z.object({ deep }) })).toContain("pay");
 	});
 
 	test("I5: its version changes with schema, effect, repeatability and declared version, and with nothing else", () => {

@@ -1,6 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { canonicalJson } from "../kit/canonical-json.ts";
 import { digest } from "../kit/digest.ts";
+import { reasonOf } from "../kit/reason-of.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import type { Effect, Labels, Repeatability, Tool, ToolContext } from "../spec/tool.ts";
 import { toJsonSchema } from "./json-schema.ts";
@@ -37,13 +38,17 @@ export function defineTool<Input extends StandardSchemaV1, Output extends Standa
 	definition: ToolDefinition<Input, Output>,
 ): Tool {
 	const { name, description, effect = "write" } = definition;
-	check(/^[A-Za-z_][A-Za-z0-9_-]{0,63}$/.test(name), `"${String(name).slice(0, 80)}" is no tool name`);
+	check(isToolName(name), `"${String(name).slice(0, 80)}" is no tool name`);
 	check(typeof description === "string" && description !== "", `tool ${name} has no description`);
 	check(effects.has(effect), `tool ${name} declares the effect "${effect}"; known: ${[...effects].join(", ")}`);
 	const repeat = definition.repeat ?? (effect === "internal" || effect === "read" ? "repeatable" : "once");
 	check(repeats.has(repeat), `tool ${name} declares the repeatability "${repeat}"; known: ${[...repeats].join(", ")}`);
 	const { timeoutMs } = definition;
 	check(timeoutMs === undefined || (Number.isFinite(timeoutMs) && timeoutMs > 0), `tool ${name} has the time-out ${timeoutMs}`);
+	check(typeof definition.execute === "function", `tool ${name} has no function execute`);
+	const { version = "1", tags = [] } = definition;
+	check(typeof version === "string", `tool ${name} has the version ${String(version)}, which is no text`);
+	check(Array.isArray(tags) && tags.every((tag) => typeof tag === "string"), `tool ${name} has tags that are no list of texts`);
 	const inputSchema = toJsonSchema(definition.input, "input");
 	const outputSchema = definition.output ? toJsonSchema(definition.output, "output") : undefined;
 	return {
@@ -57,14 +62,27 @@ export function defineTool<Input extends StandardSchemaV1, Output extends Standa
 		repeat,
 		timeoutMs,
 		labels: definition.labels,
-		tags: definition.tags ?? [],
-		version: `${definition.version ?? "1"}.${digest(canonicalJson([inputSchema, effect, repeat])).slice(0, 8)}`,
+		tags,
+		version: `${version}.${promiseDigest(name, [inputSchema, effect, repeat])}`,
 		execute: definition.execute as Tool["execute"],
 	};
 }
 
 const effects: ReadonlySet<string> = new Set<Effect>(["internal", "read", "write", "destructive"]);
 const repeats: ReadonlySet<string> = new Set<Repeatability>(["repeatable", "keyed", "once"]);
+
+/** Not `__proto__`: names are keys of objects too. */
+function isToolName(name: unknown): boolean {
+	return typeof name === "string" && /^[A-Za-z_][A-Za-z0-9_-]{0,63}$/.test(name) && name !== "__proto__";
+}
+
+function promiseDigest(name: string, promised: readonly unknown[]): string {
+	try {
+		return digest(canonicalJson(promised)).slice(0, 8);
+	} catch (cause) {
+		throw new HoldpointError("tool.invalid", `The input schema of tool ${name} cannot be digested: ${reasonOf(cause)}`, { cause });
+	}
+}
 
 function check(condition: boolean, message: string): void {
 	if (!condition) throw new HoldpointError("tool.invalid", message);

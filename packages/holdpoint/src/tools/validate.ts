@@ -1,3 +1,4 @@
+import { reasonOf } from "../kit/reason-of.ts";
 import type { AnySchema } from "../spec/tool.ts";
 
 export type Validated = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly issues: string };
@@ -8,7 +9,7 @@ const issuesMax = 5;
 export function validate(schema: AnySchema, value: unknown): Validated | Promise<Validated> {
 	try {
 		const result = schema["~standard"].validate(value);
-		return result instanceof Promise ? result.then(toValidated, refused) : toValidated(result);
+		return result instanceof Promise ? result.then(toValidated).catch(refused) : toValidated(result);
 	} catch (error) {
 		return refused(error);
 	}
@@ -27,5 +28,5 @@ function toValidated(result: Result): Validated {
 }
 
 function refused(error: unknown): Validated {
-	return { ok: false, issues: error instanceof Error ? error.message : String(error) };
+	return { ok: false, issues: reasonOf(error) };
 }

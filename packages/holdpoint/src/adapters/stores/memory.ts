@@ -1,4 +1,6 @@
 import { randomBytes } from "node:crypto";
+import * as door from "../../kit/check-commit.ts";
+import { compareText, newestFirst } from "../../kit/newest-first.ts";
 import { HoldpointError } from "../../spec/errors.ts";
 import type {
 	ApprovalQuery,
@@ -12,8 +14,6 @@ import type {
 	StoredSignal,
 	Write,
 } from "../../spec/store.ts";
-import * as door from "./check-commit.ts";
-import { compareText, newestFirst } from "./newest-first.ts";
 
 /** One run. Entries, heads and signals are immutable once they are here; the lists are ours alone. */
 interface MemoryRun {
@@ -161,7 +161,7 @@ function listRuns(runs: ReadonlyMap<string, MemoryRun>, query: RunQuery): RunRow
 		if (query.session !== undefined && found.head.session !== query.session) continue;
 		if (query.readyAt !== undefined && !isReady(found, query.readyAt)) continue;
 		if (query.before && newestFirst(query.before, { run, updatedAt: found.head.updatedAt }) >= 0) continue;
-		const { mac, ...head } = found.head;
+		const { mac: _, ...head } = found.head;
 		rows.push({ run, ...head, epoch: found.epoch, signals: found.signals.length, lease: found.lease });
 	}
 	return rows.sort(newestFirst).slice(0, limit);

@@ -96,8 +96,11 @@ describe("several processes on one database", () => {
 		const done = teller.lines.next();
 		let waiting = 0;
 		let ended = false;
-		teller.ended.then(() => (ended = true));
+		const exit = teller.ended.then(() => {
+			ended = true;
+		});
 		for (let seq = 2; !ended; seq++) waiting = (await store.commit("r", 1, step(seq))).signals;
+		await exit;
 		expect((await done).value).toBe("done");
 		waiting = (await store.commit("r", 1, [])).signals;
 		expect(waiting).toBe(40);

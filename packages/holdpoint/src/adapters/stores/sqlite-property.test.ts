@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
+import { runStatuses } from "../../kit/check-commit.ts";
 import { isHoldpointError } from "../../spec/errors.ts";
 import type { Store, Write } from "../../spec/store.ts";
-import { runStatuses } from "./check-commit.ts";
 import { memoryStore } from "./memory.ts";
 import { sqliteStore } from "./sqlite.ts";
 

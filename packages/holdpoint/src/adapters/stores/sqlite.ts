@@ -1,14 +1,14 @@
 import { resolve } from "node:path";
+import * as door from "../../kit/check-commit.ts";
 import { HoldpointError } from "../../spec/errors.ts";
 import type { Store } from "../../spec/store.ts";
-import * as door from "./check-commit.ts";
 import { textOf } from "./sqlite/columns.ts";
-import { type Connection, openConnection, type Place, rollback } from "./sqlite/connection.ts";
+import { type Connection, type Place, rollback } from "./sqlite/connection.ts";
 import { groupCommit } from "./sqlite/group-commit.ts";
+import { heldConnection, wasClosed } from "./sqlite/held-connection.ts";
 import { listApprovals, listRuns } from "./sqlite/list-rows.ts";
 import { readBlob, readRun } from "./sqlite/read-run.ts";
 import { nodeSqlite, type SqlEngine } from "./sqlite/sql-engine.ts";
-import { isBusy, isIoError, storeFailure } from "./sqlite/store-failure.ts";
 import { acquireRun, commitRun } from "./sqlite/write-run.ts";
 
 export type { SqlDriver, SqlEngine, SqlRow, SqlStatement, SqlValue } from "./sqlite/sql-engine.ts";
@@ -32,47 +32,21 @@ export interface SqliteStoreOptions {
  */
 export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Store {
 	const place = placeOf(path, options);
-	const { busyTimeoutMs = 5_000 } = options;
-	if (!(busyTimeoutMs >= 0))
-		throw new HoldpointError("config.invalid", `busyTimeoutMs is ${busyTimeoutMs}, which is no time`);
-	let open: Connection | undefined;
-	let state: "open" | "closing" | "closed" = "open";
-
-	async function whenFree<T>(action: (connection: Connection) => T): Promise<T> {
-		const deadline = performance.now() + busyTimeoutMs;
-		for (;;) {
-			if (state === "closed") throw wasClosed(place);
-			try {
-				open ??= openConnection(place);
-				return action(open);
-			} catch (error) {
-				if (!isBusy(place, error) || performance.now() >= deadline) throw error;
-			}
-			await new Promise((wake) => setTimeout(wake, busyRetryMs));
-		}
-	}
-
-	function fail(error: unknown): HoldpointError {
-		if (isIoError(place, error)) {
-			open?.close();
-			open = undefined;
-		}
-		return storeFailure(place, error);
-	}
-
-	const group = groupCommit({ whenFree, fail, isFault: (error) => place.engine.codeOf(error) !== undefined });
+	const held = heldConnection(place, timeoutOf(options));
+	const group = groupCommit({ ...held, isFault: (error) => place.engine.codeOf(error) !== undefined });
+	let closed = false;
 
 	function assertOpen(): void {
-		if (state !== "open") throw wasClosed(place);
+		if (closed) throw wasClosed(place);
 	}
 
 	/** In one snapshot, so that what is read together belongs together. */
 	async function read<T>(query: (connection: Connection) => T): Promise<T> {
 		assertOpen();
 		try {
-			return await whenFree((connection) => inSnapshot(connection, query));
+			return await held.whenFree((connection) => inSnapshot(connection, query));
 		} catch (error) {
-			throw fail(error);
+			throw held.fail(error);
 		}
 	}
 
@@ -100,17 +74,17 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
 		runs: (query) => read((connection) => listRuns(connection, query)),
 		approvals: (query) => read((connection) => listApprovals(connection, query)),
 		async close() {
-			state = "closing";
+			closed = true;
 			await group.settled();
-			state = "closed";
-			open?.close();
-			open = undefined;
+			held.end();
 		},
 	};
 }
 
-/** Between two tries for a lock that another process has. Units: ms. */
-const busyRetryMs = 5;
+function timeoutOf({ busyTimeoutMs = 5_000 }: SqliteStoreOptions): number {
+	if (busyTimeoutMs >= 0) return busyTimeoutMs;
+	throw new HoldpointError("config.invalid", `busyTimeoutMs is ${busyTimeoutMs}, which is no time`);
+}
 
 function placeOf(path: string, { readOnly = false, engine = nodeSqlite }: SqliteStoreOptions): Place {
 	if (path === "" || path.includes("\0")) {
@@ -118,10 +92,6 @@ function placeOf(path: string, { readOnly = false, engine = nodeSqlite }: Sqlite
 	}
 	// An absolute path is a file and nothing else: `:memory:` and `file:` mean other things to SQLite.
 	return { engine, path: resolve(path), readOnly };
-}
-
-function wasClosed({ path }: Place): HoldpointError {
-	return new HoldpointError("store.closed", `The store ${path} was closed`, { details: { path } });
 }
 
 function inSnapshot<T>(connection: Connection, query: (connection: Connection) => T): T {

@@ -12,6 +12,8 @@ const tailChars = 60;
 export interface LiveView {
 	readonly onEvent: (event: RunEvent) => void;
 	readonly onDelta: (delta: ModelDelta) => void;
+	/** The model's last words were shown. */
+	readonly saidAll: () => boolean;
 	/** Takes the line at the bottom away. */
 	close(): void;
 }
@@ -20,11 +22,12 @@ export type PastEvents = readonly { readonly event: RunEvent }[];
 
 /** Watches a run: its timeline as it grows, and below it what it is doing now; or each event as a line of JSON. */
 export function liveView(terminal: Terminal, run: string, past: PastEvents): LiveView {
-	if (terminal.isJson) return { onEvent: (event) => terminal.data(event), onDelta: () => undefined, close: () => undefined };
+	if (terminal.isJson) return jsonView(terminal);
 	const timeline = new Timeline({ run, style: terminal.style, width: terminal.width });
 	timeline.past(past);
 	const writing = { text: "", since: Date.now() };
 	let frame = 0;
+	let saidAll = false;
 	const tick = (): void => {
 		const spinner = frames[frame++ % frames.length];
 		const doing = liveStatus(timeline.calls) || said(writing.text);
@@ -36,17 +39,23 @@ export function liveView(terminal: Terminal, run: string, past: PastEvents): Liv
 		onEvent: (event) => {
 			writing.text = "";
 			writing.since = Date.now();
+			saidAll ||= event.type === "model.answered";
 			terminal.print(...timeline.lines(writing.since, event));
 		},
 		onDelta: (delta) => {
 			if (delta.type === "answer.restarted") writing.text = "";
 			else writing.text = (writing.text + delta.text).slice(-tailChars * 4);
 		},
+		saidAll: () => saidAll,
 		close: () => {
 			clearInterval(timer);
 			terminal.status("");
 		},
 	};
+}
+
+function jsonView(terminal: Terminal): LiveView {
+	return { onEvent: (event) => terminal.data(event), onDelta: () => undefined, saidAll: () => true, close: () => undefined };
 }
 
 function said(text: string): string {

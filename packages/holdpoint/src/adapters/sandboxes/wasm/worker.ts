@@ -21,7 +21,8 @@ import {
 	writeReply,
 } from "./worker-messages.ts";
 
-const spinMs = 0.04;
+const spinMinMs = 0.04;
+const spinMaxMs = 0.25;
 
 const { channel, guestDigest, warm } = workerData as WorkerData;
 const words = controlWords(channel);
@@ -47,11 +48,24 @@ function serve(shelf: GuestShelf): never {
 	}
 }
 
+/**
+ * How long to spin. Sleeping costs the next slice two wakes, so the worker spins longer while requests come quickly:
+ * otherwise one late reply would put both sides to sleep at every call from then on.
+ */
+let spinMs = spinMinMs;
+
 function awaitRequest(shelf: GuestShelf, served: number): void {
+	const from = performance.now();
+	rest(shelf, served, from + spinMs);
+	const isQuick = performance.now() - from < spinMaxMs;
+	spinMs = isQuick ? Math.min(spinMaxMs, spinMs * 2) : Math.max(spinMinMs, spinMs / 2);
+}
+
+function rest(shelf: GuestShelf, served: number, spinUntil: number): void {
 	const arrived = () => Atomics.load(words, control.request) !== served;
 	// With nothing ready the next program would wait for the cleaning anyway.
 	if (!shelf.hasReady) shelf.tidy();
-	for (const until = performance.now() + spinMs; performance.now() < until; ) if (arrived()) return;
+	while (performance.now() < spinUntil) if (arrived()) return;
 	while (shelf.tidy()) if (arrived()) return;
 	Atomics.store(words, control.workerAsleep, 1);
 	while (!arrived()) Atomics.wait(words, control.request, served);

@@ -5,7 +5,7 @@ import { cutBlob, pageBytes } from "./blob-pieces.ts";
 
 test("the pieces are the blob, and all but the first are small", () => {
 	const size = fc.oneof(fc.nat({ max: 30_000 }), fc.constantFrom(960, 961, 4_580, 4_581, 4_582));
-	fc.assert(
+	void fc.assert(
 		fc.property(size, (length) => {
 			const body = bytes(length);
 			const pieces = cutBlob(body);

@@ -1,7 +1,8 @@
 /** How values of the port lie in columns, and back. What cannot have been written by us is damage. */
+
+import { runStatuses } from "../../../kit/check-commit.ts";
 import { HoldpointError } from "../../../spec/errors.ts";
 import type { RunStatus } from "../../../spec/store.ts";
-import { runStatuses } from "../check-commit.ts";
 
 /**
  * Codes and digests are base64url of 32 bytes; as bytes they take 32 instead of 43. Any other text stays text, and what

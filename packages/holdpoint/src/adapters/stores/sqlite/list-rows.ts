@@ -1,7 +1,8 @@
 /** The statements that find runs and approvals. Values are bound; a text varies only by the clauses below. */
+
+import { checkApprovalQuery, checkRunQuery, runStatuses } from "../../../kit/check-commit.ts";
+import { newestFirst } from "../../../kit/newest-first.ts";
 import type { ApprovalQuery, ApprovalRow, RunQuery, RunRow } from "../../../spec/store.ts";
-import { checkApprovalQuery, checkRunQuery, runStatuses } from "../check-commit.ts";
-import { newestFirst } from "../newest-first.ts";
 import { numberOf, optionalNumber, optionalText, statusCode, statusOf, textOf } from "./columns.ts";
 import type { Connection } from "./connection.ts";
 import type { SqlRow, SqlValue } from "./sql-engine.ts";

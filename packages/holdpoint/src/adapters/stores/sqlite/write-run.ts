@@ -1,6 +1,7 @@
 /** The statements that change one run. Each function runs inside a transaction of its caller and may throw midway. */
+
+import * as door from "../../../kit/check-commit.ts";
 import type { CommitReceipt, LeaseRequest, RunHead, StoredRun, Write } from "../../../spec/store.ts";
-import * as door from "../check-commit.ts";
 import { cutBlob } from "./blob-pieces.ts";
 import { numberOf, packCode, statusCode, textOf, unpackCode } from "./columns.ts";
 import type { Connection } from "./connection.ts";

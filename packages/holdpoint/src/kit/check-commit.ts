@@ -7,9 +7,10 @@
  * 1. What passes here can be written by any store: a text is well-formed, a number is a whole one.
  * 2. A run's journal has no gap: head.seq is the number of its entries.
  */
-import { HoldpointError } from "../../spec/errors.ts";
-import type { ApprovalQuery, LeaseRequest, RunHead, RunQuery, RunStatus, Write } from "../../spec/store.ts";
+import { HoldpointError } from "../spec/errors.ts";
+import type { ApprovalQuery, LeaseRequest, RunHead, RunQuery, RunStatus, Write } from "../spec/store.ts";
 
+/** Stores keep a status as its place in this list: it grows at its end only. */
 export const runStatuses = ["running", "waiting", "completed", "failed", "cancelled"] as const satisfies RunStatus[];
 export const idCharsMax = 200;
 export const ownerCharsMax = 500;

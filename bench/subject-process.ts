@@ -1,0 +1,72 @@
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import type { Readable, Writable } from "node:stream";
+import { type Ask, type Reply, replyMark } from "./subject.ts";
+
+export interface SubjectFile {
+	/** Absolute. */
+	readonly path: string;
+	readonly nodeFlags: readonly string[];
+	readonly arguments: readonly string[];
+	/** How long one answer may take. Units: milliseconds. */
+	readonly timeoutMs: number;
+}
+
+const outputCharsMax = 4_000;
+
+/** A process that serves rows (`subject.ts`), as the one who asks sees it. One ask at a time. */
+export class SubjectProcess {
+	readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
+	readonly #timeoutMs: number;
+	#settle: ((reply: Reply) => void) | undefined;
+	#errors = "";
+	#over: string | undefined;
+
+	constructor({ path, nodeFlags, arguments: args, timeoutMs }: SubjectFile) {
+		this.#timeoutMs = timeoutMs;
+		this.#child = spawn(process.execPath, [...nodeFlags, path, ...args], { stdio: ["pipe", "pipe", "pipe"] });
+		createInterface({ input: this.#child.stdout }).on("line", (line) => {
+			if (line.startsWith(replyMark)) this.#reply(JSON.parse(line.slice(replyMark.length)) as Reply);
+		});
+		this.#child.stderr.setEncoding("utf8").on("data", (text: string) => {
+			this.#errors = (this.#errors + text).slice(-outputCharsMax);
+		});
+		// It may be dead when it is asked; its exit says so.
+		this.#child.stdin.on("error", () => undefined);
+		this.#child.on("error", (error) => this.#end(error.message));
+		this.#child.on("close", (code, signal) => this.#end(`it ended (${signal ?? code}): ${this.#errors.trim()}`));
+	}
+
+	async ask(ask: Ask): Promise<Reply> {
+		if (this.#over !== undefined) return { error: this.#over };
+		const { promise, resolve } = Promise.withResolvers<Reply>();
+		const late = setTimeout(() => this.#end(`no answer within ${this.#timeoutMs} ms`), this.#timeoutMs);
+		this.#settle = resolve;
+		this.#child.stdin.write(`${JSON.stringify(ask)}\n`);
+		try {
+			return await promise;
+		} finally {
+			clearTimeout(late);
+		}
+	}
+
+	/** Ends the process and waits until it is gone. */
+	async close(): Promise<void> {
+		if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+		const gone = new Promise((resolve) => this.#child.once("close", resolve));
+		this.#child.kill("SIGKILL");
+		await gone;
+	}
+
+	#reply(reply: Reply): void {
+		const settle = this.#settle;
+		this.#settle = undefined;
+		settle?.(reply);
+	}
+
+	#end(why: string): void {
+		this.#over ??= why;
+		this.#child.kill("SIGKILL");
+		this.#reply({ error: this.#over });
+	}
+}

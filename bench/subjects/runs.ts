@@ -1,0 +1,78 @@
+/** Runs in memory: governed calls, streamed ones, and going on after an approval. */
+import { createHarness, defineAgent, defineTool, type Harness, memoryStore } from "holdpoint";
+import { z } from "zod";
+import { plannedModel } from "../script-model.ts";
+import { serveRows, timed } from "../subject.ts";
+import { check, instructions, lookup, prompt, toolDescription } from "../work.ts";
+
+const { model, plan } = plannedModel();
+const tool = defineTool({
+	name: "lookup",
+	description: toolDescription,
+	input: z.object({ id: z.number() }),
+	effect: "read",
+	execute: lookup,
+});
+const limits = { turnsMax: 10_000, callsMax: 10_000 };
+const agent = defineAgent({ name: "bench", instructions, model, tools: [tool], limits });
+
+/** A fresh one for each slice: a store in memory keeps every run. */
+let harness: Harness;
+/** The call whose arguments carry this id is held. */
+let heldId = -1;
+
+async function begin(): Promise<void> {
+	await harness?.close();
+	heldId = -1;
+	harness = createHarness({ store: memoryStore(), agents: [agent] });
+}
+
+async function beginHeld(args: { readonly [name: string]: number }): Promise<void> {
+	await harness?.close();
+	heldId = args["calls"] ?? 0;
+	harness = createHarness({
+		store: memoryStore(),
+		agents: [agent],
+		policy: (request) => {
+			const isHeld = (request.args as { readonly id: number }).id === heldId;
+			return isHeld ? { verdict: "ask", reason: "it is the one" } : { verdict: "allow" };
+		},
+	});
+}
+
+await serveRows({
+	calls: timed({
+		begin,
+		async run(_, { calls = 1 }) {
+			plan(calls);
+			const result = await harness.run(agent, prompt);
+			check(result.status === "completed" && result.output === "done", result.status);
+		},
+	}),
+	stream: timed({
+		begin,
+		async run(_, { calls = 1 }) {
+			plan(calls);
+			let text = "";
+			const stream = harness.stream(agent, prompt);
+			for await (const event of stream) if (event.type === "text.delta") text += event.text;
+			check(text === "done" && (await stream.result).status === "completed", text);
+		},
+	}),
+	/** An answer to the call that is held after `calls` others, then the rest of the run. */
+	resume: timed({
+		begin: beginHeld,
+		async prepare({ calls = 0 }) {
+			plan(calls + 1);
+			const result = await harness.run(agent, prompt);
+			const wait = result.status === "waiting" ? result.waits[0] : undefined;
+			check(wait?.kind === "approval", result.status);
+			return { run: result.run, approval: wait.approval };
+		},
+		async run({ run, approval }) {
+			await harness.approve(approval);
+			const result = await harness.resume(run);
+			check(result.status === "completed" && result.output === "done", result.status);
+		},
+	}),
+});

@@ -1,0 +1,91 @@
+/** What the demo says around the output of its processes. */
+import type { Invocation } from "../command.ts";
+import { textOption } from "../command.ts";
+import { commandLine } from "../command-line.ts";
+import { inlineText } from "../render/safe-text.ts";
+import { clip, padEnd, widthOf, wrap } from "../render/text-width.ts";
+import type { Check, Pause, StoredEvent } from "./proof.ts";
+import type { ShopRecords } from "./shop-records.ts";
+
+export function openingLines(invocation: Invocation, shop: ShopRecords): string[] {
+	const { style, width } = invocation.terminal;
+	const model = textOption(invocation, "model");
+	const about = `A customer writes to a shop. Its support agent answers by writing one program; in the middle of that program is a refund that a person must allow. You see the program stop there, its process end, and another process go on exactly there.`;
+	const honest = model
+		? `The model is ${inlineText(model, 100)}. What it writes may differ from run to run; the proof at the end holds for whatever it does.`
+		: `The model is scripted: its words and its program were written beforehand, so that this needs no key and no network. Everything else is real: the sandbox that runs the program, the policy, the shop's database with ${shop.orders.toLocaleString("en-US")} generated orders, and the separate processes.`;
+	return [style.bold("Holdpoint demo"), "", ...wrap(about, width), "", ...wrap(honest, width)];
+}
+
+export interface Step {
+	readonly step: number;
+	readonly title: string;
+	/** The process that does it. */
+	readonly pid?: number;
+	/** Or what is seen while there is none. */
+	readonly pause?: Pause;
+}
+
+export function stepLines({ terminal, options }: Invocation, { step, title, pid, pause }: Step): string[] {
+	const { style, width } = terminal;
+	const right = pid === undefined ? "" : `process ${pid}`;
+	const left = `${step} · ${title} `;
+	const line = "─".repeat(Math.max(3, width - widthOf(left) - widthOf(right) - 2));
+	const head = `${style.bold(style.cyan(left))}${style.dim(`${line} ${right}`.trimEnd())}`;
+	if (!pause) return ["", head];
+	const gone = pause.isGone ? "is gone" : "is still there";
+	const lease = pause.isLeased ? "somebody holds its lease" : "nobody holds its lease";
+	return ["", head, `Process ${pause.pid} ${gone}. The run is ${pause.status} in ${String(options["store"])}; ${lease}.`];
+}
+
+export function proofLines({ terminal }: Invocation, checks: readonly Check[], journal: readonly StoredEvent[]): string[] {
+	const { style, width } = terminal;
+	const line = "─".repeat(Math.max(3, width - 7));
+	const proven = checks.flatMap(({ ok, says }) => {
+		const [first = "", ...rest] = wrap(says, width - 2);
+		return [`${ok ? style.green("✓") : style.red("✗")} ${first}`, ...rest.map((text) => `  ${text}`)];
+	});
+	const excerpt = journal.map((entry) => `  ${style.dim(padEnd(`entry ${entry.seq}`, 10))} ${clip(eventText(entry), width - 14)}`);
+	return ["", `${style.bold(style.cyan("Proof "))}${style.dim(line)}`, ...proven, "", "The journal around the hold:", ...excerpt];
+}
+
+function eventText({ event }: StoredEvent): string {
+	const { type } = event;
+	const call = "call" in event ? ` ${event.call}` : "";
+	switch (event.type) {
+		case "approval.requested":
+			return `${type}${call} ${event.approval}`;
+		case "approval.resolved":
+			return `${type}${call} ${event.answer} by ${inlineText(`${event.by.id} (${event.by.via})`, 80)}`;
+		case "program.suspended":
+			return `${type}${call} snapshot ${event.snapshot?.digest.slice(0, 12) ?? "none"}, ${event.snapshot?.bytes ?? 0} bytes`;
+		case "program.restored":
+			return `${type}${call} from ${event.from}`;
+		case "call.decided":
+			return `${type}${call} ${event.verdict}`;
+		case "call.started":
+			return `${type}${call} attempt ${event.attempt}`;
+		case "call.finished":
+			return `${type}${call} ${Object.keys(event.outcome)[0]}`;
+		default:
+			return `${type}${call}`;
+	}
+}
+
+export function closingLines(invocation: Invocation, run: string, isProven: boolean): string[] {
+	const { host, terminal } = invocation;
+	const { style } = terminal;
+	const again = host.command === "npx holdpoint" ? "npm run demo --" : `${host.command} demo`;
+	const verdict = isProven ? style.green("Proven: frozen in the middle, decided by somebody else, done once.") : style.red("Not proven: see the marks above.");
+	return [
+		"",
+		verdict,
+		"",
+		"Look around:",
+		`  ${commandLine(invocation, "show", run)}`,
+		`  ${host.command} doctor`,
+		"The same with a real model, and with one of your own machine:",
+		`  OPENAI_API_KEY=… ${again} --model openai/<name>`,
+		`  ${again} --model local/<name> --base-url http://127.0.0.1:8080/v1`,
+	];
+}

@@ -1,0 +1,130 @@
+/**
+ * Writes `docs/reference/{errors,events,limits}.md` from the code they describe: the error registry, the event types and
+ * the limits with their comments. `test/reference.test.ts` fails when a page and the code differ.
+ * Run: node scripts/write-reference.ts
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { errorCodes } from "../packages/holdpoint/src/spec/errors.ts";
+import { defaultLimits, defaultProgramLimits } from "../packages/holdpoint/src/spec/limits.ts";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const spec = (file: string): string => readFileSync(`${root}packages/holdpoint/src/spec/${file}.ts`, "utf8");
+const note = "<!-- Written by scripts/write-reference.ts from the code; change it there. -->";
+
+/** Every page by its path from the root. */
+export function referencePages(): ReadonlyMap<string, string> {
+	return new Map([
+		["docs/reference/errors.md", errorsPage()],
+		["docs/reference/events.md", eventsPage()],
+		["docs/reference/limits.md", limitsPage()],
+	]);
+}
+
+function errorsPage(): string {
+	const rows = Object.entries(errorCodes).map(([code, { retry, hint }]) => `| \`${code}\` | ${retry} | ${hint} |`);
+	const failures = literalsOf("FailureCode").map((code) => `\`${code}\``);
+	const ends = literalsOf("RunFailureCode").map((code) => `\`${code}\``);
+	return page("Errors", [
+		"Expected outcomes (a denied call, a waiting run) are values. Operational failures are one class, `HoldpointError`,",
+		"with a stable `code`, a `hint`, `details` for machines and the `cause`. `isHoldpointError(error)` holds across two",
+		"installed copies of the package.",
+		"",
+		"**Retry** says what a caller may do: `never` (the same call fails again), `safe` (nothing happened), `unknown`",
+		"(something may have happened: look first).",
+		"",
+		"| Code | Retry | What to do |",
+		"|---|---|---|",
+		...rows,
+		"",
+		"## Failed calls",
+		"",
+		`A tool's failure is an outcome that the model reads; it never ends a run. Its codes: ${failures.join(", ")}.`,
+		"",
+		"## Failed runs",
+		"",
+		`A run that ends as \`failed\` names why: ${ends.join(", ")}, or a code of the table.`,
+	]);
+}
+
+function literalsOf(type: string): string[] {
+	const body = new RegExp(`export type ${type} =([^;]+);`).exec(spec("events"))?.[1] ?? "";
+	return [...body.matchAll(/"([^"]+)"/g)].map((match) => match[1] as string);
+}
+
+function eventsPage(): string {
+	const source = spec("events");
+	const version = /journalVersion = (\d+)/.exec(source)?.[1];
+	const events = [
+		...source.matchAll(
+			/(?:\/\*\*((?:(?!\*\/)[^])*)\*\/\s*)?export interface \w+ \{\n\treadonly type: "([a-z.]+)";\n([^]*?)\n\}/g,
+		),
+	];
+	const sections = events.flatMap(([, comment, type, fields]) => [
+		`## \`${type}\``,
+		"",
+		...(comment ? [sentence(comment), ""] : []),
+		...fieldRows(fields as string),
+		"",
+	]);
+	return page("Events", [
+		`The vocabulary of the journal, version ${version}. Fields are added as optional, meanings never change, and a journal`,
+		"that an older version wrote always folds.",
+		"",
+		...sections,
+	]);
+}
+
+function fieldRows(fields: string): string[] {
+	const found = [
+		...fields.matchAll(
+			/(?:\/\*\*((?:(?!\*\/)[^])*)\*\/\s*)?readonly (\w+)(\??): ([^]*?);(?=\n\t(?:readonly|\/\*\*)|$)/g,
+		),
+	];
+	const rows = found.map(([, comment, name, optional, type]) => {
+		const shape = (type as string).replace(/\s+/g, " ").replaceAll("|", "\\|");
+		return `| \`${name}\`${optional ? " (optional)" : ""} | \`${shape}\` | ${comment ? sentence(comment) : ""} |`;
+	});
+	return rows.length > 0 ? ["| Field | Type | |", "|---|---|---|", ...rows] : [];
+}
+
+function limitsPage(): string {
+	return page("Limits", [
+		"Every loop and every resource has a limit, compared with `>=`. Set the first ones with `limits` of `createHarness` or",
+		"of an agent, those of programs with `programs: { limits }`.",
+		"",
+		"## Of a run",
+		"",
+		...limitRows("Limits", defaultLimits),
+		"",
+		"## Of a program",
+		"",
+		...limitRows("ProgramLimits", defaultProgramLimits),
+	]);
+}
+
+function limitRows(type: string, values: object): string[] {
+	const body = new RegExp(`export interface ${type} \\{([^]*?)\\n\\}`).exec(spec("limits"))?.[1] ?? "";
+	const known = values as Record<string, number>;
+	const rows = [...body.matchAll(/\/\*\*((?:(?!\*\/)[^])*)\*\/\s*readonly (\w+): number;/g)].map(
+		([, comment, name]) =>
+			`| \`${name}\` | ${known[name as string]?.toLocaleString("en-US")} | ${sentence(comment as string)} |`,
+	);
+	return ["| Limit | Default | |", "|---|---|---|", ...rows];
+}
+
+function sentence(comment: string): string {
+	return comment
+		.replace(/\n\s*\*/g, " ")
+		.replace(/\s+/g, " ")
+		.trim()
+		.replaceAll("|", "\\|");
+}
+
+function page(title: string, lines: readonly string[]): string {
+	return `${[`# ${title}`, "", note, "", ...lines].join("\n").trimEnd()}\n`;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+	for (const [path, text] of referencePages()) writeFileSync(root + path, text);
+}
