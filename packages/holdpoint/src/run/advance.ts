@@ -11,6 +11,7 @@ import type { StoredRun } from "../spec/store.ts";
 import { resultOf } from "./conclude.ts";
 import { drive } from "./drive.ts";
 import { compatibility, historyOf, knownVersions, openRun, resumedEvent } from "./open-run.ts";
+import { onceOnly } from "./once-only.ts";
 import { Segment, type Observer, type ReadyAgent, type RunPorts, type SegmentStart } from "./segment.ts";
 import { emptyState } from "./state.ts";
 import { libraryVersion } from "./version.ts";
@@ -74,6 +75,7 @@ async function joinRun(ports: RunPorts, ready: ReadyAgent, started: RunStarted, 
 		there?.input === started.input &&
 		there.agent.name === started.agent.name &&
 		there.principal === started.principal &&
+		there.tenant === started.tenant &&
 		there.session?.id === started.session?.id;
 	if (!same) {
 		throw new HoldpointError("run.exists", `Run ${place.run} was started with another input, agent, principal or session`, {
@@ -108,7 +110,9 @@ async function resumeAcquired(ports: RunPorts, stored: StoredRun, options: Resum
 	const opened = await openRun(ports, stored);
 	const { state, entries, lastMac } = opened;
 	if (state.status !== "running") {
-		await letGo(ports, stored);
+		// What came after the end means nothing; left unread it would make the run look ready for ever.
+		const unread = stored.signals.map(({ id }) => ({ kind: "signal.drop", id }) as const);
+		await ports.store.commit(stored.run, stored.epoch, [...unread, { kind: "release" }]);
 		return resultOf(state);
 	}
 	const started = state.started;
@@ -139,7 +143,7 @@ function through(segment: Segment): Promise<RunResult> {
 	const onion = segment.ready.agent.middleware.filter((layer) => layer.run);
 	const layer = async (index: number): Promise<RunResult> => {
 		const outer = onion[index];
-		return outer?.run ? outer.run(segment.info, () => layer(index + 1)) : drive(segment);
+		return outer?.run ? outer.run(segment.info, onceOnly(outer.name, () => layer(index + 1))) : drive(segment);
 	};
 	return layer(0);
 }

@@ -20,7 +20,11 @@ export async function cancelRun(segment: Segment): Promise<void> {
 	deadline.addEventListener("abort", () => segment.wake(), { once: true });
 	while (segment.busy.size > 0 && !deadline.aborted) await segment.changed();
 	segment.check();
-	for (const call of state.calls.values()) closeStarted(segment, call, reason);
+	for (const call of state.calls.values()) {
+		// The model may have answered just then, and asked for more.
+		closeUnstarted(segment, call, reason);
+		closeStarted(segment, call, reason);
+	}
 	segment.emit({ type: "run.finished", status: "cancelled", done: doneOf(state) });
 }
 

@@ -9,6 +9,7 @@
  */
 import { approvalId, callDigest, lacking } from "../approvals/approvals.ts";
 import { canonicalJson, parseJson } from "../kit/canonical-json.ts";
+import { reasonOf } from "../kit/reason-of.ts";
 import { decide } from "../policy/decide.ts";
 import type { FailureCode, Outcome } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
@@ -21,18 +22,12 @@ import type { CallState } from "./call-state.ts";
 /** Moves a call that can move. Synchronous where schema and policy are. */
 export function decideCall(segment: Segment, call: CallState): void | Promise<void> {
 	const tool = toolFor(segment, call);
+	if (call.phase === "started") return decideAfterCrash(segment, call, tool);
 	if (typeof tool === "string") return fail(segment, call, "tool.unknown", tool);
-	if (segment.state.calls.size > segment.ready.limits.callsMax) {
+	if (call.ordinal > segment.ready.limits.callsMax) {
 		return fail(segment, call, "limit.calls", `This run has made its ${segment.ready.limits.callsMax} calls (callsMax)`);
 	}
-	switch (call.phase) {
-		case "asked":
-			return decideFirst(segment, call, tool);
-		case "started":
-			return decideAfterCrash(segment, call, tool);
-		default:
-			return decideAfterWait(segment, call, tool);
-	}
+	return call.phase === "asked" ? decideFirst(segment, call, tool) : decideAfterWait(segment, call, tool);
 }
 
 function toolFor(segment: Segment, call: CallState): Tool | string {
@@ -68,11 +63,12 @@ async function decidePrepared(segment: Segment, call: CallState, tool: Tool): Pr
 	let args: Json = call.asked ?? call.input;
 	try {
 		for (const layer of segment.ready.agent.middleware) {
-			const info = { call: call.id, tool: call.tool, parent: call.parent, args };
+			// A copy: what was asked is in the journal, and nobody changes it in place.
+			const info = { call: call.id, tool: call.tool, parent: call.parent, args: structuredClone(args) };
 			if (layer.prepareCall) args = await layer.prepareCall(info, segment.info);
 		}
 	} catch (error) {
-		return fail(segment, call, "tool.args_invalid", error instanceof Error ? error.message : String(error));
+		return fail(segment, call, "tool.args_invalid", reasonOf(error));
 	}
 	return decideArguments(segment, call, tool, args);
 }
@@ -100,14 +96,17 @@ function toCanonical(tool: Tool, result: Exclude<ReturnType<typeof validate>, Pr
 	try {
 		text = canonicalJson(result.value);
 	} catch (error) {
-		const message = `The arguments of ${tool.name} are no JSON: ${error instanceof Error ? error.message : String(error)}`;
+		const message = `The arguments of ${tool.name} are no JSON: ${reasonOf(error)}`;
 		return { ok: false, code: "tool.args_invalid", message };
 	}
-	if (text.length >= bytesMax) {
-		const message = `The arguments of ${tool.name} have ${text.length} bytes; the limit is ${bytesMax} (argsBytesMax)`;
+	const bytes = Buffer.byteLength(text);
+	if (bytes >= bytesMax) {
+		const message = `The arguments of ${tool.name} have ${bytes} bytes; the limit is ${bytesMax} (argsBytesMax)`;
 		return { ok: false, code: "tool.args_too_large", message };
 	}
-	return { ok: true, args: parseJson(text, bytesMax), text };
+	const args = parseJson(text, bytesMax);
+	// Parsing dropped it, so that the text would not be that of the value any more.
+	return { ok: true, args, text: text.includes('"__proto__"') ? canonicalJson(args) : text };
 }
 
 function decideParsed(segment: Segment, call: CallState, tool: Tool, parsed: CanonicalArguments): void | Promise<void> {
@@ -145,7 +144,8 @@ function policyRequest(segment: Segment, call: CallState, { tool, args }: Candid
 	};
 }
 
-function validAnswers(segment: Segment, call: CallState) {
+/** Those that are not spent, void or too old. */
+export function validAnswers(segment: Segment, call: CallState) {
 	const { approval } = call;
 	if (!approval || approval.denied || approval.closed) return [];
 	const oldest = segment.ports.clock.now() - segment.ready.limits.approvalSpendWithinMs;
@@ -165,7 +165,8 @@ function follow(segment: Segment, call: CallState, candidate: Candidate, decisio
 		policy: segment.ports.policy.version,
 		digest,
 		...(answers.length > 0 ? { approvedBy: answers.map((answer) => answer.by.id) } : {}),
-		...(sameArguments(call, text) ? {} : { args: candidate.args }),
+		// Parsed anew: the policy has had the candidate's in its hands.
+		...(sameArguments(call, text) ? {} : { args: JSON.parse(text) as Json }),
 	});
 	if (decision.verdict === "deny") return finish(segment, call, { denied: decision.reason, by: "policy" });
 	if (decision.verdict === "ask") {
@@ -178,7 +179,12 @@ function follow(segment: Segment, call: CallState, candidate: Candidate, decisio
 /** Are the canonical arguments those that the journal already has for this call? */
 function sameArguments(call: CallState, text: string): boolean {
 	const known = call.args ?? call.asked;
-	return known !== undefined && canonicalJson(known) === text;
+	try {
+		return known !== undefined && canonicalJson(known) === text;
+	} catch {
+		// What the model wrote may be deeper than what the schema made of it.
+		return false;
+	}
 }
 
 interface Hold {
@@ -200,7 +206,7 @@ function hold(segment: Segment, call: CallState, { digest, decision, carries }: 
 	});
 }
 
-/** Held, and now answered, expired or closed. The stored arguments are canonical: they are not parsed again. */
+/** Held, and now answered, expired or closed. The stored arguments are canonical: the same tool does not parse them again. */
 function decideAfterWait(segment: Segment, call: CallState, tool: Tool): void | Promise<void> {
 	const { approval } = call;
 	if (approval?.denied) {
@@ -211,18 +217,23 @@ function decideAfterWait(segment: Segment, call: CallState, tool: Tool): void | 
 		segment.emit({ type: "approval.closed", approval: approval?.id ?? "", call: call.id, why: "expired" });
 		return finish(segment, call, { denied: "nobody approved it in time", by: "expiry" });
 	}
-	const args = call.args ?? null;
-	return askPolicy(segment, call, { tool, args, text: canonicalJson(args) });
+	const text = canonicalJson(call.args ?? null);
+	const digest = callDigest({ run: segment.state.run, call: call.id, tool: tool.name, version: tool.version, args: text });
+	if (digest === call.digest) return askPolicy(segment, call, { tool, args: JSON.parse(text) as Json, text });
+	// The tool changed while it waited: what was canonical for the old one may not fit the new one.
+	return call.edited ? decideArguments(segment, call, tool, call.args ?? null) : decideFirst(segment, call, tool);
 }
 
 /** I7: started by a process that died. What may be repeated is decided anew and repeated; the rest nobody knows. */
-function decideAfterCrash(segment: Segment, call: CallState, tool: Tool): void | Promise<void> {
+function decideAfterCrash(segment: Segment, call: CallState, tool: Tool | string): void | Promise<void> {
 	const args = call.args ?? null;
+	if (typeof tool === "string") return unknown(segment, call, `the process that ran it died, and it cannot be repeated: ${tool}`);
 	if (tool.repeat === "once") return unknown(segment, call, "the process that ran it died before its outcome was written");
 	if (call.attempt >= segment.ready.limits.attemptsMax && tool.effect !== "internal") {
 		return unknown(segment, call, `it was started ${call.attempt} times and no outcome was ever written`);
 	}
-	const candidate = { tool, args, text: canonicalJson(args) };
+	const text = canonicalJson(args);
+	const candidate = { tool, args: JSON.parse(text) as Json, text };
 	const decision = decide(segment.ports.policy, policyRequest(segment, call, candidate), segment.ready.limits.policyTimeoutMs);
 	const again = (value: Decision): void => {
 		// Its approval was spent on this very call and key; only a denial stops the repetition, and then nobody knows.

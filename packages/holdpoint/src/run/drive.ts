@@ -75,6 +75,8 @@ async function advanceCalls(segment: Segment, calls: readonly CallState[]): Prom
 	// A held call is shown while others go on; when nothing else moves, the wait itself is about to be written.
 	const shown = calls.some((call) => call.phase === "held") && (starting.length > 0 || segment.busy.size > 0);
 	if (!starting.every(inside) || shown) await segment.flush();
+	// Stopped while that was written: nothing begins any more.
+	segment.check();
 	for (const call of starting) void inFlight(segment, call.id, () => executeCall(segment, call));
 }
 
@@ -85,7 +87,8 @@ async function inFlight(segment: Segment, id: string, work: () => Promise<void>)
 	try {
 		await work();
 	} catch (error) {
-		segment.stop(error);
+		// What is aborted because the run is cancelled fails as it likes.
+		if (!segment.state.cancel || !segment.abort.signal.aborted) segment.stop(error);
 	} finally {
 		segment.busy.delete(id);
 		segment.wake();

@@ -9,7 +9,9 @@
 import { callDigest } from "../approvals/approvals.ts";
 import { assert } from "../kit/assert.ts";
 import { canonicalJson } from "../kit/canonical-json.ts";
+import { timerMsMax } from "../kit/clock.ts";
 import { digest } from "../kit/digest.ts";
+import { reasonOf } from "../kit/reason-of.ts";
 import type { CallInfo } from "../spec/agent.ts";
 import type { FailureCode, Outcome } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
@@ -18,6 +20,7 @@ import { isOutcomeUnknown } from "../tools/outcome-unknown.ts";
 import { validate } from "../tools/validate.ts";
 import { startProgram } from "./execute-program.ts";
 import { keepBeside } from "./keep-beside.ts";
+import { onceOnly } from "./once-only.ts";
 import { executeCodeName } from "./ready-agent.ts";
 import type { Segment } from "./segment.ts";
 import type { CallState } from "./call-state.ts";
@@ -56,7 +59,8 @@ async function attempts(segment: Segment, call: CallState, execution: Execution)
 		const again = "unknown" in outcome && tool.repeat !== "once" && call.attempt < segment.ready.limits.attemptsMax;
 		if (again && !segment.abort.signal.aborted) {
 			await segment.ports.clock.sleep(100 * 2 ** call.attempt, segment.abort.signal).catch(() => undefined);
-			if (call.phase !== "started") return outcome;
+			// Stopped while it waited: it is not begun again.
+			if (call.phase !== "started" || segment.abort.signal.aborted) return outcome;
 			segment.emit({ type: "call.started", call: call.id, attempt: call.attempt + 1 });
 			await segment.flush();
 			continue;
@@ -69,8 +73,7 @@ async function attempts(segment: Segment, call: CallState, execution: Execution)
 async function attempt(segment: Segment, call: CallState, { tool, text }: Execution): Promise<Outcome> {
 	const limited = new Attempt(segment, call, tool);
 	try {
-		const args = JSON.parse(text) as Json;
-		const returned = throughMiddleware(segment, { call: call.id, tool: tool.name, parent: call.parent, args }, () => tool.execute(args, limited));
+		const returned = throughMiddleware(segment, { call, text }, () => tool.execute(JSON.parse(text) as Json, limited));
 		const value = isThenable(returned) ? await limited.inTime(returned) : returned;
 		return await toOutcome(segment, { call, tool, value });
 	} catch (error) {
@@ -86,7 +89,7 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 
 function outcomeOfError(error: unknown, limited: Attempt): Outcome {
 	if (limited.stopped) return { unknown: limited.stopped };
-	const message = error instanceof Error ? error.message : String(error);
+	const message = reasonOf(error);
 	if (isOutcomeUnknown(error)) return { unknown: message };
 	return { failed: message.slice(0, errorCharsMax) || "The tool threw an error without a message", code: "tool.threw" };
 }
@@ -116,7 +119,7 @@ class Attempt implements ToolContext {
 		this.attempt = call.attempt;
 		this.principal = info.principal;
 		this.session = info.session;
-		this.timeoutMs = tool.timeoutMs ?? segment.ready.limits.toolTimeoutMs;
+		this.timeoutMs = Math.min(tool.timeoutMs ?? segment.ready.limits.toolTimeoutMs, timerMsMax);
 	}
 
 	get idempotencyKey(): string {
@@ -142,6 +145,7 @@ class Attempt implements ToolContext {
 			this.onAbort = () => stop("it was in flight when the run was stopped");
 			this.segment.abort.signal.addEventListener("abort", this.onAbort, { once: true });
 			work.then(resolve, reject);
+			if (this.segment.abort.signal.aborted) this.onAbort();
 		});
 	}
 
@@ -151,12 +155,15 @@ class Attempt implements ToolContext {
 	}
 }
 
-function throughMiddleware(segment: Segment, info: CallInfo, execute: () => unknown): unknown {
+/** Each layer is given a copy of the arguments: what was decided is what runs, whatever a layer does to its own. */
+function throughMiddleware(segment: Segment, { call, text }: { call: CallState; text: string }, execute: () => unknown): unknown {
 	const onion = segment.ready.agent.middleware.filter((layer) => layer.call);
 	if (onion.length === 0) return execute();
 	const layer = async (index: number): Promise<unknown> => {
 		const outer = onion[index];
-		return outer?.call ? outer.call(info, () => layer(index + 1), segment.info) : execute();
+		if (!outer?.call) return execute();
+		const info: CallInfo = { call: call.id, tool: call.tool, parent: call.parent, args: JSON.parse(text) as Json };
+		return outer.call(info, onceOnly(outer.name, () => layer(index + 1)), segment.info);
 	};
 	return layer(0);
 }
@@ -179,16 +186,17 @@ async function toOutcome(segment: Segment, { call, tool, value }: Returned): Pro
 	try {
 		text = JSON.stringify(checked);
 	} catch (error) {
-		return badResult("tool.result_invalid", `${tool.name} ran, but its result is no JSON: ${error instanceof Error ? error.message : ""}`);
+		return badResult("tool.result_invalid", `${tool.name} ran, but its result is no JSON: ${reasonOf(error)}`);
 	}
 	const { resultBytesMax, inlineBytesMax } = segment.ready.limits;
-	if (text === undefined) return { ok: null };
-	if (text.length >= resultBytesMax) {
-		return badResult("tool.result_too_large", `${tool.name} ran, but its result has ${text.length} bytes; the limit is ${resultBytesMax} (resultBytesMax)`);
+	const edited = call.edited ? ({ edited: true } as const) : {};
+	if (text === undefined) return { ok: null, ...edited };
+	const bytes = Buffer.byteLength(text);
+	if (bytes >= resultBytesMax) {
+		return badResult("tool.result_too_large", `${tool.name} ran, but its result has ${bytes} bytes; the limit is ${resultBytesMax} (resultBytesMax)`);
 	}
 	const plain = JSON.parse(text) as Json;
-	const edited = call.edited ? ({ edited: true } as const) : {};
-	return text.length < inlineBytesMax ? { ok: plain, ...edited } : { ...keepBeside(segment, text, plain), ...edited };
+	return bytes < inlineBytesMax ? { ok: plain, ...edited } : { ...keepBeside(segment, text, plain), ...edited };
 }
 
 function badResult(code: FailureCode, failed: string): Outcome {

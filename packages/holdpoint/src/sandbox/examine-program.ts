@@ -136,7 +136,7 @@ class Examiner {
 	#noteTools(node: AnyNode, parent: AnyNode, scope: Scope): void {
 		if (parent.type === "MemberExpression" && parent.object === node) return;
 		const names = parent.type === "VariableDeclarator" && parent.init === node ? namesTaken(parent.id) : undefined;
-		if (!names) void scope;
+		if (!names) this.#whole.push(scope);
 		for (const at of names ?? []) {
 			this.#uses.push({ name: at.name, at, call: undefined, reads: true, scope });
 		}

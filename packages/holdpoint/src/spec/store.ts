@@ -4,6 +4,12 @@
  * There is one write, `commit`, and it is atomic: all of its writes or none. It is fenced (I6): a commit whose epoch is
  * not the run's current one changes nothing and fails with `run.lease_lost`. Epoch 0 creates the run and fails with
  * `run.exists` when it is there. Only `signal` writes are unfenced: anyone may leave a signal, waited for or not.
+ *
+ * 1. A created run is at epoch 1. A fenced commit to no run is `run.lease_lost`; an empty commit is a fence check.
+ * 2. A commit with entries has exactly one head, and `head.seq` is the number of entries.
+ * 3. Dropping what is not there is no error. The same signal twice is kept once; another body under its id is refused.
+ * 4. An expired lease that nobody took still lets its epoch commit: the epoch fences, the lease only keeps others waiting.
+ * 5. The bytes of a blob must not change until its commit has settled.
  */
 export interface Store {
 	/** Where the key that seals this store's state is kept by default; undefined: a key for this process alone. */
@@ -103,7 +109,7 @@ export interface StoredRun {
 export interface RunQuery {
 	readonly status?: readonly RunStatus[];
 	readonly session?: string;
-	/** Only runs that somebody should advance now: unread signals, or due, or `running` with no living lease. */
+	/** Only runs that nobody holds and somebody should advance now: unread signals, due, or left `running`. */
 	readonly readyAt?: number;
 	/** Default 100, at most 1,000. */
 	readonly limit?: number;

@@ -18,6 +18,7 @@ import { shopRequest } from "../demo/shop-story.ts";
 import { readShop } from "../demo/shop-records.ts";
 import { demoConfigName } from "../load-config.ts";
 import { openInbox, using } from "../open-harness.ts";
+import { runs } from "./runs.ts";
 
 /** A model that is not scripted may be held more than once. */
 const holdsMax = 20;
@@ -50,8 +51,9 @@ interface Played extends Pick<DemoFacts, "processes" | "pauses"> {
 
 async function play(invocation: Invocation, run: string): Promise<Played> {
 	const { terminal, options } = invocation;
-	const place = ["--store", String(options["store"]), "--config", String(options["config"])];
-	const model = ["model", "base-url"].flatMap((name) => (typeof options[name] === "string" ? [`--${name}`, options[name]] : []));
+	const carried = (...names: readonly string[]): string[] => names.flatMap((name) => (typeof options[name] === "string" ? [`--${name}`, options[name]] : []));
+	const place = carried("store", "config");
+	const model = carried("model", "base-url");
 	const processes: DemoProcess[] = [];
 	const pauses: Pause[] = [];
 	let step = 0;
@@ -68,10 +70,11 @@ async function play(invocation: Invocation, run: string): Promise<Played> {
 		pauses.push(pause);
 		step += 1;
 		terminal.print(...stepLines(invocation, { step, title: "Nothing runs: the run is a row", pause }));
+		if (!terminal.isJson) await runs(invocation);
 		if (!approval) break;
 		const decision = await decideHeld(invocation, approval);
 		if (decision.answer === "later") return { isOver: false, processes, pauses };
-		await start(decisionTitle(invocation, decision), [...answerWords(decision, approval), ...place.slice(0, 2)]);
+		await start(decisionTitle(invocation, decision), [...answerWords(decision, approval), ...place]);
 		last = await start("The program goes on, exactly there", ["resume", run, ...place, ...model]);
 	}
 	return { isOver: true, processes, pauses };

@@ -20,11 +20,14 @@ const contextLines = 3;
 export function approvalCard(approval: OpenApproval, options: CardOptions): string[] {
 	const { style } = options;
 	const head = `${style.yellow("‖")} ${style.bold(inlineText(approval.tool, 80))} ${style.yellow("is held")}`;
+	const args = argumentFields(approval.args);
+	const about = aboutFields(approval, options.now);
+	const columns = nameColumns([...args, ...about]);
 	const body = [
-		...fields(argumentFields(approval.args), options),
+		...fields(args, columns, options),
 		"",
-		...fields(aboutFields(approval, options.now), options),
-		...(approval.program ? ["", ...programPart(approval.program, options)] : []),
+		...fields(about, columns, options),
+		...(approval.program ? ["", ...programPart(approval.program, columns, options)] : []),
 		"",
 		...answerPart(approval, options),
 	];
@@ -47,15 +50,18 @@ function people(count: number): string {
 	return count === 1 ? "one person" : `${count} people`;
 }
 
-function fields(pairs: readonly (readonly [string, string])[], { style, width }: CardOptions): string[] {
-	const columns = Math.min(24, Math.max(8, ...pairs.map(([name]) => widthOf(name))));
+function nameColumns(pairs: readonly (readonly [string, string])[]): number {
+	return Math.min(24, Math.max(8, ...pairs.map(([name]) => widthOf(name))));
+}
+
+function fields(pairs: readonly (readonly [string, string])[], columns: number, { style, width }: CardOptions): string[] {
 	return pairs.flatMap(([name, text]) => {
 		const lines = wrap(text, width - columns - 5);
 		return lines.map((line, at) => `${style.dim(padEnd(at === 0 ? name : "", columns))}  ${line}`);
 	});
 }
 
-function programPart(program: NonNullable<OpenApproval["program"]>, options: CardOptions): string[] {
+function programPart(program: NonNullable<OpenApproval["program"]>, columns: number, options: CardOptions): string[] {
 	const { style, width } = options;
 	const place = program.line > 0 ? `line ${program.line} of a program (${program.call}) asks for it` : "A program asks for it";
 	const view = { source: program.source, marked: [program.line], context: contextLines, style, width: width - 2 };
@@ -63,7 +69,7 @@ function programPart(program: NonNullable<OpenApproval["program"]>, options: Car
 	return [
 		style.dim(`${place}:`),
 		...(program.line > 0 ? programLines(view) : programLines({ ...view, marked: [] }).slice(0, 12)),
-		...(done === "" ? [] : ["", ...fields([["so far", done]], options)]),
+		...(done === "" ? [] : ["", ...fields([["so far", done]], columns, options)]),
 	];
 }
 

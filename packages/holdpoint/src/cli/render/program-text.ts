@@ -1,6 +1,6 @@
 import { visibleText } from "./safe-text.ts";
 import type { Style } from "./style.ts";
-import { clip, padStart } from "./text-width.ts";
+import { padStart, piecesOf } from "./text-width.ts";
 
 export interface ProgramView {
 	readonly source: string;
@@ -32,12 +32,12 @@ export function programLines(view: ProgramView): string[] {
 		}
 		if (isGap && shown.length > 0) shown.push(style.dim(`${" ".repeat(digits + 2)} ⋮`));
 		isGap = false;
-		const isMarked = marked.has(number);
-		const text = clip(line.trimEnd(), view.width - digits - 5);
-		const gutter = padStart(String(number), digits);
-		shown.push(
-			isMarked ? style.marked(`▶ ${gutter} │ ${text}`) : `  ${style.dim(`${gutter} │`)} ${text}`,
-		);
+		// A line is broken and never cut: what somebody approves is shown to its end.
+		const [first = "", ...rest] = piecesOf(line.trimEnd(), view.width - digits - 5);
+		const gutter = `${padStart(String(number), digits)} │`;
+		const more = rest.map((piece) => `  ${style.dim(`${" ".repeat(digits)} ·`)} ${piece}`);
+		if (marked.has(number)) shown.push(style.marked(`▶ ${gutter} ${first}`), ...more);
+		else shown.push(`  ${style.dim(gutter)} ${first}`.trimEnd(), ...more);
 	}
 	if (isGap && context === undefined) shown.push(style.dim(`  … ${lines.length - linesMax} more lines`));
 	return shown;

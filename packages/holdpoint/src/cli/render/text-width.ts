@@ -65,7 +65,8 @@ function wrapLine(line: string, columns: number): string[] {
 	return [...lines, current];
 }
 
-function piecesOf(word: string, columns: number): string[] {
+/** Breaks wherever a line is full. For text without colours. */
+export function piecesOf(word: string, columns: number): string[] {
 	const pieces: string[] = [];
 	let piece = "";
 	for (const char of word) {

@@ -146,12 +146,12 @@ export class Timeline {
 				return this.programStarted(event.call, call);
 			case "program.suspended": {
 				const size = event.snapshot ? `${byteSize(event.snapshot.bytes)} beside the journal` : "without a snapshot";
-				return { mark: style.cyan("■"), text: `${style.bold("frozen")}  ${size}; nothing runs while it waits` };
+				return { mark: style.cyan("■"), text: `${style.bold("frozen")}${this.place(call)}  ${style.dim(`${size}; nothing runs while it waits`)}` };
 			}
 			case "program.restored": {
 				const from = event.from === "snapshot" ? "from its snapshot" : "by replaying it";
 				const why = event.why ? ` (${inlineText(event.why, 200)})` : "";
-				return { mark: style.cyan("▶"), text: `${style.bold("goes on")}  ${from}${why}` };
+				return { mark: style.cyan("▶"), text: `${style.bold("goes on")}${this.place(call)}  ${style.dim(`${from}${why}`)}` };
 			}
 		}
 	}
@@ -181,6 +181,13 @@ export class Timeline {
 		const count = source.split("\n").length;
 		const view = { source, marked: heldLines?.get(id) ?? [], style, width: this.options.width };
 		return { mark: style.cyan("▶"), text: `${style.bold("program")} ${id} · ${count} lines`, source: programLines(view) };
+	}
+
+	/** Where a program stands: the lines of the calls that it waits for. */
+	private place(call: CallState | undefined): string {
+		const open = [...(call?.program?.open ?? [])].map((id) => this.state.calls.get(id)?.line ?? 0);
+		const lines = [...new Set(open)].filter((line) => line > 0);
+		return lines.length === 0 ? "" : ` at ${lines.length === 1 ? "line" : "lines"} ${lines.join(", ")}`;
 	}
 
 	private held(call: CallState | undefined, approval: string): Pick<Entry, "text" | "below"> {
