@@ -1,8 +1,9 @@
+import { defaultServerConditions } from "vite";
 import { defineConfig } from "vitest/config";
 import type { Reporter } from "vitest/node";
 
 // `import "holdpoint"` means the sources in a test, as it does for the type checker.
-const conditions = ["@holdpoint/source", "node", "import", "module", "default"];
+const conditions = ["@holdpoint/source", ...defaultServerConditions];
 
 /** The JSON report has no place for why a test was skipped, but it carries what is noted on a test. */
 const noteSkips: Reporter = {
@@ -18,7 +19,7 @@ const reportFile = process.env.HOLDPOINT_TEST_REPORT;
 
 export default defineConfig({
 	resolve: { conditions },
-	ssr: { resolve: { conditions, externalConditions: conditions } },
+	ssr: { resolve: { conditions } },
 	test: {
 		include: ["packages/*/src/**/*.test.ts", "test/**/*.test.ts", "bench/**/*.test.ts"],
 		exclude: ["**/node_modules/**", "**/dist/**", "bench/peers/**"],

@@ -141,7 +141,8 @@ function declare(folder, manifest) {
 	);
 	for (const file of kept) {
 		const text = readFileSync(file, "utf8");
-		for (const [, , path] of text.matchAll(relativeImport)) kept.add(join(dirname(file), `${path}.d.ts`));
+		const mentioned = [...text.matchAll(relativeImport)].map(([, , path]) => join(dirname(file), `${path}.d.ts`));
+		for (const each of mentioned.filter((path) => existsSync(path))) kept.add(each);
 		writeFileSync(file, text.replaceAll(relativeImport, '$1$2.js"'));
 	}
 	for (const file of filesBelow(folder)) if (!kept.has(file)) rmSync(file);

@@ -140,10 +140,7 @@ function reportFaults({ root, packageRoot, updatesReport }) {
 			tsdocMetadata: { enabled: false },
 			messages: {
 				compilerMessageReporting: { default: { logLevel: "error" } },
-				extractorMessageReporting: {
-					default: { logLevel: "none" },
-					"ae-forgotten-export": { logLevel: "none" },
-				},
+				extractorMessageReporting: { default: { logLevel: "none" } },
 				tsdocMessageReporting: { default: { logLevel: "none" } },
 			},
 		},

@@ -123,7 +123,7 @@ describe("text", () => {
 	});
 
 	test("no path of one machine", () => {
-		expect(linesWith(/(^|[\s"'`(=:])\/(work|home|root|Users|tmp\/[a-z])[\w./-]*/, others)).toEqual([]);
+		expect(linesWith(/(^|[\s"'`(=:])\/(work|home|root|Users|tmp)\/[a-z]/, others)).toEqual([]);
 	});
 
 	test("the project speaks of itself alone", () => {

@@ -1,11 +1,13 @@
 /*
- * Real deaths: a process that plays a task kills itself at one journal append, right before or right after it, and
- * another process goes on from what lies on the disk. Done for every append of every task, nothing may tell the result
- * from an uninterrupted one.
+ * Real deaths: a process that plays a task is killed with SIGKILL at one journal append, right before or right after it,
+ * and another process goes on from what lies on the disk. Done for every append of every task; nothing may tell the
+ * result from that of an uninterrupted replay.
  *
  * 1. The world lies in a file apart from the harness's store, as a shop's database would.
- * 2. How many appends a task has, an uninterrupted replay tells; a child that its position does not kill is an error.
- * 3. Deaths need a process each, going on does not: it happens here, with harness, store and world opened anew.
+ * 2. How many appends a task has, an uninterrupted replay tells; a child that does not die where it should is an error.
+ * 3. One process dies several deaths: it plays the task in several worlds, each play stands still at its own append, and
+ *    then the kill comes. To start a process for each death would take most of the time.
+ * 4. Deaths need a process, going on does not: it happens here, with harness, store and world opened anew.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -37,21 +39,23 @@ export interface CrashMatrixOptions {
 	readonly onProgress?: (report: CrashReport) => void;
 	/** Where worlds and stores lie while they are needed. Default: the system's folder for temporary files. */
 	readonly folder?: string;
-	/** Crash points that are worked on at the same time. Default: one more than there are cores. */
-	readonly lanes?: number;
+	/** Deaths that one process dies. Default: 8. */
+	readonly deathsPerProcess?: number;
 }
 
-/** Each count is of crash points. */
+/** Counts are of crash points where nothing else is said. */
 export interface CrashReport {
 	/** Tasks times wirings. */
 	readonly replays: number;
 	readonly points: number;
+	/** Processes that were killed. */
+	readonly kills: number;
 	readonly wrongHashes: number;
 	/** Writes that were made twice, or not at all. */
 	readonly doubleWrites: number;
 	readonly unfinished: number;
 	readonly wrongResults: number;
-	/** The child ended otherwise than by its own SIGKILL. */
+	/** The process ended otherwise than by its own SIGKILL. */
 	readonly notKilled: number;
 	/** Calls that ended as `unknown` and were settled. */
 	readonly settled: number;
@@ -69,6 +73,7 @@ export async function crashMatrix(options: CrashMatrixOptions = {}): Promise<Cra
 	const counts: Counts = {
 		replays: 0,
 		points: 0,
+		kills: 0,
 		wrongHashes: 0,
 		doubleWrites: 0,
 		unfinished: 0,
@@ -77,15 +82,15 @@ export async function crashMatrix(options: CrashMatrixOptions = {}): Promise<Cra
 		settled: 0,
 		problems: [],
 	};
-	const points = pointsOf(bench, options, counts);
+	const batches = batchesOf(bench, options, counts);
 	const lane = async (): Promise<void> => {
-		for (let next = await points.next(); !next.done; next = await points.next()) {
-			note(counts, await crashAt(bench, next.value));
+		for (let next = await batches.next(); !next.done; next = await batches.next()) {
+			await crashAll(bench, next.value, counts);
 			options.onProgress?.(counts);
 		}
 	};
 	try {
-		await Promise.all(Array.from({ length: options.lanes ?? availableParallelism() + 1 }, lane));
+		await Promise.all(Array.from({ length: availableParallelism() + 1 }, lane));
 	} finally {
 		await bench.sandbox.close();
 		rmSync(bench.folder, { recursive: true, force: true });
@@ -125,32 +130,43 @@ function loadShared(): RetailWorkload {
 const worldFile = (place: string): string => join(place, "world.db");
 const storeFile = (place: string): string => join(place, "store.db");
 
+/** One task in one wiring. */
 interface Cell {
 	readonly task: RetailTask;
 	readonly wiring: Wiring;
 	readonly jobFile: string;
 }
 
-interface Point extends Cell {
-	readonly when: "before" | "after";
-	/** Which append: 1, 2, … */
-	readonly at: number;
+interface Death {
+	readonly when: "before" | "after" | "never";
+	/** 1, 2, … */
+	readonly append: number;
+	readonly place: string;
 }
 
-/** Every append of every task; how many a task has, an uninterrupted replay of it tells just before. */
-async function* pointsOf(bench: Bench, options: CrashMatrixOptions, counts: Counts): AsyncGenerator<Point, void> {
+interface Batch {
+	readonly cell: Cell;
+	readonly deaths: readonly Death[];
+}
+
+async function* batchesOf(bench: Bench, options: CrashMatrixOptions, counts: Counts): AsyncGenerator<Batch, void> {
+	const { tasks = bench.workload.tasks, wirings: chosen = wirings, deathsPerProcess = 8 } = options;
 	const warm = new Set<Wiring>();
-	for (const task of options.tasks ?? bench.workload.tasks) {
-		for (const wiring of options.wirings ?? wirings) {
+	for (const task of tasks) {
+		for (const wiring of chosen) {
 			const cell = { task, wiring, jobFile: writeJob(bench, task, wiring) };
 			const appends = await countAppends(bench, cell, counts);
-			counts.replays++;
-			// One child of each wiring lives to its end, because compiled modules are kept only then.
-			if (!warm.has(wiring)) await runChild(bench, { ...cell, when: "before", at: appends + 1 }, bench.newPlace());
+			// One process of each wiring lives to its end: compiled modules are kept only then.
+			if (!warm.has(wiring)) await runChild(bench, cell, [{ when: "never", append: 0, place: bench.newPlace() }]);
 			warm.add(wiring);
-			for (let at = 1; at <= appends; at++) {
-				yield { ...cell, when: "before", at };
-				yield { ...cell, when: "after", at };
+			const ordinals = Array.from({ length: appends }, (_, i) => i + 1);
+			const points = ordinals.flatMap((append) => [
+				{ when: "before" as const, append },
+				{ when: "after" as const, append },
+			]);
+			for (let from = 0; from < points.length; from += deathsPerProcess) {
+				const deaths = points.slice(from, from + deathsPerProcess).map((point) => ({ ...point, place: bench.newPlace() }));
+				yield { cell, deaths };
 			}
 		}
 	}
@@ -167,6 +183,7 @@ function writeJob({ workload, folder, repeat }: Bench, task: RetailTask, wiring:
 	return jobFile;
 }
 
+/** By an uninterrupted replay, which is judged like any other. */
 async function countAppends(bench: Bench, cell: Cell, counts: Counts): Promise<number> {
 	const place = bench.newPlace();
 	const store = crashingStore(sqliteStore(storeFile(place)));
@@ -195,20 +212,18 @@ async function replayHere(bench: Bench, { task, wiring }: Cell, { place, store }
 	}
 }
 
-interface Crashed {
-	readonly point: Point;
-	readonly child: ChildEnd;
-	readonly replay: Replay;
-}
-
-async function crashAt(bench: Bench, point: Point): Promise<Crashed> {
-	const place = bench.newPlace();
-	try {
-		const child = await runChild(bench, point, place);
-		return { point, child, replay: await replayHere(bench, point, { place, store: sqliteStore(storeFile(place)) }) };
-	} finally {
+async function crashAll(bench: Bench, { cell, deaths }: Batch, counts: Counts): Promise<void> {
+	const { signal, said } = await runChild(bench, cell, deaths);
+	counts.kills++;
+	for (const { place, when, append } of deaths) {
+		const replay = await replayHere(bench, cell, { place, store: sqliteStore(storeFile(place)) });
+		note(counts, replay, `killed ${when} append ${append}`);
 		rmSync(place, { recursive: true });
 	}
+	if (signal === "SIGKILL") return;
+	counts.notKilled += deaths.length;
+	const text = `task ${cell.task.id} as ${cell.wiring}: the process ended with ${signal}: ${said.slice(0, 500)}`;
+	addProblems(counts, [{ text }], "not killed");
 }
 
 interface ChildEnd {
@@ -217,11 +232,12 @@ interface ChildEnd {
 }
 
 const script = join(import.meta.dirname, "replay-child.ts");
-/** A child that takes longer hangs; it is ended by another signal than its own. */
-const childTimeoutMs = 60_000;
+/** A process that takes longer hangs; it is ended by another signal than its own. */
+const childTimeoutMs = 120_000;
 
-async function runChild({ folder }: Bench, { jobFile, when, at }: Point, place: string): Promise<ChildEnd> {
-	const child = spawn(process.execPath, [script, jobFile, place, when, String(at)], {
+async function runChild({ folder }: Bench, { jobFile }: Cell, deaths: readonly Death[]): Promise<ChildEnd> {
+	const positions = deaths.flatMap(({ when, append, place }) => [when, String(append), place]);
+	const child = spawn(process.execPath, [script, jobFile, ...positions], {
 		stdio: ["ignore", "ignore", "pipe"],
 		env: { ...process.env, NODE_COMPILE_CACHE: join(folder, "compiled"), NODE_NO_WARNINGS: "1" },
 		timeout: childTimeoutMs,
@@ -231,20 +247,15 @@ async function runChild({ folder }: Bench, { jobFile, when, at }: Point, place: 
 	return { signal: signal as NodeJS.Signals | null, said };
 }
 
-function note(counts: Counts, { point, child, replay }: Crashed): void {
-	const where = `killed ${point.when} append ${point.at}`;
-	const has = (...kinds: readonly Problem["what"][]) => Number(replay.problems.some(({ what }) => kinds.includes(what)));
+function note(counts: Counts, { problems, settled }: Replay, where: string): void {
+	const has = (kind: Problem["what"]) => Number(problems.some(({ what }) => what === kind));
 	counts.points++;
-	counts.settled += replay.settled;
+	counts.settled += settled;
 	counts.unfinished += has("status");
 	counts.wrongResults += has("results");
 	counts.doubleWrites += has("writes");
 	counts.wrongHashes += has("hash");
-	addProblems(counts, replay.problems, where);
-	if (child.signal === "SIGKILL") return;
-	counts.notKilled++;
-	const text = `task ${point.task.id} as ${point.wiring}: ended by ${child.signal}: ${child.said.slice(0, 500)}`;
-	addProblems(counts, [{ text }], where);
+	addProblems(counts, problems, where);
 }
 
 function addProblems(counts: Counts, problems: readonly Pick<Problem, "text">[], where: string): void {

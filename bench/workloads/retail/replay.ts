@@ -94,11 +94,9 @@ function readByModel(state: RunState): readonly unknown[] {
 	});
 }
 
-/** The list that the program returned. */
+/** The list that the program returned, or what became of the program instead. */
 function readByProgram(state: RunState): unknown {
-	const program = [...state.calls.values()].find((call) => call.program);
+	const program = [...state.calls.values()].find((call) => call.tool === "execute_code");
 	const value = program && (valueOf(state, program) as { readonly value?: Json } | null);
-	return value?.value ?? null;
+	return value?.value ?? program?.outcome ?? null;
 }
-
-

@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
+import { createHarness } from "../holdpoint.ts";
 import type { Ask } from "../spec/policy.ts";
 import type { Approver } from "../spec/events.ts";
 import { promptProblems } from "../testing/prompt-order.ts";
-import { ofType, onlyWait, type Stage, stage, type StageOptions } from "../testing/stage.ts";
+import { ofType, onlyWait, type Stage, stage, stageKeys, type StageOptions } from "../testing/stage.ts";
 import { call, say } from "../testing/story.ts";
 import { defineTool } from "../tools/define-tool.ts";
 
@@ -94,10 +95,18 @@ describe("an approval", () => {
 		expect(ofType(events, "call.finished")).toMatchObject([{ outcome: { ok: "paid 3", edited: true } }]);
 	});
 
-	test("edited into arguments that do not fit is worth nothing, and the call stays held", async () => {
+	test("edited into arguments that do not fit is refused at the door", async () => {
+		const { scene } = payStage();
+		const { wait } = await held(scene);
+		const edit = scene.harness.approve(wait.approval, { by: ann, args: { amount: 5_000 } });
+		await expect(edit).rejects.toMatchObject({ code: "approval.invalid", message: expect.stringContaining("amount") });
+	});
+
+	test("edited at a door that does not know the tool is judged by the run: it is worth nothing, and the call stays held", async () => {
 		const { scene, paid } = payStage();
 		const { run, wait } = await held(scene);
-		await scene.harness.approve(wait.approval, { by: ann, args: { amount: 5_000 } });
+		const door = createHarness({ store: scene.store, clock: scene.clock, keys: stageKeys });
+		await door.approve(wait.approval, { by: ann, args: { amount: 5_000 } });
 		expect(onlyWait(await scene.harness.resume(run), "approval").approval).toBe(wait.approval);
 		expect(paid).toEqual([]);
 		expect(ofType(await scene.events(run), "approval.refused")).toMatchObject([{ by: "ann", why: expect.stringContaining("amount") }]);
@@ -269,7 +278,7 @@ describe("several people", () => {
 		["gives a text, of which a role is a part", () => "line-manager"],
 		["gives nothing", () => undefined],
 	])("I4: roles of a directory that %s count for nobody, and the run lives", async (_, wrong) => {
-		const { scene, paid } = payStage({ ask: { roles: ["manager"] }, harness: { rolesOf: wrong as () => string[] } });
+		const { scene, paid } = payStage({ ask: { roles: ["manager"] }, harness: { rolesOf: wrong as never } });
 		const { run, wait } = await held(scene);
 		await scene.harness.approve(wait.approval, { by: ann });
 		expect(await scene.harness.resume(run)).toMatchObject({ status: "waiting" });

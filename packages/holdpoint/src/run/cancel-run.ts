@@ -28,6 +28,14 @@ export async function cancelRun(segment: Segment): Promise<void> {
 	segment.emit({ type: "run.finished", status: "cancelled", done: doneOf(state) });
 }
 
+/** A run that ends while calls are open: none of them starts any more. Those in flight end by themselves. */
+export function closeOpenCalls(segment: Segment, reason: string): void {
+	for (const call of segment.state.calls.values()) {
+		closeUnstarted(segment, call, reason);
+		if (call.program && !segment.busy.has(call.id)) closeStarted(segment, call, reason);
+	}
+}
+
 function closeUnstarted(segment: Segment, call: CallState, reason: string): void {
 	if (call.phase !== "asked" && call.phase !== "held" && call.phase !== "answered") return;
 	if (call.phase === "held" && call.approval) {
@@ -40,6 +48,8 @@ function closeStarted(segment: Segment, call: CallState, reason: string): void {
 	if (call.phase !== "started") return;
 	const effect = segment.ready.tools.get(call.tool)?.effect;
 	const harmless = effect === "read" || effect === "internal";
+	const snapshot = call.program?.suspended?.snapshot;
+	if (snapshot) segment.keep({ kind: "blob.drop", digest: snapshot.digest });
 	const outcome = harmless ? { cancelled: reason } : { unknown: `it was in flight when the run was cancelled: ${reason}` };
 	segment.emit({ type: "call.finished", call: call.id, outcome });
 }

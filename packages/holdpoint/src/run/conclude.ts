@@ -20,7 +20,9 @@ export async function finishRun(segment: Segment): Promise<void> {
 	if (parsed === undefined) return retryOrFail(segment, "it is no JSON", "output.invalid");
 	const result = await validate(ready.agent.output.schema, parsed);
 	if (!result.ok) return retryOrFail(segment, result.issues, "output.invalid");
-	segment.emit({ type: "run.finished", status: "completed", output: result.value as Json });
+	const output = plain(result.value);
+	if (output === undefined) return retryOrFail(segment, "what the schema makes of it is no JSON", "output.invalid");
+	segment.emit({ type: "run.finished", status: "completed", output });
 }
 
 function retryOrFail(segment: Segment, issues: string, code: "output.invalid" | "model.answered_nothing"): void {
@@ -37,6 +39,15 @@ function jsonOf(text: string): Json | undefined {
 	const fenced = /^\s*```(?:json)?\s*\n([\s\S]*?)\n\s*```\s*$/.exec(text);
 	try {
 		return JSON.parse(fenced?.[1] ?? text) as Json;
+	} catch {
+		return undefined;
+	}
+}
+
+/** The value as the journal keeps it, or nothing where it cannot. */
+function plain(value: unknown): Json | undefined {
+	try {
+		return JSON.parse(JSON.stringify(value) ?? "null") as Json;
 	} catch {
 		return undefined;
 	}

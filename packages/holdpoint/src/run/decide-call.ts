@@ -171,7 +171,7 @@ function follow(segment: Segment, call: CallState, candidate: Candidate, decisio
 	if (decision.verdict === "deny") return finish(segment, call, { denied: decision.reason, by: "policy" });
 	if (decision.verdict === "ask") {
 		const ask = { roles: decision.ask?.roles ?? [], count: decision.ask?.count ?? 1 };
-		if (lacking(ask, answers) !== undefined) return hold(segment, call, { digest, decision, carries: answers.length > 0 });
+		if (lacking(ask, answers) !== undefined) return hold(segment, call, { digest, decision, carries: answers.map(({ by }) => by.id) });
 	}
 	segment.emit({ type: "call.started", call: call.id, attempt: call.attempt + 1 });
 }
@@ -190,7 +190,7 @@ function sameArguments(call: CallState, text: string): boolean {
 interface Hold {
 	readonly digest: string;
 	readonly decision: Extract<Decision, { verdict: "ask" }>;
-	readonly carries: boolean;
+	readonly carries: readonly string[];
 }
 
 function hold(segment: Segment, call: CallState, { digest, decision, carries }: Hold): void {
@@ -202,7 +202,7 @@ function hold(segment: Segment, call: CallState, { digest, decision, carries }: 
 		...(roles && roles.length > 0 ? { roles } : {}),
 		...(count !== undefined && count !== 1 ? { count } : {}),
 		expiresAt: segment.ports.clock.now() + (expiresInMs ?? segment.ready.limits.approvalExpiresInMs),
-		...(carries ? { carries } : {}),
+		...(carries.length > 0 ? { carries } : {}),
 	});
 }
 

@@ -42,6 +42,8 @@ export class Harness {
 	private readonly agents = new Map<string, Agent>();
 	private readonly ready = new WeakMap<Agent, ReadyAgent>();
 	private readonly active = new Map<string, Segment>();
+	/** Runs that are advanced here, each until its promise resolves. */
+	private readonly busy = new Map<string, Promise<void>>();
 	private opened: Promise<RunPorts> | undefined;
 	private openedNow: RunPorts | undefined;
 	private closed = false;
@@ -132,7 +134,7 @@ export class Harness {
 	async settle(run: string, call: string, truth: { readonly happened: boolean; readonly result?: Json; readonly by?: Approver }): Promise<void> {
 		const ports = await this.ports();
 		const { state } = await this.show(run);
-		if (state.calls.get(call)?.phase !== "unknown") {
+		if (state.status !== "running" || state.calls.get(call)?.phase !== "unknown") {
 			throw new HoldpointError("settle.invalid", `The outcome of call ${call} of run ${run} is not unknown`, { details: { run, call } });
 		}
 		const outcome = truth.happened
@@ -165,7 +167,12 @@ export class Harness {
 	async close(): Promise<void> {
 		if (this.closed) return;
 		this.closed = true;
-		for (const segment of this.active.values()) segment.stop(new HoldpointError("harness.closed", "The harness was closed"));
+		for (const segment of this.active.values()) segment.stop(wasClosed());
+		// Their leases are let go while the store is open; whoever does not stop in time keeps its own until it ends.
+		const graceOver = Promise.withResolvers<void>();
+		const timer = setTimeout(graceOver.resolve, closeGraceMs);
+		await Promise.race([Promise.all(this.busy.values()), graceOver.promise]);
+		clearTimeout(timer);
 		await this.parts.close();
 	}
 
@@ -178,8 +185,15 @@ export class Harness {
 	}
 
 	private ports(): Promise<RunPorts> {
-		if (this.closed) throw new HoldpointError("harness.closed", "The harness is closed");
-		this.opened ??= this.parts.ports().then((ports) => (this.openedNow = ports));
+		if (this.closed) throw wasClosed();
+		this.opened ??= this.parts.ports().then(
+			(ports) => (this.openedNow = ports),
+			(error) => {
+				// A store that was locked may be free the next time.
+				this.opened = undefined;
+				throw error;
+			},
+		);
 		return this.opened;
 	}
 
@@ -188,11 +202,13 @@ export class Harness {
 	}
 
 	private async answer(request: Parameters<typeof answerApproval>[1]) {
-		const toolsOf = (name: string) => {
+		const knownAgent = (name: string) => {
 			const agent = this.agents.get(name);
-			return agent && new Map(agent.tools.map((tool) => [tool.name, tool]));
+			if (!agent) return undefined;
+			const tools = new Map(agent.tools.map((tool) => [tool.name, tool]));
+			return { tools, limits: { ...defaultLimits, ...this.parts.limits, ...agent.limits } };
 		};
-		const answered = await answerApproval(await this.ports(), { ...request, toolsOf });
+		const answered = await answerApproval(await this.ports(), { ...request, knownAgent });
 		this.active.get(answered.run)?.poke();
 		return answered;
 	}
@@ -245,12 +261,19 @@ export class Harness {
 
 	/** Knows the segment while it is active, so that signals of this process reach it at once. */
 	private async watched(run: string, watching: Watching, signal: AbortSignal | undefined, work: (watching: Watching) => Promise<RunResult>): Promise<RunResult> {
+		// The lease of this harness does not keep itself out: whoever comes second waits, and finds what is left to do.
+		for (let other = this.busy.get(run); other; other = this.busy.get(run)) await other;
+		signal?.throwIfAborted();
+		if (this.closed) throw wasClosed();
+		const ended = Promise.withResolvers<void>();
+		this.busy.set(run, ended.promise);
 		let segment: Segment | undefined;
 		const stop = () => segment?.stop(signal?.reason);
 		const onSegment = (made: Segment): void => {
 			segment = made;
 			this.active.set(run, made);
 			if (signal?.aborted) stop();
+			if (this.closed) made.stop(wasClosed());
 		};
 		signal?.addEventListener("abort", stop, { once: true });
 		try {
@@ -258,8 +281,17 @@ export class Harness {
 		} finally {
 			signal?.removeEventListener("abort", stop);
 			if (segment && this.active.get(run) === segment) this.active.delete(run);
+			this.busy.delete(run);
+			ended.resolve();
 		}
 	}
+}
+
+/** How long what runs may take to stop when the harness is closed. Milliseconds. */
+const closeGraceMs = 5_000;
+
+function wasClosed(): HoldpointError {
+	return new HoldpointError("harness.closed", "The harness is closed");
 }
 
 interface StartParts {

@@ -3,11 +3,13 @@
  * none of them executes anything. What it is worth is judged by the run's one writer (`take-signals.ts`).
  */
 import { runSeal } from "../journal/journal.ts";
+import { canonicalJson } from "../kit/canonical-json.ts";
 import { newId } from "../kit/id.ts";
+import { reasonOf } from "../kit/reason-of.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import type { Approver } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
-import { defaultLimits } from "../spec/limits.ts";
+import { defaultLimits, type Limits } from "../spec/limits.ts";
 import type { Wait } from "../spec/result.ts";
 import type { Signal } from "../spec/signals.ts";
 import type { ApprovalRow } from "../spec/store.ts";
@@ -106,8 +108,13 @@ export interface AnswerRequest {
 	readonly by: Approver;
 	readonly reason?: string;
 	readonly args?: Json;
-	/** The tools of the run's agent, where they are known here: an edit that does not fit is refused at once. */
-	readonly toolsOf?: (agent: string) => ReadonlyMap<string, Tool> | undefined;
+	/** The run's agent, where it is known here: an answer that would be worth nothing is refused at once. */
+	readonly knownAgent?: (name: string) => KnownAgent | undefined;
+}
+
+interface KnownAgent {
+	readonly tools: ReadonlyMap<string, Tool>;
+	readonly limits: Limits;
 }
 
 /**
@@ -116,17 +123,21 @@ export interface AnswerRequest {
  */
 export async function answerApproval(ports: RunPorts, request: AnswerRequest): Promise<{ readonly run: string; readonly approval: string }> {
 	const row = await findRow(ports, request.approval);
-	const open = approvalOf(await viewOf(ports, row.run), row);
+	const view = await viewOf(ports, row.run);
+	const open = approvalOf(view, row);
 	if (!open) throw new HoldpointError("approval.closed", `Approval ${row.approval} is no longer open`, { details: { run: row.run } });
 	const now = ports.clock.now();
 	if (now >= open.expiresAt) {
 		throw new HoldpointError("approval.closed", `Approval ${row.approval} expired at ${new Date(open.expiresAt).toISOString()}`);
 	}
-	const people = [...open.answeredBy, ...open.unread.map((one) => one.by)];
+	const { tools, limits } = request.knownAgent?.(open.agent) ?? { tools: undefined, limits: defaultLimits };
+	const answers = callOf(view.state, open.call).approval?.answers ?? [];
+	const valid = answers.filter(({ at }) => at > now - limits.approvalSpendWithinMs);
+	const people = [...valid, ...open.unread].map((one) => one.by);
 	if (people.some((by) => by.id === request.by.id) && request.answer === "approve") {
 		throw new HoldpointError("approval.forbidden", `${request.by.id} has answered approval ${row.approval} already`);
 	}
-	await checkEdit(open, request);
+	if (request.args !== undefined) await checkEdit(open, request.args, { tool: tools?.get(open.tool), limits });
 	await leaveSignal(ports, row.run, {
 		kind: "answer",
 		approval: row.approval,
@@ -140,11 +151,16 @@ export async function answerApproval(ports: RunPorts, request: AnswerRequest): P
 	return { run: row.run, approval: row.approval };
 }
 
-async function checkEdit(open: OpenApproval, { args, toolsOf }: AnswerRequest): Promise<void> {
-	const tool = args === undefined ? undefined : toolsOf?.(open.agent)?.get(open.tool);
-	if (!tool || args === undefined) return;
-	const parsed = await canonicalArguments(tool, args, defaultLimits.argsBytesMax);
-	if (!parsed.ok) throw new HoldpointError("approval.invalid", parsed.message, { details: { approval: open.approval } });
+async function checkEdit(open: OpenApproval, args: Json, known: { tool: Tool | undefined; limits: Limits }): Promise<void> {
+	const details = { approval: open.approval };
+	try {
+		canonicalJson(args);
+	} catch (cause) {
+		throw new HoldpointError("approval.invalid", `The edited arguments are no JSON: ${reasonOf(cause)}`, { cause, details });
+	}
+	if (!known.tool) return;
+	const parsed = await canonicalArguments(known.tool, args, known.limits.argsBytesMax);
+	if (!parsed.ok) throw new HoldpointError("approval.invalid", parsed.message, { details });
 }
 
 async function findRow(ports: RunPorts, id: string): Promise<ApprovalRow> {

@@ -14,7 +14,7 @@ function gatedTool() {
 	const started: number[] = [];
 	let running = 0;
 	let runningMax = 0;
-	let moved = gate();
+	let moved = gate<void>();
 	const open = (n: number) => {
 		const found = gates.get(n) ?? gate();
 		gates.set(n, found);
@@ -38,7 +38,7 @@ function gatedTool() {
 	return {
 		tool,
 		started,
-		release: (n: number) => open(n).resolve(),
+		release: (n: number) => open(n).resolve(undefined),
 		get runningMax() {
 			return runningMax;
 		},

@@ -102,6 +102,8 @@ export class Segment {
 	private lastMac: string;
 	private head: SegmentStart["head"];
 	private buffer: RunEvent[] = [];
+	/** Signals that became events which are not yet durable: the store has them still. */
+	private taken: string[] = [];
 	private extra: Write[] = [];
 	private writing: Promise<void> | undefined;
 	private failure: unknown;
@@ -146,6 +148,7 @@ export class Segment {
 	/** Folds events now; they are durable after the next `flush`. */
 	emit(...events: readonly RunEvent[]): void {
 		for (const event of events) {
+			if ("signal" in event) this.taken.push(event.signal);
 			apply(this.state, event);
 			this.buffer.push(event);
 			if (!this.observe) continue;
@@ -182,6 +185,7 @@ export class Segment {
 
 	private async write(status: RunStatus, dueAt?: number, release = false): Promise<void> {
 		const events = this.buffer;
+		const taken = this.taken.length;
 		const at = this.ports.clock.now();
 		const writes: Write[] = this.extra;
 		this.buffer = [];
@@ -205,13 +209,13 @@ export class Segment {
 			const receipt = await this.ports.store.commit(this.state.run, this.epoch, writes);
 			if (receipt.signals > 0) this.signalsStored = true;
 		} catch (error) {
-			this.failure = error;
 			this.stop(error);
 			throw error;
 		}
 		if (creating) this.epoch = 1;
 		this.seq = seq;
 		this.lastMac = lastMac;
+		this.taken = this.taken.slice(taken);
 		for (const event of this.unseen.splice(0)) this.observe?.(event);
 	}
 
@@ -232,7 +236,6 @@ export class Segment {
 		} catch (error) {
 			// A busy database is no lost lease; the next beat tries again, and a real loss shows at the next commit.
 			if (error instanceof HoldpointError && error.code !== "run.lease_lost") return;
-			this.failure = error;
 			this.stop(error);
 		}
 	}
@@ -247,7 +250,7 @@ export class Segment {
 		if (!this.signalsStored || this.epoch === 0) return;
 		this.signalsStored = false;
 		const stored = await this.ports.store.load(this.state.run, this.seq);
-		const known = new Set(this.signals.map((signal) => signal.id));
+		const known = new Set([...this.signals.map((signal) => signal.id), ...this.taken]);
 		for (const signal of stored?.signals ?? []) if (!known.has(signal.id)) this.signals.push(signal);
 	}
 
@@ -274,7 +277,8 @@ export class Segment {
 
 	/** The segment is dead: tells everything in flight, and whoever drives. */
 	stop(reason: unknown): void {
-		this.failure ??= reason;
+		// Whoever aborts may give any reason, `null` included; it must stop all the same.
+		this.failure ??= reason || new HoldpointError("stream.aborted", `It was stopped with the reason ${String(reason)}`);
 		if (this.heart) clearInterval(this.heart);
 		this.abort.abort(reason);
 		this.wake();

@@ -155,7 +155,7 @@ function applyCallEvent(state: RunState, event: CallEvent): void {
 			call.args = event.args ?? call.args ?? call.asked;
 			return;
 		case "approval.requested": {
-			const carried = event.carries ? (call.approval?.answers ?? []) : [];
+			const carried = call.approval?.answers.filter(({ by }) => event.carries?.includes(by.id)) ?? [];
 			call.phase = "held";
 			call.approvals++;
 			call.approval = {
@@ -163,7 +163,7 @@ function applyCallEvent(state: RunState, event: CallEvent): void {
 				roles: event.roles ?? [],
 				count: event.count ?? 1,
 				expiresAt: event.expiresAt,
-				answers: [...carried],
+				answers: carried,
 				denied: undefined,
 				closed: undefined,
 			};

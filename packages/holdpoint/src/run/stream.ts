@@ -22,7 +22,13 @@ export function streamOf(bufferMax: number, begin: (watching: Watching, signal: 
 	let reading = false;
 	let over = false;
 	let arrived: (() => void) | undefined;
-	let drained: (() => void) | undefined;
+	/** The driver and the model may both wait for the reader. */
+	let held: (() => void)[] = [];
+	const drained = (): void => {
+		const waiting = held;
+		held = [];
+		for (const goOn of waiting) goOn();
+	};
 	const push = (event: StreamEvent): void => {
 		queue.push(event);
 		arrived?.();
@@ -30,7 +36,7 @@ export function streamOf(bufferMax: number, begin: (watching: Watching, signal: 
 	const paced = (): Promise<void> | undefined => {
 		if (!reading || queue.length < bufferMax || gone.signal.aborted) return undefined;
 		return new Promise((resolve) => {
-			drained = resolve;
+			held.push(resolve);
 		});
 	};
 	const onDelta = (delta: ModelDelta): Promise<void> | void => {
@@ -50,7 +56,7 @@ export function streamOf(bufferMax: number, begin: (watching: Watching, signal: 
 			for (;;) {
 				while (queue.length > 0) {
 					yield queue.shift() as StreamEvent;
-					if (queue.length < bufferMax) drained?.();
+					if (queue.length < bufferMax) drained();
 				}
 				if (over) break;
 				await new Promise<void>((resolve) => {
@@ -60,7 +66,7 @@ export function streamOf(bufferMax: number, begin: (watching: Watching, signal: 
 			await result;
 		} finally {
 			if (!over) gone.abort(new HoldpointError("stream.aborted", "The reader of the stream went away"));
-			drained?.();
+			drained();
 		}
 	}
 	return { result, [Symbol.asyncIterator]: events };

@@ -3,10 +3,11 @@
  * same approval cannot both count (I5, I6): the second finds it resolved.
  */
 import { callDigest, lacking } from "../approvals/approvals.ts";
-import type { RunEvent } from "../spec/events.ts";
+import { reasonOf } from "../kit/reason-of.ts";
+import type { Approver, RunEvent } from "../spec/events.ts";
 import type { Signal } from "../spec/signals.ts";
 import type { StoredSignal } from "../spec/store.ts";
-import { canonicalArguments } from "./decide-call.ts";
+import { canonicalArguments, validAnswers } from "./decide-call.ts";
 import { next } from "./next.ts";
 import type { Segment } from "./segment.ts";
 import type { CallState } from "./call-state.ts";
@@ -87,19 +88,33 @@ async function answerEvents(segment: Segment, id: string, signal: AnswerSignal):
 	if (signal.digest !== call.digest) return refuse("it was given for other arguments, another tool version, or another call");
 	const now = segment.ports.clock.now();
 	if (now >= call.approval.expiresAt || signal.at >= call.approval.expiresAt) return refuse("it came after the approval expired");
-	if (call.approval.answers.some((answer) => answer.by.id === signal.by.id) && signal.answer === "approve") {
+	const before = validAnswers(segment, call);
+	if (before.some((answer) => answer.by.id === signal.by.id) && signal.answer === "approve") {
 		return refuse("this person has answered already; another one must");
 	}
-	const by = { ...signal.by, roles: segment.ports.rolesOf(signal.by) };
+	const roles = rolesOf(segment, signal.by);
+	if (typeof roles === "string") return refuse(roles);
+	const by = { ...signal.by, roles };
 	const common = { approval: signal.approval, call: call.id, by, at: signal.at, signal: id, ...(signal.reason ? { reason: signal.reason } : {}) };
 	if (signal.answer === "deny") return [{ type: "approval.resolved", ...common, answer: "deny" }];
 	const fits = seatFor(call, by);
 	if (!fits) return refuse("this person has none of the roles that it asks for");
 	if (signal.answer === "approve") {
-		const open = lacking(call.approval, [...call.approval.answers, { by }]) !== undefined;
+		const open = lacking(call.approval, [...before, { by }]) !== undefined;
 		return [{ type: "approval.resolved", ...common, answer: "approve", ...(open ? { open: true as const } : {}) }];
 	}
 	return editEvents(segment, { call, signal, common });
+}
+
+/** I4: whose roles cannot be told has none; the text says why. */
+function rolesOf(segment: Segment, by: Approver): readonly string[] | string {
+	try {
+		const roles: unknown = segment.ports.rolesOf(by);
+		if (Array.isArray(roles) && roles.every((role) => typeof role === "string")) return [...roles];
+		return "the roles of this person are no list of texts";
+	} catch (error) {
+		return `the roles of this person could not be found out: ${reasonOf(error)}`;
+	}
 }
 
 function seatFor(call: CallState, by: { readonly roles: readonly string[] }): boolean {

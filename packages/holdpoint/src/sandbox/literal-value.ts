@@ -89,7 +89,7 @@ function objectValue(node: ObjectExpression): MaybeJson {
 function mayBeAbsent(node: AnyNode): boolean {
 	switch (node.type) {
 		case "Identifier":
-			return false;
+			return node.name === "undefined";
 		case "ConditionalExpression":
 			return mayBeAbsent(node.consequent) || mayBeAbsent(node.alternate);
 		case "LogicalExpression":

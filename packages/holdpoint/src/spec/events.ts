@@ -120,8 +120,8 @@ export interface ApprovalRequested {
 	readonly roles?: readonly string[];
 	readonly count?: number;
 	readonly expiresAt: number;
-	/** The valid answers of the call's approval before count here too. */
-	readonly carries?: true;
+	/** People whose answers to the call's approval before count here too. */
+	readonly carries?: readonly string[];
 }
 
 export interface Approver {

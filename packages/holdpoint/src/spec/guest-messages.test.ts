@@ -144,7 +144,9 @@ describe("messages to the guest", () => {
 				let at = split + 1;
 				values.forEach((value, i) => {
 					expect(header.slice(i * 3, i * 3 + 2)).toEqual([i + 1, 0]);
-					expect(JSON.parse(message.slice(at, (at += header[i * 3 + 2] ?? 0)))).toBe(value);
+					const end = at + (header[i * 3 + 2] ?? 0);
+					expect(JSON.parse(message.slice(at, end))).toBe(value);
+					at = end;
 				});
 				expect(at).toBe(message.length);
 			}),

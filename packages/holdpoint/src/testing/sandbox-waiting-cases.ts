@@ -1,6 +1,6 @@
 import { strict as assert } from "node:assert";
 import { isHoldpointError } from "../spec/errors.ts";
-import type { Guest, SandboxProvider } from "../spec/sandbox.ts";
+import type { Guest, ProgramSpec, SandboxProvider } from "../spec/sandbox.ts";
 import {
 	assertUnharmed,
 	begin,
@@ -10,7 +10,6 @@ import {
 	evaluate,
 	limitOf,
 	ok,
-	type PlayOptions,
 	play,
 	programOf,
 	type SandboxCase,
@@ -19,10 +18,25 @@ import {
 } from "./sandbox-play.ts";
 
 /** Snapshot here, dispose, restore there: what every wait of a run does. */
-async function moved(guest: Guest, to: SandboxProvider, source: string, options: PlayOptions = {}): Promise<Guest> {
+async function moved(guest: Guest, to: SandboxProvider, program: ProgramSpec): Promise<Guest> {
 	const snapshot = await guest.snapshot();
 	guest.dispose();
-	return to.restore(snapshot, programOf(source, options));
+	return to.restore(snapshot, program);
+}
+
+/** Plays the races with these answers, one batch a delivery; moved before each of them where asked to. */
+async function raced(
+	provider: SandboxProvider,
+	batches: readonly (readonly number[])[],
+	moves: boolean,
+): Promise<unknown> {
+	const begun = await begin(provider, races);
+	let { guest, slice } = begun;
+	for (const batch of batches) {
+		if (moves) guest = await moved(guest, provider, begun.program);
+		slice = await guest.advance(deliveryOf(batch.map((n) => ok(n, n))));
+	}
+	return valueOf(slice);
 }
 
 async function refusal(provider: SandboxProvider, snapshot: Uint8Array, source: string): Promise<string> {
@@ -53,8 +67,8 @@ export const waitingCases: readonly SandboxCase[] = [
 			const [here, there] = [make(), make({ fresh: true })];
 			try {
 				const source = "let x = 40; const r = await tools.search('q'); return x + r;";
-				const { guest } = await begin(here, source);
-				const again = await moved(guest, there, source);
+				const { guest, program } = await begin(here, source);
+				const again = await moved(guest, there, program);
 				assert.equal(valueOf(await again.advance(deliveryOf([ok(1, 2)]))), 42);
 			} finally {
 				await there.close();
@@ -73,8 +87,8 @@ export const waitingCases: readonly SandboxCase[] = [
 				const got = await deep(10); cart.add('b', got);
 				return [cart.sum(), ids.next().value, re.exec('x1x2')[1], weak.get(cart), String(held[sym]), +held.date, held.bytes[1]];`;
 			const provider = make();
-			const { guest } = await begin(provider, source);
-			const again = await moved(guest, provider, source);
+			const { guest, program } = await begin(provider, source);
+			const again = await moved(guest, provider, program);
 			const end = await again.advance(deliveryOf([ok(1, 5)]));
 			assert.deepEqual(valueOf(end), [16, 2, "2", "w", "1", startClockMs, 2]);
 		},
@@ -104,9 +118,9 @@ export const waitingCases: readonly SandboxCase[] = [
 		async run(make) {
 			const provider = make();
 			const source = "const rows = []; for (let i = 0; i < 6; i++) rows.push(await tools.search(i)); return rows;";
-			let { guest, slice } = await begin(provider, source);
+			let { guest, slice, program } = await begin(provider, source);
 			for (let n = 1; slice.state.kind === "open"; n++) {
-				guest = await moved(guest, provider, source);
+				guest = await moved(guest, provider, program);
 				slice = await guest.advance(deliveryOf([ok(n, { id: n })]));
 			}
 			assert.deepEqual(
@@ -121,10 +135,10 @@ export const waitingCases: readonly SandboxCase[] = [
 			const provider = make();
 			const source = `const done = []; await Promise.all(Array.from({ length: 100 }, (_, i) =>
 				tools.search(i).then((v) => done.push(v)))); return done;`;
-			const { guest } = await begin(provider, source);
+			const { guest, program } = await begin(provider, source);
 			const some = await guest.advance(deliveryOf([ok(50, 50), ok(1, 1)]));
 			assert.equal(some.state.kind, "open");
-			const again = await moved(guest, provider, source);
+			const again = await moved(guest, provider, program);
 			const rest = Array.from({ length: 100 }, (_, i) => 100 - i).filter((n) => n !== 50 && n !== 1);
 			const end = await again.advance(deliveryOf(rest.map((n) => ok(n, n))));
 			assert.deepEqual(valueOf(end), [50, 1, ...rest]);
@@ -136,16 +150,8 @@ export const waitingCases: readonly SandboxCase[] = [
 			const provider = make();
 			const orders: readonly (readonly number[][])[] = [[[2], [1], [3]], [[3, 1], [2]], [[1, 2, 3]], [[2, 3], [1]]];
 			for (const batches of orders) {
-				const outcomes: unknown[] = [];
-				for (const moves of [false, true]) {
-					let { guest, slice } = await begin(provider, races);
-					for (const batch of batches) {
-						if (moves) guest = await moved(guest, provider, races);
-						slice = await guest.advance(deliveryOf(batch.map((n) => ok(n, n))));
-					}
-					outcomes.push(valueOf(slice));
-				}
-				assert.deepEqual(outcomes[1], outcomes[0], JSON.stringify(batches));
+				const replayed = await raced(provider, batches, false);
+				assert.deepEqual(await raced(provider, batches, true), replayed, JSON.stringify(batches));
 			}
 		},
 	},
@@ -154,8 +160,8 @@ export const waitingCases: readonly SandboxCase[] = [
 		async run(make) {
 			const provider = make();
 			const source = `try { await tools.pay(1); } catch (e) { return [e.name, e.code, e instanceof ToolFailed]; }`;
-			const { guest } = await begin(provider, source);
-			const again = await moved(guest, provider, source);
+			const { guest, program } = await begin(provider, source);
+			const again = await moved(guest, provider, program);
 			const error = { name: "ToolFailed", message: "m", code: "C" } as const;
 			assert.deepEqual(valueOf(await again.advance(deliveryOf([{ n: 1, error }]))), ["ToolFailed", "C", true]);
 		},
@@ -167,8 +173,8 @@ export const waitingCases: readonly SandboxCase[] = [
 			const source = `const r = [Math.random()]; await tools.search(); r.push(Math.random(), Date.now());
 				try { await tools.search(); } catch {} return r;`;
 			const straight = await play(provider, source);
-			const { guest } = await begin(provider, source);
-			const again = await moved(guest, provider, source);
+			const { guest, program } = await begin(provider, source);
+			const again = await moved(guest, provider, program);
 			const second = await again.advance(deliveryOf([ok(1, null)]));
 			assert.deepEqual(
 				second.asks.map((ask) => ask.n),
@@ -178,7 +184,7 @@ export const waitingCases: readonly SandboxCase[] = [
 			assert.deepEqual(valueOf(end), valueOf(straight));
 			const limits = { callsMax: 1 };
 			const limited = await begin(provider, source, { limits });
-			const restored = await moved(limited.guest, provider, source, { limits });
+			const restored = await moved(limited.guest, provider, limited.program);
 			assert.equal(limitOf(await restored.advance(deliveryOf([ok(1, null)]))), "calls");
 		},
 	},

@@ -3,6 +3,7 @@
  * and the shop's own database, which knows nothing of Holdpoint.
  */
 import type { CallState } from "../../run/call-state.ts";
+import { executeCodeName } from "../../run/ready-agent.ts";
 import { apply, emptyState } from "../../run/state.ts";
 import type { RunEvent } from "../../spec/events.ts";
 import type { DemoProcess } from "./demo-process.ts";
@@ -47,7 +48,7 @@ export function proveDemo(facts: DemoFacts): Check[] {
 function callsOf({ run, events }: DemoFacts): CallState[] {
 	const state = emptyState(run, [], new Map());
 	for (const { event } of events) apply(state, event);
-	return [...state.calls.values()].filter((call) => !call.program && call.tool !== "execute_code");
+	return [...state.calls.values()].filter((call) => call.tool !== executeCodeName);
 }
 
 function separateProcesses({ processes, ownPid }: DemoFacts): Check {

@@ -91,8 +91,19 @@ return { customer: customer.name, orders: orders.length, refunded, refused, mess
 interface ProgramValue {
 	readonly customer: string;
 	readonly orders: number;
-	readonly refunded: readonly { readonly orderId: string; readonly reason: string; readonly amountCents: number }[];
-	readonly refused: readonly { readonly orderId: string; readonly amountCents: number; readonly why: string }[];
+	readonly refunded: readonly (Refund & { readonly reason: string })[];
+	readonly refused: readonly (Refund & { readonly why: string })[];
+}
+
+interface Refund {
+	readonly orderId: string;
+	readonly amountCents: number;
+}
+
+/** What the model reads of a program that returned. */
+interface ProgramResult {
+	readonly value?: ProgramValue;
+	readonly edited?: readonly { readonly asked: Refund; readonly executedWith: Refund }[];
 }
 
 export const shopStory: Story = [
@@ -106,14 +117,15 @@ export const shopStory: Story = [
 /** Made of what the program returned, and of nothing else. */
 function closingWords({ results }: StoryAsk): string {
 	const [result] = results;
-	const value = (result?.value as { readonly value?: ProgramValue } | undefined)?.value;
-	if (result?.failed || !value) return `The program did not succeed: ${String(result?.value)}. Nothing further was done; a person should look at this ticket.`;
+	const { value, edited = [] } = (result?.failed ? {} : (result?.value ?? {})) as ProgramResult;
+	if (!value) return `The program did not succeed: ${String(result?.value)}. Nothing further was done; a person should look at this ticket.`;
 	const { refunded, refused } = value;
 	const sumCents = refunded.reduce((sum, { amountCents }) => sum + amountCents, 0);
 	return [
 		`${value.customer} has ${value.orders} orders with us; ${refunded.length + refused.length} of them had something to pay back.`,
 		...refunded.map((one) => `- ${one.orderId}: ${euros(one.amountCents)} refunded (${one.reason})`),
 		...refused.map((one) => `- ${one.orderId}: ${euros(one.amountCents)} was not refunded. ${one.why}`),
+		...edited.map((one) => `  (${one.executedWith.orderId}: ${euros(one.asked.amountCents)} was asked for, and changed before it was approved.)`),
 		`Refunded in all: ${euros(sumCents)}. She has been written to${refused.length > 0 ? ", and told that the rest is still being looked into" : ""}.`,
 	].join("\n");
 }

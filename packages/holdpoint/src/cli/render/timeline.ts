@@ -3,6 +3,7 @@
  * the store, because both are the same events.
  */
 import type { CallState } from "../../run/call-state.ts";
+import { executeCodeName } from "../../run/ready-agent.ts";
 import { apply, emptyState, type RunState } from "../../run/state.ts";
 import type { ApprovalResolved, CallFinished, ModelAnswered, Outcome, RunEvent, RunFinished } from "../../spec/events.ts";
 import { byteSize, clockTime, duration } from "./duration.ts";
@@ -90,27 +91,29 @@ export class Timeline {
 		switch (event.type) {
 			case "run.started": {
 				const session = event.session ? ` · session ${inlineText(event.session.id, 60)}` : "";
-				const text = `${style.bold("asked")}  ${inlineText(`agent ${event.agent.name} · for ${event.principal}${session}`, 300)}`;
+				const text = `${style.bold("asked")}  ${inlineText(`agent ${event.agent.name} · for ${event.principal}${session}`, this.room(false) - 7)}`;
 				return { mark: style.cyan("●"), text, below: this.prose(event.input) };
 			}
 			case "run.resumed":
-				return { mark: "○", text: inlineText(`resumed after changes: ${(event.changes ?? []).join("; ")}`, 1_000) };
+				return { mark: "○", text: "resumed after changes", below: this.wrapped((event.changes ?? []).join("; ")) };
 			case "message.received":
 				return { mark: style.cyan("●"), text: style.bold("told"), below: this.prose(event.text) };
 			case "model.answered":
 				return this.answered(event);
 			case "output.rejected":
-				return { mark: style.red("✗"), text: `the answer does not fit: ${inlineText(event.issues, 500)}` };
+				return { mark: style.red("✗"), text: "the answer does not fit", below: this.wrapped(event.issues) };
 			case "timer.set":
-				return { mark: "◷", text: `waits until ${clockTime(event.dueAt)}: ${inlineText(event.why, 300)}` };
+				return { mark: "◷", text: `waits until ${clockTime(event.dueAt)}`, below: this.wrapped(event.why) };
 			case "timer.fired":
 				return { mark: "◷", text: "the time has come" };
 			case "cancel.requested":
-				return { mark: style.red("■"), text: inlineText(`cancel, says ${event.by}${because(event.reason)}`, 500) };
+				return { mark: style.red("■"), text: `cancel, says ${inlineText(event.by, 40)}`, below: this.wrapped(event.reason ?? "") };
 			case "signal.ignored":
-				return { mark: style.dim("·"), text: style.dim(inlineText(`ignored: ${event.why}`, 500)) };
-			case "approval.refused":
-				return { mark: style.red("⊘"), text: inlineText(`the answer of ${event.by ?? "somebody"} was refused: ${event.why}`, 500) };
+				return { mark: style.dim("·"), text: style.dim(inlineText(`ignored: ${event.why}`, this.room(false))) };
+			case "approval.refused": {
+				const text = `the answer of ${inlineText(event.by ?? "somebody", 30)} was refused`;
+				return { mark: style.red("⊘"), text, below: this.wrapped(event.why) };
+			}
 			case "run.finished":
 				return this.finished(event);
 			default:
@@ -139,21 +142,27 @@ export class Timeline {
 			case "call.finished":
 				return { inner, ...this.callFinished(call, event, at) };
 			case "call.settled": {
-				const text = `${event.call} is settled by ${inlineText(event.by.id, 80)}: ${this.outcomeText(event.outcome, 40)}`;
-				return { mark: style.green("✓"), text, inner };
+				const text = `${event.call} is settled by ${inlineText(event.by.id, 40)}`;
+				return { mark: style.green("✓"), text, inner, below: this.wrapped(this.outcomeText(event.outcome, 600)) };
 			}
 			case "program.started":
 				return this.programStarted(event.call, call);
 			case "program.suspended": {
-				const size = event.snapshot ? `${byteSize(event.snapshot.bytes)} beside the journal` : "without a snapshot";
+				const size = event.snapshot ? byteSize(event.snapshot.bytes) : "no snapshot";
 				return { mark: style.cyan("■"), text: `${style.bold("frozen")}${this.place(call)}  ${style.dim(`${size}; nothing runs while it waits`)}` };
 			}
 			case "program.restored": {
 				const from = event.from === "snapshot" ? "from its snapshot" : "by replaying it";
-				const why = event.why ? ` (${inlineText(event.why, 200)})` : "";
-				return { mark: style.cyan("▶"), text: `${style.bold("goes on")}${this.place(call)}  ${style.dim(`${from}${why}`)}` };
+				const text = `${style.bold("goes on")}${this.place(call)}  ${style.dim(from)}`;
+				return { mark: style.cyan("▶"), text, below: event.why ? this.wrapped(event.why) : [] };
 			}
 		}
+	}
+
+	/** A reason below its line. */
+	private wrapped(text: string): string[] {
+		const lines = wrap(inlineText(text, 1_000), this.room(true) - 2);
+		return text === "" ? [] : lines;
 	}
 
 	private prose(text: string): string[] {
@@ -176,11 +185,16 @@ export class Timeline {
 	}
 
 	private programStarted(id: string, call: CallState | undefined): Entry {
-		const { style, heldLines } = this.options;
-		const source = (call?.args as { readonly code?: string } | undefined)?.code ?? "";
-		const count = source.split("\n").length;
-		const view = { source, marked: heldLines?.get(id) ?? [], style, width: this.options.width };
-		return { mark: style.cyan("▶"), text: `${style.bold("program")} ${id} · ${count} lines`, source: programLines(view) };
+		const { style } = this.options;
+		const source = this.sourceOf(call);
+		return { mark: style.cyan("▶"), text: `${style.bold("program")} ${id}`, source };
+	}
+
+	private sourceOf(call: CallState | undefined): string[] {
+		const { style, width, heldLines } = this.options;
+		const args = call?.args ?? call?.asked;
+		const source = typeof args === "object" && args !== null && "code" in args && typeof args.code === "string" ? args.code : "";
+		return programLines({ source, marked: heldLines?.get(call?.id ?? "") ?? [], style, width });
 	}
 
 	/** Where a program stands: the lines of the calls that it waits for. */
@@ -192,18 +206,18 @@ export class Timeline {
 
 	private held(call: CallState | undefined, approval: string): Pick<Entry, "text" | "below"> {
 		const { style } = this.options;
-		const place = call?.line ? style.dim(` · line ${call.line}`) : "";
-		const why = inlineText(call?.verdict?.reason ?? "", 500);
+		const place = call?.line ? ` · line ${call.line}` : "";
+		const why = call?.verdict?.reason ?? "";
 		return {
-			text: `${style.yellow("held")}  ${this.callText(call, 40)}${place}`,
-			below: wrap(`${why} · ${approval}`, this.room(true) - 2),
+			text: `${style.yellow("held")}  ${this.callText(call, this.room(true) - place.length - 6)}${style.dim(place)}`,
+			below: this.wrapped(`${why} · ${approval}`),
 		};
 	}
 
 	private resolved(event: ApprovalResolved): Pick<Entry, "mark" | "text" | "below"> {
 		const { style } = this.options;
-		const by = inlineText(`${event.by.id} (${event.by.via})`, 120);
-		const reason = event.reason ? [`"${inlineText(event.reason, 500)}"`] : [];
+		const by = inlineText(`${event.by.id} (${event.by.via})`, 40);
+		const reason = event.reason ? this.wrapped(`"${event.reason}"`) : [];
 		const more = event.open ? "; others must answer too" : "";
 		if (event.answer === "deny") return { mark: style.red("⊘"), text: `${style.red("denied")} by ${by}`, below: reason };
 		const args = event.answer === "edit" ? [`with ${jsonText(event.args, this.room(true) - 7)}`] : [];
@@ -211,13 +225,14 @@ export class Timeline {
 		return { mark: style.green("✓"), text: `${style.green(word)} by ${by}${more}`, below: [...args, ...reason] };
 	}
 
-	private callFinished(call: CallState | undefined, event: CallFinished, at: number): Pick<Entry, "mark" | "text" | "below"> {
+	private callFinished(call: CallState | undefined, event: CallFinished, at: number): Entry {
 		const { style } = this.options;
 		const started = this.startedAt.get(event.call);
 		const ms = event.ms ?? (started === undefined ? undefined : at - started);
 		const took = ms === undefined ? "" : style.dim(`  ${duration(ms)}`);
 		const room = this.room(call?.parent !== undefined) - (ms === undefined ? 0 : duration(ms).length + 2) - 2;
-		const name = call?.program ? `program ${call.id}` : this.callText(call, Math.floor(room / 2));
+		const isProgram = call?.tool === executeCodeName;
+		const name = isProgram ? `program ${call.id}` : this.callText(call, Math.floor(room / 2));
 		if ("ok" in event.outcome || "blob" in event.outcome) {
 			const left = room - widthOf(name) - 3;
 			const result = left > 8 ? style.dim(` → ${this.outcomeText(event.outcome, left)}`) : "";
@@ -225,12 +240,14 @@ export class Timeline {
 		}
 		const mark = "denied" in event.outcome || "cancelled" in event.outcome ? style.red("⊘") : style.red("✗");
 		const why = wrap(this.outcomeText(event.outcome, 600), this.room(true) - 2).slice(0, 12);
-		return { mark, text: `${name}${took}`, below: why };
+		// A program that was refused before it began was not shown yet.
+		const isRefused = isProgram && !call.program;
+		return { mark, text: `${name}${took}`, below: why, ...(isRefused ? { source: this.sourceOf(call) } : {}) };
 	}
 
 	private callText(call: CallState | undefined, columns: number): string {
 		if (!call) return "a call";
-		const name = inlineText(call.tool, 60);
+		const name = inlineText(call.tool, Math.max(8, Math.min(60, columns)));
 		const room = columns - name.length - 1;
 		return room < 8 ? name : `${name} ${jsonText(call.args ?? call.asked ?? null, room)}`;
 	}
@@ -247,18 +264,14 @@ export class Timeline {
 	private finished(event: RunFinished): Entry {
 		const { style } = this.options;
 		const { usage, turns } = this.state;
-		const made = [...this.state.calls.values()].filter((call) => !call.program).length;
+		const made = [...this.state.calls.values()].filter((call) => call.tool !== executeCodeName).length;
 		const tokens = usage.inputTokens + usage.outputTokens;
-		const totals = style.dim(`${turns} model ${turns === 1 ? "answer" : "answers"} · ${made} calls${tokens > 0 ? ` · ${count(tokens)} tokens` : ""}`);
+		const totals = style.dim(`${turns} model ${turns === 1 ? "answer" : "answers"} · ${made} ${made === 1 ? "call" : "calls"}${tokens > 0 ? ` · ${count(tokens)} tokens` : ""}`);
 		if (event.status === "completed") return { mark: style.green("✓"), text: `${style.bold("completed")}  ${totals}` };
 		const done = (event.done ?? []).map((one) => `${one.call} ${inlineText(one.tool, 60)}: ${one.outcome === "ok" ? "was done" : "nobody knows"}`);
 		const why = event.error ? [proseText(`${event.error.code}: ${event.error.message}`, 2_000)] : done;
 		return { mark: style.red("✗"), text: `${style.bold(event.status)}  ${totals}`, below: why.flatMap((line) => wrap(line, this.room(false))) };
 	}
-}
-
-function because(reason: string | undefined): string {
-	return reason ? `: ${reason}` : "";
 }
 
 function count(value: number): string {

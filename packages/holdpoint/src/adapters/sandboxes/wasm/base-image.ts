@@ -9,8 +9,10 @@ import type { WasmModule } from "./webassembly.ts";
  */
 export interface BaseImage {
 	readonly memory: Uint8Array;
-	/** Where the stack of the module ends: its value whenever no guest code runs. */
+	/** Where the stack of the module ends: its value whenever no guest code runs. All below it is zero. */
 	readonly stackPointer: number;
+	/** The parts of the memory that hold anything, ascending; between them all is zero. */
+	readonly content: readonly Range[];
 	readonly tableLength: number;
 	/** Addresses of values that live in the image, so that they hold in every guest. */
 	readonly start: number;
@@ -23,6 +25,11 @@ export interface BaseImage {
 	readonly mailbox: number;
 	/** SHA-256 over the image, the prelude and the module. Shape: 64 hexadecimal digits. */
 	readonly digest: string;
+}
+
+export interface Range {
+	readonly from: number;
+	readonly to: number;
 }
 
 export const mailboxBytes = 65_536;
@@ -53,17 +60,35 @@ export function bootBaseImage(moduleBytes: Uint8Array, module: WasmModule): Base
 	};
 	exports.wasm_free(exports.wasm_malloc(slackBytes));
 	const memory = new Uint8Array(exports.memory.buffer).slice();
+	const stackPointer = engine.stackPointer.value;
+	// What a finished call left on the stack or in the mailbox is nothing that a guest needs.
+	memory.fill(0, 0, stackPointer);
+	memory.fill(0, addresses.mailbox, addresses.mailbox + mailboxBytes);
 	const digest = hash(
 		"sha256",
 		Buffer.concat([hash("sha256", moduleBytes, "buffer"), Buffer.from(guestPrelude), memory]),
 	);
 	return {
 		memory,
-		stackPointer: engine.stackPointer.value,
+		content: contentOf(memory),
+		stackPointer,
 		tableLength: engine.table.length,
 		...addresses,
 		digest,
 	};
+}
+
+function contentOf(memory: Uint8Array): Range[] {
+	const pageBytes = 4_096;
+	const ranges: { from: number; to: number }[] = [];
+	for (let from = 0; from < memory.length; from += pageBytes) {
+		const to = from + pageBytes;
+		if (memory.subarray(from, to).every((byte) => byte === 0)) continue;
+		const last = ranges.at(-1);
+		if (last?.to === from) last.to = to;
+		else ranges.push({ from, to });
+	}
+	return ranges;
 }
 
 function evaluate(engine: Engine, source: string, file: string): number {

@@ -3,4 +3,4 @@
  * A worker that boots to anything else refuses to serve. After a change of the engine or the prelude the test of this
  * file prints the new value.
  */
-export const guestDigest = "10e33a374bba51c6342b2b6e2d54922707e6e924954f2c1431b1bb942fb2ff7a";
+export const guestDigest = "1fb746b1f18eb029232ca93c8c534182c9801eea116e997873b6d0c15e3b928f";

@@ -39,6 +39,7 @@ export interface SliceEnd {
 const lastWordsMs = 20;
 const jobsPerCheck = 1_024;
 const nothing = new Uint8Array(0);
+const zeros = Buffer.alloc(16_384);
 
 /** Ends a slice from within our own code; never crosses guest code. */
 class Stopped {
@@ -61,7 +62,7 @@ export class GuestInstance {
 		const { memory } = this.#engine.exports;
 		memory.grow((base.memory.length - memory.buffer.byteLength) / 65_536);
 		this.#bytes = new Uint8Array(memory.buffer);
-		this.#bytes.set(base.memory);
+		this.#setContent();
 		if (this.#engine.table.length !== base.tableLength) this.#broken = true;
 	}
 
@@ -94,10 +95,21 @@ export class GuestInstance {
 		const memory = this.#memory();
 		if (this.#broken || memory.length !== this.#base.memory.length) return false;
 		if (this.#engine.table.length !== this.#base.tableLength) return false;
-		memory.set(this.#base.memory);
+		let zeroFrom = 0;
+		for (const { from, to } of this.#base.content) {
+			clear(memory, zeroFrom, from);
+			zeroFrom = to;
+		}
+		clear(memory, zeroFrom, memory.length);
+		this.#setContent();
 		this.#engine.stackPointer.value = this.#base.stackPointer;
 		this.#stop = undefined;
 		return true;
+	}
+
+	#setContent(): void {
+		const { memory, content } = this.#base;
+		for (const { from, to } of content) this.#bytes.set(memory.subarray(from, to), from);
 	}
 
 	/** The view of the memory; growing it detaches the old one. */
@@ -232,6 +244,15 @@ export class GuestInstance {
 	#view(): DataView {
 		const { buffer, byteOffset, length } = this.#memory();
 		return new DataView(buffer, byteOffset, length);
+	}
+}
+
+/** Zeros a range. Most of it was never written, and writing it would make the machine give real memory to it. */
+function clear(memory: Uint8Array, from: number, to: number): void {
+	const bytes = Buffer.from(memory.buffer, memory.byteOffset, memory.length);
+	for (let at = from; at < to; at += zeros.length) {
+		const end = Math.min(at + zeros.length, to);
+		if (zeros.compare(bytes, at, end, 0, end - at) !== 0) bytes.fill(0, at, end);
 	}
 }
 

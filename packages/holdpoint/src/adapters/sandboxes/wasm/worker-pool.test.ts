@@ -65,6 +65,7 @@ describe("a pool", () => {
 		const neighbour = await begin(provider, "return await tools.search();");
 		const bomb = play(provider, "let x = 3n ** 400000n; for (;;) x.toString();", { limits: { sliceMs: 100 } });
 		const queued = begin(provider, "return 1;");
+		await new Promise(setImmediate);
 		const late = neighbour.guest.advance(deliveryOf([ok(1, 1)]));
 		expect(limitOf(await bomb)).toBe("slice");
 		await expect(late).rejects.toSatisfy((error) => isHoldpointError(error) && error.code === "sandbox.fault");
