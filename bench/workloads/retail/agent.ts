@@ -69,9 +69,12 @@ export function retailAgent({ world, wiring, task, desk, repeat = "keyed" }: Ret
 		instructions: desk.policy,
 		model: scriptedModel(story, { countTokens: false }),
 		tools: retailTools(world, { desk, repeat }),
-		programs: wiring === "program",
+		programs: wiring === "program" && { limits: patientLimits },
 	});
 }
+
+/** Time that no program here needs: on a machine that is busy with something else none may be stopped for it. */
+const patientLimits = { cpuMs: 120_000, sliceMs: 120_000 };
 
 /** What the user of the task says first. */
 export function taskInput({ request }: Pick<PlayedTask, "request">): string {

@@ -39,7 +39,7 @@ export interface CrashMatrixOptions {
 	readonly onProgress?: (report: CrashReport) => void;
 	/** Where worlds and stores lie while they are needed. Default: the system's folder for temporary files. */
 	readonly folder?: string;
-	/** Deaths that one process dies. Default: 8. */
+	/** Deaths that one process dies. Default: 16. */
 	readonly deathsPerProcess?: number;
 }
 
@@ -150,12 +150,13 @@ interface Batch {
 }
 
 async function* batchesOf(bench: Bench, options: CrashMatrixOptions, counts: Counts): AsyncGenerator<Batch, void> {
-	const { tasks = bench.workload.tasks, wirings: chosen = wirings, deathsPerProcess = 8 } = options;
+	const { tasks = bench.workload.tasks, wirings: chosen = wirings, deathsPerProcess = 16 } = options;
 	const warm = new Set<Wiring>();
 	for (const task of tasks) {
 		for (const wiring of chosen) {
 			const cell = { task, wiring, jobFile: writeJob(bench, task, wiring) };
 			const appends = await countAppends(bench, cell, counts);
+			counts.replays++;
 			// One process of each wiring lives to its end: compiled modules are kept only then.
 			if (!warm.has(wiring)) await runChild(bench, cell, [{ when: "never", append: 0, place: bench.newPlace() }]);
 			warm.add(wiring);

@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { wasmSandbox } from "../../../packages/holdpoint/src/adapters/sandboxes/wasm/provider.ts";
 import { sqliteStore } from "../../../packages/holdpoint/src/adapters/stores/sqlite.ts";
 import { createHarness } from "../../../packages/holdpoint/src/holdpoint.ts";
 import type { Store } from "../../../packages/holdpoint/src/spec/store.ts";
@@ -32,6 +33,8 @@ const deaths = Array.from({ length: positions.length / 3 }, (_, i): Death => {
 	const [when = "", append, folder = ""] = positions.slice(i * 3, i * 3 + 3);
 	return { when, append: Number(append), folder };
 });
+/** One for all plays, as a process has it; its threads start with the first program. */
+const sandbox = { ...wasmSandbox(), close: async () => {} };
 const never = new Promise<never>(() => {});
 let standing = 0;
 
@@ -67,7 +70,8 @@ function standingStore(store: Store, { when, append }: Death): Store {
 
 async function play(death: Death): Promise<void> {
 	const world = openRetailWorld(`${death.folder}/world.db`);
-	const harness = createHarness({ store: standingStore(sqliteStore(`${death.folder}/store.db`), death) });
+	const store = standingStore(sqliteStore(`${death.folder}/store.db`), death);
+	const harness = createHarness({ store, sandbox });
 	await playToEnd({ harness, agent: retailAgent({ ...job, world }), task: job.task, world });
 	await harness.close();
 	world.close();

@@ -38,20 +38,30 @@ export function lacking(ask: { readonly roles: readonly string[]; readonly count
 		const missing = ask.count - people.length;
 		return missing > 0 ? `${missing} more ${missing === 1 ? "person" : "people"}` : undefined;
 	}
-	const seats = ask.roles.flatMap((role) => Array.from({ length: ask.count }, () => role));
-	const seated = new Map<Approver, number>();
-	const empty = seats.filter((_, seat) => !seatSomebody(seat, seats, people, seated, new Set()));
-	return empty.length > 0 ? `${[...new Set(empty)].join(", ")}` : undefined;
+	const table: Table = {
+		seats: ask.roles.flatMap((role) => Array.from({ length: ask.count }, () => role)),
+		people,
+		seated: new Map(),
+	};
+	const empty = table.seats.filter((_, seat) => !seatSomebody(table, seat, new Set()));
+	return empty.length > 0 ? [...new Set(empty)].join(", ") : undefined;
+}
+
+interface Table {
+	/** The role of each seat. */
+	readonly seats: readonly string[];
+	readonly people: readonly Approver[];
+	readonly seated: Map<Approver, number>;
 }
 
 /** Maximum matching by augmenting paths: can this seat be filled, moving others along where needed? */
-function seatSomebody(seat: number, seats: readonly string[], people: readonly Approver[], seated: Map<Approver, number>, tried: Set<Approver>): boolean {
-	for (const person of people) {
-		if (tried.has(person) || !person.roles?.includes(seats[seat] as string)) continue;
+function seatSomebody(table: Table, seat: number, tried: Set<Approver>): boolean {
+	for (const person of table.people) {
+		if (tried.has(person) || !person.roles?.includes(table.seats[seat] as string)) continue;
 		tried.add(person);
-		const taken = seated.get(person);
-		if (taken === undefined || seatSomebody(taken, seats, people, seated, tried)) {
-			seated.set(person, seat);
+		const taken = table.seated.get(person);
+		if (taken === undefined || seatSomebody(table, taken, tried)) {
+			table.seated.set(person, seat);
 			return true;
 		}
 	}

@@ -44,7 +44,7 @@ function stored(where: Where = {}): StoredRun {
 		mac = written.mac;
 		return { seq: entry.seq, ...written };
 	});
-	const head = seal.head(mac, sealed.length, 400, { status: "completed", agent: "tester", session: "s", dueAt: 7 });
+	const head = seal.head(mac, { seq: sealed.length, updatedAt: 400, status: "completed", agent: "tester", session: "s", dueAt: 7 });
 	return { run, epoch: 1, head, entries: sealed, signals: [], lease: undefined };
 }
 
@@ -141,7 +141,7 @@ describe("a journal", () => {
 		const half = stored({ entries: entries.slice(0, 2) });
 		const rotated = runSeal(keyRing([newKey, oldKey]), "store-1", "run-1");
 		const third = rotated.entry(half.entries[1]?.mac ?? "", entries[2] as Entry);
-		const head = rotated.head(third.mac, 3, 300, { status: "running", agent: "tester", session: undefined, dueAt: undefined });
+		const head = rotated.head(third.mac, { seq: 3, updatedAt: 300, status: "running", agent: "tester", session: undefined, dueAt: undefined });
 		const run = { ...half, head, entries: [...half.entries, { seq: 3, ...third }] };
 		expect(third.body.startsWith("new ")).toBe(true);
 		expect(open(run, [newKey, oldKey]).entries).toEqual(entries.slice(0, 3));
@@ -158,7 +158,7 @@ describe("a journal", () => {
 	test("sealed bytes that are no JSON are damaged, not tampered with", () => {
 		const body = "old {";
 		const mac = ring.code("old", `entry\nstore-1\nrun-1\n1\n\n${body}`) ?? "";
-		const head = runSeal(ring, "store-1", "run-1").head(mac, 1, 1, { status: "running", agent: "a", session: undefined, dueAt: undefined });
+		const head = runSeal(ring, "store-1", "run-1").head(mac, { seq: 1, updatedAt: 1, status: "running", agent: "a", session: undefined, dueAt: undefined });
 		expect(failureOf(() => open({ ...whole, head, entries: [{ seq: 1, body, mac }] })).code).toBe("journal.damaged");
 	});
 });

@@ -14,7 +14,7 @@ import type { KeyRing } from "../kit/seal.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import { journalVersion, type RunEvent } from "../spec/events.ts";
 import type { Signal } from "../spec/signals.ts";
-import type { RunHead, RunStatus, StoredRun, StoredSignal, Write } from "../spec/store.ts";
+import type { RunHead, StoredRun, StoredSignal, Write } from "../spec/store.ts";
 
 /** What was durably written at one moment. */
 export interface Entry {
@@ -29,17 +29,10 @@ export interface ReceivedSignal {
 	readonly signal: Signal | undefined;
 }
 
-export interface HeadFields {
-	readonly status: RunStatus;
-	readonly agent: string;
-	readonly session: string | undefined;
-	readonly dueAt: number | undefined;
-}
-
 /** Writes and reads the sealed form for one run of one store. */
 export interface RunSeal {
 	entry(previous: string, entry: Entry): { readonly body: string; readonly mac: string };
-	head(lastMac: string, seq: number, at: number, fields: HeadFields): RunHead;
+	head(lastMac: string, fields: Omit<RunHead, "mac">): RunHead;
 	signal(id: string, signal: Signal): StoredSignal;
 	/** Errors: `journal.tampered`, `journal.key_missing`, `journal.damaged`, `journal.newer`. */
 	open(stored: StoredRun): { readonly entries: readonly Entry[]; readonly lastMac: string };
@@ -65,9 +58,8 @@ export function runSeal(ring: KeyRing, store: string, run: string): RunSeal {
 			const body = `${ring.current} ${JSON.stringify({ at: entry.at, events: entry.events })}`;
 			return { body, mac: code("entry", ring.current, `${entry.seq}\n${previous}\n${body}`) };
 		},
-		head(lastMac, seq, at, fields) {
-			const head = { seq, updatedAt: at, ...fields };
-			return { ...head, mac: headCode(ring.current, lastMac, head) };
+		head(lastMac, fields) {
+			return { ...fields, mac: headCode(ring.current, lastMac, fields) };
 		},
 		signal(id, signal) {
 			const body = `${ring.current} ${JSON.stringify(signal)}`;

@@ -33,13 +33,14 @@ export interface StartRequest {
 	readonly tenant: string | undefined;
 	readonly session: SessionPlace | undefined;
 	readonly sandbox: string | undefined;
+	readonly watching: Watching;
 }
 
 /** Starts the run, or joins it where it was started with the same input. Errors: `run.exists`, `run.busy`, and those of driving. */
-export async function startRun(ports: RunPorts, ready: ReadyAgent, request: StartRequest, watching: Watching): Promise<RunResult> {
+export async function startRun(ports: RunPorts, ready: ReadyAgent, request: StartRequest): Promise<RunResult> {
+	const { watching } = request;
 	const started = startedEvent(ready, request);
-	const place = { run: request.run, watching };
-	if (request.named && (await ports.store.load(request.run))) return joinRun(ports, ready, started, place);
+	if (request.named && (await ports.store.load(request.run))) return joinRun(ports, ready, { started, request });
 	const state = emptyState(request.run, await historyOf(ports, started), new Map());
 	const segment = new Segment(segmentStart({ ports, ready, watching, state, epoch: 0, seq: 0, lastMac: firstMac, signals: [], head: undefined }));
 	watching.onSegment?.(segment);
@@ -48,7 +49,7 @@ export async function startRun(ports: RunPorts, ready: ReadyAgent, request: Star
 		return await through(segment);
 	} catch (error) {
 		if (!isHoldpointError(error) || error.code !== "run.exists" || error.details["run"] !== request.run) throw error;
-		return joinRun(ports, ready, started, place);
+		return joinRun(ports, ready, { started, request });
 	}
 }
 
@@ -67,9 +68,15 @@ function startedEvent(ready: ReadyAgent, request: StartRequest): RunStarted {
 	};
 }
 
-async function joinRun(ports: RunPorts, ready: ReadyAgent, started: RunStarted, place: { run: string; watching: Watching }): Promise<RunResult> {
-	const stored = await ports.store.load(place.run);
-	if (!stored) throw new HoldpointError("run.unknown", `Run ${place.run} disappeared while it was being joined`);
+interface Joining {
+	readonly started: RunStarted;
+	readonly request: StartRequest;
+}
+
+async function joinRun(ports: RunPorts, ready: ReadyAgent, { started, request }: Joining): Promise<RunResult> {
+	const { run, watching } = request;
+	const stored = await ports.store.load(run);
+	if (!stored) throw new HoldpointError("run.unknown", `Run ${run} disappeared while it was being joined`);
 	const there = (await openRun(ports, stored)).state.started;
 	const same =
 		there?.input === started.input &&
@@ -78,11 +85,11 @@ async function joinRun(ports: RunPorts, ready: ReadyAgent, started: RunStarted, 
 		there.tenant === started.tenant &&
 		there.session?.id === started.session?.id;
 	if (!same) {
-		throw new HoldpointError("run.exists", `Run ${place.run} was started with another input, agent, principal or session`, {
-			details: { run: place.run },
+		throw new HoldpointError("run.exists", `Run ${run} was started with another input, agent, principal or session`, {
+			details: { run },
 		});
 	}
-	return resumeRun(ports, place.run, { ...place.watching, leaseMs: ready.limits.leaseMs, agentOf: () => ready });
+	return resumeRun(ports, run, { ...watching, leaseMs: ready.limits.leaseMs, agentOf: () => ready });
 }
 
 export interface ResumeOptions extends Watching {

@@ -158,7 +158,7 @@ function tryToEnd(segment: Segment, call: CallState, live: LiveProgram): void {
 	}
 	const open = [...program.open].some((id) => callOf(segment.state, id).phase !== "finished");
 	if (open || !live.ending) return;
-	const outcome = outcomeOf(segment, call, live.console, live.ending);
+	const outcome = outcomeOf(segment, call, { console: live.console, ending: live.ending });
 	live.guest.dispose();
 	segment.live.delete(call.id);
 	end(segment, call, outcome);
@@ -170,7 +170,12 @@ function end(segment: Segment, call: CallState, outcome: Outcome): void {
 	segment.emit({ type: "call.finished", call: call.id, outcome });
 }
 
-function outcomeOf(segment: Segment, call: CallState, console: string, ending: Exclude<SliceState, { kind: "open" }>): Outcome {
+interface Ended {
+	readonly console: string;
+	readonly ending: Exclude<SliceState, { kind: "open" }>;
+}
+
+function outcomeOf(segment: Segment, call: CallState, { console, ending }: Ended): Outcome {
 	const said = console === "" ? {} : { console };
 	const edited = editedCalls(segment, call);
 	switch (ending.kind) {

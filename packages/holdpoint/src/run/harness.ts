@@ -245,7 +245,7 @@ export class Harness {
 		const sandbox = agent.programs && ports.sandbox ? (await ports.sandbox()).name : undefined;
 		const named = options.runId !== undefined;
 		const start = { run, named, input, principal, tenant: options.tenant, session, sandbox };
-		return this.watched(run, request.watching, options.signal, (watching) => startRun(ports, ready, start, watching));
+		return this.watched({ run, watching: request.watching, signal: options.signal }, (watching) => startRun(ports, ready, { ...start, watching }));
 	}
 
 	private async goOn(run: string, watching: Watching, signal: AbortSignal | undefined): Promise<RunResult> {
@@ -256,11 +256,11 @@ export class Harness {
 			if (agent) return this.readyFor(ports, agent, started);
 			throw new HoldpointError("agent.unknown", `Run ${run} belongs to the agent ${started.agent.name}, which this harness does not know`);
 		};
-		return this.watched(run, watching, signal, (inner) => resumeRun(ports, run, { ...inner, leaseMs, agentOf }));
+		return this.watched({ run, watching, signal }, (inner) => resumeRun(ports, run, { ...inner, leaseMs, agentOf }));
 	}
 
 	/** Knows the segment while it is active, so that signals of this process reach it at once. */
-	private async watched(run: string, watching: Watching, signal: AbortSignal | undefined, work: (watching: Watching) => Promise<RunResult>): Promise<RunResult> {
+	private async watched({ run, watching, signal }: Watched, work: (watching: Watching) => Promise<RunResult>): Promise<RunResult> {
 		// The lease of this harness does not keep itself out: whoever comes second waits, and finds what is left to do.
 		for (let other = this.busy.get(run); other; other = this.busy.get(run)) await other;
 		signal?.throwIfAborted();
@@ -292,6 +292,12 @@ const closeGraceMs = 5_000;
 
 function wasClosed(): HoldpointError {
 	return new HoldpointError("harness.closed", "The harness is closed");
+}
+
+interface Watched {
+	readonly run: string;
+	readonly watching: Watching;
+	readonly signal: AbortSignal | undefined;
 }
 
 interface StartParts {

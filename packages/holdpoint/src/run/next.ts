@@ -34,9 +34,10 @@ export function next(state: RunState, doing: Doing): Step[] {
 	if (state.status !== "running") return [];
 	if (state.cancel) return [{ do: "cancel" }];
 	const steps: Step[] = [];
+	const look = { state, doing, steps };
 	if (state.turn.length > 0 || state.late.length > 0 || doing.busy.size > 0) {
-		for (const id of state.turn) stepsOfCall(state, callOf(state, id), doing, steps);
-		for (const id of state.late) stepsOfCall(state, callOf(state, id), doing, steps);
+		for (const id of state.turn) stepsOfCall(look, callOf(state, id));
+		for (const id of state.late) stepsOfCall(look, callOf(state, id));
 	}
 	if (state.turn.length > 0 || state.timer || doing.busy.has(modelWork)) return steps;
 	if (state.modelDue) steps.push({ do: "ask-model" });
@@ -44,12 +45,20 @@ export function next(state: RunState, doing: Doing): Step[] {
 	return steps;
 }
 
-function stepsOfCall(state: RunState, call: CallState, doing: Doing, steps: Step[]): void {
+/** What is looked at, and what was found so far. */
+interface Look {
+	readonly state: RunState;
+	readonly doing: Doing;
+	readonly steps: Step[];
+}
+
+function stepsOfCall(look: Look, call: CallState): void {
+	const { state, doing, steps } = look;
 	const program = call.program;
 	// A program's calls come first: what they return is what it can go on with.
 	if (program && call.phase === "started") {
-		for (const id of program.open) stepsOfCall(state, callOf(state, id), doing, steps);
-		if (!doing.busy.has(call.id)) programStep(state, call, doing, steps);
+		for (const id of program.open) stepsOfCall(look, callOf(state, id));
+		if (!doing.busy.has(call.id)) programStep(look, call);
 		return;
 	}
 	if (doing.busy.has(call.id) || !canMove(call, doing)) return;
@@ -71,7 +80,7 @@ function canMove(call: CallState, doing: Doing): boolean {
 	}
 }
 
-function programStep(state: RunState, call: CallState, doing: Doing, steps: Step[]): void {
+function programStep({ state, doing, steps }: Look, call: CallState): void {
 	const program = call.program;
 	if (!program) return;
 	const answers = [...program.open].filter((id) => callOf(state, id).phase === "finished");

@@ -200,7 +200,7 @@ export class Segment {
 			lastMac = entry.mac;
 			writes.push({ kind: "entry", seq, ...entry }, ...writesFor(events, at, (call) => callOf(this.state, call).tool));
 			const { name: agent } = this.ready.agent;
-			const head = this.seal.head(lastMac, seq, at, { status, agent, session: this.info.session, dueAt });
+			const head = this.seal.head(lastMac, { seq, updatedAt: at, status, agent, session: this.info.session, dueAt });
 			writes.push({ kind: "head", head });
 		}
 		if (release && !creating) writes.push({ kind: "release" });

@@ -5,7 +5,7 @@
  *    itself (`Object.keys(tools)`, `"x" in tools`), is left alone.
  * 2. The walk keeps its own stack: the depth of a program is bounded by the parser and by nothing here.
  */
-import type { AnyNode, CallExpression, Identifier, Node, Program } from "acorn";
+import type { AnyNode, CallExpression, Identifier, Node, Statement } from "acorn";
 
 export interface ToolUse {
 	readonly name: string;
@@ -39,8 +39,8 @@ interface Visit {
 
 const watched: ReadonlySet<string> = new Set(["tools", "require"]);
 
-export function examineProgram(tree: Program): Examination {
-	return new Examiner().examine(tree);
+export function examineProgram(statements: readonly Statement[]): Examination {
+	return new Examiner().examine(statements);
 }
 
 class Examiner {
@@ -49,8 +49,9 @@ class Examiner {
 	readonly #whole: Scope[] = [];
 	#stack: Visit[] = [];
 
-	examine(tree: Program): Examination {
-		this.#stack = [{ node: tree, parent: undefined, scope: { parent: undefined, own: new Set() } }];
+	examine(statements: readonly Statement[]): Examination {
+		const scope: Scope = { parent: undefined, own: new Set() };
+		this.#stack = statements.map((node) => ({ node, parent: undefined, scope }));
 		for (let visit = this.#stack.pop(); visit; visit = this.#stack.pop()) this.#visit(visit);
 		const uses = this.#uses.filter((use) => !isOwn("tools", use.scope)).sort((a, b) => a.at.start - b.at.start);
 		const modules = this.#modules.filter(({ scope }) => !scope || !isOwn("require", scope)).map(({ node }) => node);

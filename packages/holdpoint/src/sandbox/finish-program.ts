@@ -1,5 +1,6 @@
 import type { ExpressionStatement } from "acorn";
 import { type ParsedProgram, readsAsObject } from "./parse-program.ts";
+import { unwrap } from "./wrapped-program.ts";
 
 /**
  * The program as the body of an async function that returns the program's value. No line moves: a few characters are
@@ -10,30 +11,30 @@ import { type ParsedProgram, readsAsObject } from "./parse-program.ts";
  * parameters is called (`async () => {...}` as the whole program); a program that is one function declaration without
  * parameters calls it.
  */
-export function finishProgram({ code, tree }: ParsedProgram): string {
-	const statements = tree.body.filter((statement) => statement.type !== "EmptyStatement");
+export function finishProgram({ text, statements: all }: ParsedProgram): string {
+	const statements = all.filter((statement) => statement.type !== "EmptyStatement");
 	const [only] = statements;
 	if (only?.type === "FunctionDeclaration" && statements.length === 1) {
 		const called = only.params.length === 0 && !only.generator;
-		return called ? `${code}\nreturn ${only.id.name}();` : code;
+		return called ? `${unwrap(text)}\nreturn ${only.id.name}();` : unwrap(text);
 	}
 	// Declared functions are there before anything runs, wherever they stand.
 	const last = statements.findLast((statement) => statement.type !== "FunctionDeclaration");
-	if (last?.type === "ExpressionStatement") return returning(code, last);
-	if (last?.type === "BlockStatement" && readsAsObject(code, last)) return insert(code, last.start, "return ");
-	return code;
+	if (last?.type === "ExpressionStatement") return unwrap(returning(text, last));
+	if (last?.type === "BlockStatement" && readsAsObject(text, last)) return unwrap(insert(text, last.start, "return "));
+	return unwrap(text);
 }
 
-function returning(code: string, statement: ExpressionStatement): string {
+function returning(text: string, statement: ExpressionStatement): string {
 	const { type } = statement.expression;
 	if (type !== "ArrowFunctionExpression" && type !== "FunctionExpression")
-		return insert(code, statement.start, "return ");
+		return insert(text, statement.start, "return ");
 	const { params, generator } = statement.expression;
-	if (params.length > 0 || generator) return insert(code, statement.start, "return ");
-	const end = code[statement.end - 1] === ";" ? statement.end - 1 : statement.end;
-	return insert(insert(code, end, ")()"), statement.start, "return (");
+	if (params.length > 0 || generator) return insert(text, statement.start, "return ");
+	const end = text[statement.end - 1] === ";" ? statement.end - 1 : statement.end;
+	return insert(insert(text, end, ")()"), statement.start, "return (");
 }
 
-function insert(code: string, at: number, text: string): string {
-	return code.slice(0, at) + text + code.slice(at);
+function insert(text: string, at: number, added: string): string {
+	return text.slice(0, at) + added + text.slice(at);
 }

@@ -4,22 +4,16 @@
  * Owns: the syntax tree and the plain JavaScript that belongs to it, both with the positions of what the model wrote.
  * Does not own: whether the program makes sense.
  */
-import {
-	type BlockStatement,
-	type ExpressionStatement,
-	type Options,
-	type Program,
-	parse,
-	parseExpressionAt,
-} from "acorn";
+import { type BlockStatement, type ExpressionStatement, type Options, parseExpressionAt, type Statement } from "acorn";
 import { withinDeadline } from "../kit/within-deadline.ts";
-import { type ProgramProblem, placeOf } from "./program-problems.ts";
+import type { ProgramProblem } from "./program-problems.ts";
 import { type Stripped, stripTypes } from "./strip-types.ts";
+import { endOf, inProgram, opening, placeOf, unwrap, wrap } from "./wrapped-program.ts";
 
 export interface ParsedProgram {
-	/** Plain JavaScript; every character of it stands where it stood in the source. */
-	readonly code: string;
-	readonly tree: Program;
+	/** Plain JavaScript, wrapped; every character of it stands where it stood in the source. */
+	readonly text: string;
+	readonly statements: readonly Statement[];
 }
 
 export type Parsed =
@@ -28,55 +22,69 @@ export type Parsed =
 
 const acornOptions: Options = {
 	ecmaVersion: "latest",
-	// The guest evaluates it as sloppy code inside an async arrow function.
 	sourceType: "script",
+	// For the expressions that are read alone; the body of an async function knows `await` anyway.
 	allowAwaitOutsideFunction: true,
-	allowReturnOutsideFunction: true,
 	// So that they get a better message than "unexpected token".
 	allowImportExportEverywhere: true,
-	allowHashBang: false,
 };
 
 /** The parser takes quadratic time for names declared in one scope, which only a large program can make felt. */
 const largeChars = 32_768;
 const largeMs = 1_000;
+const tooDeep = "It is nested too deeply";
+const tooSlow = `It takes more than ${largeMs} ms to read: it is too large, or declares too many names`;
+export const noModules = "Modules cannot be loaded: a program has plain JavaScript and its tools, nothing else";
 
 export async function parseProgram(source: string): Promise<Parsed> {
-	const script = parseScript(source);
-	if (script.ok) return script;
-	if (script.problem.message === tooDeep || script.problem.code === "too-long") return script;
-	const tree = parseEndingExpression(source);
-	if (tree) return { ok: true, program: { code: source, tree } };
-	const stripped = await stripTypes(source);
-	if (!stripped.ok) return { ok: false, problem: strippingProblem(source, stripped, script.problem) };
-	return stripped.text === source ? script : parseScript(stripped.text);
+	const text = wrap(source);
+	const script = parseWrapped(text);
+	if (script.ok || script.problem.message === tooDeep || script.problem.code === "too-long") return script;
+	const statements = parseEndingExpression(source);
+	if (statements) return { ok: true, program: { text, statements } };
+	const stripped = await stripTypes(text);
+	if (!stripped.ok) return { ok: false, problem: strippingProblem(text, stripped, script.problem) };
+	return stripped.text === text ? script : parseWrapped(stripped.text);
 }
 
-function parseScript(code: string): Parsed {
+function parseWrapped(text: string): Parsed {
 	try {
-		const job = () => parse(code, acornOptions);
-		const parsed = code.length > largeChars ? withinDeadline(job, largeMs) : { done: true as const, value: job() };
-		if (parsed.done) return { ok: true, program: { code, tree: parsed.value } };
-		return { ok: false, problem: { line: 1, column: 1, code: "too-long", message: tooLong } };
+		const job = () => statementsOf(text);
+		const read = text.length > largeChars ? withinDeadline(job, largeMs) : { done: true as const, value: job() };
+		if (!read.done) return { ok: false, problem: { line: 1, column: 1, code: "too-long", message: tooSlow } };
+		if (typeof read.value !== "number") return { ok: true, program: { text, statements: read.value } };
+		return { ok: false, problem: { ...placeOf(text, read.value), code: "syntax", message: "Unexpected token" } };
 	} catch (error) {
-		return { ok: false, problem: syntaxProblem(code, error) };
+		return { ok: false, problem: syntaxProblem(text, error) };
 	}
 }
 
+/** The statements of the wrapped program, or the offset at which its text closes the wrapping. */
+function statementsOf(text: string): readonly Statement[] | number {
+	const wrapping = parseExpressionAt(text, 0, acornOptions);
+	const body = wrapping.type === "ArrowFunctionExpression" ? wrapping.body : undefined;
+	if (body?.type !== "BlockStatement" || wrapping.end < text.length) return wrapping.end - 1;
+	return body.body;
+}
+
 /**
- * Two programs that are no scripts, but leave no doubt about what is meant: one that ends with a line `{ total, count: 2 }`,
- * which a script takes for a block, and one that is a single `async function () {...}` without a name.
+ * Two programs that are none by the grammar, but leave no doubt about what is meant: one that ends with a line
+ * `{ total, count: 2 }`, which is read as a block, and one that is a single `async function () {...}` without a name.
  */
-function parseEndingExpression(source: string): Program | undefined {
-	const start = /^\s*(?:async\s+)?function\s*\(/.test(source) ? source.search(/\S/) : lastLineWithBrace(source);
-	if (start < 0 || source.length > largeChars) return undefined;
+function parseEndingExpression(source: string): readonly Statement[] | undefined {
+	const at = /^\s*(?:async\s+)?function\s*\(/.test(source) ? source.search(/\S/) : lastLineWithBrace(source);
+	if (at < 0 || source.length > largeChars) return undefined;
 	try {
-		const before = parse(source.slice(0, start), acornOptions);
-		const expression = parseExpressionAt(source, start, acornOptions);
-		const after = parse(source.slice(expression.end), acornOptions);
-		if (after.body.some((statement) => statement.type !== "EmptyStatement")) return undefined;
+		// Without the end of the wrapping, which an open brace would take for its own.
+		const text = opening + source;
+		const start = opening.length + at;
+		const before = statementsOf(wrap(source.slice(0, at)));
+		const expression = parseExpressionAt(text, start, acornOptions);
+		const after = statementsOf(wrap(text.slice(expression.end)));
+		if (typeof before === "number" || typeof after === "number") return undefined;
+		if (after.some((statement) => statement.type !== "EmptyStatement")) return undefined;
 		const last: ExpressionStatement = { type: "ExpressionStatement", start, end: expression.end, expression };
-		return { ...before, end: source.length, body: [...before.body, last] };
+		return [...before, last];
 	} catch {
 		return undefined;
 	}
@@ -86,10 +94,10 @@ function parseEndingExpression(source: string): Program | undefined {
  * Is the block `{ total }` or `{ total: sum(rows) }`, and so an object as well? Both readings evaluate the same
  * expressions, which is why a method, which would not be called, makes it a block.
  */
-export function readsAsObject(code: string, block: BlockStatement): boolean {
-	if (code.length > largeChars) return false;
+export function readsAsObject(text: string, block: BlockStatement): boolean {
+	if (text.length > largeChars) return false;
 	try {
-		const object = parseExpressionAt(code, block.start, acornOptions);
+		const object = parseExpressionAt(text, block.start, acornOptions);
 		if (object.type !== "ObjectExpression" || object.end !== block.end || object.properties.length === 0) return false;
 		return object.properties.every((property) => property.type === "Property" && !property.method);
 	} catch {
@@ -101,40 +109,40 @@ function lastLineWithBrace(source: string): number {
 	return source.startsWith("{") && !source.includes("\n{") ? 0 : source.lastIndexOf("\n{") + 1 || -1;
 }
 
-function syntaxProblem(code: string, error: unknown): ProgramProblem {
+function syntaxProblem(text: string, error: unknown): ProgramProblem {
 	if (error instanceof RangeError) return { line: 1, column: 1, code: "syntax", message: tooDeep };
 	if (!(error instanceof SyntaxError) || !("pos" in error) || typeof error.pos !== "number") throw error;
-	const text = error.message.replace(/ \(\d+:\d+\)$/, "");
-	const message = text.startsWith("Not enough stack space") ? tooDeep : text;
-	return { ...placeOf(code, error.pos), code: "syntax", message };
+	const reason = error.message.replace(/ \(\d+:\d+\)$/, "");
+	if (reason.startsWith("Not enough stack space")) return { line: 1, column: 1, code: "syntax", message: tooDeep };
+	// It stumbled over the end of the wrapping.
+	if (error.pos >= opening.length + unwrap(text).length) return unexpectedEnd(text);
+	return { ...placeOf(text, error.pos), code: "syntax", message: reason };
 }
 
-const tooDeep = "It is nested too deeply";
-const tooLong = `It takes more than ${largeMs} ms to read: it is too large, or declares too many names`;
-
-export const noModules = "Modules cannot be loaded: a program has plain JavaScript and its tools, nothing else";
+function unexpectedEnd(text: string): ProgramProblem {
+	return { ...endOf(text), code: "syntax", message: "Unexpected end of the program" };
+}
 
 function strippingProblem(
-	source: string,
+	text: string,
 	stripped: Extract<Stripped, { ok: false }>,
 	asScript: ProgramProblem,
 ): ProgramProblem {
-	const { kind, line, column } = stripped;
-	const place = line === undefined || column === undefined ? undefined : { line, column };
-	if (kind === "fault") {
+	const place = stripped.place && inProgram(stripped.place);
+	if (stripped.kind === "fault") {
 		const message = `${asScript.message} (read as JavaScript; as TypeScript it cannot be read: ${stripped.message})`;
 		return { ...asScript, message };
 	}
-	if (kind === "unsupported") {
+	if (stripped.kind === "unsupported") {
 		const what = stripped.message.replace(/ in (?:strip-only|type strip) mode/, " here").replace(/\.$/, "");
 		const message = `${what}. Only types that can simply be left out are accepted: write it in plain JavaScript`;
 		return { ...(place ?? asScript), code: "syntax", message };
 	}
 	if (/'import'.*'export'/.test(stripped.message))
 		return { ...(place ?? asScript), code: "forbidden", message: noModules };
-	if (place) return { ...place, code: "syntax", message: stripped.message };
-	// Without a place it stumbled over the end, and what the wrapped text lacks there says nothing of the program's own.
-	const stumbledAt = source.split("\n")[asScript.line - 1]?.[asScript.column - 1];
-	if (asScript.message.startsWith("Unterminated") || stumbledAt === "}") return asScript;
-	return { ...placeOf(source, source.trimEnd().length), code: "syntax", message: "Unexpected end of the program" };
+	const isInside = place && place.line <= endOf(text).line && place.column >= 1;
+	if (isInside) return { ...place, code: "syntax", message: stripped.message };
+	// It stumbled over the end; the parser knows why where it got that far, and where it fell over a type it does not.
+	const stumbledAt = unwrap(text).split("\n")[asScript.line - 1]?.[asScript.column - 1];
+	return asScript.message.startsWith("Unterminated") || stumbledAt === "}" ? asScript : unexpectedEnd(text);
 }

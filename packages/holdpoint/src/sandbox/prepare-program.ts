@@ -14,8 +14,9 @@ import { type Examination, examineProgram } from "./examine-program.ts";
 import { codeInside } from "./fenced-code.ts";
 import { finishProgram } from "./finish-program.ts";
 import { noModules, parseProgram } from "./parse-program.ts";
-import { type ProgramProblem, placeOf, problemsMax } from "./program-problems.ts";
+import { type ProgramProblem, problemsMax } from "./program-problems.ts";
 import type { ProgramTool } from "./program-tool.ts";
+import { placeOf } from "./wrapped-program.ts";
 
 export { formatProblems, type ProgramProblem } from "./program-problems.ts";
 
@@ -50,11 +51,11 @@ export async function prepareProgram(
 	}
 	const parsed = await parseProgram(codeInside(source));
 	if (!parsed.ok) return { ok: false, problems: [parsed.problem] };
-	const { code, tree } = parsed.program;
-	const examination = examineProgram(tree);
+	const { text, statements } = parsed.program;
+	const examination = examineProgram(statements);
 	const byName = new Map(tools.map((tool) => [tool.name, tool]));
 	const found = [...modulesIn(examination), ...checkCalls(examination, byName)];
-	if (found.length > 0) return { ok: false, problems: placed(found, code) };
+	if (found.length > 0) return { ok: false, problems: placed(found, text) };
 	const named = examination.uses.map(({ name }) => name).filter((name) => byName.has(name));
 	return { ok: true, body: finishProgram(parsed.program), calls: [...new Set(named)] };
 }
@@ -63,7 +64,7 @@ function modulesIn({ modules }: Examination): FoundProblem[] {
 	return modules.map(({ start }) => ({ offset: start, code: "forbidden", message: noModules }));
 }
 
-function placed(found: readonly FoundProblem[], code: string): ProgramProblem[] {
+function placed(found: readonly FoundProblem[], text: string): ProgramProblem[] {
 	const sorted = found.toSorted((a, b) => a.offset - b.offset).slice(0, problemsMax);
-	return sorted.map(({ offset, code: kind, message }) => ({ ...placeOf(code, offset), code: kind, message }));
+	return sorted.map(({ offset, code, message }) => ({ ...placeOf(text, offset), code, message }));
 }

@@ -1,4 +1,3 @@
-import { getLineInfo } from "acorn";
 import { codeInside } from "./fenced-code.ts";
 
 /** Why a program was not run. */
@@ -13,12 +12,6 @@ export interface ProgramProblem {
 
 export const problemsMax = 10;
 const shownCharsMax = 120;
-
-/** Place in a text. Shape: 1-based line and column of a 0-based offset. */
-export function placeOf(code: string, offset: number): { readonly line: number; readonly column: number } {
-	const { line, column } = getLineInfo(code, offset);
-	return { line, column: column + 1 };
-}
 
 /** What the model reads: each problem with its line and a caret below the spot. */
 export function formatProblems(source: string, problems: readonly ProgramProblem[]): string {

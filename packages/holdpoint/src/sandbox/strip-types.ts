@@ -15,15 +15,12 @@ export type Stripped =
 			/** `unsupported`: TypeScript that makes code, such as `enum`. `fault`: it took too long, or broke. */
 			readonly kind: "invalid" | "unsupported" | "fault";
 			readonly message: string;
-			/** 1-based; undefined where it is not known. */
-			readonly line?: number;
-			readonly column?: number;
+			/** Counted from 1; undefined where it is not known. */
+			readonly place: { readonly line: number; readonly column: number } | undefined;
 	  };
 
 const timeoutMsDefault = 2_000;
 const idleMs = 30_000;
-const opening = "async function _(){";
-const closing = "\n}";
 
 // Plain text, so that no bundler has to carry a second entry. The warning that the stripper is experimental is silenced
 // in the worker, whose `process` is its own; the host's warnings stay as they are.
@@ -53,7 +50,7 @@ let worker: Worker | undefined;
 let idle: NodeJS.Timeout | undefined;
 let last: Promise<unknown> = Promise.resolve();
 
-/** Strips the body of an async function. Units: `timeoutMs` milliseconds. */
+/** Strips a script. Units: `timeoutMs` milliseconds. */
 export function stripTypes(source: string, options: { readonly timeoutMs?: number } = {}): Promise<Stripped> {
 	const work = last.then(() => stripInWorker(source, options.timeoutMs ?? timeoutMsDefault));
 	last = work;
@@ -65,15 +62,21 @@ async function stripInWorker(source: string, timeoutMs: number): Promise<Strippe
 	try {
 		worker ??= await startWorker();
 		worker.ref();
-		const reply = await ask(worker, { text: opening + source + closing, timeoutMs });
-		if (reply.text !== undefined) return unwrapped(reply.text, source);
+		const reply = await ask(worker, { text: source, timeoutMs });
+		// It blanks types out, so lengths agree; if they ever did not, positions would be wrong without a sign of it.
+		if (reply.text?.length === source.length) return { ok: true, text: reply.text };
 		if (reply.code === "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX") return failure("unsupported", reply, source);
 		if (reply.code === "ERR_INVALID_TYPESCRIPT_SYNTAX") return failure("invalid", reply, source);
 		throw new Error("it is nested too deeply or too long");
 	} catch (error) {
 		void worker?.terminate();
 		worker = undefined;
-		return { ok: false, kind: "fault", message: error instanceof Error ? error.message : String(error) };
+		return {
+			ok: false,
+			kind: "fault",
+			message: error instanceof Error ? error.message : String(error),
+			place: undefined,
+		};
 	} finally {
 		worker?.unref();
 		idle = setTimeout(retire, idleMs).unref();
@@ -119,23 +122,20 @@ function ask(to: Worker, question: { readonly text?: string; readonly timeoutMs?
 	});
 }
 
-function unwrapped(text: string, source: string): Stripped {
-	const body = text.slice(opening.length, text.length - closing.length);
-	// It blanks types out, so lengths agree; if they ever do not, positions would be wrong without a sign of it.
-	if (body.length !== source.length) return { ok: false, kind: "fault", message: "its types cannot be blanked out" };
-	return { ok: true, text: body };
-}
-
 /** Node tells the place only in the text of the stack: the line, then the lines around it and carets below the spot. */
 function failure(kind: "invalid" | "unsupported", reply: Reply, source: string): Stripped {
 	const [head = "", ...shown] = (reply.stack ?? "").split("\n");
 	const line = Number(/^.*?:(\d+)$/.exec(head)?.[1]);
-	const text = (opening + source).split("\n")[line - 1];
+	const text = source.split("\n")[line - 1];
 	const carets = shown.find((each) => /^\s*\^+\s*$/.test(each));
-	const before = line === 1 ? opening.length : 0;
-	const column = text === undefined || carets === undefined ? 0 : unitAt(text, carets.indexOf("^")) + 1 - before;
-	return { ok: false, kind, message: reply.message ?? "", ...(column >= 1 ? { line, column } : {}) };
+	const isKnown = text !== undefined && carets !== undefined;
+	const place = isKnown ? { line, column: unitAt(text, carets.indexOf("^")) + 1 } : undefined;
+	return { ok: false, kind, message: reply.message ?? "", place };
 }
+
+const wide =
+	/[\p{Emoji_Presentation}\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/u;
+const without = /[\p{M}\p{Cf}]/u;
 
 /** The caret counts columns of a screen, where tabs stop at each fourth and some characters are wide or have no width. */
 function unitAt(line: string, screenColumn: number): number {
@@ -144,13 +144,7 @@ function unitAt(line: string, screenColumn: number): number {
 	for (const char of line) {
 		if (column >= screenColumn) break;
 		if (char === "\t") column += 4 - (column % 4);
-		else if (!/[\p{M}\p{Cf}]/u.test(char))
-			column +=
-				/[\p{Emoji_Presentation}\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/u.test(
-					char,
-				)
-					? 2
-					: 1;
+		else if (!without.test(char)) column += wide.test(char) ? 2 : 1;
 		unit += char.length;
 	}
 	return unit;

@@ -50,16 +50,20 @@ export class GuestShelf {
 
 	/** Does one piece of housekeeping. False where there is none. */
 	tidy(): boolean {
-		if (this.#ready.length >= this.#warm) {
-			this.#used.length = 0;
-			return false;
-		}
-		this.#ready.push(this.#cleaned() ?? new GuestInstance(this.#module, this.#base));
-		return true;
+		if (this.#ready.length >= this.#warm) this.#used.length = 0;
+		const guest = this.#cleaned() ?? this.#spare();
+		if (guest) this.#ready.push(guest);
+		return guest !== undefined;
 	}
 
 	#cleaned(): GuestInstance | undefined {
 		for (let guest = this.#used.pop(); guest; guest = this.#used.pop()) if (guest.reset()) return guest;
 		return undefined;
+	}
+
+	/** Making one takes as long as many slices, so never while a program may want its next one. */
+	#spare(): GuestInstance | undefined {
+		if (this.#ready.length > 0 || this.#live.size > 0) return undefined;
+		return new GuestInstance(this.#module, this.#base);
 	}
 }

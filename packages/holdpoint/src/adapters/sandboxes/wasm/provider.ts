@@ -9,7 +9,7 @@ import { WorkerPool } from "./worker-pool.ts";
 export interface WasmSandboxOptions {
 	/** Threads that run programs. One less than the machine has cores, at least 1, at most 4. */
 	readonly workersMax?: number;
-	/** Guests that each thread keeps ready. 2. */
+	/** Guests that each thread keeps for the next programs, half a megabyte each. 4. */
 	readonly warm?: number;
 }
 
@@ -19,7 +19,7 @@ export interface WasmSandboxOptions {
  */
 export function wasmSandbox(options: WasmSandboxOptions = {}): SandboxProvider {
 	const workersMax = options.workersMax ?? Math.min(4, Math.max(1, availableParallelism() - 1));
-	const pool = new WorkerPool(Math.max(1, Math.trunc(workersMax)), Math.max(1, Math.trunc(options.warm ?? 2)));
+	const pool = new WorkerPool(Math.max(1, Math.trunc(workersMax)), Math.max(1, Math.trunc(options.warm ?? 4)));
 	const provider: SandboxProvider = {
 		name: "wasm",
 		guest: guestDigest,

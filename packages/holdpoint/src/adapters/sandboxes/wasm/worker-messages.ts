@@ -41,7 +41,7 @@ export type WorkerGreeting = { readonly ready: true } | { readonly ready: false;
 export interface WorkerData {
 	readonly channel: SharedArrayBuffer;
 	readonly guestDigest: string;
-	/** Guests kept ready. */
+	/** Guests kept for the next programs. */
 	readonly warm: number;
 }
 

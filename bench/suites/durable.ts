@@ -1,0 +1,71 @@
+import type { Benchmark, Row } from "../benchmark.ts";
+import { subjectFile } from "../lanes.ts";
+
+const calls = 20;
+const widths = [1, 8, 32, 128] as const;
+/** What a prototype reached here; the ratio beside each is what counts. */
+const guidance = new Map([
+	[1, 900],
+	[8, 4_600],
+	[32, 6_700],
+	[128, 9_800],
+]);
+
+const commitRows: readonly Row[] = [
+	{
+		name: "durable.commits_of_20_reads",
+		unit: "commits",
+		op: "<=",
+		target: calls + 1,
+		says: `durable commits of a run with ${calls} calls that read`,
+	},
+	{
+		name: "durable.commits_of_20_writes",
+		unit: "commits",
+		op: "<=",
+		target: 2 * calls + 1,
+		says: `durable commits of a run with ${calls} calls that write`,
+	},
+];
+
+const bare: Row = { name: "durable.bare_commits_per_s", unit: "calls/s", says: "the reference: one row a commit, nothing else" };
+
+const rates = widths.map((runs) => {
+	const name = `durable.calls_per_s_${runs}`;
+	const says = `governed calls a second, ${runs} run${runs > 1 ? "s" : ""} at a time`;
+	const row: Row = { name, unit: "calls/s", op: ">=", target: guidance.get(runs) ?? 0, guidance: true, says };
+	const ratio: Row = { name: `${name}.ratio_bare`, unit: "×", op: ">=", target: 0.6, says: "the same, divided by the reference" };
+	return { runs, row, ratio };
+});
+
+/** Everything on disk before it counts: SQLite with `synchronous = FULL`. */
+export const durable: readonly Benchmark[] = [
+	{
+		title: "Durable commits (SQLite, synchronous = FULL)",
+		rows: commitRows,
+		async run(context) {
+			const lanes = commitRows.map(({ name }, writes) => {
+				return { key: name, subject: subjectFile("durable"), row: "commits", args: { calls, writes }, isOurs: true };
+			});
+			const laps = await context.race([lanes], { rounds: 1, slices: 1 });
+			return Object.fromEntries(commitRows.map(({ name }) => [name, laps.value(name, "commits")]));
+		},
+	},
+	{
+		title: "Durable rates, beside a bare loop of commits on the same disk",
+		rows: [bare, ...rates.flatMap(({ row, ratio }) => [row, ratio])],
+		async run(context) {
+			const subject = subjectFile("durable");
+			const reference = { key: bare.name, subject, row: "rows", isOurs: true };
+			const lanes = rates.map(({ runs, row }) => ({ key: row.name, subject, row: "calls", args: { runs }, isOurs: true }));
+			const pace = { slices: 3, warmup: { ms: 300, min: 1 }, slice: { ms: 500, min: 1 } };
+			const laps = await context.race([[reference, ...lanes]], pace);
+			const values: Record<string, number | undefined> = { [bare.name]: laps.value(bare.name, "perSecond") };
+			for (const { row, ratio } of rates) {
+				values[row.name] = laps.value(row.name, "perSecond");
+				values[ratio.name] = laps.ratio(row.name, bare.name, "perSecond");
+			}
+			return values;
+		},
+	},
+];

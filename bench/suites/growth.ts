@@ -1,0 +1,76 @@
+import type { Benchmark, Row, Values } from "../benchmark.ts";
+import { subjectFile } from "../lanes.ts";
+import type { Lane, Laps } from "../race.ts";
+
+/** Ten times the turns: linear is 10, and an eighth more is for what falls out of a cache. */
+const tenfold = 11.25;
+const sizes = [10, 100, 1_000] as const;
+
+const kinds = [
+	{ name: "run", subject: "runs", row: "calls", number: "p50", unit: "ms", says: "a run of N turns with a call each" },
+	{
+		name: "resume",
+		subject: "runs",
+		row: "resume",
+		number: "p50",
+		unit: "ms",
+		says: "answer a held call after N turns, and finish the run",
+	},
+	{
+		name: "bytes",
+		subject: "suspended",
+		row: "suspended",
+		number: "stored",
+		unit: "B",
+		says: "stored bytes of a run that waits after N turns",
+	},
+] as const;
+
+type Kind = (typeof kinds)[number];
+
+const nameOf = (kind: Kind, turns: number) => `growth.${kind.name}_${turns}`;
+
+function rowsOf(kind: Kind): readonly Row[] {
+	const absolute = sizes.map((turns) => ({
+		name: nameOf(kind, turns),
+		unit: kind.unit,
+		says: kind.says.replace("N", turns.toLocaleString("en")),
+	}));
+	const [small, middle, large] = sizes;
+	const ratio = (above: number, below: number): Row => ({
+		name: `${nameOf(kind, above)}_ratio_${below}`,
+		unit: "×",
+		op: "<=",
+		target: tenfold,
+		says: `${kind.says.replace("N", above.toLocaleString("en"))}, divided by the same of ${below}`,
+	});
+	return [...absolute, ratio(middle, small), ratio(large, middle)];
+}
+
+function lanes(kind: Kind, runs: number): Lane[] {
+	return sizes.map((turns) => {
+		const args = { calls: turns, runs };
+		return { key: nameOf(kind, turns), subject: subjectFile(kind.subject), row: kind.row, args, isOurs: true };
+	});
+}
+
+function valuesOf(kind: Kind, laps: Laps): Values {
+	const values: Record<string, number | undefined> = {};
+	for (const row of rowsOf(kind)) {
+		const [, above = "", below] = /^(.*)_ratio_(\d+)$/.exec(row.name) ?? [];
+		values[row.name] = below
+			? laps.ratio(above, nameOf(kind, Number(below)), kind.number)
+			: laps.value(row.name, kind.number);
+	}
+	return values;
+}
+
+/** Ten times the turns cost ten times as much: nothing is folded, copied or verified anew at each step. */
+export const growth: readonly Benchmark[] = kinds.map((kind) => ({
+	title: `Cost as the journal grows: ${kind.says}`,
+	rows: rowsOf(kind),
+	async run(context) {
+		const pace = kind.number === "p50" ? { slices: 3, warmup: { ms: 300, min: 1 }, slice: { ms: 300, min: 2 } } : { rounds: 1, slices: 1 };
+		return valuesOf(kind, await context.race([lanes(kind, context.count(10))], pace));
+	},
+}));

@@ -1,0 +1,182 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir, userInfo } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { recorded, type Recorded } from "./recording-host.ts";
+
+/** The commands on a store of their own, with an agent that pays when it is asked to. */
+
+let cwd: string;
+const me = { id: userInfo().username, via: "os" };
+
+const config = `
+import { defineAgent } from "${pathToFileURL(join(import.meta.dirname, "../run/define-agent.ts")).href}";
+import { defineTool } from "${pathToFileURL(join(import.meta.dirname, "../tools/define-tool.ts")).href}";
+import { jsonSchema } from "${pathToFileURL(join(import.meta.dirname, "../tools/json-schema.ts")).href}";
+import { OutcomeUnknown } from "${pathToFileURL(join(import.meta.dirname, "../tools/outcome-unknown.ts")).href}";
+import { scriptedModel } from "${pathToFileURL(join(import.meta.dirname, "../testing/scripted-model.ts")).href}";
+import { call, say } from "${pathToFileURL(join(import.meta.dirname, "../testing/story.ts")).href}";
+
+const cents = jsonSchema({ type: "object", properties: { cents: { type: "integer" } }, required: ["cents"], additionalProperties: false });
+const pay = defineTool({ name: "pay", description: "Pays.", effect: "write", input: cents, execute: ({ cents }) => ({ paid: cents }) });
+const guess = defineTool({
+	name: "guess",
+	description: "Nobody knows.",
+	effect: "write",
+	input: cents,
+	execute: () => { throw new OutcomeUnknown("the line was cut"); },
+});
+const story = (ask) => {
+	if (ask.results.length > 0) return say("Result: " + JSON.stringify(ask.results[0].value));
+	if (ask.lastUser.includes("guess")) return call("guess", { cents: 1 });
+	return ask.lastUser.includes("pay") ? call("pay", { cents: 900 }) : say("You said: " + ask.lastUser);
+};
+export const config = {
+	agents: [defineAgent({ name: "payer", instructions: "Pay.", tools: [pay, guess] })],
+	model: scriptedModel(story, { countTokens: false }),
+	policy: ({ tool }) => (tool.name === "guess" ? { verdict: "allow" } : { verdict: "ask", reason: "money" }),
+};
+`;
+
+beforeEach(() => {
+	cwd = mkdtempSync(join(tmpdir(), "holdpoint-commands-"));
+	writeFileSync(join(cwd, "holdpoint.config.mjs"), config);
+});
+afterEach(() => rmSync(cwd, { recursive: true, force: true }));
+
+function cli(...argv: string[]): Promise<Recorded> {
+	return recorded(argv, { cwd });
+}
+
+/** Runs until it is held; returns run and approval. */
+async function heldRun(): Promise<{ run: string; approval: string }> {
+	const started = await cli("run", "pay please", "--json");
+	expect(started.code).toBe(3);
+	const result = started.json().at(-1) as { run: string; waits: { approval: string }[] };
+	return { run: result.run, approval: result.waits[0]?.approval ?? "" };
+}
+
+describe("the commands", () => {
+	test("a run that completes is exit code 0 and shows what was said", async () => {
+		const { code, out } = await cli("run", "hello");
+		expect(code).toBe(0);
+		expect(out).toContain("│ You said: hello");
+		expect(out).toContain("completed");
+	});
+
+	test("a message can come from standard input", async () => {
+		const { out } = await recorded(["run", "-"], { cwd, stdin: "from a pipe" });
+		expect(out).toContain("You said: from a pipe");
+	});
+
+	test("live events are lines of JSON, the result is the last", async () => {
+		const lines = (await cli("run", "hello", "--json")).json();
+		expect(lines.map(({ type }) => type)).toEqual(["run.started", "model.answered", "run.finished", "run.result"]);
+		expect(lines.at(-1)).toMatchObject({ status: "completed", output: "You said: hello" });
+	});
+
+	test("a run that waits is exit code 3, says for what, and prints the commands that answer it", async () => {
+		const { code, out } = await cli("run", "pay please");
+		expect(code).toBe(3);
+		expect(out).toContain("pay is held");
+		const [approve = ""] = /holdpoint approve \S+/.exec(out) ?? [];
+		const [resume = ""] = /holdpoint resume \S+/.exec(out) ?? [];
+		expect((await cli(...approve.split(" ").slice(1))).code).toBe(0);
+		const resumed = await cli(...resume.split(" ").slice(1));
+		expect(resumed.code).toBe(0);
+		expect(resumed.out).toContain(`approved by ${me.id} (os)`);
+		expect(resumed.out).toContain('│ Result: {"paid":900}');
+	});
+
+	test("approvals are listed and answered by a shortened id; resume without one goes on with all that is ready", async () => {
+		const { run, approval } = await heldRun();
+		const listed = (await cli("approvals", "--json")).json()[0] as { approvals: Record<string, unknown>[] };
+		expect(listed.approvals).toEqual([expect.objectContaining({ approval, run, tool: "pay", args: { cents: 900 }, reason: "money" })]);
+		expect((await cli("resume", "--json")).json()).toEqual([{ type: "resume.nothing" }]);
+		expect((await cli("approve", approval.slice(0, 7), "--json")).json()).toEqual([{ run, approval, answer: "approve", by: me }]);
+		expect((await cli("runs")).out).toContain("answered: resume it");
+		const resumed = (await cli("resume", "--json")).json();
+		expect(resumed.at(-1)).toMatchObject({ type: "run.result", run, status: "completed" });
+		expect((await cli("approvals")).out).toBe("Nothing is held.\n");
+	});
+
+	test("an approval can change the arguments", async () => {
+		const { run, approval } = await heldRun();
+		await cli("approve", approval, "--args", '{"cents": 5}', "--reason", "less will do");
+		const { out } = await cli("resume", run);
+		expect(out).toContain("changed and approved");
+		expect(out).toContain("with {cents: 5}");
+		expect(out).toContain('"less will do"');
+		expect(out).toContain('"paid":5');
+	});
+
+	test("a denial is read by the model", async () => {
+		const { run, approval } = await heldRun();
+		expect((await cli("deny", approval, "--reason", "not today")).code).toBe(0);
+		expect((await cli("resume", run)).out).toContain("not today");
+		const again = await cli("approve", approval);
+		expect(again).toMatchObject({ code: 1, err: expect.stringContaining("approval.unknown") });
+	});
+
+	test("show tells the story afterwards, by a shortened id or for the newest run", async () => {
+		const { run, approval } = await heldRun();
+		await cli("approve", approval);
+		await cli("resume");
+		const shown = await cli("show");
+		expect(shown.out).toContain(`${run}  completed`);
+		expect(shown.out).toMatch(/held {2}pay \{cents: 900\}[\s\S]*approved by[\s\S]*pay \{cents: 900\} → \{paid: 900\}[\s\S]*completed/);
+		const [value] = (await cli("show", run.slice(0, -2), "--json")).json() as [{ run: string; events: { event: { type: string } }[] }];
+		expect(value.run).toBe(run);
+		expect(value.events.map(({ event }) => event.type)).toContain("approval.resolved");
+	});
+
+	test("a call that nobody knows of is a wait with its own commands, and can be settled", async () => {
+		const started = await cli("run", "guess");
+		expect(started.code).toBe(3);
+		expect(started.out).toContain("nobody knows whether it happened");
+		const [, run = "", call = ""] = /holdpoint settle (\S+) (\S+) --did-not-happen/.exec(started.out) ?? [];
+		expect((await cli("settle", run, "c9", "--did-not-happen")).err).toContain("settle.invalid");
+		expect((await cli("settle", run, call, "--happened", '{"paid":1}', "--json")).json()).toEqual([{ run, call, happened: true, by: me }]);
+		expect((await cli("resume", run)).out).toContain('│ Result: {"paid":1}');
+	});
+
+	test("a run can be cancelled, and its held call is never executed", async () => {
+		const { run, approval } = await heldRun();
+		const cancelled = (await cli("cancel", run, "--reason", "changed my mind", "--json")).json();
+		expect(cancelled).toEqual([{ run, status: "cancelled", done: [] }]);
+		expect((await cli("approve", approval)).code).toBe(1);
+		expect((await cli("runs", "--status", "cancelled")).out).toContain(run);
+	});
+
+	test("a session remembers, and its waiting run is reached by the next message", async () => {
+		await cli("run", "--session", "s1", "hello");
+		const second = await cli("run", "--session", "s1", "again");
+		expect(second).toMatchObject({ code: 0, out: expect.stringContaining("You said: again") });
+		expect((await cli("run", "--session", "s1", "--run-id", "x", "hi")).code).toBe(2);
+	});
+
+	test("a run id names one piece of work", async () => {
+		await cli("run", "--run-id", "job-1", "hello");
+		expect((await cli("run", "--run-id", "job-1", "hello", "--json")).json()).toEqual([expect.objectContaining({ type: "run.result", run: "job-1" })]);
+		expect(await cli("run", "--run-id", "job-1", "other")).toMatchObject({ code: 1, err: expect.stringContaining("run.exists") });
+	});
+
+	test("an agent, a model or a config that does not exist is named", async () => {
+		expect((await cli("run", "--agent", "nobody", "hi")).err).toContain("It has: payer.");
+		expect((await cli("run", "--model", "nowhere/x", "hi")).err).toContain("model.unknown");
+		expect((await cli("run", "--base-url", "http://127.0.0.1:1", "hi")).code).toBe(2);
+		expect((await cli("run", "--config", "nope.ts", "hi")).err).toContain("does not exist");
+	});
+
+	test("the doctor finds what is there and mends what is not", async () => {
+		await cli("run", "hello");
+		const [well] = (await cli("doctor", "--json")).json() as [{ ok: boolean; findings: { name: string; state: string }[] }];
+		expect(well.ok).toBe(true);
+		expect(well.findings.map(({ name, state }) => `${name} ${state}`)).toEqual(["node ok", "platform ok", "store ok", "key ok", "sandbox wasm ok", "models note", "config ok"]);
+		writeFileSync(join(cwd, "no.db"), "this is no database, and it is long enough to be looked at as one");
+		const ill = await cli("doctor", "--store", "no.db", "--config", "nope.ts");
+		expect(ill.code).toBe(1);
+		expect(ill.out).toContain("→ Restore it from a backup");
+	});
+});

@@ -1,0 +1,104 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { StoredEvent } from "./proof.ts";
+
+/** The whole demo with its real processes, as somebody without a terminal would run it. */
+
+const entry = join(import.meta.dirname, "../main.ts");
+const patienceMs = 120_000;
+let cwd: string;
+
+beforeEach(() => {
+	cwd = mkdtempSync(join(tmpdir(), "holdpoint-demo-"));
+});
+afterEach(() => rmSync(cwd, { recursive: true, force: true }));
+
+interface Shown {
+	readonly ok: boolean;
+	readonly run: string;
+	readonly text: string;
+	readonly processes: readonly { readonly does: string; readonly pid: number; readonly exitCode: number }[];
+	readonly checks: readonly { readonly name: string; readonly ok: boolean; readonly says: string }[];
+	readonly refunds: readonly { readonly orderId: string; readonly amountCents: number }[];
+	readonly journal: readonly StoredEvent[];
+}
+
+async function cli(...argv: string[]): Promise<{ code: number | null; out: string; err: string }> {
+	const env = { PATH: process.env["PATH"], HOME: process.env["HOME"], NO_COLOR: "1" };
+	const child = spawn(process.execPath, [entry, ...argv], { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+	const parts = { out: "", err: "" };
+	child.stdout.setEncoding("utf8").on("data", (text: string) => (parts.out += text));
+	child.stderr.setEncoding("utf8").on("data", (text: string) => (parts.err += text));
+	const [code] = (await once(child, "close")) as [number | null];
+	return { code, ...parts };
+}
+
+async function demo(...argv: string[]): Promise<Shown> {
+	const { code, out, err } = await cli("demo", "--json", ...argv);
+	expect(code, `${err}\n${out}`).toBe(0);
+	return JSON.parse(out) as Shown;
+}
+
+function kinds({ journal }: Shown): string[] {
+	return journal.map(({ event }) => event.type);
+}
+
+describe("the demo", () => {
+	test("is frozen in the middle, decided by another process, and goes on in a third: the refund happens once", { timeout: patienceMs }, async () => {
+		const shown = await demo();
+		expect(shown.checks.filter(({ ok }) => !ok)).toEqual([]);
+		expect(shown.checks).toHaveLength(7);
+		expect(shown.processes.map(({ does, exitCode }) => [does, exitCode])).toEqual([["run", 3], ["approve", 0], ["resume", 0]]);
+		expect(new Set(shown.processes.map(({ pid }) => pid)).size).toBe(3);
+		// 96.74 is what the policy owes for the broken goods and the shipping, worked out apart from the program:
+		// (4 × 9.90 + 39.90 + 2 × 13.50) less 10 %, 2 × 4.90 for shipping, less the 8.91 of before.
+		expect(shown.refunds.map(({ orderId, amountCents }) => [orderId, amountCents])).toEqual([["O-4002", 490], ["O-4001", 9_674]]);
+		expect(shown.text).toContain("€101.64");
+		expect(kinds(shown)).toEqual([
+			"approval.requested",
+			"program.suspended",
+			"approval.resolved",
+			"call.decided",
+			"call.started",
+			"call.finished",
+			"program.restored",
+		]);
+		const afterwards = await cli("show", shown.run, "--store", ".holdpoint/demo/holdpoint.db");
+		expect(afterwards.out).toMatch(/▶ 51 │ +const receipt = await tools\.refund_order\(claim\);/);
+	});
+
+	test("plays a denial out: nothing is refunded, and the customer is told what is true", { timeout: patienceMs }, async () => {
+		const shown = await demo("--answer", "deny");
+		expect(shown.refunds.map(({ orderId }) => orderId)).toEqual(["O-4002"]);
+		expect(shown.text).toContain("€96.74 was not refunded");
+		expect(kinds(shown)).not.toContain("call.started");
+	});
+
+	test("plays another amount out: what was approved is what happens", { timeout: patienceMs }, async () => {
+		const shown = await demo("--answer", "60.00");
+		expect(shown.refunds).toContainEqual(expect.objectContaining({ orderId: "O-4001", amountCents: 6_000 }));
+		expect(shown.text).toContain("€96.74 was asked for, and changed before it was approved");
+	});
+
+	test("says plainly that its model is scripted, and how to use a real one", { timeout: patienceMs }, async () => {
+		const { code, out } = await cli("demo");
+		expect(code).toBe(0);
+		expect(out).toContain("The model is scripted");
+		expect(out).toMatch(/OPENAI_API_KEY=… .*--model openai\/<name>/);
+		expect(out).toMatch(/--base-url http:\/\/127\.0\.0\.1/);
+		expect(out).toContain("Proven:");
+		expect(out).not.toMatch(/\u001b/);
+	});
+
+	test("touches no store that it did not make", async () => {
+		await cli("demo", "--folder", "mine", "--answer", "deny");
+		rmSync(join(cwd, "mine/shop.db"));
+		const { code, err } = await cli("demo", "--folder", "mine");
+		expect(code).toBe(1);
+		expect(err).toContain("holds a store that no demo made");
+	}, patienceMs);
+});

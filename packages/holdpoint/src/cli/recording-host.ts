@@ -1,0 +1,35 @@
+import type { Host } from "./host.ts";
+import { runCli } from "./run-cli.ts";
+
+export interface Recorded {
+	readonly code: number;
+	readonly out: string;
+	readonly err: string;
+	/** Every line of standard output, as JSON. */
+	readonly json: () => Record<string, unknown>[];
+}
+
+/** Runs the command line tool inside a test and keeps what it says. */
+export async function recorded(argv: readonly string[], facts: Partial<Pick<Host, "env" | "cwd">> & { readonly stdin?: string } = {}): Promise<Recorded> {
+	const parts = { out: "", err: "" };
+	const host: Host = {
+		env: facts.env ?? {},
+		cwd: facts.cwd ?? process.cwd(),
+		stdin: { [Symbol.asyncIterator]: () => oncePart(facts.stdin ?? "") },
+		stdout: { write: (text) => (parts.out += text) },
+		stderr: { write: (text) => (parts.err += text) },
+		command: "holdpoint",
+		entry: "",
+	};
+	const code = await runCli(argv, host);
+	const json = (): Record<string, unknown>[] =>
+		parts.out
+			.split("\n")
+			.filter(Boolean)
+			.map((line) => JSON.parse(line) as Record<string, unknown>);
+	return { code, ...parts, json };
+}
+
+async function* oncePart(text: string): AsyncGenerator<string> {
+	yield text;
+}
