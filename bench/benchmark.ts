@@ -27,7 +27,7 @@ export interface Row {
 	readonly guidance?: true;
 }
 
-/** A value of each row that was measured; a row that is left out was not, and a note says why. */
+/** A value of each row of ours; `undefined` where it could not be measured here, and a note says why. Peers may be left out. */
 export type Values = { readonly [row: string]: number | undefined };
 
 export interface Benchmark {

@@ -53,6 +53,14 @@ interface Outcome {
 	readonly failed: number;
 }
 
+const isOfPeer = (name: string) => peerNames.some((peer) => name.endsWith(`.${peer}`) || name.endsWith(`.ratio_${peer}`));
+
+/** A smoke run judges nothing: its figures are of one repetition. */
+function lineOf(figure: Figure, { json, smoke }: Options): string {
+	if (json) return jsonLine(figure);
+	return smoke ? `${figure.row.name} runs` : tableLine(figure);
+}
+
 async function measureAll(chosen: readonly Chosen[], context: BenchContext, options: Options): Promise<Outcome> {
 	const figures: Figure[] = [];
 	let failed = 0;
@@ -61,12 +69,13 @@ async function measureAll(chosen: readonly Chosen[], context: BenchContext, opti
 		const peers = context.peers.filter((peer) => benchmark.peers?.includes(peer));
 		try {
 			const values = await benchmark.run({ ...context, peers });
+			const forgotten = rows.filter(({ name }) => !isOfPeer(name) && !(name in values));
+			if (forgotten.length > 0) throw new Error(`no value of ${forgotten.map(({ name }) => name).join(", ")}`);
 			for (const row of rows) {
 				const value = values[row.name];
 				if (value === undefined) continue;
 				figures.push({ row, value });
-				if (options.json) console.log(jsonLine({ row, value }));
-				else console.log(tableLine({ row, value }));
+				console.log(lineOf({ row, value }, options));
 			}
 		} catch (error) {
 			failed++;

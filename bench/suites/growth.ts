@@ -1,4 +1,4 @@
-import type { Benchmark, Row, Values } from "../benchmark.ts";
+import type { BenchContext, Benchmark, Row, Values } from "../benchmark.ts";
 import { subjectFile } from "../lanes.ts";
 import type { Lane, Laps } from "../race.ts";
 
@@ -47,9 +47,9 @@ function rowsOf(kind: Kind): readonly Row[] {
 	return [...absolute, ratio(middle, small), ratio(large, middle)];
 }
 
-function lanes(kind: Kind, runs: number): Lane[] {
+function lanes(kind: Kind, { count }: BenchContext): Lane[] {
 	return sizes.map((turns) => {
-		const args = { calls: turns, runs };
+		const args = { calls: count(turns), runs: count(10) };
 		return { key: nameOf(kind, turns), subject: subjectFile(kind.subject), row: kind.row, args, isOurs: true };
 	});
 }
@@ -71,6 +71,6 @@ export const growth: readonly Benchmark[] = kinds.map((kind) => ({
 	rows: rowsOf(kind),
 	async run(context) {
 		const pace = kind.number === "p50" ? { slices: 3, warmup: { ms: 300, min: 1 }, slice: { ms: 300, min: 2 } } : { rounds: 1, slices: 1 };
-		return valuesOf(kind, await context.race([lanes(kind, context.count(10))], pace));
+		return valuesOf(kind, await context.race([lanes(kind, context)], pace));
 	},
 }));

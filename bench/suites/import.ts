@@ -83,7 +83,7 @@ export const imports: readonly Benchmark[] = [
 		rows: sizeRows,
 		peers,
 		async run(context): Promise<Values> {
-			const values: Record<string, number | undefined> = {};
+			const values: Record<string, number | undefined> = { [megabytes.name]: undefined, [packages.name]: undefined };
 			if (context.bundle === "bundle") sizesOf(values, "", publishedSize(join(root, "packages/holdpoint")));
 			else context.note("import.install: there is no fresh bundle to weigh");
 			for (const peer of context.peers) sizesOf(values, `.${peer}`, installedSize(join(peerFolder(peer), "node_modules")));

@@ -24,8 +24,12 @@ export type PlayedTask = Pick<RetailTask, "id" | "request"> & {
 	readonly actions: readonly Pick<RetailTask["actions"][number], "name" | "arguments">[];
 };
 
-/** How the writes are declared. `once`: the world is called without a key, so that a second call would be a second write. */
-export type WriteRepeat = "keyed" | "once";
+/**
+ * How the writes are declared, and whether the world is given the call's key.
+ * `once`: it is not, so that a second call is a second write. `keyless`: nor is it here, though the tool says `keyed`:
+ * a wrong promise, which shows what the right ones are worth.
+ */
+export type WriteRepeat = "keyed" | "once" | "keyless";
 
 export interface RetailToolOptions {
 	readonly desk: Pick<RetailDesk, "tools">;
@@ -43,7 +47,7 @@ export function retailTools(world: RetailWorld, { desk, repeat = "keyed" }: Reta
 			description,
 			input: jsonSchema(parameters),
 			effect: declared.effect,
-			repeat: declared.repeat === "keyed" ? repeat : declared.repeat,
+			repeat: declared.repeat === "keyed" && repeat === "once" ? "once" : declared.repeat,
 			execute(args, { idempotencyKey }) {
 				const outcome = world.call(name, args, repeat === "keyed" ? idempotencyKey : undefined);
 				if ("error" in outcome) throw new Error(outcome.error);

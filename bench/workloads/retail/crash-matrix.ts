@@ -55,6 +55,8 @@ export interface CrashReport {
 	readonly doubleWrites: number;
 	readonly unfinished: number;
 	readonly wrongResults: number;
+	/** A call was asked about twice, or not at all. */
+	readonly wrongApprovals: number;
 	/** The process ended otherwise than by its own SIGKILL. */
 	readonly notKilled: number;
 	/** Calls that ended as `unknown` and were settled. */
@@ -78,6 +80,7 @@ export async function crashMatrix(options: CrashMatrixOptions = {}): Promise<Cra
 		doubleWrites: 0,
 		unfinished: 0,
 		wrongResults: 0,
+		wrongApprovals: 0,
 		notKilled: 0,
 		settled: 0,
 		problems: [],
@@ -254,6 +257,7 @@ function note(counts: Counts, { problems, settled }: Replay, where: string): voi
 	counts.settled += settled;
 	counts.unfinished += has("status");
 	counts.wrongResults += has("results");
+	counts.wrongApprovals += has("approvals");
 	counts.doubleWrites += has("writes");
 	counts.wrongHashes += has("hash");
 	addProblems(counts, problems, where);

@@ -61,10 +61,11 @@ async function settleAll({ harness, agent, world }: PlayOptions, { waits }: Wait
 	const unknown = waits.filter((wait) => wait.kind === "unknown");
 	for (const { call } of unknown) {
 		const { state } = await harness.show(run);
-		const written = [...state.calls.values()].filter(({ tool, outcome }) => isWrite(tool) && outcome && isKnown(outcome));
-		const last = world.effects().at(written.length);
-		const result = last && "result" in last.outcome ? { result: last.outcome.result } : {};
-		await harness.settle(run, call, { happened: last !== undefined, by: approver, ...result });
+		const written = [...state.calls.values()].filter(({ tool, outcome }) => isWrite(tool) && outcome && wasMade(outcome));
+		const last = world.effects().at(written.length)?.outcome;
+		// A write that the world refused has been answered too; its answer is all that can be handed on.
+		const result = last && ("result" in last ? last.result : { error: last.error });
+		await harness.settle(run, call, last ? { happened: true, by: approver, result } : { happened: false, by: approver });
 	}
 	return unknown.length;
 }
@@ -73,7 +74,7 @@ function isWrite(tool: string): boolean {
 	return retailTools.get(tool)?.effect === "write";
 }
 
-function isKnown(outcome: Outcome): boolean {
+function wasMade(outcome: Outcome): boolean {
 	return !("unknown" in outcome) && !didNotHappen(outcome);
 }
 

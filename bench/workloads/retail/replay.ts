@@ -1,3 +1,4 @@
+import type { CallState } from "../../../packages/holdpoint/src/run/call-state.ts";
 import { type RunState, valueOf } from "../../../packages/holdpoint/src/run/state.ts";
 import type { Json } from "../../../packages/holdpoint/src/spec/json.ts";
 import { isDidNotHappen, type RetailAgentOptions, retailAgent, type Wiring } from "./agent.ts";
@@ -28,7 +29,7 @@ export interface Replay extends Played {
 }
 
 export interface Problem {
-	readonly what: "status" | "results" | "writes" | "hash";
+	readonly what: "status" | "results" | "approvals" | "writes" | "hash";
 	readonly text: string;
 }
 
@@ -64,6 +65,7 @@ function problemsOf({ task, wiring, world }: ReplayOptions, state: RunState): re
 	expect("status", state.status, "completed");
 	expect("results", journaled(state), gold);
 	expect("results", wiring === "turns" ? readByModel(state) : readByProgram(state), gold);
+	expect("approvals", madeCalls(state).reduce((sum, { approvals }) => sum + approvals, 0), goldWrites.length);
 	expect("writes", effects.map(({ tool }) => tool), goldWrites.map(({ name }) => name));
 	expect("writes", new Set(effects.map(({ key }) => key)).size, goldWrites.length);
 	expect("writes", world.effectCount(), goldWrites.filter(({ recorded }) => "result" in recorded).length);
@@ -73,14 +75,17 @@ function problemsOf({ task, wiring, world }: ReplayOptions, state: RunState): re
 
 /** The outcomes of the tools' calls as the journal has them, in the order in which they were asked for. */
 function journaled(state: RunState): readonly unknown[] {
-	const calls = [...state.calls.values()].filter(({ tool }) => retailTools.has(tool));
-	return calls.flatMap((call) => {
+	return madeCalls(state).map((call) => {
 		const { outcome } = call;
-		if (!outcome) return "open";
-		if ("ok" in outcome || "blob" in outcome) return { result: valueOf(state, call) };
-		if (!("failed" in outcome)) return outcome;
-		return didNotHappen(outcome) ? [] : { error: outcome.failed };
+		if (outcome && ("ok" in outcome || "blob" in outcome)) return { result: valueOf(state, call) };
+		return outcome && "failed" in outcome ? { error: outcome.failed } : (outcome ?? "open");
 	});
+}
+
+/** Without those that, as it was found out, did not happen and were made again. */
+function madeCalls(state: RunState): readonly CallState[] {
+	const calls = [...state.calls.values()].filter(({ tool }) => retailTools.has(tool));
+	return calls.filter(({ outcome }) => !outcome || !didNotHappen(outcome));
 }
 
 /** The results in the conversation. */

@@ -40,8 +40,8 @@ export async function executeCall(segment: Segment, call: CallState): Promise<vo
 	} finally {
 		segment.running--;
 	}
-	// Cancelled meanwhile: its outcome was written by whoever cancelled.
-	if (call.phase !== "started") return;
+	// Cancelled meanwhile: its outcome was written by whoever cancelled, or will be where nobody knows it.
+	if (call.phase !== "started" || (segment.state.cancel && "unknown" in outcome)) return;
 	segment.emit({ type: "call.finished", call: call.id, outcome, ms: segment.ports.clock.now() - began });
 	if (tool.effect === "write" || tool.effect === "destructive") await segment.flush();
 }
@@ -66,7 +66,7 @@ async function attempts(segment: Segment, call: CallState, execution: Execution)
 			continue;
 		}
 		const harmless = tool.effect === "read" || tool.effect === "internal";
-		return harmless && "unknown" in outcome ? { failed: outcome.unknown, code: "tool.timed_out" } : outcome;
+		return harmless && "unknown" in outcome && !segment.state.cancel ? { failed: outcome.unknown, code: "tool.timed_out" } : outcome;
 	}
 }
 
@@ -96,7 +96,10 @@ function outcomeOfError(error: unknown, limited: Attempt): Outcome {
 
 const errorCharsMax = 4_000;
 
-/** One attempt's context and its limits; what costs is made only when it is asked for. */
+/**
+ * One attempt's context and its limits; what costs is made only when it is asked for. A tool is handed this object, so
+ * that whatever leads to the run's ports is really private.
+ */
 class Attempt implements ToolContext {
 	readonly run: string;
 	readonly call: string;
@@ -105,32 +108,32 @@ class Attempt implements ToolContext {
 	readonly session: string | undefined;
 	/** Why it was given up. */
 	stopped: string | undefined;
-	private readonly segment: Segment;
-	private readonly timeoutMs: number;
-	private controller: AbortController | undefined;
-	private timer: NodeJS.Timeout | undefined;
-	private onAbort: (() => void) | undefined;
+	readonly #segment: Segment;
+	readonly #timeoutMs: number;
+	#controller: AbortController | undefined;
+	#timer: NodeJS.Timeout | undefined;
+	#onAbort: (() => void) | undefined;
 
 	constructor(segment: Segment, call: CallState, tool: Tool) {
 		const info = segment.info;
-		this.segment = segment;
+		this.#segment = segment;
 		this.run = info.run;
 		this.call = call.id;
 		this.attempt = call.attempt;
 		this.principal = info.principal;
 		this.session = info.session;
-		this.timeoutMs = Math.min(tool.timeoutMs ?? segment.ready.limits.toolTimeoutMs, timerMsMax);
+		this.#timeoutMs = Math.min(tool.timeoutMs ?? segment.ready.limits.toolTimeoutMs, timerMsMax);
 	}
 
 	get idempotencyKey(): string {
-		const tenant = this.segment.state.started?.tenant ?? "";
-		return digest(canonicalJson(["idempotency", this.segment.ports.storeId, tenant, this.run, this.call]));
+		const tenant = this.#segment.state.started?.tenant ?? "";
+		return digest(canonicalJson(["idempotency", this.#segment.ports.storeId, tenant, this.run, this.call]));
 	}
 
 	get signal(): AbortSignal {
-		this.controller ??= new AbortController();
-		if (this.stopped) this.controller.abort(new Error(this.stopped));
-		return this.controller.signal;
+		this.#controller ??= new AbortController();
+		if (this.stopped) this.#controller.abort(new Error(this.stopped));
+		return this.#controller.signal;
 	}
 
 	inTime(work: PromiseLike<unknown>): Promise<unknown> {
@@ -138,20 +141,26 @@ class Attempt implements ToolContext {
 			const stop = (why: string) => {
 				this.stopped ??= why;
 				const reason = new Error(this.stopped);
-				this.controller?.abort(reason);
+				this.#controller?.abort(reason);
 				reject(reason);
 			};
-			this.timer = setTimeout(() => stop(`it did not answer within ${this.timeoutMs} ms`), this.timeoutMs);
-			this.onAbort = () => stop("it was in flight when the run was stopped");
-			this.segment.abort.signal.addEventListener("abort", this.onAbort, { once: true });
+			this.#timer = setTimeout(() => stop(`it did not answer within ${this.#timeoutMs} ms`), this.#timeoutMs);
+			this.#onAbort = () => {
+				const why = "it was in flight when the run was stopped";
+				if (!this.#controller || !this.#segment.state.cancel) return stop(why);
+				// It listens: what it says within the grace of a cancellation is what became of it.
+				this.stopped ??= why;
+				this.#controller.abort(new Error(why));
+			};
+			this.#segment.abort.signal.addEventListener("abort", this.#onAbort, { once: true });
 			work.then(resolve, reject);
-			if (this.segment.abort.signal.aborted) this.onAbort();
+			if (this.#segment.abort.signal.aborted) this.#onAbort();
 		});
 	}
 
 	end(): void {
-		if (this.timer) clearTimeout(this.timer);
-		if (this.onAbort) this.segment.abort.signal.removeEventListener("abort", this.onAbort);
+		if (this.#timer) clearTimeout(this.#timer);
+		if (this.#onAbort) this.#segment.abort.signal.removeEventListener("abort", this.#onAbort);
 	}
 }
 

@@ -1,4 +1,6 @@
 /** The harness: what a program, a CLI or a server holds in its hand. Each method is a thin door to `run/`. */
+import { canonicalJson } from "../kit/canonical-json.ts";
+import { reasonOf } from "../kit/reason-of.ts";
 import type { Agent } from "../spec/agent.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import type { Approver, RunEvent, RunStarted, SessionPlace } from "../spec/events.ts";
@@ -138,7 +140,7 @@ export class Harness {
 			throw new HoldpointError("settle.invalid", `The outcome of call ${call} of run ${run} is not unknown`, { details: { run, call } });
 		}
 		const outcome = truth.happened
-			? ({ ok: truth.result ?? null } as const)
+			? ({ ok: foundResult(truth.result ?? null, { ...defaultLimits, ...this.parts.limits }.resultBytesMax) } as const)
 			: ({ failed: "It was looked into: the call did not happen.", code: "settled.did_not_happen" } as const);
 		await this.signal(ports, run, { kind: "settle", call, outcome, by: truth.by ?? this.person(), at: ports.clock.now() });
 	}
@@ -214,6 +216,8 @@ export class Harness {
 	}
 
 	private async signal(ports: RunPorts, run: string, signal: Parameters<typeof leaveSignal>[2]): Promise<void> {
+		// A run in its first answer is not in the store yet, and there a signal could not be left.
+		await this.active.get(run)?.flush();
 		await leaveSignal(ports, run, signal);
 		this.active.get(run)?.poke();
 	}
@@ -309,6 +313,18 @@ interface StartParts {
 
 function watchingOf(options: Pick<RunOptions, "onEvent" | "onDelta">): Watching {
 	return { ...(options.onEvent ? { observe: options.onEvent } : {}), ...(options.onDelta ? { onDelta: options.onDelta } : {}) };
+}
+
+/** What somebody says that a call gave. */
+function foundResult(result: Json, bytesMax: number): Json {
+	let text: string;
+	try {
+		text = canonicalJson(result);
+	} catch (cause) {
+		throw new HoldpointError("settle.invalid", `The result is no JSON: ${reasonOf(cause)}`, { cause });
+	}
+	if (Buffer.byteLength(text) < bytesMax) return result;
+	throw new HoldpointError("settle.invalid", `The result has ${Buffer.byteLength(text)} bytes; the limit is ${bytesMax} (resultBytesMax)`);
 }
 
 function checkInput(input: unknown, bytesMax: number): void {

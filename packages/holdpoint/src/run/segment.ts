@@ -228,7 +228,9 @@ export class Segment {
 	}
 
 	private async renew(): Promise<void> {
-		if (this.epoch === 0 || this.writing || this.failure) return;
+		if (this.writing || this.failure) return;
+		// A first answer that takes this long: from now on others can see the run, and cancel it.
+		if (this.epoch === 0) return this.flush().catch(() => undefined);
 		const until = this.ports.clock.now() + this.ready.limits.leaseMs;
 		try {
 			const receipt = await this.ports.store.commit(this.state.run, this.epoch, [{ kind: "lease", owner: this.ports.owner, until }]);

@@ -22,6 +22,7 @@ export const guestPrelude: string = String.raw`(() => {
 "use strict";
 const uncurry = Function.prototype.bind.bind(Function.prototype.call);
 const PromiseOf = Promise, TypeErrorOf = TypeError, ErrorOf = Error, RangeErrorOf = RangeError, text = String;
+const captureStack = Error.captureStackTrace;
 const { parse, stringify } = JSON;
 const { defineProperty, freeze } = Object;
 const isError = Error.isError, evaluate = eval, imul = Math.imul;
@@ -29,8 +30,8 @@ const slice = uncurry(String.prototype.slice), indexOf = uncurry(String.prototyp
 const codeAt = uncurry(String.prototype.charCodeAt);
 const mapGet = uncurry(Map.prototype.get), mapSet = uncurry(Map.prototype.set);
 const mapHas = uncurry(Map.prototype.has), mapDelete = uncurry(Map.prototype.delete);
-const stack = Object.getOwnPropertyDescriptor(Error.prototype, "stack");
-const stackOf = uncurry(stack.get), setStack = uncurry(stack.set);
+const setStack = uncurry(Object.getOwnPropertyDescriptor(Error.prototype, "stack").set);
+const setFramesMax = uncurry(Object.getOwnPropertyDescriptor(Error, "stackTraceLimit").set);
 // A program that could hook the making of stacks would run inside our calls, and see our frames.
 delete Error.prepareStackTrace;
 delete Error.stackTraceLimit;
@@ -87,14 +88,18 @@ const digits = (from, at) => {
 	for (let code; n < 1e6 && (code = codeAt(from, at) - 48) >= 0 && code <= 9; at++) n = n * 10 + code;
 	return n;
 };
-const here = () => {
-	const trace = stackOf(new ErrorOf());
-	const at = indexOf(trace, "<input>:");
-	return at < 0 ? 0 : digits(trace, at + 8);
+// The program's line that called "callee". Frames are what a stack costs: two reach through a built-in like "map".
+const lineOf = (callee) => {
+	const holder = { __proto__: null };
+	setFramesMax(ErrorOf, 2);
+	captureStack(holder, callee);
+	setFramesMax(ErrorOf, 10);
+	const at = indexOf(holder.stack, "<input>:");
+	return at < 0 ? 0 : digits(holder.stack, at + 8);
 };
 
 const rejected = (message) => new PromiseOf((_, reject) => reject(new TypeErrorOf(message)));
-const ask = (name, quoted, value) => {
+const ask = ({ name, quoted, callee }, value) => {
 	let json;
 	try {
 		json = value === undefined ? "null" : stringify(value);
@@ -106,7 +111,7 @@ const ask = (name, quoted, value) => {
 	if (json.length > limits.value) stop("value", "An argument of tools." + name + " is over " + limits.value + " bytes");
 	if (asked >= limits.calls) stop("calls", "The program made more than " + limits.calls + " tool calls");
 	if (open >= limits.open) stop("openCalls", "More than " + limits.open + " tool calls were open at the same time");
-	const line = here();
+	const line = lineOf(callee);
 	return new PromiseOf((resolve, reject) => {
 		const call = { resolve, reject, line };
 		const entry = "a " + (asked + 1) + " " + line + " " + quoted + " " + json + "\n";
@@ -132,8 +137,10 @@ hidden(globalThis, "console", consoleObject);
 const grant = (names) => {
 	const target = { __proto__: null };
 	for (let i = 0; i < names.length; i++) {
-		const name = names[i], quoted = stringify(name);
-		defineProperty(target, name, { __proto__: null, enumerable: true, value: (value) => ask(name, quoted, value) });
+		const name = names[i];
+		const callee = (value) => ask(tool, value);
+		const tool = { name, quoted: stringify(name), callee };
+		defineProperty(target, name, { __proto__: null, enumerable: true, value: callee });
 	}
 	freeze(target);
 	const unknown = (_, key) => {

@@ -38,10 +38,13 @@ const tricks: readonly { readonly name: string; readonly source: string; readonl
 	},
 	{
 		name: "frames of the host are not to be had",
-		source: `function f() { return [f.caller, f.arguments].map((x) => typeof x); } let r; try { r = f(); } catch (e) { r = e.name; }
-			let callee; tools.search({ toJSON() { try { callee = typeof arguments.callee.caller; } catch (e) { callee = e.name; } return 1; } });
-			return [typeof r, typeof callee];`,
-		value: undefined,
+		source: `function f() { return [f.caller, f.arguments]; } let seen;
+			function g() { seen = [g.caller, g.arguments]; return 1; }
+			await tools.search({ get x() { return g(); } }); return [f(), seen];`,
+		value: [
+			[null, null],
+			[null, null],
+		],
 	},
 	{
 		name: "tools cannot be replaced, extended or looked behind",
@@ -134,7 +137,7 @@ export const hostileCases: readonly SandboxCase[] = [
 						? { n: ask.n, ok: '{"__proto__":{"polluted":1},"constructor":{"x":1},"then":5}' }
 						: { n: ask.n, ok: ask.args };
 				const value = await evaluate(provider, trick.source, { answer });
-				if (trick.value !== undefined) assert.deepEqual(value, trick.value);
+				assert.deepEqual(value, trick.value);
 				await assertUnharmed(provider);
 			},
 		}),

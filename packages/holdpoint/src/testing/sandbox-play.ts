@@ -38,7 +38,7 @@ export function programOf(source: string, options: PlayOptions = {}): ProgramSpe
 		tools: options.tools ?? ["search", "pay"],
 		seed: options.seed ?? 7,
 		clockMs: options.clockMs ?? startClockMs,
-		limits: { ...defaultProgramLimits, sliceMs: 2_000, ...options.limits },
+		limits: { ...defaultProgramLimits, sliceMs: 20_000, ...options.limits },
 		principal: "user:test",
 	};
 }

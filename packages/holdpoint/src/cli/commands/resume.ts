@@ -2,6 +2,7 @@ import { advance } from "../advance.ts";
 import { exitCodes, type Invocation } from "../command.ts";
 import { findRun } from "../find-run.ts";
 import { openAgents, using } from "../open-harness.ts";
+import { readyRuns } from "../ready-runs.ts";
 
 /** Goes on with one run, or with every run that is ready. */
 export async function resume(invocation: Invocation): Promise<number> {
@@ -9,7 +10,7 @@ export async function resume(invocation: Invocation): Promise<number> {
 	const opened = await openAgents(invocation, { isStoreThere: true });
 	return using(opened, async ({ harness, store }) => {
 		const [given] = positionals;
-		const runs = given === undefined ? (await harness.readyRuns()).map((row) => row.run) : [await findRun(store, given)];
+		const runs = given === undefined ? await readyRuns(store) : [await findRun(store, given)];
 		if (runs.length === 0) {
 			terminal.answer({ type: "resume.nothing" }, () => ["No run is ready: none was answered, is due, or lost its process."]);
 		}

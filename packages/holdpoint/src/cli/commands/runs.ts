@@ -3,6 +3,7 @@ import type { RunRow, RunStatus } from "../../spec/store.ts";
 import { exitCodes, type Invocation, textOption } from "../command.ts";
 import { shownPath } from "../command-line.ts";
 import { storePath } from "../open-harness.ts";
+import { isAbandoned } from "../ready-runs.ts";
 import { usageInvalid } from "../parse-arguments.ts";
 import { age, dateTime } from "../render/duration.ts";
 import { inlineText } from "../render/safe-text.ts";
@@ -74,7 +75,7 @@ function rowCells(row: RunRow, held: readonly string[], style: Style): Cell[] {
 }
 
 function waitsText(row: RunRow, held: readonly string[], now: number): string {
-	if (row.status === "running") return row.lease && row.lease.until > now ? "" : "its process is gone: resume it";
+	if (row.status === "running") return row.lease && row.lease.until > now && !isAbandoned(row) ? "" : "its process is gone: resume it";
 	if (row.status !== "waiting") return "";
 	if (row.signals > 0) return "answered: resume it";
 	if (held.length > 0) return `approval of ${[...new Set(held)].map((tool) => inlineText(tool, 60)).join(", ")}`;

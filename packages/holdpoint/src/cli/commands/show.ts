@@ -1,7 +1,9 @@
+import { waitsOf } from "../../run/conclude.ts";
 import type { RunView } from "../../run/harness.ts";
 import { exitCodes, type Invocation } from "../command.ts";
 import { findRun, newestRun } from "../find-run.ts";
 import { openInbox, using } from "../open-harness.ts";
+import { isAbandoned } from "../ready-runs.ts";
 import { age, dateTime, duration } from "../render/duration.ts";
 import { heldLinesOf, Timeline } from "../render/timeline.ts";
 import { cardLines } from "../show-result.ts";
@@ -25,9 +27,12 @@ export async function show(invocation: Invocation): Promise<number> {
 	});
 }
 
-function statusOf({ state, lease }: RunView): string {
+function statusOf(view: RunView): string {
+	const { state, lease } = view;
 	if (state.status !== "running") return state.status;
-	return lease && lease.until > Date.now() ? "running" : "waiting";
+	if (lease && lease.until > Date.now() && !isAbandoned(view)) return "running";
+	// Nobody advances it: because it waits, or because a process died.
+	return waitsOf(state).length > 0 ? "waiting" : "interrupted";
 }
 
 function headLines({ terminal }: Invocation, view: RunView): string[] {

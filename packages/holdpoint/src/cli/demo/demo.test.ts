@@ -1,9 +1,13 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { json } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { shopProgram } from "./shop-story.ts";
 import type { StoredEvent } from "./proof.ts";
 
 /** The whole demo with its real processes, as somebody without a terminal would run it. */
@@ -45,6 +49,18 @@ async function demo(...argv: string[]): Promise<Shown> {
 
 function kinds({ journal }: Shown): string[] {
 	return journal.map(({ event }) => event.type);
+}
+
+/** A chat completion as OpenAI-compatible servers stream it: first the demo's program, then a last word. */
+async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+	const { messages } = (await json(request)) as { messages: { role: string }[] };
+	const isFirst = !messages.some(({ role }) => role === "tool");
+	const call = { index: 0, id: "call_1", type: "function", function: { name: "execute_code", arguments: JSON.stringify({ code: shopProgram }) } };
+	const delta = isFirst ? { role: "assistant", tool_calls: [call] } : { role: "assistant", content: "All of it is done." };
+	const chunk = (part: object, finish: string | null): string =>
+		`data: ${JSON.stringify({ id: "1", object: "chat.completion.chunk", created: 1, model: "any", choices: [{ index: 0, delta: part, finish_reason: finish }] })}\n\n`;
+	response.writeHead(200, { "content-type": "text/event-stream" });
+	response.end(`${chunk(delta, null)}${chunk({}, isFirst ? "tool_calls" : "stop")}data: [DONE]\n\n`);
 }
 
 describe("the demo", () => {
@@ -92,6 +108,19 @@ describe("the demo", () => {
 		expect(out).toMatch(/--base-url http:\/\/127\.0\.0\.1/);
 		expect(out).toContain("Proven:");
 		expect(out).not.toMatch(/\u001b/);
+	});
+
+	test("plays with a real model as well: one that a server of this machine offers", { timeout: patienceMs }, async () => {
+		const server = createServer((request, response) => void answer(request, response));
+		await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+		try {
+			const { port } = server.address() as AddressInfo;
+			const shown = await demo("--model", "local/any", "--base-url", `http://127.0.0.1:${port}/v1`);
+			expect(shown.checks.filter(({ ok }) => !ok)).toEqual([]);
+			expect(shown.text).toBe("All of it is done.");
+		} finally {
+			server.close();
+		}
 	});
 
 	test("touches no store that it did not make", async () => {

@@ -3,4 +3,4 @@
  * A worker that boots to anything else refuses to serve. After a change of the engine or the prelude the test of this
  * file prints the new value.
  */
-export const guestDigest = "1fb746b1f18eb029232ca93c8c534182c9801eea116e997873b6d0c15e3b928f";
+export const guestDigest = "3d57c4ac024436c77b7e274555bfdf9d0f65765c6d0d5afadb0b0b6399c1b583";

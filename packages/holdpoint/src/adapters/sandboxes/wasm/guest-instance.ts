@@ -38,6 +38,7 @@ export interface SliceEnd {
 /** How long a stopped guest may take to hand over what it printed. */
 const lastWordsMs = 20;
 const jobsPerCheck = 1_024;
+const addressSpaceBytes = 2 ** 32 - 1;
 const nothing = new Uint8Array(0);
 const zeros = Buffer.alloc(16_384);
 
@@ -144,7 +145,7 @@ export class GuestInstance {
 		const wallUntil = startedAt + budget.sliceMs;
 		// CPU time never passes faster than wall time, so the dearer clock is read only when it may have run out.
 		let cpuCheckAt = startedAt + budget.cpuMs;
-		exports.qjs_set_memory_limit(budget.memoryBytesMax);
+		exports.qjs_set_memory_limit(Math.min(budget.memoryBytesMax, addressSpaceBytes));
 		hooks.clockMs = budget.clockMs;
 		hooks.interrupt = () => {
 			const now = performance.now();

@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { HoldpointError } from "../../../spec/errors.ts";
 import { defaultProgramLimits } from "../../../spec/limits.ts";
 import type { Guest, ProgramSpec, SandboxProbe, SandboxProvider } from "../../../spec/sandbox.ts";
 import { guestDigest } from "./guest-digest.ts";
@@ -18,8 +19,8 @@ export interface WasmSandboxOptions {
  * not keep the process alive, and end with `close()`.
  */
 export function wasmSandbox(options: WasmSandboxOptions = {}): SandboxProvider {
-	const workersMax = options.workersMax ?? Math.min(4, Math.max(1, availableParallelism() - 1));
-	const pool = new WorkerPool(Math.max(1, Math.trunc(workersMax)), Math.max(1, Math.trunc(options.warm ?? 4)));
+	const { workersMax = Math.min(4, Math.max(1, availableParallelism() - 1)), warm = 4 } = options;
+	const pool = new WorkerPool(checkedCount("workersMax", workersMax), checkedCount("warm", warm));
 	const provider: SandboxProvider = {
 		name: "wasm",
 		guest: guestDigest,
@@ -38,6 +39,13 @@ export function wasmSandbox(options: WasmSandboxOptions = {}): SandboxProvider {
 		close: () => pool.close(),
 	};
 	return provider;
+}
+
+function checkedCount(name: string, value: number): number {
+	if (Number.isInteger(value) && value >= 1 && value <= 1_024) return value;
+	throw new HoldpointError("config.invalid", `${name} of wasmSandbox is ${value}`, {
+		hint: "It is a whole number from 1 to 1024.",
+	});
 }
 
 const probeProgram: ProgramSpec = {

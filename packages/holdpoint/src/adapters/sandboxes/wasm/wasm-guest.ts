@@ -156,6 +156,7 @@ export class WasmGuest implements Guest {
 
 	/** Console text up to the limit in bytes: the guest counts characters, and only roughly enough to stop itself. */
 	#keptOf(text: string): string {
+		if (text === "") return text;
 		const left = Math.max(0, this.#program.limits.consoleBytesMax - this.#consoleBytes);
 		const bytes = Buffer.from(text);
 		this.#consoleBytes += bytes.length;

@@ -25,6 +25,8 @@ const pollMs = 0.15;
 /** How long a worker may take to notice a deadline by itself. */
 const graceMs = 500;
 const bootMs = 30_000;
+/** A timer that is set later than this fires at once. */
+const timerMaxMs = 2 ** 31 - 1;
 
 /** Why a lane ended before it replied. */
 export type LaneLoss = "overdue" | "crashed" | "closed";
@@ -190,7 +192,7 @@ export class WorkerLane {
 			if (this.#hasReply()) this.#finish();
 			else this.#lose("overdue");
 		};
-		flight.timer = setTimeout(overdue, Math.max(0, flight.overdueAt - performance.now()));
+		flight.timer = setTimeout(overdue, Math.min(timerMaxMs, Math.max(0, flight.overdueAt - performance.now())));
 	}
 
 	#lose(loss: LaneLoss): void {

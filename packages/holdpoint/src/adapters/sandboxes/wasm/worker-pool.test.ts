@@ -120,6 +120,10 @@ describe("a pool", () => {
 	});
 });
 
+test.each([{ workersMax: 0 }, { workersMax: Number.NaN }, { warm: 1.5 }])("refuses the options %j", (options) => {
+	expect(() => wasmSandbox(options)).toThrow(/of wasmSandbox is/);
+});
+
 describe("processes", () => {
 	test("a snapshot with open calls is restored in another process, in the midst of Promise.all and a race", async () => {
 		const source = `const order = []; const calls = [1, 2, 3].map((i) => tools.search(i).then((v) => { order.push(v); return v; }));

@@ -1,0 +1,122 @@
+import { BaseChatModel } from "@langchain/core/language_models/chat_models";
+import { AIMessage } from "@langchain/core/messages";
+import { Command, MemorySaver } from "@langchain/langgraph";
+import { createAgent, humanInTheLoopMiddleware, tool } from "langchain";
+import { z } from "zod";
+import { serveRows, settledBytes, timed } from "../../subject.ts";
+import { check, instructions, lookup, prompt, toolDescription } from "../../work.ts";
+
+/** The same script as `script-model.ts`, behind this framework's own model interface. */
+class ScriptModel extends BaseChatModel {
+	asked = 0;
+	planned = 0;
+
+	constructor() {
+		super({});
+	}
+
+	plan(calls) {
+		this.asked = 0;
+		this.planned = calls;
+	}
+
+	_llmType() {
+		return "script";
+	}
+
+	bindTools() {
+		return this;
+	}
+
+	async _generate() {
+		const id = this.asked++;
+		const calls = [{ id: `c${id}`, name: "lookup", args: { id }, type: "tool_call" }];
+		const message = id < this.planned ? new AIMessage({ content: "", tool_calls: calls }) : new AIMessage("done");
+		return { generations: [{ message, text: "" }] };
+	}
+}
+
+const model = new ScriptModel();
+const find = tool(async (args) => JSON.stringify(lookup(args)), {
+	name: "lookup",
+	description: toolDescription,
+	schema: z.object({ id: z.number() }),
+});
+const agent = createAgent({ model, systemPrompt: instructions, tools: [find] });
+const input = { messages: [{ role: "user", content: prompt }] };
+const recursionLimit = 10_000;
+
+/** A fresh store for each measurement: it keeps every checkpoint. */
+let saver;
+let holding;
+let heldId = 0;
+let threads = 0;
+
+function begin() {
+	saver = new MemorySaver();
+	const lookupGate = { allowedDecisions: ["approve", "reject"], when: ({ toolCall }) => toolCall.args.id === heldId };
+	const middleware = [humanInTheLoopMiddleware({ interruptOn: { lookup: lookupGate } })];
+	holding = createAgent({ model, systemPrompt: instructions, tools: [find], checkpointer: saver, middleware });
+}
+
+const placeOf = (thread) => ({ recursionLimit, configurable: { thread_id: thread } });
+
+async function suspend({ calls = 0 }) {
+	heldId = calls;
+	model.plan(calls + 1);
+	const thread = `t${threads++}`;
+	const result = await holding.invoke(input, placeOf(thread));
+	check(result.__interrupt__?.length === 1, "a call is held");
+	return thread;
+}
+
+function bytesOf(value) {
+	if (value === null || value === undefined) return 0;
+	if (value instanceof Uint8Array) return value.byteLength;
+	if (typeof value === "string") return Buffer.byteLength(value);
+	if (typeof value !== "object") return 0;
+	return Object.values(value).reduce((sum, item) => sum + bytesOf(item), 0);
+}
+
+/** Every checkpoint of the thread, and its pending writes. */
+function storedBytes(thread) {
+	const writes = Object.entries(saver.writes).filter(([key]) => key.includes(`"${thread}"`));
+	return bytesOf(saver.storage[thread]) + bytesOf(writes.map(([, write]) => write));
+}
+
+const isDone = (result) => check(result.messages.at(-1).content === "done", "it is done");
+
+await serveRows({
+	calls: timed({
+		async run(_, { calls }) {
+			model.plan(calls);
+			isDone(await agent.invoke(input, { recursionLimit }));
+		},
+	}),
+	stream: timed({
+		async run(_, { calls }) {
+			model.plan(calls);
+			let chunks = 0;
+			const options = { recursionLimit, streamMode: ["updates", "messages"] };
+			for await (const chunk of await agent.stream(input, options)) if (chunk) chunks++;
+			check(chunks > 0, "it streams");
+		},
+	}),
+	resume: timed({
+		begin,
+		prepare: suspend,
+		async run(thread) {
+			const command = new Command({ resume: { decisions: [{ type: "approve" }] } });
+			isDone(await holding.invoke(command, placeOf(thread)));
+		},
+	}),
+	async suspended({ args }) {
+		begin();
+		for (let i = 0; i < 20; i++) await suspend(args);
+		const before = await settledBytes();
+		const threadIds = [];
+		for (let i = 0; i < args.runs; i++) threadIds.push(await suspend(args));
+		const heap = (await settledBytes()) - before;
+		return { heap, stored: storedBytes(threadIds[0]) };
+	},
+});

@@ -1,0 +1,103 @@
+import { Agent, Runner, RunState, setTracingDisabled, tool } from "@openai/agents";
+import { z } from "zod";
+import { serveRows, settledBytes, timed } from "../../subject.ts";
+import { check, instructions, lookup, prompt, toolDescription } from "../../work.ts";
+
+setTracingDisabled(true);
+
+const usage = () => ({
+	requests: 1,
+	inputTokens: 10,
+	outputTokens: 5,
+	totalTokens: 15,
+	inputTokensDetails: [],
+	outputTokensDetails: [],
+});
+
+/** The same script as `script-model.ts`, behind this framework's own model interface. */
+class ScriptModel {
+	#asked = 0;
+	#planned = 0;
+
+	plan(calls) {
+		this.#asked = 0;
+		this.#planned = calls;
+	}
+
+	async getResponse() {
+		return { usage: usage(), output: this.#next(), responseId: "r" };
+	}
+
+	async *getStreamedResponse() {
+		const output = this.#next();
+		yield { type: "response_started" };
+		yield { type: "response_done", response: { id: "r", usage: usage(), output } };
+	}
+
+	#next() {
+		const id = this.#asked++;
+		if (id >= this.#planned) {
+			const content = [{ type: "output_text", text: "done" }];
+			return [{ type: "message", id: `m${id}`, role: "assistant", status: "completed", content }];
+		}
+		const call = { id: `f${id}`, callId: `c${id}`, name: "lookup", arguments: JSON.stringify({ id }) };
+		return [{ type: "function_call", ...call, status: "completed" }];
+	}
+}
+
+const model = new ScriptModel();
+const runner = new Runner({ tracingDisabled: true });
+let heldId = 0;
+
+function agentWith(needsApproval) {
+	const parameters = z.object({ id: z.number() });
+	const find = tool({ name: "lookup", description: toolDescription, parameters, needsApproval, execute: lookup });
+	return new Agent({ name: "a", instructions, model, tools: [find] });
+}
+
+const agent = agentWith(false);
+const holding = agentWith(async (_, { id }) => id === heldId);
+const options = { maxTurns: 10_000 };
+
+async function suspend({ calls = 0 }) {
+	heldId = calls;
+	model.plan(calls + 1);
+	const result = await runner.run(holding, prompt, options);
+	check(result.interruptions?.length === 1, "a call is held");
+	return result.state;
+}
+
+await serveRows({
+	calls: timed({
+		async run(_, { calls }) {
+			model.plan(calls);
+			check((await runner.run(agent, prompt, options)).finalOutput === "done", "it is done");
+		},
+	}),
+	stream: timed({
+		async run(_, { calls }) {
+			model.plan(calls);
+			const result = await runner.run(agent, prompt, { ...options, stream: true });
+			let events = 0;
+			for await (const event of result) if (event) events++;
+			await result.completed;
+			check(events > 0 && result.finalOutput === "done", "it is done");
+		},
+	}),
+	resume: timed({
+		prepare: async (args) => (await suspend(args)).toString(),
+		async run(stored) {
+			const state = await RunState.fromString(holding, stored);
+			for (const item of state.getInterruptions()) state.approve(item);
+			check((await runner.run(holding, state, options)).finalOutput === "done", "it is done");
+		},
+	}),
+	async suspended({ args }) {
+		for (let i = 0; i < 20; i++) await suspend(args);
+		const before = await settledBytes();
+		const live = [];
+		for (let i = 0; i < args.runs; i++) live.push(await suspend(args));
+		const heap = (await settledBytes()) - before;
+		return { heap, stored: Buffer.byteLength(live[0].toString()) };
+	},
+});

@@ -1,0 +1,49 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { recorded } from "./recording-host.ts";
+
+let cwd: string;
+
+beforeEach(() => {
+	cwd = mkdtempSync(join(tmpdir(), "holdpoint-interrupt-"));
+});
+afterEach(() => rmSync(cwd, { recursive: true, force: true }));
+
+const source = (path: string): string => JSON.stringify(pathToFileURL(join(import.meta.dirname, path)).href);
+
+test("Ctrl-C stops advancing, the run is kept, and resuming brings it to its end", { timeout: 60_000 }, async () => {
+	writeFileSync(
+		join(cwd, "holdpoint.config.mjs"),
+		`
+import { defineAgent } from ${source("../run/define-agent.ts")};
+import { defineTool } from ${source("../tools/define-tool.ts")};
+import { jsonSchema } from ${source("../tools/json-schema.ts")};
+import { scriptedModel } from ${source("../testing/scripted-model.ts")};
+import { call, say } from ${source("../testing/story.ts")};
+const hangs = () => new Promise(() => setInterval(() => undefined, 1_000));
+const slow = defineTool({
+	name: "slow", description: "Slow.", effect: "read", input: jsonSchema({ type: "object" }),
+	execute: () => (process.env.HANGS ? hangs() : "quick"),
+});
+export const config = { agents: [defineAgent({ name: "a", instructions: "x", tools: [slow], model: scriptedModel([call("slow"), say("done")], { countTokens: false }) })] };
+`,
+	);
+	const argv = [join(import.meta.dirname, "main.ts"), "run", "go", "--run-id", "job", "--json"];
+	const child = spawn(process.execPath, argv, { cwd, env: { PATH: process.env["PATH"], HANGS: "1" }, stdio: ["ignore", "pipe", "inherit"] });
+	let out = "";
+	child.stdout.setEncoding("utf8").on("data", (text: string) => {
+		const isNew = !out.includes("call.started");
+		out += text;
+		if (isNew && out.includes("call.started")) child.kill("SIGINT");
+	});
+	const [code] = (await once(child, "close")) as [number | null];
+	expect(code).toBe(130);
+	expect(out.trim().split("\n").at(-1)).toBe('{"type":"run.interrupted","run":"job"}');
+	const resumed = await recorded(["resume", "job"], { cwd });
+	expect(resumed).toMatchObject({ code: 0, out: expect.stringContaining("│ done") });
+});

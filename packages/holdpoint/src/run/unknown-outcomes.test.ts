@@ -1,0 +1,235 @@
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import type { Repeatability } from "../spec/tool.ts";
+import { crashingStore } from "../testing/crashing-store.ts";
+import { promptProblems } from "../testing/prompt-order.ts";
+import { ofType, onlyWait, stage, type StageOptions } from "../testing/stage.ts";
+import { call, calls, say } from "../testing/story.ts";
+import { memoryStore } from "../adapters/stores/memory.ts";
+import { defineTool, type ToolDefinition } from "../tools/define-tool.ts";
+import { OutcomeUnknown } from "../tools/outcome-unknown.ts";
+
+const by = { id: "ann", via: "test" };
+const empty = z.object({});
+const allow = () => ({ verdict: "allow" }) as const;
+
+interface Attempted {
+	readonly key: string;
+	readonly attempt: number;
+}
+
+/** A run with one call of a tool that does not know what became of it the first `lost` times. */
+function lossy(repeat: Repeatability, lost: number, options: Partial<StageOptions> & { tool?: Partial<ToolDefinition<typeof empty>> } = {}) {
+	const { tool, ...rest } = options;
+	const attempts: Attempted[] = [];
+	const pay = defineTool({
+		name: "pay",
+		description: "Pays.",
+		input: empty,
+		repeat,
+		execute: (_, { idempotencyKey: key, attempt }) => {
+			attempts.push({ key, attempt });
+			if (attempts.length <= lost) throw new OutcomeUnknown("the connection was lost");
+			return "paid";
+		},
+		...tool,
+	});
+	const scene = stage({ story: [call("pay"), say("done")], tools: [pay], harness: { policy: allow }, ...rest });
+	return { scene, attempts, run: () => scene.harness.run(scene.agent, "pay it", { runId: "r" }) };
+}
+
+describe("I7: a call whose outcome its tool does not know", () => {
+	test.each(["keyed", "repeatable"] as const)("%s: is tried again with the same key, after a while, each attempt written first", async (repeat) => {
+		const { scene, attempts, run } = lossy(repeat, 2);
+		expect(await run()).toMatchObject({ status: "completed" });
+		expect(attempts.map(({ attempt }) => attempt)).toEqual([1, 2, 3]);
+		expect(new Set(attempts.map(({ key }) => key)).size).toBe(1);
+		expect(scene.clock.sleeps).toEqual([200, 400]);
+		expect(ofType(await scene.events("r"), "call.started").map(({ attempt }) => attempt)).toEqual([1, 2, 3]);
+	});
+
+	test("I8: no more often than attemptsMax, then it is unknown and the run waits", async () => {
+		const { attempts, run } = lossy("keyed", 99, { limits: { attemptsMax: 2 } });
+		expect(onlyWait(await run(), "unknown")).toMatchObject({ call: "c1", tool: "pay", why: "the connection was lost" });
+		expect(attempts).toHaveLength(2);
+	});
+
+	test("once: is never tried again; the run waits until somebody settles it", async () => {
+		const { scene, attempts, run } = lossy("once", 99);
+		expect(onlyWait(await run(), "unknown")).toMatchObject({ tool: "pay" });
+		expect(await scene.again().harness.resume("r")).toMatchObject({ status: "waiting" });
+		expect(attempts).toHaveLength(1);
+		expect(scene.prompts).toHaveLength(1);
+	});
+
+	test("a time-out of a write is unknown, of a keyed write it is tried again", async () => {
+		const hang = { execute: () => new Promise(() => undefined), timeoutMs: 5 };
+		expect(onlyWait(await lossy("once", 0, { tool: hang }).run(), "unknown").why).toContain("within 5 ms");
+		const keyed = lossy("keyed", 0, { tool: hang, limits: { attemptsMax: 2 } });
+		expect(onlyWait(await keyed.run(), "unknown").why).toContain("within 5 ms");
+		expect(ofType(await keyed.scene.events("r"), "call.started")).toHaveLength(2);
+	});
+
+	test("an error that is none of these is known: it is never tried again", async () => {
+		const { scene, run } = lossy("keyed", 0, { tool: { execute: () => Promise.reject(new Error("refused")) } });
+		expect(await run()).toMatchObject({ status: "completed" });
+		expect(ofType(await scene.events("r"), "call.started")).toHaveLength(1);
+		expect(ofType(await scene.events("r"), "call.finished")).toMatchObject([{ outcome: { failed: "refused" } }]);
+	});
+
+	test("an error of another copy of the library is known by its brand", async () => {
+		const theirs = Object.assign(new Error("lost"), { [Symbol.for("holdpoint.outcome-unknown")]: true });
+		const { run } = lossy("once", 0, { tool: { execute: () => Promise.reject(theirs) } });
+		expect(onlyWait(await run(), "unknown").why).toBe("lost");
+	});
+
+	test("siblings go on, and the model reads all results once it is settled", async () => {
+		const look = defineTool({ name: "look", description: "Looks.", input: empty, effect: "read", execute: () => "seen" });
+		const lost = defineTool({ name: "pay", description: "Pays.", input: empty, execute: () => Promise.reject(new OutcomeUnknown("lost")) });
+		const scene = stage({ story: [calls([{ tool: "pay" }, { tool: "look" }]), say("done")], tools: [look, lost], harness: { policy: allow } });
+		const first = await scene.harness.run(scene.agent, "go");
+		await scene.harness.settle(first.run, onlyWait(first, "unknown").call, { happened: true, result: "receipt 7", by });
+		expect(await scene.harness.resume(first.run)).toMatchObject({ status: "completed" });
+		expect(scene.prompts.flatMap(promptProblems)).toEqual([]);
+		expect(JSON.stringify(scene.prompts.at(-1))).toContain("receipt 7");
+	});
+});
+
+describe("settling", () => {
+	test("it happened: the model reads the result that was found", async () => {
+		const { scene, attempts, run } = lossy("once", 99);
+		await run();
+		await scene.harness.settle("r", "c1", { happened: true, result: { receipt: 7 }, by });
+		expect(await scene.harness.resume("r")).toMatchObject({ status: "completed" });
+		expect(ofType(await scene.events("r"), "call.settled")).toMatchObject([{ outcome: { ok: { receipt: 7 } }, by: { id: "ann" } }]);
+		expect(JSON.stringify(scene.prompts.at(-1)?.at(-1))).toContain('"receipt":7');
+		expect(attempts).toHaveLength(1);
+	});
+
+	test("it did not happen: the model reads that, and may try again by itself", async () => {
+		const { scene, attempts, run } = lossy("once", 1, { story: [call("pay"), call("pay"), say("done")] });
+		await run();
+		await scene.harness.settle("r", "c1", { happened: false, by });
+		expect(await scene.harness.resume("r")).toMatchObject({ status: "completed" });
+		expect(attempts.map(({ attempt }) => attempt)).toEqual([1, 1]);
+		expect(new Set(attempts.map(({ key }) => key)).size).toBe(2);
+		expect(JSON.stringify(scene.prompts[1]?.at(-1))).toContain("the call did not happen");
+	});
+
+	test("only what is unknown can be settled", async () => {
+		const { scene, run } = lossy("once", 1);
+		await run();
+		for (const name of ["c2", "nonsense"]) {
+			await expect(scene.harness.settle("r", name, { happened: true })).rejects.toMatchObject({ code: "settle.invalid" });
+		}
+		await scene.harness.settle("r", "c1", { happened: false, by });
+		await scene.harness.settle("r", "c1", { happened: true, by });
+		await scene.harness.resume("r");
+		const events = await scene.events("r");
+		expect(ofType(events, "call.settled")).toHaveLength(1);
+		expect(ofType(events, "signal.ignored")).toMatchObject([{ why: expect.stringContaining("not unknown") }]);
+		await expect(scene.harness.settle("r", "c1", { happened: true })).rejects.toMatchObject({ code: "settle.invalid" });
+	});
+
+	test("a call of a run that is over cannot be settled: nobody would read it", async () => {
+		const { scene, run } = lossy("once", 1);
+		await run();
+		await scene.harness.cancel("r");
+		await expect(scene.harness.settle("r", "c1", { happened: true })).rejects.toMatchObject({ code: "settle.invalid" });
+	});
+
+	test.each([
+		["a BigInt", 5n],
+		["a result over the limit", "x".repeat(9_000_000)],
+	])("with %s is refused at the door", async (_, result) => {
+		const { scene, run } = lossy("once", 1);
+		await run();
+		await expect(scene.harness.settle("r", "c1", { happened: true, result: result as string })).rejects.toMatchObject({ code: "settle.invalid" });
+	});
+});
+
+describe("I7: a call that a dead process had started", () => {
+	/** The process dies at the commit of the outcome: the effect has happened, and nobody wrote that down. */
+	async function crashedInCall(repeat: Repeatability, effect: "write" | "read" = "write", approvable = false) {
+		const inner = memoryStore();
+		const executed: Attempted[] = [];
+		const pay = defineTool({
+			name: "pay",
+			description: "Pays.",
+			input: empty,
+			effect,
+			repeat,
+			execute: (_, { idempotencyKey: key, attempt }) => void executed.push({ key, attempt }),
+		});
+		let verdict: "allow" | "deny" | "ask" = approvable ? "ask" : "allow";
+		const policy = () => ({ verdict, reason: "so" });
+		const options: StageOptions = { story: [call("pay"), say("done")], tools: [pay], harness: { policy } };
+		const waiting = stage({ ...options, store: inner });
+		const first = approvable ? await waiting.harness.run(waiting.agent, "go", { runId: "r" }) : undefined;
+		if (first) await waiting.harness.approve(onlyWait(first, "approval").approval, { by });
+		const dying = stage({ ...options, store: crashingStore(inner, { at: 2 }), clock: waiting.clock });
+		const work = first ? dying.harness.resume("r") : dying.harness.run(dying.agent, "go", { runId: "r" });
+		await expect(work).rejects.toMatchObject({ code: "store.failed" });
+		waiting.clock.advance(60_000);
+		return { scene: waiting, executed, decideFromNowOn: (next: typeof verdict) => (verdict = next) };
+	}
+
+	test("once: unknown, and not executed again", async () => {
+		const { scene, executed } = await crashedInCall("once");
+		expect(onlyWait(await scene.harness.resume("r"), "unknown").why).toContain("died");
+		expect(executed).toHaveLength(1);
+	});
+
+	test("keyed: executed again with the same key as attempt 2", async () => {
+		const { scene, executed } = await crashedInCall("keyed");
+		expect(await scene.harness.resume("r")).toMatchObject({ status: "completed" });
+		expect(executed.map(({ attempt }) => attempt)).toEqual([1, 2]);
+		expect(new Set(executed.map(({ key }) => key)).size).toBe(1);
+	});
+
+	test("I5: keyed and approved: the same key needs no second approval, though it was spent", async () => {
+		const { scene, executed } = await crashedInCall("keyed", "write", true);
+		expect(await scene.harness.resume("r")).toMatchObject({ status: "completed" });
+		expect(executed).toHaveLength(2);
+		expect(ofType(await scene.events("r"), "approval.requested")).toHaveLength(1);
+	});
+
+	test("keyed, and the policy denies today: it is not repeated, and never called denied", async () => {
+		const { scene, executed, decideFromNowOn } = await crashedInCall("keyed");
+		decideFromNowOn("deny");
+		expect(onlyWait(await scene.harness.resume("r"), "unknown").why).toContain("no longer allows");
+		expect(executed).toHaveLength(1);
+	});
+
+	test("keyed, and its tool cannot be called like that any more: unknown, never failed", async () => {
+		const { scene, executed } = await crashedInCall("keyed");
+		const policy = { version: "p", decide: () => ({ verdict: "allow" }) as const, declares: () => false };
+		const other = scene.again({ harness: { policy } });
+		expect(onlyWait(await other.harness.resume("r"), "unknown").tool).toBe("pay");
+		expect(executed).toHaveLength(1);
+	});
+
+	test("I8: keyed: no more often than attemptsMax, however often the process dies", async () => {
+		const inner = memoryStore();
+		let executed = 0;
+		const pay = defineTool({ name: "pay", description: "Pays.", input: empty, repeat: "keyed", execute: () => void executed++ });
+		const options: StageOptions = { story: [call("pay"), say("done")], tools: [pay], harness: { policy: allow }, limits: { attemptsMax: 3 } };
+		const last = stage({ ...options, store: inner });
+		const start = stage({ ...options, store: crashingStore(inner, { at: 2 }), clock: last.clock });
+		await expect(start.harness.run(start.agent, "go", { runId: "r" })).rejects.toThrow();
+		for (let death = 0; death < 2; death++) {
+			last.clock.advance(60_000);
+			const dying = stage({ ...options, store: crashingStore(inner, { at: 2 }), clock: last.clock });
+			await expect(dying.harness.resume("r")).rejects.toThrow();
+		}
+		last.clock.advance(60_000);
+		expect(onlyWait(await last.harness.resume("r"), "unknown").why).toContain("3 times");
+		expect(executed).toBe(3);
+	});
+
+	test("read: looked at again", async () => {
+		const { scene, executed } = await crashedInCall("repeatable", "read");
+		expect(await scene.harness.resume("r")).toMatchObject({ status: "completed" });
+		expect(executed.length).toBeGreaterThan(0);
+	});
+});
