@@ -13,7 +13,20 @@ export const peerTitles = {
 export type PeerName = keyof typeof peerTitles;
 export const peerNames = Object.keys(peerTitles) as readonly PeerName[];
 
-export type Unit = "µs" | "ms" | "MB" | "B" | "×" | "calls/s" | "commits" | "packages" | "tasks" | "crash points";
+export type Unit =
+	| "µs"
+	| "ms"
+	| "MB"
+	| "B"
+	| "×"
+	| "calls/s"
+	| "commits"
+	| "packages"
+	| "tasks"
+	| "crash points"
+	| "turns"
+	| "tokens"
+	| "answers";
 
 /** One figure: its dotted name, and what it must reach. */
 export interface Row {

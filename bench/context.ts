@@ -15,6 +15,8 @@ export interface ContextOptions {
 }
 
 const answerMs = 300_000;
+/** Every crash point of every task is one answer. */
+const answerFullMs = 4 * 3_600_000;
 const processMs = 900_000;
 const smokeCount = 2;
 
@@ -22,7 +24,8 @@ const smokeCount = 2;
 export function openContext(options: ContextOptions): { readonly context: BenchContext; close(): void } {
 	const { smoke, full, bundle, peers, note } = options;
 	const folders: string[] = [];
-	const nodeFlags = ["--expose-gc", "--no-warnings", ...(bundle === "bundle" ? [] : sourceFlags)];
+	const flagsOf = (isFromSources: boolean) => ["--expose-gc", "--no-warnings", ...(isFromSources ? sourceFlags : [])];
+	const nodeFlags = flagsOf(bundle === "sources");
 
 	/** Below the repository: its disk is the one that counts, and `/tmp` may be none. */
 	function folder(): string {
@@ -45,7 +48,13 @@ export function openContext(options: ContextOptions): { readonly context: BenchC
 			race(groups, {
 				pace: smoke ? smokePace : { ...defaultPace, ...pace },
 				note,
-				open: (path) => new SubjectProcess({ path, nodeFlags, arguments: [folder()], timeoutMs: answerMs }),
+				open: ({ subject, whose }) =>
+					new SubjectProcess({
+						path: subject,
+						nodeFlags: whose === "workload" ? flagsOf(true) : nodeFlags,
+						arguments: [folder()],
+						timeoutMs: full ? answerFullMs : answerMs,
+					}),
 			}),
 		node: (args, given) => runNode([...nodeFlags, ...args], given),
 	};
@@ -57,7 +66,10 @@ export function openContext(options: ContextOptions): { readonly context: BenchC
 	};
 }
 
-async function runNode(args: readonly string[], { cwd = root, timeoutMs = processMs }: NodeOptions = {}): Promise<NodeRun> {
+async function runNode(
+	args: readonly string[],
+	{ cwd = root, timeoutMs = processMs }: NodeOptions = {},
+): Promise<NodeRun> {
 	const began = performance.now();
 	const child = spawn(process.execPath, args, { cwd, timeout: timeoutMs, stdio: ["ignore", "pipe", "pipe"] });
 	let stdout = "";

@@ -10,18 +10,22 @@ export interface Asked {
 	readonly args?: Numbers;
 }
 
-/** A file of `subjects/`. */
-export function subjectFile(name: string): string {
-	return join(import.meta.dirname, "subjects", `${name}.ts`);
+/** A lane of a file of `subjects/`. */
+export function ownLane(key: string, subject: string, asked: Asked, whose: "ours" | "workload" = "ours"): Lane {
+	return { ...asked, key, subject: join(import.meta.dirname, "subjects", `${subject}.ts`), whose };
 }
 
 /** Our lane of a row, under the row's name, and that of each peer, under `<name>.<peer>`. */
-export function lanesOf(row: Row, asked: Asked, whose: { readonly subject: string; readonly peers?: readonly PeerName[] }): Lane[] {
-	const own = { ...asked, key: row.name, subject: subjectFile(whose.subject), isOurs: true };
-	const others = (whose.peers ?? []).map((peer) => {
-		return { ...asked, key: `${row.name}.${peer}`, subject: peerFile(peer), isOurs: false };
+export function lanesOf(row: Row, asked: Asked, { subject, peers = [] }: Contestants): readonly Lane[] {
+	const others = peers.map((peer): Lane => {
+		return { ...asked, key: `${row.name}.${peer}`, subject: peerFile(peer), whose: "peer" };
 	});
-	return [own, ...others];
+	return [ownLane(row.name, subject, asked), ...others];
+}
+
+export interface Contestants {
+	readonly subject: string;
+	readonly peers?: readonly PeerName[];
 }
 
 /** Subjects count in milliseconds and bytes. */
@@ -37,4 +41,13 @@ export function valuesOf(rows: readonly Row[], laps: Laps, number = "p50"): Valu
 		else values[name] = value === undefined ? undefined : value * (perUnit[unit] ?? 1);
 	}
 	return values;
+}
+
+/** The values of rows that are all numbers of one lane. */
+export function numbersOf(rows: { readonly [number: string]: Row }, laps: Laps, key: string): Values {
+	const entries = Object.entries(rows).map(([number, row]) => {
+		const value = laps.value(key, number);
+		return [row.name, value === undefined ? undefined : value * (perUnit[row.unit] ?? 1)];
+	});
+	return Object.fromEntries(entries) as Values;
 }

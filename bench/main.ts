@@ -2,6 +2,7 @@
  * `npm run bench`: measures, prints, keeps. Owns which benchmarks run and in which order; what each of them measures is
  * in `suites/`, how in `race.ts`.
  */
+import { allBenchmarks } from "./all-benchmarks.ts";
 import { type BenchContext, type Benchmark, type PeerName, peerNames, type Row } from "./benchmark.ts";
 import { bundleState } from "./bundle.ts";
 import { openContext } from "./context.ts";
@@ -9,21 +10,10 @@ import { machineFacts } from "./machine.ts";
 import { type Options, readOptions, usage } from "./options.ts";
 import { preparePeers } from "./peers.ts";
 import { type Figure, jsonLine, listLine, summary, tableLine } from "./report.ts";
-import { latestFile, mergeResults, readResults, writeResults } from "./results-file.ts";
-import * as suites from "./suites/index.ts";
+import { latestFile, mergeResults, publishedFile, readResults, writeResults } from "./results-file.ts";
+import { writeDocs } from "./write-docs.ts";
 
 const say = (text: string): void => console.error(text);
-
-const benchmarks: readonly Benchmark[] = [
-	suites.overhead,
-	suites.imports,
-	suites.suspended,
-	suites.resume,
-	suites.program,
-	suites.durable,
-	suites.growth,
-	suites.cli,
-].flat();
 
 /** What is to run, and which of its rows are wanted. */
 interface Chosen {
@@ -33,7 +23,7 @@ interface Chosen {
 
 function choose({ only, full, smoke }: Options): readonly Chosen[] {
 	const isWanted = ({ name }: Row) => only.length === 0 || only.some((prefix) => name.startsWith(prefix));
-	return benchmarks
+	return allBenchmarks
 		.filter((benchmark) => full || smoke || !benchmark.full)
 		.map((benchmark) => ({ benchmark, rows: benchmark.rows.filter(isWanted) }))
 		.filter(({ rows }) => rows.length > 0);
@@ -53,7 +43,8 @@ interface Outcome {
 	readonly failed: number;
 }
 
-const isOfPeer = (name: string) => peerNames.some((peer) => name.endsWith(`.${peer}`) || name.endsWith(`.ratio_${peer}`));
+const isOfPeer = (name: string) =>
+	peerNames.some((peer) => name.endsWith(`.${peer}`) || name.endsWith(`.ratio_${peer}`));
 
 /** A smoke run judges nothing: its figures are of one repetition. */
 function lineOf(figure: Figure, { json, smoke }: Options): string {
@@ -93,7 +84,9 @@ async function run(options: Options): Promise<number> {
 	if (!isFresh) say("note: the bundle is not of today's sources (`npm run build`), so the sources are measured");
 	const peers = peersFor(options, chosen);
 	if (options.peers === true) {
-		const absent = peerNames.filter((peer) => !peers.includes(peer) && chosen.some((one) => one.benchmark.peers?.includes(peer)));
+		const absent = peerNames.filter(
+			(peer) => !peers.includes(peer) && chosen.some((one) => one.benchmark.peers?.includes(peer)),
+		);
 		if (absent.length > 0) return 1;
 	}
 	const machine = machineFacts();
@@ -131,7 +124,19 @@ async function main(): Promise<number> {
 		for (const { rows } of choose({ ...options, full: true })) for (const row of rows) console.log(listLine(row));
 		return 0;
 	}
+	if (options.writeDocs) return publish();
 	return run(options);
+}
+
+function publish(): number {
+	const results = readResults(latestFile);
+	if (!results) {
+		say("nothing was measured yet: run `npm run bench` first");
+		return 1;
+	}
+	writeResults(publishedFile, results);
+	for (const file of writeDocs(allBenchmarks, results)) say(`wrote ${file}`);
+	return 0;
 }
 
 process.exitCode = await main();

@@ -15,8 +15,11 @@ export interface Lane {
 	readonly subject: string;
 	readonly row: string;
 	readonly args?: Numbers;
-	/** Ours: its failure is a failure of the benchmark. A peer that fails is left out, and a note says so. */
-	readonly isOurs: boolean;
+	/**
+	 * A failure of ours is a failure of the benchmark; a peer that fails is left out, and a note says so. A workload
+	 * belongs to the sources, so that it runs with them.
+	 */
+	readonly whose: "ours" | "workload" | "peer";
 }
 
 export const defaultPace: Pace = { rounds: 3, slices: 5, warmup: { ms: 500, min: 3 }, slice: { ms: 150, min: 2 } };
@@ -52,7 +55,7 @@ export class Laps {
 
 export interface RacePorts {
 	readonly pace: Pace;
-	open(subject: string): SubjectProcess;
+	open(lane: Lane): SubjectProcess;
 	note(text: string): void;
 }
 
@@ -71,16 +74,16 @@ interface Standing {
 
 async function raceOnce(groups: readonly (readonly Lane[])[], ports: RacePorts, standing: Standing): Promise<void> {
 	const processes = new Map<string, SubjectProcess>();
-	const processOf = (subject: string): SubjectProcess => {
-		const process = processes.get(subject) ?? ports.open(subject);
-		processes.set(subject, process);
+	const processOf = (lane: Lane): SubjectProcess => {
+		const process = processes.get(lane.subject) ?? ports.open(lane);
+		processes.set(lane.subject, process);
 		return process;
 	};
 	try {
 		for (const lanes of groups) {
 			for (let slice = 0; slice < ports.pace.slices; slice++) {
 				for (const lane of lanes) {
-					const turn = { lane, isFirst: slice === 0, process: processOf(lane.subject) };
+					const turn = { lane, isFirst: slice === 0, process: processOf(lane) };
 					standing.laps.add(lane.key, await takeTurn(turn, ports, standing.out));
 				}
 			}
@@ -96,16 +99,19 @@ interface Turn {
 	readonly process: SubjectProcess;
 }
 
-async function takeTurn({ lane, isFirst, process }: Turn, ports: RacePorts, out: Set<string>): Promise<Numbers | undefined> {
+async function takeTurn(
+	{ lane, isFirst, process }: Turn,
+	ports: RacePorts,
+	out: Set<string>,
+): Promise<Numbers | undefined> {
 	if (out.has(lane.key)) return undefined;
 	const { slice, warmup } = ports.pace;
 	const { row, args = {} } = lane;
 	const reply = await process.ask({ row, args, slice, warmup: isFirst ? warmup : { ms: 0, min: 0 } });
 	if ("numbers" in reply) return reply.numbers;
 	const why = "error" in reply ? reply.error : `it does not have the row ${row}`;
-	if (lane.isOurs) throw new Error(`${lane.key}: ${why}`);
+	if (lane.whose !== "peer") throw new Error(`${lane.key}: ${why}`);
 	out.add(lane.key);
 	ports.note(`${lane.key} was not measured: ${why.slice(0, 500)}`);
 	return undefined;
 }
-

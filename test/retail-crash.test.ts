@@ -22,26 +22,34 @@ describe("a process killed with SIGKILL at every journal append", { timeout: 300
 	async function crash(ids: readonly string[], wiring: Wiring, repeat: WriteRepeat): Promise<CrashReport> {
 		const report = await crashMatrix({ workload, tasks: tasksOf(ids), wirings: [wiring], repeat });
 		const { replays, points, kills, settled } = report;
-		console.log(`${replays} tasks as ${wiring}, ${repeat}: ${points} crash points in ${kills} processes, ${settled} settled`);
+		console.log(
+			`${replays} tasks as ${wiring}, ${repeat}: ${points} crash points in ${kills} processes, ${settled} settled`,
+		);
 		expect([replays, report.notKilled]).toEqual([ids.length, 0]);
 		return report;
 	}
 
-	test.each(wirings)("I1: as %s, each task ends with gold's results and database, no write made twice", async (wiring) => {
-		const report = await crash(everyAppendOf, wiring, "keyed");
-		expect(report.problems).toEqual([]);
-		expect(report).toMatchObject({ ...noneWrong, wrongResults: 0, settled: 0 });
-		// Of each write its wait, its start and its end are appends of their own.
-		const writes = writesOf(everyAppendOf);
-		expect(report.points).toBeGreaterThan(2 * 3 * writes);
-	});
+	test.each(wirings)(
+		"I1: as %s, each task ends with gold's results and database, no write made twice",
+		async (wiring) => {
+			const report = await crash(everyAppendOf, wiring, "keyed");
+			expect(report.problems).toEqual([]);
+			expect(report).toMatchObject({ ...noneWrong, wrongResults: 0, settled: 0 });
+			// Of each write its wait, its start and its end are appends of their own.
+			const writes = writesOf(everyAppendOf);
+			expect(report.points).toBeGreaterThan(2 * 3 * writes);
+		},
+	);
 
-	test.each(wirings)("I7: as %s, a `once` write that was started is unknown, and settled with the right database", async (wiring) => {
-		const ids = ["38", "78", "105"];
-		const report = await crash(ids, wiring, "once");
-		// Each write right after its start was written, when it has not been made, and right before its end was.
-		expect(report).toMatchObject({ ...noneWrong, settled: 2 * writesOf(ids) });
-	});
+	test.each(wirings)(
+		"I7: as %s, a `once` write that was started is unknown, and settled with the right database",
+		async (wiring) => {
+			const ids = ["38", "78", "105"];
+			const report = await crash(ids, wiring, "once");
+			// Each write right after its start was written, when it has not been made, and right before its end was.
+			expect(report).toMatchObject({ ...noneWrong, settled: 2 * writesOf(ids) });
+		},
+	);
 
 	test("would show a write made twice: here the world is not given the key that the tool promises to pass on", async () => {
 		const report = await crash(["78"], "turns", "keyless");

@@ -35,7 +35,10 @@ describe("the retail desk through the whole harness", { timeout: 120_000 }, () =
 		readonly world?: RetailWorld;
 	}
 
-	function replay(task: RetailTask, { harness, wiring, world = memoryRetailWorld(workload.db) }: Stage): Promise<Replay> {
+	function replay(
+		task: RetailTask,
+		{ harness, wiring, world = memoryRetailWorld(workload.db) }: Stage,
+	): Promise<Replay> {
 		return replayTask({ task, wiring, desk: workload, harness, world });
 	}
 
@@ -69,7 +72,11 @@ describe("the retail desk through the whole harness", { timeout: 120_000 }, () =
 		await using harness = closing(createHarness());
 		const [first, ...rest] = task.actions;
 		if (!first) throw new Error("Task 38 has no actions");
-		const other = { ...task, finalHash: workload.initialHash, actions: [{ ...first, recorded: { error: "no" } }, ...rest] };
+		const other = {
+			...task,
+			finalHash: workload.initialHash,
+			actions: [{ ...first, recorded: { error: "no" } }, ...rest],
+		};
 		const { problems } = await replay(other, { harness, wiring });
 		expect(problems.map(({ what }) => what)).toEqual(["results", "results", "hash"]);
 		await using another = closing(createHarness());

@@ -1,7 +1,7 @@
 /** Runs in SQLite with full synchronisation, beside the bare loop that shows what this disk can do. */
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { createHarness, defineAgent, defineTool, sqliteStore, type Store } from "holdpoint";
+import { createHarness, defineAgent, defineTool, type Store, sqliteStore } from "holdpoint";
 import { z } from "zod";
 import { promptModel } from "../script-model.ts";
 import type { Numbers } from "../statistics.ts";

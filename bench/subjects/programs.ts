@@ -52,8 +52,7 @@ function open(provider: SandboxProvider): void {
 	harness = createHarness({
 		agents: [agent],
 		sandbox: provider,
-		policy: ({ tool }) =>
-			tool.name === "pay" ? { verdict: "ask", reason: "it costs" } : { verdict: "allow" },
+		policy: ({ tool }) => (tool.name === "pay" ? { verdict: "ask", reason: "it costs" } : { verdict: "allow" }),
 	});
 }
 

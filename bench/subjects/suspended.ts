@@ -2,7 +2,15 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { createHarness, defineAgent, defineTool, type Harness, type RunEvent, sqliteStore, type Store } from "holdpoint";
+import {
+	createHarness,
+	defineAgent,
+	defineTool,
+	type Harness,
+	type RunEvent,
+	type Store,
+	sqliteStore,
+} from "holdpoint";
 import { z } from "zod";
 import { scriptModel } from "../script-model.ts";
 import { median, type Numbers } from "../statistics.ts";

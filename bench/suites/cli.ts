@@ -4,7 +4,13 @@ import { root } from "../bundle.ts";
 import { median } from "../statistics.ts";
 
 const times = 15;
-const start: Row = { name: "cli.start", unit: "ms", op: "<=", target: 150, says: "`holdpoint --version`, from its start to its end" };
+const start: Row = {
+	name: "cli.start",
+	unit: "ms",
+	op: "<=",
+	target: 150,
+	says: "`holdpoint --version`, from its start to its end",
+};
 const help: Row = { name: "cli.help", unit: "ms", says: "`holdpoint --help`" };
 const node: Row = { name: "cli.bare_node", unit: "ms", says: "the reference: a Node that does nothing" };
 

@@ -1,5 +1,5 @@
 import type { Benchmark, Row } from "../benchmark.ts";
-import { subjectFile } from "../lanes.ts";
+import { ownLane } from "../lanes.ts";
 
 const calls = 20;
 const widths = [1, 8, 32, 128] as const;
@@ -28,13 +28,23 @@ const commitRows: readonly Row[] = [
 	},
 ];
 
-const bare: Row = { name: "durable.bare_commits_per_s", unit: "calls/s", says: "the reference: one row a commit, nothing else" };
+const bare: Row = {
+	name: "durable.bare_commits_per_s",
+	unit: "calls/s",
+	says: "the reference: one row a commit, nothing else",
+};
 
 const rates = widths.map((runs) => {
 	const name = `durable.calls_per_s_${runs}`;
 	const says = `governed calls a second, ${runs} run${runs > 1 ? "s" : ""} at a time`;
 	const row: Row = { name, unit: "calls/s", op: ">=", target: guidance.get(runs) ?? 0, guidance: true, says };
-	const ratio: Row = { name: `${name}.ratio_bare`, unit: "×", op: ">=", target: 0.6, says: "the same, divided by the reference" };
+	const ratio: Row = {
+		name: `${name}.ratio_bare`,
+		unit: "×",
+		op: ">=",
+		target: 0.6,
+		says: "the same, divided by the reference",
+	};
 	return { runs, row, ratio };
 });
 
@@ -44,9 +54,9 @@ export const durable: readonly Benchmark[] = [
 		title: "Durable commits (SQLite, synchronous = FULL)",
 		rows: commitRows,
 		async run(context) {
-			const lanes = commitRows.map(({ name }, writes) => {
-				return { key: name, subject: subjectFile("durable"), row: "commits", args: { calls, writes }, isOurs: true };
-			});
+			const lanes = commitRows.map(({ name }, writes) =>
+				ownLane(name, "durable", { row: "commits", args: { calls, writes } }),
+			);
 			const laps = await context.race([lanes], { rounds: 1, slices: 1 });
 			return Object.fromEntries(commitRows.map(({ name }) => [name, laps.value(name, "commits")]));
 		},
@@ -55,9 +65,8 @@ export const durable: readonly Benchmark[] = [
 		title: "Durable rates, beside a bare loop of commits on the same disk",
 		rows: [bare, ...rates.flatMap(({ row, ratio }) => [row, ratio])],
 		async run(context) {
-			const subject = subjectFile("durable");
-			const reference = { key: bare.name, subject, row: "rows", isOurs: true };
-			const lanes = rates.map(({ runs, row }) => ({ key: row.name, subject, row: "calls", args: { runs }, isOurs: true }));
+			const reference = ownLane(bare.name, "durable", { row: "rows" });
+			const lanes = rates.map(({ runs, row }) => ownLane(row.name, "durable", { row: "calls", args: { runs } }));
 			const pace = { slices: 3, warmup: { ms: 300, min: 1 }, slice: { ms: 500, min: 1 } };
 			const laps = await context.race([[reference, ...lanes]], pace);
 			const values: Record<string, number | undefined> = { [bare.name]: laps.value(bare.name, "perSecond") };

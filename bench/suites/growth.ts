@@ -1,5 +1,5 @@
 import type { BenchContext, Benchmark, Row, Values } from "../benchmark.ts";
-import { subjectFile } from "../lanes.ts";
+import { ownLane } from "../lanes.ts";
 import type { Lane, Laps } from "../race.ts";
 
 /** Ten times the turns: linear is 10, and an eighth more is for what falls out of a cache. */
@@ -50,7 +50,7 @@ function rowsOf(kind: Kind): readonly Row[] {
 function lanes(kind: Kind, { count }: BenchContext): Lane[] {
 	return sizes.map((turns) => {
 		const args = { calls: count(turns), runs: count(10) };
-		return { key: nameOf(kind, turns), subject: subjectFile(kind.subject), row: kind.row, args, isOurs: true };
+		return ownLane(nameOf(kind, turns), kind.subject, { row: kind.row, args });
 	});
 }
 
@@ -70,7 +70,10 @@ export const growth: readonly Benchmark[] = kinds.map((kind) => ({
 	title: `Cost as the journal grows: ${kind.says}`,
 	rows: rowsOf(kind),
 	async run(context) {
-		const pace = kind.number === "p50" ? { slices: 3, warmup: { ms: 300, min: 1 }, slice: { ms: 300, min: 2 } } : { rounds: 1, slices: 1 };
+		const pace =
+			kind.number === "p50"
+				? { slices: 3, warmup: { ms: 300, min: 1 }, slice: { ms: 300, min: 2 } }
+				: { rounds: 1, slices: 1 };
 		return valuesOf(kind, await context.race([lanes(kind, context)], pace));
 	},
 }));

@@ -1,5 +1,13 @@
 import { join } from "node:path";
-import { type BenchContext, type Benchmark, type PeerName, ratioRow, type Row, type Values, withPeers } from "../benchmark.ts";
+import {
+	type BenchContext,
+	type Benchmark,
+	type PeerName,
+	type Row,
+	ratioRow,
+	type Values,
+	withPeers,
+} from "../benchmark.ts";
 import { root } from "../bundle.ts";
 import { type InstallSize, installedSize, publishedSize } from "../package-size.ts";
 import { peerFolder } from "../peers.ts";
@@ -8,7 +16,14 @@ import { median } from "../statistics.ts";
 const peers: readonly PeerName[] = ["aisdk", "openai", "langgraph", "mastra"];
 const times = 9;
 
-const time: Row = { name: "import.ms", unit: "ms", op: "<=", target: 60, guidance: true, says: "`import` of the package in a fresh process" };
+const time: Row = {
+	name: "import.ms",
+	unit: "ms",
+	op: "<=",
+	target: 60,
+	guidance: true,
+	says: "`import` of the package in a fresh process",
+};
 const memory: Row = {
 	name: "import.rss",
 	unit: "MB",
@@ -20,7 +35,13 @@ const node: Row = { name: "import.rss_of_node", unit: "MB", says: "resident memo
 const rows = [...withPeers(time, peers), ratioRow(time, "aisdk", 0.4), ...withPeers(memory, peers), node];
 
 const megabytes: Row = { name: "import.install_mb", unit: "MB", op: "<=", target: 10, says: "size of an installation" };
-const packages: Row = { name: "import.install_packages", unit: "packages", op: "<=", target: 8, says: "packages of an installation" };
+const packages: Row = {
+	name: "import.install_packages",
+	unit: "packages",
+	op: "<=",
+	target: 8,
+	says: "packages of an installation",
+};
 const sizeRows = [...withPeers(megabytes, peers), ...withPeers(packages, peers)];
 
 const entries: { readonly [peer in PeerName]?: string } = {
@@ -86,7 +107,8 @@ export const imports: readonly Benchmark[] = [
 			const values: Record<string, number | undefined> = { [megabytes.name]: undefined, [packages.name]: undefined };
 			if (context.bundle === "bundle") sizesOf(values, "", publishedSize(join(root, "packages/holdpoint")));
 			else context.note("import.install: there is no fresh bundle to weigh");
-			for (const peer of context.peers) sizesOf(values, `.${peer}`, installedSize(join(peerFolder(peer), "node_modules")));
+			for (const peer of context.peers)
+				sizesOf(values, `.${peer}`, installedSize(join(peerFolder(peer), "node_modules")));
 			return values;
 		},
 	},

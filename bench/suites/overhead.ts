@@ -1,5 +1,5 @@
-import { type Benchmark, type PeerName, ratioRow, type Row, withPeers } from "../benchmark.ts";
-import { lanesOf, subjectFile, valuesOf } from "../lanes.ts";
+import { type Benchmark, type PeerName, type Row, ratioRow, withPeers } from "../benchmark.ts";
+import { lanesOf, ownLane, valuesOf } from "../lanes.ts";
 
 const peers: readonly PeerName[] = ["aisdk", "openai", "langgraph", "mastra"];
 const subject = "runs";
@@ -53,7 +53,7 @@ export const overhead: readonly Benchmark[] = [
 		peers,
 		async run(context) {
 			const whose = { subject, peers: context.peers };
-			const twoHundred = { key: "200tools", subject: subjectFile(subject), row: "calls", args: { calls: 200 }, isOurs: true };
+			const twoHundred = ownLane("200tools", subject, { row: "calls", args: { calls: 200 } });
 			const laps = await context.race([
 				lanesOf(oneTool, { row: "calls", args: { calls: 1 } }, whose),
 				lanesOf(streamed, { row: "stream", args: { calls: 1 } }, whose),

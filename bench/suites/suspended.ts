@@ -1,5 +1,5 @@
 import { type BenchContext, type Benchmark, type PeerName, type Row, type Values, withPeers } from "../benchmark.ts";
-import { lanesOf, subjectFile } from "../lanes.ts";
+import { lanesOf, numbersOf, ownLane } from "../lanes.ts";
 
 const peers: readonly PeerName[] = ["aisdk", "openai", "langgraph", "mastra"];
 const runs = 1_000;
@@ -14,7 +14,13 @@ function heapRow(calls: number): Row {
 
 function bytesRow(calls: number): Row {
 	const says = `stored bytes of a run that waits after ${calls} calls, beyond its messages; all rows and indexes`;
-	return { name: `suspended.bytes_beyond_messages_after_${calls}`, unit: "B", op: "<=", target: 800 + 550 * calls, says };
+	return {
+		name: `suspended.bytes_beyond_messages_after_${calls}`,
+		unit: "B",
+		op: "<=",
+		target: 800 + 550 * calls,
+		says,
+	};
 }
 
 function wholeRow(calls: number): Row {
@@ -28,18 +34,20 @@ const held = priors.map((calls) => {
 	return { calls, heap, beyond, whole, rows: [...withPeers(heap, peers), beyond, ...withPeers(whole, peers)] };
 });
 
-async function measureHeld({ context, ...prior }: (typeof held)[number] & { readonly context: BenchContext }): Promise<Values> {
+async function measureHeld({
+	context,
+	...prior
+}: (typeof held)[number] & { readonly context: BenchContext }): Promise<Values> {
 	const { calls, heap, beyond, whole } = prior;
-	const own = { calls, runs: context.count(runs) };
-	const theirs = { calls, runs: context.count(peerRuns) };
-	const [mine, ...others] = lanesOf(heap, { row: "suspended" }, { subject: "suspended", peers: context.peers });
-	const lanes = [{ ...mine, args: own }, ...others.map((lane) => ({ ...lane, args: theirs }))] as ReturnType<typeof lanesOf>;
+	const lanes = lanesOf(heap, { row: "suspended" }, { subject: "suspended", peers: context.peers }).map((lane) => {
+		return { ...lane, args: { calls, runs: context.count(lane.whose === "peer" ? peerRuns : runs) } };
+	});
 	// A heap is settled, not timed: one slice in each fresh process, and what is live is the same each time.
 	const laps = await context.race([lanes], { slices: 1 });
 	const scaled: Record<string, number | undefined> = {};
 	for (const { key, args } of lanes) {
 		const bytes = laps.value(key, "heap");
-		if (bytes !== undefined) scaled[key] = ((bytes / (args?.["runs"] ?? 1)) * runs) / 1e6;
+		if (bytes !== undefined) scaled[key] = ((bytes / args.runs) * runs) / 1e6;
 		const name = key.replace(heap.name, whole.name);
 		scaled[name] = laps.value(key, "stored");
 	}
@@ -90,16 +98,9 @@ export const suspended: readonly Benchmark[] = [
 		title: "10,000 runs that wait in SQLite",
 		rows: Object.values(manyRows),
 		async run(context) {
-			const key = "waiting";
 			const args = { runs: context.smoke ? 20 : many, resumed: context.count(300) };
-			const lane = { key, subject: subjectFile("suspended"), row: "waiting", args, isOurs: true };
-			const laps = await context.race([[lane]], { rounds: 1, slices: 1 });
-			const values: Record<string, number | undefined> = {};
-			for (const [number, { name, unit }] of Object.entries(manyRows)) {
-				const value = laps.value(key, number);
-				values[name] = unit === "MB" && value !== undefined ? value / 1e6 : value;
-			}
-			return values;
+			const lane = ownLane("waiting", "suspended", { row: "waiting", args });
+			return numbersOf(manyRows, await context.race([[lane]], { rounds: 1, slices: 1 }), lane.key);
 		},
 	},
 ];

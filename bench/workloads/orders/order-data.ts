@@ -16,7 +16,16 @@ export interface OrderData {
 	readonly taxRates: { readonly [region: string]: number };
 	/** Highest first. */
 	readonly expectedGrandTotals: readonly GrandTotal[];
+	/** What was published about this work elsewhere. */
+	readonly published: {
+		readonly traditional: PublishedRun;
+		readonly codeact: PublishedRun;
+		/** Parts of 1. */
+		readonly reduction: { readonly latency: number; readonly tokens: number };
+	};
 }
+
+export type PublishedRun = { readonly seconds: number; readonly tokens: number };
 
 export const orderDataName = "order-totals.json";
 

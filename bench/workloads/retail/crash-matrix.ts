@@ -169,7 +169,9 @@ async function* batchesOf(bench: Bench, options: CrashMatrixOptions, counts: Cou
 				{ when: "after" as const, append },
 			]);
 			for (let from = 0; from < points.length; from += deathsPerProcess) {
-				const deaths = points.slice(from, from + deathsPerProcess).map((point) => ({ ...point, place: bench.newPlace() }));
+				const deaths = points
+					.slice(from, from + deathsPerProcess)
+					.map((point) => ({ ...point, place: bench.newPlace() }));
 				yield { cell, deaths };
 			}
 		}
@@ -181,7 +183,10 @@ function writeJob({ workload, folder, repeat }: Bench, task: RetailTask, wiring:
 	const jobFile = join(folder, `${task.id}-${wiring}.json`);
 	const actions = task.actions.map(({ name, arguments: args }) => ({ name, arguments: args }));
 	const { id, request } = task;
-	const desk = { policy, tools: tools.map(({ name, type, description, parameters }) => ({ name, type, description, parameters })) };
+	const desk = {
+		policy,
+		tools: tools.map(({ name, type, description, parameters }) => ({ name, type, description, parameters })),
+	};
 	const job: ChildJob = { task: { id, request, actions }, wiring, desk, repeat };
 	writeFileSync(jobFile, JSON.stringify(job));
 	return jobFile;

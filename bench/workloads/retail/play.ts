@@ -39,7 +39,8 @@ export async function playToEnd(options: PlayOptions): Promise<Played> {
 	while (result.status === "waiting") {
 		const approved = await approveAll(harness, run);
 		const looked = await settleAll(options, result);
-		if (approved + looked === 0) throw new Error(`Run ${run} waits for what nobody can give: ${JSON.stringify(result)}`);
+		if (approved + looked === 0)
+			throw new Error(`Run ${run} waits for what nobody can give: ${JSON.stringify(result)}`);
 		approvals += approved;
 		settled += looked;
 		result = await harness.resume(run);
@@ -61,11 +62,13 @@ async function settleAll({ harness, agent, world }: PlayOptions, { waits }: Wait
 	const unknown = waits.filter((wait) => wait.kind === "unknown");
 	for (const { call } of unknown) {
 		const { state } = await harness.show(run);
-		const written = [...state.calls.values()].filter(({ tool, outcome }) => isWrite(tool) && outcome && wasMade(outcome));
+		const written = [...state.calls.values()].filter(
+			({ tool, outcome }) => isWrite(tool) && outcome && wasMade(outcome),
+		);
 		const last = world.effects().at(written.length)?.outcome;
 		// A write that the world refused has been answered too; its answer is all that can be handed on.
-		const result = last && ("result" in last ? last.result : { error: last.error });
-		await harness.settle(run, call, last ? { happened: true, by: approver, result } : { happened: false, by: approver });
+		const happened = last && { result: "result" in last ? last.result : { error: last.error } };
+		await harness.settle(run, call, { happened: happened !== undefined, by: approver, ...happened });
 	}
 	return unknown.length;
 }

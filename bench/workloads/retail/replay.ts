@@ -65,8 +65,16 @@ function problemsOf({ task, wiring, world }: ReplayOptions, state: RunState): re
 	expect("status", state.status, "completed");
 	expect("results", journaled(state), gold);
 	expect("results", wiring === "turns" ? readByModel(state) : readByProgram(state), gold);
-	expect("approvals", madeCalls(state).reduce((sum, { approvals }) => sum + approvals, 0), goldWrites.length);
-	expect("writes", effects.map(({ tool }) => tool), goldWrites.map(({ name }) => name));
+	expect(
+		"approvals",
+		madeCalls(state).reduce((sum, { approvals }) => sum + approvals, 0),
+		goldWrites.length,
+	);
+	expect(
+		"writes",
+		effects.map(({ tool }) => tool),
+		goldWrites.map(({ name }) => name),
+	);
 	expect("writes", new Set(effects.map(({ key }) => key)).size, goldWrites.length);
 	expect("writes", world.effectCount(), goldWrites.filter(({ recorded }) => "result" in recorded).length);
 	expect("hash", world.hash(), task.finalHash);

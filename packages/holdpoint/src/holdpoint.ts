@@ -4,17 +4,17 @@
 import { userInfo } from "node:os";
 import { memoryStore } from "./adapters/stores/memory.ts";
 import { checkKeys, loadKeys, newKey } from "./journal/keys.ts";
-import { systemClock, type Clock } from "./kit/clock.ts";
+import { type Clock, systemClock } from "./kit/clock.ts";
 import { newId } from "./kit/id.ts";
 import { ownerIsDead, processOwner } from "./kit/owner.ts";
 import { keyRing, type SealKey } from "./kit/seal.ts";
-import { toPolicy, type PolicyLike } from "./policy/decide.ts";
+import { type PolicyLike, toPolicy } from "./policy/decide.ts";
 import { effectPolicy } from "./policy/effect-policy.ts";
 import { Harness } from "./run/harness.ts";
 import type { RunPorts } from "./run/segment.ts";
 import type { Agent } from "./spec/agent.ts";
-import type { Approver } from "./spec/events.ts";
 import { HoldpointError } from "./spec/errors.ts";
+import type { Approver } from "./spec/events.ts";
 import type { Limits } from "./spec/limits.ts";
 import type { LanguageModel } from "./spec/model.ts";
 import type { SandboxProvider } from "./spec/sandbox.ts";
@@ -80,7 +80,10 @@ function keysFor(store: Store): readonly SealKey[] {
 async function openSandbox(options: HarnessOptions): Promise<SandboxProvider> {
 	if (typeof options.sandbox === "object") return options.sandbox;
 	if (options.isolation === "hardware") {
-		throw new HoldpointError("sandbox.isolation", "Hardware isolation is required, and the sandbox of this machine is wasm");
+		throw new HoldpointError(
+			"sandbox.isolation",
+			"Hardware isolation is required, and the sandbox of this machine is wasm",
+		);
 	}
 	const { wasmSandbox } = await import("./adapters/sandboxes/wasm/provider.ts");
 	return wasmSandbox();

@@ -1,12 +1,12 @@
-export { sqliteStore } from "./adapters/stores/sqlite.ts";
 export { memoryStore } from "./adapters/stores/memory.ts";
+export { sqliteStore } from "./adapters/stores/sqlite.ts";
 export { createHarness, type HarnessOptions } from "./holdpoint.ts";
-export { effectPolicy } from "./policy/effect-policy.ts";
 export { joinDecisions, type PolicyLike } from "./policy/decide.ts";
-export { defineAgent, type AgentDefinition } from "./run/define-agent.ts";
+export { effectPolicy } from "./policy/effect-policy.ts";
+export { type AgentDefinition, defineAgent } from "./run/define-agent.ts";
 export type { Harness, RunView } from "./run/harness.ts";
-export type { RunOptions } from "./run/run-options.ts";
 export type { OpenApproval } from "./run/inbox.ts";
+export type { RunOptions } from "./run/run-options.ts";
 export type { SendOptions, Session } from "./run/session.ts";
 export type { RunStream, StreamEvent } from "./run/stream.ts";
 export type { Agent, CallInfo, Middleware, RunInfo } from "./spec/agent.ts";

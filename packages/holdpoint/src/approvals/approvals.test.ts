@@ -6,7 +6,14 @@ const bound = { run: "r", call: "c1", tool: "pay", version: "1.abc", args: '{"am
 
 describe("the digest of a call", () => {
 	test("I5: is another one for another run, call, tool, tool version or arguments", () => {
-		const changes = [{}, { run: "r2" }, { call: "c2" }, { tool: "pay2" }, { version: "1.abd" }, { args: '{"amount":6}' }];
+		const changes = [
+			{},
+			{ run: "r2" },
+			{ call: "c2" },
+			{ tool: "pay2" },
+			{ version: "1.abd" },
+			{ args: '{"amount":6}' },
+		];
 		const digests = changes.map((change) => callDigest({ ...bound, ...change }));
 		expect(new Set(digests).size).toBe(changes.length);
 		expect(callDigest({ ...bound })).toBe(digests[0]);
@@ -68,7 +75,10 @@ describe("what an ask lacks", () => {
 
 	test("is what trying every seating finds", () => {
 		const roleNames = ["a", "b", "c"];
-		const anyAsk = fc.record({ roles: fc.uniqueArray(fc.constantFrom(...roleNames)), count: fc.integer({ min: 1, max: 2 }) });
+		const anyAsk = fc.record({
+			roles: fc.uniqueArray(fc.constantFrom(...roleNames)),
+			count: fc.integer({ min: 1, max: 2 }),
+		});
 		const anyPerson = fc.tuple(fc.constantFrom("p1", "p2", "p3", "p4", "p5"), fc.subarray(roleNames));
 		fc.assert(
 			fc.property(anyAsk, fc.array(anyPerson, { maxLength: 6 }), (ask, list) => {
@@ -88,13 +98,20 @@ describe("what an ask lacks", () => {
 });
 
 /** Brute force: every seat tries every person who is free. */
-function canBeSeated(ask: { roles: readonly string[]; count: number }, people: ReadonlyMap<string, readonly string[]>): boolean {
+function canBeSeated(
+	ask: { roles: readonly string[]; count: number },
+	people: ReadonlyMap<string, readonly string[]>,
+): boolean {
 	if (ask.roles.length === 0) return people.size >= ask.count;
 	const [seat, ...others] = ask.roles.flatMap((role) => Array.from({ length: ask.count }, () => role));
 	return seatAll(seat, others, people);
 }
 
-function seatAll(seat: string | undefined, others: readonly string[], people: ReadonlyMap<string, readonly string[]>): boolean {
+function seatAll(
+	seat: string | undefined,
+	others: readonly string[],
+	people: ReadonlyMap<string, readonly string[]>,
+): boolean {
 	if (seat === undefined) return true;
 	return [...people].some(([id, roles]) => {
 		const rest = new Map([...people].filter(([other]) => other !== id));

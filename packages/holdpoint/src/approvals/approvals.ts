@@ -32,7 +32,10 @@ interface Answered {
 }
 
 /** What an ask still lacks; undefined when it is covered. One person counts once, and fills one role. */
-export function lacking(ask: { readonly roles: readonly string[]; readonly count: number }, answers: readonly Answered[]): string | undefined {
+export function lacking(
+	ask: { readonly roles: readonly string[]; readonly count: number },
+	answers: readonly Answered[],
+): string | undefined {
 	const people = [...new Map(answers.map((answer) => [answer.by.id, answer.by])).values()];
 	if (ask.roles.length === 0) {
 		const missing = ask.count - people.length;

@@ -1,6 +1,7 @@
 /** Advancing a run while somebody watches: what `run` and `resume` have in common. */
-import type { RunOptions } from "../run/run-options.ts";
+
 import type { Harness } from "../run/harness.ts";
+import type { RunOptions } from "../run/run-options.ts";
 import type { RunResult } from "../spec/result.ts";
 import { exitCodes, type Invocation } from "./command.ts";
 import { commandLine } from "./command-line.ts";

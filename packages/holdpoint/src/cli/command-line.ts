@@ -5,7 +5,10 @@ import type { Invocation } from "./command.ts";
 const withoutConfig: ReadonlySet<string> = new Set(["approvals", "approve", "deny", "settle", "show", "runs"]);
 
 /** A command as a person types it, with the --store and --config that this one was given. */
-export function commandLine({ host, options }: Pick<Invocation, "host" | "options">, ...words: readonly string[]): string {
+export function commandLine(
+	{ host, options }: Pick<Invocation, "host" | "options">,
+	...words: readonly string[]
+): string {
 	const names = withoutConfig.has(words[0] ?? "") ? ["store"] : ["store", "config"];
 	const carried = names.flatMap((name) => {
 		const value = options[name];

@@ -6,7 +6,11 @@ const model: readonly OptionSpec[] = [
 ];
 
 /** Known so that it can be refused with a reason. */
-const claim: OptionSpec = { name: "as", value: "name", about: "is refused: you answer as the user you are logged in as" };
+const claim: OptionSpec = {
+	name: "as",
+	value: "name",
+	about: "is refused: you answer as the user you are logged in as",
+};
 
 const runId: PositionalSpec = { name: "run", about: "id of the run, or the beginning of it" };
 const approvalId: PositionalSpec = { name: "approval", about: "id of the approval, or the beginning of it" };

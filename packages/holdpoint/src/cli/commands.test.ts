@@ -3,7 +3,7 @@ import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { recorded, type Recorded } from "./recording-host.ts";
+import { type Recorded, recorded } from "./recording-host.ts";
 
 /** The commands on a store of their own, with an agent that pays when it is asked to. */
 
@@ -92,9 +92,13 @@ describe("the commands", () => {
 	test("approvals are listed and answered by a shortened id; resume without one goes on with all that is ready", async () => {
 		const { run, approval } = await heldRun();
 		const listed = (await cli("approvals", "--json")).json()[0] as { approvals: Record<string, unknown>[] };
-		expect(listed.approvals).toEqual([expect.objectContaining({ approval, run, tool: "pay", args: { cents: 900 }, reason: "money" })]);
+		expect(listed.approvals).toEqual([
+			expect.objectContaining({ approval, run, tool: "pay", args: { cents: 900 }, reason: "money" }),
+		]);
 		expect((await cli("resume", "--json")).json()).toEqual([{ type: "resume.nothing" }]);
-		expect((await cli("approve", approval.slice(0, 7), "--json")).json()).toEqual([{ run, approval, answer: "approve", by: me }]);
+		expect((await cli("approve", approval.slice(0, 7), "--json")).json()).toEqual([
+			{ run, approval, answer: "approve", by: me },
+		]);
 		expect((await cli("runs")).out).toContain("answered: resume it");
 		const resumed = (await cli("resume", "--json")).json();
 		expect(resumed.at(-1)).toMatchObject({ type: "run.result", run, status: "completed" });
@@ -125,8 +129,12 @@ describe("the commands", () => {
 		await cli("resume");
 		const shown = await cli("show");
 		expect(shown.out).toContain(`${run}  completed`);
-		expect(shown.out).toMatch(/held {2}pay \{cents: 900\}[\s\S]*approved by[\s\S]*pay \{cents: 900\} → \{paid: 900\}[\s\S]*completed/);
-		const [value] = (await cli("show", run.slice(0, -2), "--json")).json() as [{ run: string; events: { event: { type: string } }[] }];
+		expect(shown.out).toMatch(
+			/held {2}pay \{cents: 900\}[\s\S]*approved by[\s\S]*pay \{cents: 900\} → \{paid: 900\}[\s\S]*completed/,
+		);
+		const [value] = (await cli("show", run.slice(0, -2), "--json")).json() as [
+			{ run: string; events: { event: { type: string } }[] },
+		];
 		expect(value.run).toBe(run);
 		expect(value.events.map(({ event }) => event.type)).toContain("approval.resolved");
 	});
@@ -137,7 +145,9 @@ describe("the commands", () => {
 		expect(started.out).toContain("nobody knows whether it happened");
 		const [, run = "", call = ""] = /holdpoint settle (\S+) (\S+) --did-not-happen/.exec(started.out) ?? [];
 		expect((await cli("settle", run, "c9", "--did-not-happen")).err).toContain("settle.invalid");
-		expect((await cli("settle", run, call, "--happened", '{"paid":1}', "--json")).json()).toEqual([{ run, call, happened: true, by: me }]);
+		expect((await cli("settle", run, call, "--happened", '{"paid":1}', "--json")).json()).toEqual([
+			{ run, call, happened: true, by: me },
+		]);
 		expect((await cli("resume", run)).out).toContain('│ Result: {"paid":1}');
 	});
 
@@ -158,8 +168,13 @@ describe("the commands", () => {
 
 	test("a run id names one piece of work", async () => {
 		await cli("run", "--run-id", "job-1", "hello");
-		expect((await cli("run", "--run-id", "job-1", "hello", "--json")).json()).toEqual([expect.objectContaining({ type: "run.result", run: "job-1" })]);
-		expect(await cli("run", "--run-id", "job-1", "other")).toMatchObject({ code: 1, err: expect.stringContaining("run.exists") });
+		expect((await cli("run", "--run-id", "job-1", "hello", "--json")).json()).toEqual([
+			expect.objectContaining({ type: "run.result", run: "job-1" }),
+		]);
+		expect(await cli("run", "--run-id", "job-1", "other")).toMatchObject({
+			code: 1,
+			err: expect.stringContaining("run.exists"),
+		});
 	});
 
 	test("an agent, a model or a config that does not exist is named", async () => {
@@ -171,9 +186,19 @@ describe("the commands", () => {
 
 	test("the doctor finds what is there and mends what is not", async () => {
 		await cli("run", "hello");
-		const [well] = (await cli("doctor", "--json")).json() as [{ ok: boolean; findings: { name: string; state: string }[] }];
+		const [well] = (await cli("doctor", "--json")).json() as [
+			{ ok: boolean; findings: { name: string; state: string }[] },
+		];
 		expect(well.ok).toBe(true);
-		expect(well.findings.map(({ name, state }) => `${name} ${state}`)).toEqual(["node ok", "platform ok", "store ok", "key ok", "sandbox wasm ok", "models note", "config ok"]);
+		expect(well.findings.map(({ name, state }) => `${name} ${state}`)).toEqual([
+			"node ok",
+			"platform ok",
+			"store ok",
+			"key ok",
+			"sandbox wasm ok",
+			"models note",
+			"config ok",
+		]);
 		writeFileSync(join(cwd, "no.db"), "this is no database, and it is long enough to be looked at as one");
 		const ill = await cli("doctor", "--store", "no.db", "--config", "nope.ts");
 		expect(ill.code).toBe(1);

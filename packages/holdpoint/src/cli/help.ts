@@ -15,7 +15,7 @@ export function generalHelp(style: Style): string[] {
 		"Every command takes:",
 		...optionTable(globalOptions),
 		"",
-		"Begin with `holdpoint demo`. `holdpoint <command> --help` says more; `holdpoint --version` says which one this is.",
+		"Begin with `holdpoint demo`. `holdpoint <command> --help` says more.",
 		"Exit codes: 0 done · 1 failed · 2 wrong usage · 3 the run waits.",
 	];
 }
@@ -38,7 +38,9 @@ export function commandHelp(spec: CommandSpec, style: Style): string[] {
 }
 
 function optionTable(options: readonly OptionSpec[]): string[] {
-	return table(options.map(({ name, value, about }) => [`--${name}${value === undefined ? "" : ` <${value}>`}`, about]));
+	return table(
+		options.map(({ name, value, about }) => [`--${name}${value === undefined ? "" : ` <${value}>`}`, about]),
+	);
 }
 
 function table(rows: readonly (readonly [string, string])[]): string[] {

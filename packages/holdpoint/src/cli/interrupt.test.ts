@@ -34,7 +34,11 @@ export const config = { agents: [defineAgent({ name: "a", instructions: "x", too
 `,
 	);
 	const argv = [join(import.meta.dirname, "main.ts"), "run", "go", "--run-id", "job", "--json"];
-	const child = spawn(process.execPath, argv, { cwd, env: { PATH: process.env["PATH"], HANGS: "1" }, stdio: ["ignore", "pipe", "inherit"] });
+	const child = spawn(process.execPath, argv, {
+		cwd,
+		env: { PATH: process.env["PATH"], HANGS: "1" },
+		stdio: ["ignore", "pipe", "inherit"],
+	});
 	let out = "";
 	child.stdout.setEncoding("utf8").on("data", (text: string) => {
 		const isNew = !out.includes("call.started");

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { defineAgent } from "../run/define-agent.ts";
-import { checkConfig, configPath, loadConfig } from "./load-config.ts";
 import type { Host } from "./host.ts";
+import { checkConfig, configPath, loadConfig } from "./load-config.ts";
 
 const agent = defineAgent({ name: "shop", instructions: "help" });
 let folder: string;
@@ -31,7 +31,9 @@ describe("a config", () => {
 	];
 
 	test.each(wrong)("that is wrong says what is wrong: %j", (value, message) => {
-		expect(() => checkConfig(value, "x.ts")).toThrow(expect.objectContaining({ code: "config.invalid", message: expect.stringContaining(message) }));
+		expect(() => checkConfig(value, "x.ts")).toThrow(
+			expect.objectContaining({ code: "config.invalid", message: expect.stringContaining(message) }),
+		);
 	});
 
 	test("that is right is what it is", () => {
@@ -44,15 +46,23 @@ describe("a config", () => {
 		expect(configPath({ host, options: {} })).toBeUndefined();
 		writeFileSync(join(folder, "holdpoint.config.mjs"), "");
 		expect(configPath({ host, options: {} })).toBe(join(folder, "holdpoint.config.mjs"));
-		expect(configPath({ host: { ...host, env: { HOLDPOINT_CONFIG: "other.mjs" } }, options: {} })).toBe(join(folder, "other.mjs"));
+		expect(configPath({ host: { ...host, env: { HOLDPOINT_CONFIG: "other.mjs" } }, options: {} })).toBe(
+			join(folder, "other.mjs"),
+		);
 		expect(configPath({ host, options: { config: "named.mjs" } })).toBe(join(folder, "named.mjs"));
 		expect(configPath({ host, options: { config: "holdpoint:demo" } })).toBe("holdpoint:demo");
 	});
 
 	test("that cannot be loaded says why", async () => {
-		await expect(loadConfig(join(folder, "none.mjs"), "s.db")).rejects.toMatchObject({ code: "config.invalid", message: expect.stringContaining("does not exist") });
+		await expect(loadConfig(join(folder, "none.mjs"), "s.db")).rejects.toMatchObject({
+			code: "config.invalid",
+			message: expect.stringContaining("does not exist"),
+		});
 		const broken = join(folder, "broken.mjs");
 		writeFileSync(broken, "throw new Error('no luck');");
-		await expect(loadConfig(broken, "s.db")).rejects.toMatchObject({ code: "config.invalid", message: expect.stringContaining("no luck") });
+		await expect(loadConfig(broken, "s.db")).rejects.toMatchObject({
+			code: "config.invalid",
+			message: expect.stringContaining("no luck"),
+		});
 	});
 });

@@ -2,25 +2,11 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { PolicyLike } from "../policy/decide.ts";
 import type { Agent } from "../spec/agent.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
-import type { Approver } from "../spec/events.ts";
-import { defaultLimits, type Limits } from "../spec/limits.ts";
-import type { LanguageModel } from "../spec/model.ts";
+import { defaultLimits } from "../spec/limits.ts";
 import { type Invocation, textOption } from "./command.ts";
-
-/** What `holdpoint.config.ts` exports as `config`. */
-export interface HoldpointConfig {
-	readonly agents: readonly Agent[];
-	/** Default: the tool's effect class decides. */
-	readonly policy?: PolicyLike;
-	/** Roles of a person who answers. */
-	readonly rolesOf?: (approver: Approver) => readonly string[];
-	readonly limits?: Partial<Limits>;
-	/** For agents that have none of their own; `--model` goes before both. */
-	readonly model?: LanguageModel;
-}
+import type { HoldpointConfig } from "./holdpoint-config.ts";
 
 /** The shop of `holdpoint demo`: shipped inside, and named like a file. */
 export const demoConfigName = "holdpoint:demo";
@@ -65,8 +51,10 @@ export function checkConfig(value: unknown, path: string): HoldpointConfig {
 	const twice = names.find((name, at) => names.indexOf(name) !== at);
 	if (twice) throw invalid(path, `has two agents named ${twice}`);
 	const isPolicy = typeof policy === "function" || (isRecord(policy) && typeof policy["decide"] === "function");
-	if (policy !== undefined && !isPolicy) throw invalid(path, "has a `policy` that is neither a function nor has `decide`");
-	if (rolesOf !== undefined && typeof rolesOf !== "function") throw invalid(path, "has a `rolesOf` that is no function");
+	if (policy !== undefined && !isPolicy)
+		throw invalid(path, "has a `policy` that is neither a function nor has `decide`");
+	if (rolesOf !== undefined && typeof rolesOf !== "function")
+		throw invalid(path, "has a `rolesOf` that is no function");
 	if (limits !== undefined) checkLimits(limits, path);
 	if (model !== undefined && !(isRecord(model) && typeof model["doStream"] === "function")) {
 		throw invalid(path, "has a `model` that is no language model");

@@ -29,7 +29,9 @@ function commandName(script: string): string {
 
 const nodeNeeded = 24;
 if (Number.parseInt(process.versions.node, 10) < nodeNeeded) {
-	process.stderr.write(`holdpoint needs Node ${nodeNeeded} or newer; this is ${process.version} (${process.execPath}).\n`);
+	process.stderr.write(
+		`holdpoint needs Node ${nodeNeeded} or newer; this is ${process.version} (${process.execPath}).\n`,
+	);
 	process.exit(1);
 }
 

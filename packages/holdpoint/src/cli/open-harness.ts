@@ -7,7 +7,8 @@ import { HoldpointError } from "../spec/errors.ts";
 import type { LanguageModel } from "../spec/model.ts";
 import type { Store } from "../spec/store.ts";
 import { type Invocation, textOption } from "./command.ts";
-import { configPath, type HoldpointConfig, loadConfig } from "./load-config.ts";
+import type { HoldpointConfig } from "./holdpoint-config.ts";
+import { configPath, loadConfig } from "./load-config.ts";
 
 /** Where the runs are. */
 export function storePath({ host, options }: Pick<Invocation, "host" | "options">): string {
@@ -29,7 +30,10 @@ export async function openInbox(invocation: Invocation): Promise<Opened> {
 	return open(existingStore(invocation), { agents: [] });
 }
 
-/** With the agents and the policy of the config: for those who advance runs. Errors: `config.invalid`, `model.unknown`. */
+/**
+ * With the agents and the policy of the config: for those who advance runs.
+ * Errors: `config.invalid`, `model.unknown`.
+ */
 export async function openAgents(invocation: Invocation, needs: { readonly isStoreThere: boolean }): Promise<Opened> {
 	const path = needs.isStoreThere ? existingStore(invocation) : storePath(invocation);
 	const file = configPath(invocation);
@@ -56,7 +60,9 @@ async function namedModel(invocation: Invocation): Promise<LanguageModel | undef
 	const baseUrl = textOption(invocation, "base-url");
 	if (name === undefined) {
 		if (baseUrl === undefined) return undefined;
-		throw new HoldpointError("usage.invalid", "--base-url needs --model provider/name", { hint: "Such as --model local/qwen3." });
+		throw new HoldpointError("usage.invalid", "--base-url needs --model provider/name", {
+			hint: "Such as --model local/qwen3.",
+		});
 	}
 	const { modelFromName } = await import("../adapters/models/from-name.ts");
 	return modelFromName(name, { baseUrl, env: invocation.host.env });

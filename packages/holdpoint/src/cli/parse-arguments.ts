@@ -1,4 +1,4 @@
-import { parseArgs, type ParseArgsConfig } from "node:util";
+import { type ParseArgsConfig, parseArgs } from "node:util";
 import { HoldpointError } from "../spec/errors.ts";
 import type { CommandSpec, OptionSpec, Options, PositionalSpec } from "./command.ts";
 import { inlineText } from "./render/safe-text.ts";
@@ -29,7 +29,8 @@ export function parseArguments(spec: CommandSpec, argv: readonly string[]): Pars
 function tokens(spec: CommandSpec, known: readonly OptionSpec[], argv: readonly string[]) {
 	const options: NonNullable<ParseArgsConfig["options"]> = {};
 	for (const { name, value } of known) {
-		options[name] = name === "help" ? { type: "boolean", short: "h" } : { type: value === undefined ? "boolean" : "string" };
+		options[name] =
+			name === "help" ? { type: "boolean", short: "h" } : { type: value === undefined ? "boolean" : "string" };
 	}
 	try {
 		return parseArgs({ args: [...argv], options, allowPositionals: true, strict: true });
@@ -43,11 +44,15 @@ function usageError(spec: CommandSpec, known: readonly OptionSpec[], error: Node
 	const hint = `Run \`holdpoint ${spec.name} --help\`.`;
 	const about = known.find((one) => one.name === option);
 	if (error.code === "ERR_PARSE_ARGS_UNKNOWN_OPTION") {
-		const near = nearest(option, known.map((one) => one.name));
+		const near = nearest(
+			option,
+			known.map((one) => one.name),
+		);
 		const unknown = inlineText(/'([^']*)'/.exec(error.message)?.[1] ?? option, 60);
 		return usageInvalid(`There is no option ${unknown}${near ? `; did you mean --${near}?` : ""}`, hint);
 	}
-	if (about?.value !== undefined) return usageInvalid(`--${about.name} needs a value: --${about.name} <${about.value}>`, hint);
+	if (about?.value !== undefined)
+		return usageInvalid(`--${about.name} needs a value: --${about.name} <${about.value}>`, hint);
 	if (about) return usageInvalid(`--${about.name} takes no value`, hint);
 	return usageInvalid(inlineText(error.message, 200), hint);
 }
@@ -56,7 +61,10 @@ function checkPositionals(spec: CommandSpec, given: readonly string[]): void {
 	const wanted: readonly PositionalSpec[] = spec.positionals ?? [];
 	const missing = wanted[given.length];
 	if (missing && !missing.optional) {
-		throw usageInvalid(`${spec.name} needs <${missing.name}>: ${missing.about}`, `Run \`holdpoint ${spec.name} --help\`.`);
+		throw usageInvalid(
+			`${spec.name} needs <${missing.name}>: ${missing.about}`,
+			`Run \`holdpoint ${spec.name} --help\`.`,
+		);
 	}
 	if (given.length > wanted.length) {
 		const extra = inlineText(given[wanted.length] ?? "", 60);

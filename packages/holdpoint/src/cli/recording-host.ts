@@ -10,7 +10,10 @@ export interface Recorded {
 }
 
 /** Runs the command line tool inside a test and keeps what it says. */
-export async function recorded(argv: readonly string[], facts: Partial<Pick<Host, "env" | "cwd">> & { readonly stdin?: string } = {}): Promise<Recorded> {
+export async function recorded(
+	argv: readonly string[],
+	facts: Partial<Pick<Host, "env" | "cwd">> & { readonly stdin?: string } = {},
+): Promise<Recorded> {
 	const parts = { out: "", err: "" };
 	const host: Host = {
 		env: facts.env ?? {},

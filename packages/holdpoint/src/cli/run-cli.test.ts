@@ -14,10 +14,16 @@ afterEach(() => rmSync(cwd, { recursive: true, force: true }));
 
 describe("the command line", () => {
 	test("says its version and its help, for people and for machines", async () => {
-		expect(await recorded(["--version"])).toMatchObject({ code: 0, out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/), err: "" });
-		expect((await recorded(["--version", "--json"])).json()).toEqual([{ version: expect.any(String), node: process.versions.node }]);
+		expect(await recorded(["--version"])).toMatchObject({
+			code: 0,
+			out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
+			err: "",
+		});
+		expect((await recorded(["--version", "--json"])).json()).toEqual([
+			{ version: expect.any(String), node: process.versions.node },
+		]);
 		const help = await recorded([]);
-		for (const { name, summary } of commands) expect(help.out).toContain(`${name}`.padEnd(24) + ` ${summary}`);
+		for (const { name, summary } of commands) expect(help.out).toContain(`${name.padEnd(24)} ${summary}`);
 		expect((await recorded(["approve", "--help"])).out).toContain("--args <json>");
 		expect((await recorded(["help", "approve"])).out).toContain("--args <json>");
 	});
@@ -29,20 +35,37 @@ describe("the command line", () => {
 	test("wrong usage is exit code 2, and says what would be right", async () => {
 		const wrong = await recorded(["aprove"]);
 		expect(wrong).toMatchObject({ code: 2, out: "", err: expect.stringContaining("did you mean `approve`?") });
-		expect(await recorded(["approve"])).toMatchObject({ code: 2, err: expect.stringContaining("approve needs <approval>") });
-		expect(await recorded(["deny", "apr_1"])).toMatchObject({ code: 2, err: expect.stringContaining("needs a reason") });
-		expect(await recorded(["settle", "r", "c1"])).toMatchObject({ code: 2, err: expect.stringContaining("--did-not-happen") });
+		expect(await recorded(["approve"])).toMatchObject({
+			code: 2,
+			err: expect.stringContaining("approve needs <approval>"),
+		});
+		expect(await recorded(["deny", "apr_1"])).toMatchObject({
+			code: 2,
+			err: expect.stringContaining("needs a reason"),
+		});
+		expect(await recorded(["settle", "r", "c1"])).toMatchObject({
+			code: 2,
+			err: expect.stringContaining("--did-not-happen"),
+		});
 		expect(await recorded(["settle", "r", "c1", "--happened", "null", "--did-not-happen"])).toMatchObject({ code: 2 });
-		expect(await recorded(["approve", "x", "--args", "{"], { cwd })).toMatchObject({ code: 2, err: expect.stringContaining("--args is no JSON") });
+		expect(await recorded(["approve", "x", "--args", "{"], { cwd })).toMatchObject({
+			code: 2,
+			err: expect.stringContaining("--args is no JSON"),
+		});
 		expect(await recorded(["runs", "--limit", "0"])).toMatchObject({ code: 2 });
-		expect(await recorded(["runs", "--status", "asleep"])).toMatchObject({ code: 2, err: expect.stringContaining("Statuses: running") });
+		expect(await recorded(["runs", "--status", "asleep"])).toMatchObject({
+			code: 2,
+			err: expect.stringContaining("Statuses: running"),
+		});
 		expect(await recorded(["demo", "--answer", "perhaps"], { cwd })).toMatchObject({ code: 2 });
 	});
 
 	test("an error is one JSON object where machines read", async () => {
 		const wrong = await recorded(["show", "run_1", "--json"], { cwd });
 		expect(wrong).toMatchObject({ code: 1, err: "" });
-		expect(wrong.json()).toEqual([{ error: expect.objectContaining({ code: "run.unknown", hint: expect.any(String), retry: "never" }) }]);
+		expect(wrong.json()).toEqual([
+			{ error: expect.objectContaining({ code: "run.unknown", hint: expect.any(String), retry: "never" }) },
+		]);
 	});
 
 	test("hostile arguments do not reach the terminal raw", async () => {
@@ -54,17 +77,31 @@ describe("the command line", () => {
 	});
 
 	test("a claimed name is refused, because a claim is no proof", async () => {
-		for (const argv of [["approve", "apr_1"], ["deny", "apr_1", "--reason", "x"], ["settle", "r", "c1", "--did-not-happen"], ["cancel", "r"]]) {
+		for (const argv of [
+			["approve", "apr_1"],
+			["deny", "apr_1", "--reason", "x"],
+			["settle", "r", "c1", "--did-not-happen"],
+			["cancel", "r"],
+		]) {
 			const refused = await recorded([...argv, "--as", "boss"], { cwd });
-			expect(refused).toMatchObject({ code: 1, err: expect.stringMatching(/a claimed name is no proof.*approval\.forbidden/s) });
+			expect(refused).toMatchObject({
+				code: 1,
+				err: expect.stringMatching(/a claimed name is no proof.*approval\.forbidden/s),
+			});
 		}
 	});
 
 	test("where there is no store there are no runs, and none is made by looking", async () => {
 		expect(await recorded(["runs"], { cwd })).toMatchObject({ code: 0, out: expect.stringContaining("No runs yet") });
 		expect((await recorded(["runs", "--json"], { cwd })).json()).toEqual([{ runs: [] }]);
-		expect(await recorded(["approvals"], { cwd })).toMatchObject({ code: 1, err: expect.stringContaining("There is no store at") });
-		expect(await recorded(["run", "hi"], { cwd })).toMatchObject({ code: 1, err: expect.stringContaining("no holdpoint.config.ts") });
+		expect(await recorded(["approvals"], { cwd })).toMatchObject({
+			code: 1,
+			err: expect.stringContaining("There is no store at"),
+		});
+		expect(await recorded(["run", "hi"], { cwd })).toMatchObject({
+			code: 1,
+			err: expect.stringContaining("no holdpoint.config.ts"),
+		});
 		expect(await recorded(["runs"], { cwd })).toMatchObject({ out: expect.stringContaining("No runs yet") });
 	});
 });

@@ -1,6 +1,7 @@
 /** How a run stands after it was advanced: what came out of it, or what it waits for and the exact next commands. */
-import type { OpenApproval } from "../run/inbox.ts";
+
 import type { Harness } from "../run/harness.ts";
+import type { OpenApproval } from "../run/inbox.ts";
 import type { RunResult, Wait } from "../spec/result.ts";
 import { exitCodes, type Invocation } from "./command.ts";
 import { commandLine } from "./command-line.ts";
@@ -30,7 +31,11 @@ export function exitCodeOf(result: RunResult): number {
 	return result.status === "waiting" ? exitCodes.waiting : exitCodes.failed;
 }
 
-async function resultLines(invocation: Invocation, harness: Harness, { result, saidAll }: ShownResult): Promise<string[]> {
+async function resultLines(
+	invocation: Invocation,
+	harness: Harness,
+	{ result, saidAll }: ShownResult,
+): Promise<string[]> {
 	const { style } = invocation.terminal;
 	switch (result.status) {
 		case "completed": {
@@ -41,7 +46,9 @@ async function resultLines(invocation: Invocation, harness: Harness, { result, s
 		case "waiting": {
 			const approvals = await harness.approvals({ run: result.run });
 			const cards = approvals.flatMap((approval) => ["", ...cardLines(invocation, approval)]);
-			const others = result.waits.flatMap((wait) => (wait.kind === "approval" ? [] : ["", ...waitLines(invocation, result.run, wait)]));
+			const others = result.waits.flatMap((wait) =>
+				wait.kind === "approval" ? [] : ["", ...waitLines(invocation, result.run, wait)],
+			);
 			const next = commandLine(invocation, "resume", result.run);
 			return [...cards, ...others, "", `${style.yellow("‖")} The run waits; this process ends. Afterwards: ${next}`];
 		}
@@ -65,7 +72,9 @@ export function cardLines(invocation: Invocation, approval: OpenApproval): strin
 function waitLines(invocation: Invocation, run: string, wait: Exclude<Wait, { kind: "approval" }>): string[] {
 	const { style, width } = invocation.terminal;
 	if (wait.kind === "timer") {
-		return [`${style.yellow("◷")} It waits until ${dateTime(wait.dueAt)} (${clockTime(wait.dueAt)}): ${inlineText(wait.why, 500)}`];
+		return [
+			`${style.yellow("◷")} It waits until ${dateTime(wait.dueAt)} (${clockTime(wait.dueAt)}): ${inlineText(wait.why, 500)}`,
+		];
 	}
 	const name = inlineText(wait.tool, 80);
 	return [

@@ -29,12 +29,13 @@ const widthMin = 40;
 const widthMax = 120;
 const widthElsewhere = 100;
 
-export function createTerminal(host: Host, flags: { readonly isJson: boolean; readonly isColourless: boolean }): Terminal {
+export function createTerminal(
+	host: Host,
+	flags: { readonly isJson: boolean; readonly isColourless: boolean },
+): Terminal {
 	const { stdout, stderr } = host;
 	const isTTY = stdout.isTTY === true;
-	const style = createStyle(
-		!flags.isJson && wantsColour({ env: host.env, isTTY, isRefused: flags.isColourless }),
-	);
+	const style = createStyle(!flags.isJson && wantsColour({ env: host.env, isTTY, isRefused: flags.isColourless }));
 	const width = Math.min(widthMax, Math.max(widthMin, isTTY ? (stdout.columns ?? widthElsewhere) : widthElsewhere));
 	let status = "";
 	const isLive = isTTY && !flags.isJson && host.env["TERM"] !== "dumb";

@@ -44,7 +44,14 @@ function stored(where: Where = {}): StoredRun {
 		mac = written.mac;
 		return { seq: entry.seq, ...written };
 	});
-	const head = seal.head(mac, { seq: sealed.length, updatedAt: 400, status: "completed", agent: "tester", session: "s", dueAt: 7 });
+	const head = seal.head(mac, {
+		seq: sealed.length,
+		updatedAt: 400,
+		status: "completed",
+		agent: "tester",
+		session: "s",
+		dueAt: 7,
+	});
 	return { run, epoch: 1, head, entries: sealed, signals: [], lease: undefined };
 }
 
@@ -81,20 +88,36 @@ describe("a journal", () => {
 	const shorter = stored({ entries: entries.slice(0, 2) });
 	test.each<[string, StoredRun]>([
 		["a changed entry", { ...whole, entries: [at(0), at(1), changed, at(3)] }],
-		["a changed time of an entry", { ...whole, entries: [{ ...at(0), body: at(0).body.replace("100", "101") }, ...without(0)] }],
+		[
+			"a changed time of an entry",
+			{ ...whole, entries: [{ ...at(0), body: at(0).body.replace("100", "101") }, ...without(0)] },
+		],
 		["a dropped entry", { ...whole, entries: without(1) }],
 		["a dropped entry, the others renumbered", { ...whole, entries: renumbered }],
 		["a dropped first entry", { ...whole, entries: without(0) }],
 		["reordered entries", { ...whole, entries: [at(0), at(2), at(1), at(3)] }],
-		["reordered entries, renumbered", { ...whole, entries: [at(0), { ...at(2), seq: 2 }, { ...at(1), seq: 3 }, at(3)] }],
+		[
+			"reordered entries, renumbered",
+			{ ...whole, entries: [at(0), { ...at(2), seq: 2 }, { ...at(1), seq: 3 }, at(3)] },
+		],
 		["the body of one entry in the place of another", { ...whole, entries: [at(0), swapped, at(2), at(3)] }],
 		["a doubled entry", { ...whole, entries: [...whole.entries, { ...at(3), seq: 5 }] }],
 		["one entry of another run", { ...whole, entries: [at(0), foreignRun.entries[1] as StoredEntry, at(2), at(3)] }],
 		["the whole of another run", { ...foreignRun, run: "run-1" }],
 		["the same run of another store", foreignStore],
 		["a truncated tail", { ...whole, entries: whole.entries.slice(0, 3) }],
-		["a truncated tail with a head that says so", { ...whole, head: { ...whole.head, seq: 3 }, entries: whole.entries.slice(0, 3) }],
-		["a truncated tail with the head of another run's same place", { ...whole, head: stored({ run: "run-2", entries: entries.slice(0, 3) }).head, entries: whole.entries.slice(0, 3) }],
+		[
+			"a truncated tail with a head that says so",
+			{ ...whole, head: { ...whole.head, seq: 3 }, entries: whole.entries.slice(0, 3) },
+		],
+		[
+			"a truncated tail with the head of another run's same place",
+			{
+				...whole,
+				head: stored({ run: "run-2", entries: entries.slice(0, 3) }).head,
+				entries: whole.entries.slice(0, 3),
+			},
+		],
 		["no entries at all", { ...whole, entries: [] }],
 		["no entries and a head that says so", { ...whole, head: { ...whole.head, seq: 0 }, entries: [] }],
 		["a head of before", { ...whole, head: shorter.head }],
@@ -111,14 +134,20 @@ describe("a journal", () => {
 
 	test("any single changed character is noticed", () => {
 		fc.assert(
-			fc.property(fc.nat(3), fc.constantFrom("body" as const, "mac" as const), fc.nat(), fc.string({ minLength: 1, maxLength: 1 }), (index, field, place, character) => {
-				const entry = at(index);
-				const text = entry[field];
-				const changedText = text.slice(0, place % text.length) + character + text.slice((place % text.length) + 1);
-				fc.pre(changedText !== text);
-				const list = whole.entries.map((one, i) => (i === index ? { ...one, [field]: changedText } : one));
-				expect(failureOf(() => open({ ...whole, entries: list })).code).toMatch(/^journal\.(tampered|key_missing)$/);
-			}),
+			fc.property(
+				fc.nat(3),
+				fc.constantFrom("body" as const, "mac" as const),
+				fc.nat(),
+				fc.string({ minLength: 1, maxLength: 1 }),
+				(index, field, place, character) => {
+					const entry = at(index);
+					const text = entry[field];
+					const changedText = text.slice(0, place % text.length) + character + text.slice((place % text.length) + 1);
+					fc.pre(changedText !== text);
+					const list = whole.entries.map((one, i) => (i === index ? { ...one, [field]: changedText } : one));
+					expect(failureOf(() => open({ ...whole, entries: list })).code).toMatch(/^journal\.(tampered|key_missing)$/);
+				},
+			),
 		);
 	});
 
@@ -141,7 +170,14 @@ describe("a journal", () => {
 		const half = stored({ entries: entries.slice(0, 2) });
 		const rotated = runSeal(keyRing([newKey, oldKey]), "store-1", "run-1");
 		const third = rotated.entry(half.entries[1]?.mac ?? "", entries[2] as Entry);
-		const head = rotated.head(third.mac, { seq: 3, updatedAt: 300, status: "running", agent: "tester", session: undefined, dueAt: undefined });
+		const head = rotated.head(third.mac, {
+			seq: 3,
+			updatedAt: 300,
+			status: "running",
+			agent: "tester",
+			session: undefined,
+			dueAt: undefined,
+		});
 		const run = { ...half, head, entries: [...half.entries, { seq: 3, ...third }] };
 		expect(third.body.startsWith("new ")).toBe(true);
 		expect(open(run, [newKey, oldKey]).entries).toEqual(entries.slice(0, 3));
@@ -158,7 +194,14 @@ describe("a journal", () => {
 	test("sealed bytes that are no JSON are damaged, not tampered with", () => {
 		const body = "old {";
 		const mac = ring.code("old", `entry\nstore-1\nrun-1\n1\n\n${body}`) ?? "";
-		const head = runSeal(ring, "store-1", "run-1").head(mac, { seq: 1, updatedAt: 1, status: "running", agent: "a", session: undefined, dueAt: undefined });
+		const head = runSeal(ring, "store-1", "run-1").head(mac, {
+			seq: 1,
+			updatedAt: 1,
+			status: "running",
+			agent: "a",
+			session: undefined,
+			dueAt: undefined,
+		});
 		expect(failureOf(() => open({ ...whole, head, entries: [{ seq: 1, body, mac }] })).code).toBe("journal.damaged");
 	});
 });
@@ -194,7 +237,15 @@ describe("a signal", () => {
 describe("index rows", () => {
 	const writes = (...events: RunEvent[]) => writesFor(events, 50, (call) => `tool of ${call}`);
 	const by = { id: "ann", via: "test" };
-	const answered = { type: "approval.resolved", approval: "a", call: "c1", answer: "approve", by, at: 1, signal: "s" } as const;
+	const answered = {
+		type: "approval.resolved",
+		approval: "a",
+		call: "c1",
+		answer: "approve",
+		by,
+		at: 1,
+		signal: "s",
+	} as const;
 
 	test("a request adds the row of its approval", () => {
 		expect(writes({ type: "approval.requested", approval: "a", call: "c1", expiresAt: 9 })).toEqual([

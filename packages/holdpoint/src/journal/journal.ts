@@ -46,12 +46,20 @@ export function runSeal(ring: KeyRing, store: string, run: string): RunSeal {
 	const code = (kind: string, keyId: string, text: string): string => {
 		const mac = ring.code(keyId, `${kind}\n${place}${text}`);
 		if (mac !== undefined) return mac;
-		throw new HoldpointError("journal.key_missing", `State of run ${run} is sealed with the key "${keyId}", which is not here`, {
-			details: { run, key: keyId },
-		});
+		throw new HoldpointError(
+			"journal.key_missing",
+			`State of run ${run} is sealed with the key "${keyId}", which is not here`,
+			{
+				details: { run, key: keyId },
+			},
+		);
 	};
 	const headCode = (keyId: string, lastMac: string, head: Omit<RunHead, "mac">) =>
-		code("head", keyId, `${head.seq}\n${lastMac}\n${head.status}\n${head.dueAt ?? ""}\n${head.agent}\n${head.session ?? ""}`);
+		code(
+			"head",
+			keyId,
+			`${head.seq}\n${lastMac}\n${head.status}\n${head.dueAt ?? ""}\n${head.agent}\n${head.session ?? ""}`,
+		);
 
 	return {
 		entry(previous, entry) {
@@ -96,9 +104,13 @@ function keyOf(body: string): string {
 }
 
 function tampered(run: string, what: string): HoldpointError {
-	return new HoldpointError("journal.tampered", `Stored state of run ${run} was changed: ${what} does not match its seal`, {
-		details: { run, what },
-	});
+	return new HoldpointError(
+		"journal.tampered",
+		`Stored state of run ${run} was changed: ${what} does not match its seal`,
+		{
+			details: { run, what },
+		},
+	);
 }
 
 function parseEntry(run: string, seq: number, text: string): Entry {
@@ -107,13 +119,20 @@ function parseEntry(run: string, seq: number, text: string): Entry {
 		// Its seal was right, so we wrote it: no further check of its form.
 		value = JSON.parse(text) as typeof value;
 	} catch (cause) {
-		throw new HoldpointError("journal.damaged", `Entry ${seq} of run ${run} cannot be read`, { cause, details: { run, seq } });
+		throw new HoldpointError("journal.damaged", `Entry ${seq} of run ${run} cannot be read`, {
+			cause,
+			details: { run, seq },
+		});
 	}
 	const first = value.events[0];
 	if (seq === 1 && first?.type === "run.started" && first.v > journalVersion) {
-		throw new HoldpointError("journal.newer", `Run ${run} has journal version ${first.v}; this library knows ${journalVersion}`, {
-			details: { run, version: first.v, known: journalVersion },
-		});
+		throw new HoldpointError(
+			"journal.newer",
+			`Run ${run} has journal version ${first.v}; this library knows ${journalVersion}`,
+			{
+				details: { run, version: first.v, known: journalVersion },
+			},
+		);
 	}
 	return { seq, at: value.at, events: value.events };
 }

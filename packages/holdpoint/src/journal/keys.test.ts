@@ -112,7 +112,9 @@ describe("the key file", () => {
 		expect(readFileSync(file, "utf8")).toBe("");
 	});
 
-	test("processes that make it at once all have the same key, and none ever sees half a file", { timeout: 20_000 }, async () => {
+	test("processes that make it at once all have the same key, and none ever sees half a file", {
+		timeout: 20_000,
+	}, async () => {
 		const program = `
 			const { loadKeys } = await import(${JSON.stringify(fileURLToPath(new URL("./keys.ts", import.meta.url)))});
 			const { readdirSync, writeFileSync } = await import("node:fs");

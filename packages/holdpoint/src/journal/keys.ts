@@ -19,7 +19,8 @@ export function parseKeys(text: string, source: string): SealKey[] {
 		.filter((item) => item !== "")
 		.map((item) => {
 			const [, id, secret] = /^([A-Za-z0-9_-]{1,32}):([A-Za-z0-9_-]{43,})$/.exec(item) ?? [];
-			if (!id || !secret) throw new HoldpointError("key.invalid", `A key in ${source} has not the form <id>:<base64url of 32 bytes>`);
+			if (!id || !secret)
+				throw new HoldpointError("key.invalid", `A key in ${source} has not the form <id>:<base64url of 32 bytes>`);
 			return { id, secret: new Uint8Array(Buffer.from(secret, "base64url")) };
 		});
 	return checkKeys(keys, source);
@@ -29,8 +30,10 @@ export function parseKeys(text: string, source: string): SealKey[] {
 export function checkKeys<Keys extends readonly SealKey[]>(keys: Keys, source: string): Keys {
 	if (keys.length === 0) throw new HoldpointError("key.invalid", `${source} holds no key`);
 	for (const { id, secret } of keys) {
-		if (!/^[A-Za-z0-9_-]{1,32}$/.test(id)) throw new HoldpointError("key.invalid", `"${id}" in ${source} is no id of a key`);
-		if (secret.length < 32) throw new HoldpointError("key.invalid", `The key ${id} in ${source} has ${secret.length} bytes; it needs 32`);
+		if (!/^[A-Za-z0-9_-]{1,32}$/.test(id))
+			throw new HoldpointError("key.invalid", `"${id}" in ${source} is no id of a key`);
+		if (secret.length < 32)
+			throw new HoldpointError("key.invalid", `The key ${id} in ${source} has ${secret.length} bytes; it needs 32`);
 	}
 	if (new Set(keys.map((key) => key.id)).size < keys.length) {
 		throw new HoldpointError("key.invalid", `${source} names a key twice`);
@@ -39,7 +42,10 @@ export function checkKeys<Keys extends readonly SealKey[]>(keys: Keys, source: s
 }
 
 /** Keys of HOLDPOINT_KEYS, else of the file, which is made with a fresh key and mode 0600 on first use. */
-export function loadKeys(options: { readonly env: Record<string, string | undefined>; readonly file: string }): SealKey[] {
+export function loadKeys(options: {
+	readonly env: Record<string, string | undefined>;
+	readonly file: string;
+}): SealKey[] {
 	const fromEnv = options.env["HOLDPOINT_KEYS"];
 	if (fromEnv) return parseKeys(fromEnv, "HOLDPOINT_KEYS");
 	return readKeyFile(options.file) ?? makeKeyFile(options.file);

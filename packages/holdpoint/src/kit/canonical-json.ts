@@ -23,7 +23,8 @@ function write(value: unknown, depth: number, path: string): string {
 			return value ? "true" : "false";
 		case "object":
 			if (value === null) return "null";
-			if (depth >= jsonDepthMax) throw new TypeError(`${path} is nested deeper than ${jsonDepthMax} levels (or a cycle)`);
+			if (depth >= jsonDepthMax)
+				throw new TypeError(`${path} is nested deeper than ${jsonDepthMax} levels (or a cycle)`);
 			return Array.isArray(value) ? writeArray(value, depth, path) : writeObject(value, depth, path);
 		default:
 			throw new TypeError(`${path} is a ${typeof value}, which JSON cannot carry`);
@@ -55,7 +56,8 @@ function writeObject(value: object, depth: number, path: string): string {
 
 /** Parses text from outside: bounded in size and depth, `__proto__` keys dropped. Errors: SyntaxError, RangeError. */
 export function parseJson(text: string, bytesMax: number): Json {
-	if (text.length > bytesMax) throw new RangeError(`JSON text of ${text.length} characters is over the limit of ${bytesMax}`);
+	if (text.length > bytesMax)
+		throw new RangeError(`JSON text of ${text.length} characters is over the limit of ${bytesMax}`);
 	const value = JSON.parse(text) as Json;
 	if (typeof value === "object" && value !== null) inspect(value as Record<string, unknown>, 0, mayHaveProto(text));
 	return value;

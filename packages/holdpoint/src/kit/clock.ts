@@ -18,10 +18,13 @@ export const systemClock: Clock = {
 				clearTimeout(timer);
 				reject(signal?.reason);
 			};
-			const timer = setTimeout(() => {
-				signal?.removeEventListener("abort", onAbort);
-				resolve();
-			}, Math.min(ms, timerMsMax));
+			const timer = setTimeout(
+				() => {
+					signal?.removeEventListener("abort", onAbort);
+					resolve();
+				},
+				Math.min(ms, timerMsMax),
+			);
 			signal?.addEventListener("abort", onAbort, { once: true });
 		}),
 };

@@ -18,7 +18,10 @@ const request: PolicyRequest = {
 
 const asked = (policy: PolicyLike, timeoutMs = 1_000) => decide(toPolicy(policy), request, timeoutMs);
 /** A policy that answers something that no policy may answer. */
-const answering = (answer: unknown): PolicyLike => () => answer as Decision;
+const answering =
+	(answer: unknown): PolicyLike =>
+	() =>
+		answer as Decision;
 const hostile = (): never => {
 	throw new Error("hostile");
 };
@@ -86,13 +89,39 @@ describe("asking a policy", () => {
 		["a count of nobody", { verdict: "ask", ask: { count: 0 } }],
 		["half a person", { verdict: "ask", ask: { count: 1.5 } }],
 		["more people than any ask has", { verdict: "ask", ask: { count: 1e9 } }],
-		["more roles than any ask has", { verdict: "ask", ask: { roles: Array.from({ length: 5_000 }, (_, i) => `r${i}`) } }],
+		[
+			"more roles than any ask has",
+			{ verdict: "ask", ask: { roles: Array.from({ length: 5_000 }, (_, i) => `r${i}`) } },
+		],
 		["an expiry in the past", { verdict: "ask", ask: { expiresInMs: -1 } }],
 		["no number as expiry", { verdict: "ask", ask: { expiresInMs: Number.NaN } }],
 		["an expiry that is no time any more", { verdict: "ask", ask: { expiresInMs: 1e300 } }],
-		["an answer that cannot be read", { get verdict() { return hostile(); } }],
-		["an ask that cannot be read", { verdict: "ask", get ask() { return hostile(); } }],
-		["an answer whose `then` cannot be read", { verdict: "allow", get then() { return hostile(); } }],
+		[
+			"an answer that cannot be read",
+			{
+				get verdict() {
+					return hostile();
+				},
+			},
+		],
+		[
+			"an ask that cannot be read",
+			{
+				verdict: "ask",
+				get ask() {
+					return hostile();
+				},
+			},
+		],
+		[
+			"an answer whose `then` cannot be read",
+			{
+				verdict: "allow",
+				get then() {
+					return hostile();
+				},
+			},
+		],
 		["a `then` that throws", { then: hostile }],
 	])("I4: %s is no decision and has denied", async (_, answer) => {
 		expect(await asked(answering(answer))).toMatchObject({ verdict: "deny", reason: expect.any(String) });
@@ -101,24 +130,32 @@ describe("asking a policy", () => {
 
 	test("I4: whatever a policy answers, the decision is one of three, well-formed, and `allow` only if it said so", async () => {
 		await fc.assert(
-			fc.asyncProperty(fc.anything({ withNullPrototype: true, withDate: true, withMap: true }), fc.boolean(), async (answer, later) => {
-				const decision = await asked(later ? async () => answer as Decision : answering(answer));
-				expect(["allow", "deny", "ask"]).toContain(decision.verdict);
-				if (decision.verdict !== "allow") expect(typeof decision.reason).toBe("string");
-				else expect((answer as Decision).verdict).toBe("allow");
-			}),
+			fc.asyncProperty(
+				fc.anything({ withNullPrototype: true, withDate: true, withMap: true }),
+				fc.boolean(),
+				async (answer, later) => {
+					const decision = await asked(later ? async () => answer as Decision : answering(answer));
+					expect(["allow", "deny", "ask"]).toContain(decision.verdict);
+					if (decision.verdict !== "allow") expect(typeof decision.reason).toBe("string");
+					else expect((answer as Decision).verdict).toBe("allow");
+				},
+			),
 		);
 	});
 
 	test("only the fields of a decision are kept, and they are the policy's no more", () => {
 		const roles = ["manager"];
-		const decision = asked(answering({ verdict: "ask", reason: "r", ask: { roles, count: 1, more: 1 }, more: 1 })) as Decision;
+		const decision = asked(
+			answering({ verdict: "ask", reason: "r", ask: { roles, count: 1, more: 1 }, more: 1 }),
+		) as Decision;
 		roles.push("intern");
 		expect(decision).toEqual({ verdict: "ask", reason: "r", ask: { roles: ["manager"], count: 1 } });
 	});
 
 	test("an expiry is a whole number of milliseconds", () => {
-		expect(asked(answering({ verdict: "ask", reason: "r", ask: { expiresInMs: 0.5 } }))).toMatchObject({ ask: { expiresInMs: 1 } });
+		expect(asked(answering({ verdict: "ask", reason: "r", ask: { expiresInMs: 0.5 } }))).toMatchObject({
+			ask: { expiresInMs: 1 },
+		});
 	});
 
 	test("a function's version is that of its text", () => {
@@ -148,8 +185,15 @@ describe("joining decisions", () => {
 	});
 
 	test("asks unite: every role, the larger count, the shorter expiry, both reasons", () => {
-		const joined = joinDecisions([ask({ roles: ["a", "b"], expiresInMs: 9 }), ask({ roles: ["b", "c"], count: 3, expiresInMs: 7 })]);
-		expect(joined).toEqual({ verdict: "ask", reason: "why; why", ask: { roles: ["a", "b", "c"], count: 3, expiresInMs: 7 } });
+		const joined = joinDecisions([
+			ask({ roles: ["a", "b"], expiresInMs: 9 }),
+			ask({ roles: ["b", "c"], count: 3, expiresInMs: 7 }),
+		]);
+		expect(joined).toEqual({
+			verdict: "ask",
+			reason: "why; why",
+			ask: { roles: ["a", "b", "c"], count: 3, expiresInMs: 7 },
+		});
 	});
 
 	test.each([

@@ -10,9 +10,9 @@ import type { RunResult } from "../spec/result.ts";
 import type { StoredRun } from "../spec/store.ts";
 import { resultOf } from "./conclude.ts";
 import { drive } from "./drive.ts";
-import { compatibility, historyOf, knownVersions, openRun, resumedEvent } from "./open-run.ts";
 import { onceOnly } from "./once-only.ts";
-import { Segment, type Observer, type ReadyAgent, type RunPorts, type SegmentStart } from "./segment.ts";
+import { compatibility, historyOf, knownVersions, openRun, resumedEvent } from "./open-run.ts";
+import { type Observer, type ReadyAgent, type RunPorts, Segment, type SegmentStart } from "./segment.ts";
 import { emptyState } from "./state.ts";
 import { libraryVersion } from "./version.ts";
 
@@ -42,7 +42,9 @@ export async function startRun(ports: RunPorts, ready: ReadyAgent, request: Star
 	const started = startedEvent(ready, request);
 	if (request.named && (await ports.store.load(request.run))) return joinRun(ports, ready, { started, request });
 	const state = emptyState(request.run, await historyOf(ports, started), new Map());
-	const segment = new Segment(segmentStart({ ports, ready, watching, state, epoch: 0, seq: 0, lastMac: firstMac, signals: [], head: undefined }));
+	const segment = new Segment(
+		segmentStart({ ports, ready, watching, state, epoch: 0, seq: 0, lastMac: firstMac, signals: [], head: undefined }),
+	);
 	watching.onSegment?.(segment);
 	segment.emit(started);
 	try {
@@ -132,14 +134,18 @@ async function resumeAcquired(ports: RunPorts, stored: StoredRun, options: Resum
 		});
 	}
 	const { epoch, signals, head } = stored;
-	const segment = new Segment(segmentStart({ ports, ready, watching: options, state, epoch, seq: entries.length, lastMac, signals, head }));
+	const segment = new Segment(
+		segmentStart({ ports, ready, watching: options, state, epoch, seq: entries.length, lastMac, signals, head }),
+	);
 	options.onSegment?.(segment);
 	const changed = resumedEvent(ready, verdict);
 	if (changed) segment.emit(changed);
 	return through(segment);
 }
 
-type Parts = Pick<SegmentStart, "ports" | "ready" | "state" | "epoch" | "seq" | "lastMac" | "signals" | "head"> & { readonly watching: Watching };
+type Parts = Pick<SegmentStart, "ports" | "ready" | "state" | "epoch" | "seq" | "lastMac" | "signals" | "head"> & {
+	readonly watching: Watching;
+};
 
 function segmentStart({ watching, ...parts }: Parts): SegmentStart {
 	return { ...parts, observe: watching.observe, onDelta: watching.onDelta, paced: watching.paced };
@@ -150,7 +156,12 @@ function through(segment: Segment): Promise<RunResult> {
 	const onion = segment.ready.agent.middleware.filter((layer) => layer.run);
 	const layer = async (index: number): Promise<RunResult> => {
 		const outer = onion[index];
-		return outer?.run ? outer.run(segment.info, onceOnly(outer.name, () => layer(index + 1))) : drive(segment);
+		return outer?.run
+			? outer.run(
+					segment.info,
+					onceOnly(outer.name, () => layer(index + 1)),
+				)
+			: drive(segment);
 	};
 	return layer(0);
 }

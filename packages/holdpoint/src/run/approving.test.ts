@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { createHarness } from "../holdpoint.ts";
-import type { Ask } from "../spec/policy.ts";
 import type { Approver } from "../spec/events.ts";
+import type { Ask } from "../spec/policy.ts";
 import { promptProblems } from "../testing/prompt-order.ts";
-import { ofType, onlyWait, type Stage, stage, stageKeys, type StageOptions } from "../testing/stage.ts";
+import { ofType, onlyWait, type Stage, type StageOptions, stage, stageKeys } from "../testing/stage.ts";
 import { call, say } from "../testing/story.ts";
 import { defineTool } from "../tools/define-tool.ts";
 
@@ -25,7 +25,12 @@ function payStage(options: Partial<StageOptions> & { ask?: Ask } = {}) {
 		},
 	});
 	const policy = { version: "p1", decide: () => ({ verdict: "ask", reason: "money", ask }) as const };
-	const scene = stage({ story: [call("pay", { amount: 5 }), say("done")], tools: [pay], harness: { policy, ...harness }, ...rest });
+	const scene = stage({
+		story: [call("pay", { amount: 5 }), say("done")],
+		tools: [pay],
+		harness: { policy, ...harness },
+		...rest,
+	});
 	return { scene, paid };
 }
 
@@ -52,7 +57,10 @@ describe("an approval", () => {
 		expect(await scene.harness.resume(run)).toMatchObject({ status: "completed", text: "done" });
 		expect(paid).toEqual([{ amount: 5, to: "shop" }]);
 		expect(await scene.harness.approvals()).toEqual([]);
-		expect(ofType(await scene.events(run), "call.decided")).toMatchObject([{ verdict: "ask" }, { approvedBy: ["ann"] }]);
+		expect(ofType(await scene.events(run), "call.decided")).toMatchObject([
+			{ verdict: "ask" },
+			{ approvedBy: ["ann"] },
+		]);
 	});
 
 	test("survives the process: another harness on the same store goes on", async () => {
@@ -86,9 +94,15 @@ describe("an approval", () => {
 		const { run, wait } = await held(scene);
 		await scene.harness.approve(wait.approval, { by: ann, args: { amount: 3 } });
 		expect(await scene.harness.resume(run)).toMatchObject({ status: "completed" });
-		expect(seen).toEqual([{ amount: 5, to: "shop" }, { amount: 3, to: "shop" }]);
+		expect(seen).toEqual([
+			{ amount: 5, to: "shop" },
+			{ amount: 3, to: "shop" },
+		]);
 		expect(paid).toEqual([{ amount: 3, to: "shop" }]);
-		expect(lastResult(scene)).toMatchObject({ type: "json", value: { executedWith: { amount: 3, to: "shop" }, result: "paid 3" } });
+		expect(lastResult(scene)).toMatchObject({
+			type: "json",
+			value: { executedWith: { amount: 3, to: "shop" }, result: "paid 3" },
+		});
 		const events = await scene.events(run);
 		expect(ofType(events, "model.answered")[0]?.content).toMatchObject([{ input: '{"amount":5}' }]);
 		expect(ofType(events, "approval.resolved")).toMatchObject([{ answer: "edit", args: { amount: 3, to: "shop" } }]);
@@ -109,14 +123,18 @@ describe("an approval", () => {
 		await door.approve(wait.approval, { by: ann, args: { amount: 5_000 } });
 		expect(onlyWait(await scene.harness.resume(run), "approval").approval).toBe(wait.approval);
 		expect(paid).toEqual([]);
-		expect(ofType(await scene.events(run), "approval.refused")).toMatchObject([{ by: "ann", why: expect.stringContaining("amount") }]);
+		expect(ofType(await scene.events(run), "approval.refused")).toMatchObject([
+			{ by: "ann", why: expect.stringContaining("amount") },
+		]);
 	});
 
 	test("edited into something that the policy denies does not run", async () => {
 		const policy = {
 			version: "p1",
 			decide: ({ args }: { args: unknown }) =>
-				(args as { to: string }).to === "thief" ? ({ verdict: "deny", reason: "not to him" } as const) : ({ verdict: "ask", reason: "money" } as const),
+				(args as { to: string }).to === "thief"
+					? ({ verdict: "deny", reason: "not to him" } as const)
+					: ({ verdict: "ask", reason: "money" } as const),
 		};
 		const { scene, paid } = payStage({ harness: { policy } });
 		const { run, wait } = await held(scene);
@@ -129,18 +147,30 @@ describe("an approval", () => {
 	test("with a `__proto__` slipped into edited arguments runs without it", async () => {
 		const { scene, paid } = payStage();
 		const { run, wait } = await held(scene);
-		await scene.harness.approve(wait.approval, { by: ann, args: JSON.parse('{"amount":3,"__proto__":{"to":"thief"}}') });
+		await scene.harness.approve(wait.approval, {
+			by: ann,
+			args: JSON.parse('{"amount":3,"__proto__":{"to":"thief"}}'),
+		});
 		expect(await scene.harness.resume(run)).toMatchObject({ status: "completed" });
 		expect(paid).toEqual([{ amount: 3, to: "shop" }]);
 	});
 
 	test.each([
-		["a cycle", () => { const args: Record<string, unknown> = {}; args["self"] = args; return args; }],
+		[
+			"a cycle",
+			() => {
+				const args: Record<string, unknown> = {};
+				args["self"] = args;
+				return args;
+			},
+		],
 		["a BigInt", () => ({ amount: 5n })],
 	])("edited into %s is refused at the door", async (_, make) => {
 		const { scene } = payStage();
 		const { wait } = await held(scene);
-		await expect(scene.harness.approve(wait.approval, { by: ann, args: make() as never })).rejects.toMatchObject({ code: "approval.invalid" });
+		await expect(scene.harness.approve(wait.approval, { by: ann, args: make() as never })).rejects.toMatchObject({
+			code: "approval.invalid",
+		});
 	});
 });
 
@@ -176,7 +206,9 @@ describe("time", () => {
 		scene.clock.advance(hourMs);
 		expect(await scene.harness.resume(run)).toMatchObject({ status: "completed" });
 		expect(paid).toEqual([]);
-		expect(ofType(await scene.events(run), "approval.refused")).toMatchObject([{ by: "ann", why: expect.stringContaining("expired") }]);
+		expect(ofType(await scene.events(run), "approval.refused")).toMatchObject([
+			{ by: "ann", why: expect.stringContaining("expired") },
+		]);
 	});
 
 	test("without a word of the policy it expires after approvalExpiresInMs", async () => {
@@ -218,9 +250,13 @@ describe("several people", () => {
 		const { scene, paid } = payStage({ ask: { count: 2 } });
 		const { run, wait } = await held(scene);
 		await scene.harness.approve(wait.approval, { by: ann });
-		await expect(scene.harness.approve(wait.approval, { by: ann })).rejects.toMatchObject({ code: "approval.forbidden" });
+		await expect(scene.harness.approve(wait.approval, { by: ann })).rejects.toMatchObject({
+			code: "approval.forbidden",
+		});
 		expect(onlyWait(await scene.harness.resume(run), "approval").approval).toBe(wait.approval);
-		await expect(scene.harness.approve(wait.approval, { by: ann })).rejects.toMatchObject({ code: "approval.forbidden" });
+		await expect(scene.harness.approve(wait.approval, { by: ann })).rejects.toMatchObject({
+			code: "approval.forbidden",
+		});
 		expect(paid).toEqual([]);
 		expect((await scene.harness.approvals())[0]?.answeredBy).toMatchObject([{ id: "ann" }]);
 		await scene.harness.approve(wait.approval, { by: bob });
@@ -258,7 +294,10 @@ describe("several people", () => {
 		const { run, wait } = await held(scene);
 		await scene.harness.approve(wait.approval, { by: eve });
 		await scene.harness.approve(wait.approval, { by: bob });
-		expect(onlyWait(await scene.harness.resume(run), "approval").ask).toEqual({ count: 1, roles: ["manager", "finance"] });
+		expect(onlyWait(await scene.harness.resume(run), "approval").ask).toEqual({
+			count: 1,
+			roles: ["manager", "finance"],
+		});
 		expect(ofType(await scene.events(run), "approval.refused")).toMatchObject([{ by: "eve" }]);
 		await scene.harness.approve(wait.approval, { by: ann });
 		expect(await scene.harness.resume(run)).toMatchObject({ status: "completed" });
@@ -274,7 +313,12 @@ describe("several people", () => {
 	});
 
 	test.each([
-		["throws", () => { throw new Error("the directory is down"); }],
+		[
+			"throws",
+			() => {
+				throw new Error("the directory is down");
+			},
+		],
 		["gives a text, of which a role is a part", () => "line-manager"],
 		["gives nothing", () => undefined],
 	])("I4: roles of a directory that %s count for nobody, and the run lives", async (_, wrong) => {

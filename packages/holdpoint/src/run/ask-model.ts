@@ -14,7 +14,9 @@ export async function askModel(segment: Segment): Promise<void> {
 		return;
 	}
 	if (!ready.model) {
-		throw new HoldpointError("model.missing", `Agent ${ready.agent.name} has no model`, { details: { run: state.run } });
+		throw new HoldpointError("model.missing", `Agent ${ready.agent.name} has no model`, {
+			details: { run: state.run },
+		});
 	}
 	const began = ports.clock.now();
 	const heard = state.messages.length;
@@ -28,7 +30,14 @@ export async function askModel(segment: Segment): Promise<void> {
 	}
 	const { content, finish, usage } = answer;
 	const unheard = state.messages.length - heard;
-	segment.emit({ type: "model.answered", content, finish, usage, ms: ports.clock.now() - began, ...(unheard > 0 ? { unheard } : {}) });
+	segment.emit({
+		type: "model.answered",
+		content,
+		finish,
+		usage,
+		ms: ports.clock.now() - began,
+		...(unheard > 0 ? { unheard } : {}),
+	});
 }
 
 function requestOf(segment: Segment): ModelRequest {

@@ -1,6 +1,6 @@
+import type { CallState } from "./call-state.ts";
 import { doneOf } from "./conclude.ts";
 import type { Segment } from "./segment.ts";
-import type { CallState } from "./call-state.ts";
 
 /** How long tools in flight may take to notice that they are to stop. Milliseconds. */
 const graceMs = 2_000;
@@ -50,6 +50,8 @@ function closeStarted(segment: Segment, call: CallState, reason: string): void {
 	const harmless = effect === "read" || effect === "internal";
 	const snapshot = call.program?.suspended?.snapshot;
 	if (snapshot) segment.keep({ kind: "blob.drop", digest: snapshot.digest });
-	const outcome = harmless ? { cancelled: reason } : { unknown: `it was in flight when the run was cancelled: ${reason}` };
+	const outcome = harmless
+		? { cancelled: reason }
+		: { unknown: `it was in flight when the run was cancelled: ${reason}` };
 	segment.emit({ type: "call.finished", call: call.id, outcome });
 }

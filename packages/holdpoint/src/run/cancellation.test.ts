@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { promptProblems } from "../testing/prompt-order.ts";
-import { gate, ofType, onlyWait, stage, type StageOptions } from "../testing/stage.ts";
+import { gate, ofType, onlyWait, type StageOptions, stage } from "../testing/stage.ts";
 import { breaking, call, calls, failing, say } from "../testing/story.ts";
 import { defineTool, type ToolDefinition } from "../tools/define-tool.ts";
 
@@ -81,7 +81,10 @@ describe("cancelling a run that is being advanced", () => {
 	test("I7: a `once` call in flight ends as unknown, never as failed", async () => {
 		const { scene, running } = await inFlight({});
 		const cancelled = scene.harness.cancel("r", { reason: "stop" });
-		expect(await running).toMatchObject({ status: "cancelled", done: [{ call: "c1", tool: "work", outcome: "unknown" }] });
+		expect(await running).toMatchObject({
+			status: "cancelled",
+			done: [{ call: "c1", tool: "work", outcome: "unknown" }],
+		});
 		expect(await cancelled).toMatchObject({ status: "cancelled" });
 		const [finished] = ofType(await scene.events("r"), "call.finished");
 		expect(finished?.outcome).toHaveProperty("unknown");
@@ -165,7 +168,13 @@ describe("cancelling a run that is being advanced", () => {
 	test("while the model is asked: the run is cancelled, also in its very first answer", async () => {
 		for (const story of [[say("never said")], [call("look"), say("never said")]]) {
 			const asked = gate<void>();
-			const look = defineTool({ name: "look", description: "Looks.", input: empty, effect: "read", execute: () => "seen" });
+			const look = defineTool({
+				name: "look",
+				description: "Looks.",
+				input: empty,
+				effect: "read",
+				execute: () => "seen",
+			});
 			let answers = 0;
 			const scene = stage({
 				story,
@@ -175,7 +184,9 @@ describe("cancelling a run that is being advanced", () => {
 					doGenerate: (options) => {
 						if (++answers < story.length) return model.doGenerate(options);
 						asked.resolve();
-						return new Promise((_, reject) => options.abortSignal?.addEventListener("abort", () => reject(new Error("aborted"))));
+						return new Promise((_, reject) =>
+							options.abortSignal?.addEventListener("abort", () => reject(new Error("aborted"))),
+						);
 					},
 				}),
 			});
@@ -209,9 +220,18 @@ test("the session's next run sees every call of the cancelled one with a result,
 	const begun = gate<void>();
 	const tools = [
 		defineTool({ name: "pay", description: "Pays.", input: empty, execute: () => "paid" }),
-		defineTool({ name: "work", description: "Works.", input: empty, execute: () => (begun.resolve(), new Promise(() => undefined)) }),
+		defineTool({
+			name: "work",
+			description: "Works.",
+			input: empty,
+			execute: () => (begun.resolve(), new Promise(() => undefined)),
+		}),
 	];
-	const scene = stage({ story: [calls([{ tool: "pay" }, { tool: "work" }]), say("as you like")], tools, harness: { policy } });
+	const scene = stage({
+		story: [calls([{ tool: "pay" }, { tool: "work" }]), say("as you like")],
+		tools,
+		harness: { policy },
+	});
 	const session = scene.harness.session("chat", scene.agent);
 	const running = session.send("go");
 	await begun.promise;

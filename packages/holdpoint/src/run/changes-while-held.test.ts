@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import type { Decision, PolicyRequest } from "../spec/policy.ts";
-import { ofType, onlyWait, type Stage, stage, type StageOptions } from "../testing/stage.ts";
+import { ofType, onlyWait, type Stage, type StageOptions, stage } from "../testing/stage.ts";
 import { call, calls, say } from "../testing/story.ts";
 import { defineTool, type ToolDefinition } from "../tools/define-tool.ts";
 
@@ -16,7 +16,10 @@ function payTool(paid: unknown[], change: Partial<ToolDefinition<typeof input>> 
 async function approved(options: Partial<StageOptions> = {}) {
 	const paid: unknown[] = [];
 	let decision: Decision = { verdict: "ask", reason: "money" };
-	const policy = { version: "p1", decide: ({ tool }: PolicyRequest): Decision => (tool.name === "pay" ? decision : { verdict: "allow" }) };
+	const policy = {
+		version: "p1",
+		decide: ({ tool }: PolicyRequest): Decision => (tool.name === "pay" ? decision : { verdict: "allow" }),
+	};
 	const story = [call("pay", { amount: 5 }), say("done")];
 	const scene = stage({ story, tools: [payTool(paid)], harness: { policy }, ...options });
 	const result = await scene.harness.run(scene.agent, "pay it");
@@ -94,24 +97,46 @@ describe("the tool changed while a call of it was held", () => {
 		expect(again.approval).not.toBe(wait.approval);
 		expect(paid).toEqual([]);
 		const resumed = ofType(await other.events(run), "run.resumed");
-		expect(resumed).toMatchObject([{ verdict: "compatible", changes: [expect.stringMatching(/^tool pay: 1\.\w+ → 2\.\w+$/)] }]);
+		expect(resumed).toMatchObject([
+			{ verdict: "compatible", changes: [expect.stringMatching(/^tool pay: 1\.\w+ → 2\.\w+$/)] },
+		]);
 		await other.harness.approve(again.approval, { by });
 		expect(await other.harness.resume(run)).toMatchObject({ status: "completed" });
 		expect(paid).toHaveLength(1);
 	});
 
+	test("I5: its version, and a policy that allows what somebody approved: it does not hear of the void answer", async () => {
+		const policy = ({ approvedBy }: PolicyRequest): Decision =>
+			approvedBy.length > 0 ? { verdict: "allow" } : { verdict: "ask", reason: "money" };
+		const { scene, paid, run } = await approved({ harness: { policy } });
+		const other = scene.again({ agent: { tools: [payTool(paid, { version: "2" })] } });
+		expect(await other.harness.resume(run)).toMatchObject({ status: "waiting" });
+		expect(paid).toEqual([]);
+	});
+
 	test("I5: its schema, so that the arguments do not fit any more: nothing runs, and the model reads why", async () => {
 		const { scene, paid, run } = await approved();
-		const stricter = defineTool({ ...payTool(paid), input: z.object({ amount: z.int(), currency: z.string() }), execute: (args) => void paid.push(args) });
+		const stricter = defineTool({
+			...payTool(paid),
+			input: z.object({ amount: z.int(), currency: z.string() }),
+			execute: (args) => void paid.push(args),
+		});
 		const other = scene.again({ agent: { tools: [stricter] } });
 		expect(await other.harness.resume(run)).toMatchObject({ status: "completed" });
 		expect(paid).toEqual([]);
-		expect(await lastOutcome(other, run)).toMatchObject({ code: "tool.args_invalid", failed: expect.stringContaining("currency") });
+		expect(await lastOutcome(other, run)).toMatchObject({
+			code: "tool.args_invalid",
+			failed: expect.stringContaining("currency"),
+		});
 	});
 
 	test("I5: its schema, so that they mean something else: what is asked for anew is what will run", async () => {
 		const { scene, paid, run } = await approved();
-		const withDefault = defineTool({ ...payTool(paid), input: z.object({ amount: z.int(), currency: z.string().default("EUR") }), execute: (args) => void paid.push(args) });
+		const withDefault = defineTool({
+			...payTool(paid),
+			input: z.object({ amount: z.int(), currency: z.string().default("EUR") }),
+			execute: (args) => void paid.push(args),
+		});
 		const other = scene.again({ agent: { tools: [withDefault] } });
 		const again = onlyWait(await other.harness.resume(run), "approval");
 		expect(again.args).toEqual({ amount: 5, currency: "EUR" });
@@ -130,7 +155,10 @@ describe("the tool changed while a call of it was held", () => {
 	test("it is gone: the run is incompatible, and it is kept as it was", async () => {
 		const { scene, paid, run } = await approved();
 		const other = scene.again({ agent: { tools: [] } });
-		await expect(other.harness.resume(run)).rejects.toMatchObject({ code: "run.incompatible", message: expect.stringContaining("pay") });
+		await expect(other.harness.resume(run)).rejects.toMatchObject({
+			code: "run.incompatible",
+			message: expect.stringContaining("pay"),
+		});
 		await expect(other.harness.resume(run)).rejects.toMatchObject({ code: "run.incompatible" });
 		expect(paid).toEqual([]);
 		expect(await scene.harness.resume(run)).toMatchObject({ status: "completed" });
@@ -139,8 +167,18 @@ describe("the tool changed while a call of it was held", () => {
 
 	test("a tool that no open call needs may go; the model's next call of it reads that it is gone", async () => {
 		const paid: unknown[] = [];
-		const look = defineTool({ name: "look", description: "Looks.", input: z.object({}), effect: "read", execute: () => "seen" });
-		const story = [calls([{ tool: "look" }, { tool: "pay", args: { amount: 5 } }]), call("look", {}, { undeclared: true }), say("done")];
+		const look = defineTool({
+			name: "look",
+			description: "Looks.",
+			input: z.object({}),
+			effect: "read",
+			execute: () => "seen",
+		});
+		const story = [
+			calls([{ tool: "look" }, { tool: "pay", args: { amount: 5 } }]),
+			call("look", {}, { undeclared: true }),
+			say("done"),
+		];
 		const { scene, run } = await approved({ story, tools: [look, payTool(paid)] });
 		const other = scene.again({ agent: { tools: [payTool(paid)] } });
 		expect(await other.harness.resume(run)).toMatchObject({ status: "completed" });
@@ -157,7 +195,9 @@ describe("the agent changed while its run waited", () => {
 		expect(paid).toHaveLength(1);
 		expect(other.prompts.at(-1)?.[0]).toEqual({ role: "system", content: "Be brief." });
 		const resumed = ofType(await other.events(run), "run.resumed");
-		expect(resumed).toMatchObject([{ verdict: "compatible", changes: [expect.stringContaining("instructions")], agent: other.agent.digest }]);
+		expect(resumed).toMatchObject([
+			{ verdict: "compatible", changes: [expect.stringContaining("instructions")], agent: other.agent.digest },
+		]);
 	});
 
 	test("nothing: nothing is recorded", async () => {
@@ -168,7 +208,13 @@ describe("the agent changed while its run waited", () => {
 
 	test("a further tool is recorded and can be used", async () => {
 		const { scene, paid, run } = await approved();
-		const look = defineTool({ name: "look", description: "Looks.", input: z.object({}), effect: "read", execute: () => "seen" });
+		const look = defineTool({
+			name: "look",
+			description: "Looks.",
+			input: z.object({}),
+			effect: "read",
+			execute: () => "seen",
+		});
 		const other = scene.again({ agent: { tools: [payTool(paid), look] } });
 		await other.harness.resume(run);
 		expect(ofType(await other.events(run), "run.resumed")).toMatchObject([{ changes: ["tool look: added"] }]);
@@ -179,7 +225,10 @@ describe("the agent changed while its run waited", () => {
 		const { createHarness } = await import("../holdpoint.ts");
 		const { stageKeys } = await import("../testing/stage.ts");
 		const stranger = createHarness({ store: scene.store, clock: scene.clock, keys: stageKeys });
-		await expect(stranger.resume(run)).rejects.toMatchObject({ code: "agent.unknown", message: expect.stringContaining("tester") });
+		await expect(stranger.resume(run)).rejects.toMatchObject({
+			code: "agent.unknown",
+			message: expect.stringContaining("tester"),
+		});
 		expect(await scene.harness.resume(run)).toMatchObject({ status: "completed" });
 	});
 });

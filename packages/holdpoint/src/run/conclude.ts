@@ -1,9 +1,9 @@
-import { validate } from "../tools/validate.ts";
 import type { RunFinished } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
 import type { RunResult, Wait } from "../spec/result.ts";
-import type { Segment } from "./segment.ts";
+import { validate } from "../tools/validate.ts";
 import type { CallState } from "./call-state.ts";
+import type { Segment } from "./segment.ts";
 import type { RunState } from "./state.ts";
 
 const repairsMax = 1;

@@ -16,8 +16,8 @@ import type { Json } from "../spec/json.ts";
 import type { Decision, PolicyRequest } from "../spec/policy.ts";
 import type { Tool } from "../spec/tool.ts";
 import { validate } from "../tools/validate.ts";
+import type { ApprovalAnswer, CallState } from "./call-state.ts";
 import type { Segment } from "./segment.ts";
-import type { CallState } from "./call-state.ts";
 
 /** Moves a call that can move. Synchronous where schema and policy are. */
 export function decideCall(segment: Segment, call: CallState): void | Promise<void> {
@@ -25,7 +25,12 @@ export function decideCall(segment: Segment, call: CallState): void | Promise<vo
 	if (call.phase === "started") return decideAfterCrash(segment, call, tool);
 	if (typeof tool === "string") return fail(segment, call, "tool.unknown", tool);
 	if (call.ordinal > segment.ready.limits.callsMax) {
-		return fail(segment, call, "limit.calls", `This run has made its ${segment.ready.limits.callsMax} calls (callsMax)`);
+		return fail(
+			segment,
+			call,
+			"limit.calls",
+			`This run has made its ${segment.ready.limits.callsMax} calls (callsMax)`,
+		);
 	}
 	return call.phase === "asked" ? decideFirst(segment, call, tool) : decideAfterWait(segment, call, tool);
 }
@@ -54,7 +59,12 @@ function finish(segment: Segment, call: CallState, outcome: Outcome): void {
 function decideFirst(segment: Segment, call: CallState, tool: Tool): void | Promise<void> {
 	if (segment.ready.agent.middleware.some((layer) => layer.prepareCall)) return decidePrepared(segment, call, tool);
 	if (call.asked === undefined) {
-		return fail(segment, call, "tool.args_invalid", `The arguments of ${tool.name} are no valid JSON: ${call.input.slice(0, 200)}`);
+		return fail(
+			segment,
+			call,
+			"tool.args_invalid",
+			`The arguments of ${tool.name} are no valid JSON: ${call.input.slice(0, 200)}`,
+		);
 	}
 	return decideArguments(segment, call, tool, call.asked);
 }
@@ -85,13 +95,28 @@ export type CanonicalArguments =
 	| { readonly ok: false; readonly code: FailureCode; readonly message: string };
 
 /** Parses arguments with the tool's schema and brings them into their one canonical form. */
-export function canonicalArguments(tool: Tool, asked: Json, bytesMax: number): CanonicalArguments | Promise<CanonicalArguments> {
+export function canonicalArguments(
+	tool: Tool,
+	asked: Json,
+	bytesMax: number,
+): CanonicalArguments | Promise<CanonicalArguments> {
 	const result = validate(tool.input, asked);
-	return result instanceof Promise ? result.then((value) => toCanonical(tool, value, bytesMax)) : toCanonical(tool, result, bytesMax);
+	return result instanceof Promise
+		? result.then((value) => toCanonical(tool, value, bytesMax))
+		: toCanonical(tool, result, bytesMax);
 }
 
-function toCanonical(tool: Tool, result: Exclude<ReturnType<typeof validate>, Promise<unknown>>, bytesMax: number): CanonicalArguments {
-	if (!result.ok) return { ok: false, code: "tool.args_invalid", message: `The arguments of ${tool.name} do not fit: ${result.issues}` };
+function toCanonical(
+	tool: Tool,
+	result: Exclude<ReturnType<typeof validate>, Promise<unknown>>,
+	bytesMax: number,
+): CanonicalArguments {
+	if (!result.ok)
+		return {
+			ok: false,
+			code: "tool.args_invalid",
+			message: `The arguments of ${tool.name} do not fit: ${result.issues}`,
+		};
 	let text: string;
 	try {
 		text = canonicalJson(result.value);
@@ -111,7 +136,7 @@ function toCanonical(tool: Tool, result: Exclude<ReturnType<typeof validate>, Pr
 
 function decideParsed(segment: Segment, call: CallState, tool: Tool, parsed: CanonicalArguments): void | Promise<void> {
 	if (!parsed.ok) return fail(segment, call, parsed.code, parsed.message);
-	return askPolicy(segment, call, { tool, args: parsed.args, text: parsed.text });
+	return askPolicy(segment, call, candidateOf(segment, call, tool, parsed));
 }
 
 /** What is to be decided: the call as it would be executed now. */
@@ -119,16 +144,31 @@ interface Candidate {
 	readonly tool: Tool;
 	readonly args: Json;
 	readonly text: string;
+	readonly digest: string;
+	/** An answer to another tool version or other arguments answers nothing here. */
+	readonly answers: readonly ApprovalAnswer[];
+}
+
+function candidateOf(segment: Segment, call: CallState, tool: Tool, parsed: Pick<Candidate, "args" | "text">): Candidate {
+	const { args, text } = parsed;
+	const bound = { run: segment.state.run, call: call.id, tool: tool.name, version: tool.version, args: text };
+	const digest = callDigest(bound);
+	return { tool, args, text, digest, answers: digest === call.digest ? validAnswers(segment, call) : [] };
 }
 
 function askPolicy(segment: Segment, call: CallState, candidate: Candidate): void | Promise<void> {
-	const decision = decide(segment.ports.policy, policyRequest(segment, call, candidate), segment.ready.limits.policyTimeoutMs);
+	const decision = decisionOn(segment, call, candidate);
 	return decision instanceof Promise
 		? decision.then((value) => follow(segment, call, candidate, value))
 		: follow(segment, call, candidate, decision);
 }
 
-function policyRequest(segment: Segment, call: CallState, { tool, args }: Candidate): PolicyRequest {
+function decisionOn(segment: Segment, call: CallState, candidate: Candidate): Decision | Promise<Decision> {
+	const { policy } = segment.ports;
+	return decide(policy, policyRequest(segment, call, candidate), segment.ready.limits.policyTimeoutMs);
+}
+
+function policyRequest(segment: Segment, call: CallState, { tool, args, answers }: Candidate): PolicyRequest {
 	const started = segment.state.started;
 	return {
 		run: segment.state.run,
@@ -140,12 +180,12 @@ function policyRequest(segment: Segment, call: CallState, { tool, args }: Candid
 		provenance: call.parent === undefined ? { via: "model" } : { via: "program", program: call.parent },
 		tool: { name: tool.name, version: tool.version, effect: tool.effect, tags: tool.tags },
 		args,
-		approvedBy: validAnswers(segment, call).map((answer) => answer.by.id),
+		approvedBy: answers.map((answer) => answer.by.id),
 	};
 }
 
 /** Those that are not spent, void or too old. */
-export function validAnswers(segment: Segment, call: CallState) {
+export function validAnswers(segment: Segment, call: CallState): readonly ApprovalAnswer[] {
 	const { approval } = call;
 	if (!approval || approval.denied || approval.closed) return [];
 	const oldest = segment.ports.clock.now() - segment.ready.limits.approvalSpendWithinMs;
@@ -153,10 +193,7 @@ export function validAnswers(segment: Segment, call: CallState) {
 }
 
 function follow(segment: Segment, call: CallState, candidate: Candidate, decision: Decision): void {
-	const { tool, text } = candidate;
-	const digest = callDigest({ run: segment.state.run, call: call.id, tool: tool.name, version: tool.version, args: text });
-	// An answer to another tool version or other arguments answers nothing here.
-	const answers = call.digest === "" || call.digest === digest ? validAnswers(segment, call) : [];
+	const { text, digest, answers } = candidate;
 	segment.emit({
 		type: "call.decided",
 		call: call.id,
@@ -171,7 +208,8 @@ function follow(segment: Segment, call: CallState, candidate: Candidate, decisio
 	if (decision.verdict === "deny") return finish(segment, call, { denied: decision.reason, by: "policy" });
 	if (decision.verdict === "ask") {
 		const ask = { roles: decision.ask?.roles ?? [], count: decision.ask?.count ?? 1 };
-		if (lacking(ask, answers) !== undefined) return hold(segment, call, { digest, decision, carries: answers.map(({ by }) => by.id) });
+		if (lacking(ask, answers) !== undefined)
+			return hold(segment, call, { digest, decision, carries: answers.map(({ by }) => by.id) });
 	}
 	segment.emit({ type: "call.started", call: call.id, attempt: call.attempt + 1 });
 }
@@ -217,27 +255,32 @@ function decideAfterWait(segment: Segment, call: CallState, tool: Tool): void | 
 		segment.emit({ type: "approval.closed", approval: approval?.id ?? "", call: call.id, why: "expired" });
 		return finish(segment, call, { denied: "nobody approved it in time", by: "expiry" });
 	}
-	const text = canonicalJson(call.args ?? null);
-	const digest = callDigest({ run: segment.state.run, call: call.id, tool: tool.name, version: tool.version, args: text });
-	if (digest === call.digest) return askPolicy(segment, call, { tool, args: JSON.parse(text) as Json, text });
+	const candidate = knownCandidate(segment, call, tool);
+	if (candidate.digest === call.digest) return askPolicy(segment, call, candidate);
 	// The tool changed while it waited: what was canonical for the old one may not fit the new one.
 	return call.edited ? decideArguments(segment, call, tool, call.args ?? null) : decideFirst(segment, call, tool);
 }
 
+/** The call with the arguments that the journal has; a copy, because a policy gets them in its hands. */
+function knownCandidate(segment: Segment, call: CallState, tool: Tool): Candidate {
+	const text = canonicalJson(call.args ?? null);
+	return candidateOf(segment, call, tool, { args: JSON.parse(text) as Json, text });
+}
+
 /** I7: started by a process that died. What may be repeated is decided anew and repeated; the rest nobody knows. */
 function decideAfterCrash(segment: Segment, call: CallState, tool: Tool | string): void | Promise<void> {
-	const args = call.args ?? null;
-	if (typeof tool === "string") return unknown(segment, call, `the process that ran it died, and it cannot be repeated: ${tool}`);
-	if (tool.repeat === "once") return unknown(segment, call, "the process that ran it died before its outcome was written");
+	if (typeof tool === "string")
+		return unknown(segment, call, `the process that ran it died, and it cannot be repeated: ${tool}`);
+	if (tool.repeat === "once")
+		return unknown(segment, call, "the process that ran it died before its outcome was written");
 	if (call.attempt >= segment.ready.limits.attemptsMax && tool.effect !== "internal") {
 		return unknown(segment, call, `it was started ${call.attempt} times and no outcome was ever written`);
 	}
-	const text = canonicalJson(args);
-	const candidate = { tool, args: JSON.parse(text) as Json, text };
-	const decision = decide(segment.ports.policy, policyRequest(segment, call, candidate), segment.ready.limits.policyTimeoutMs);
+	const decision = decisionOn(segment, call, knownCandidate(segment, call, tool));
 	const again = (value: Decision): void => {
 		// Its approval was spent on this very call and key; only a denial stops the repetition, and then nobody knows.
-		if (value.verdict === "deny") return unknown(segment, call, `the policy no longer allows to repeat it: ${value.reason}`);
+		if (value.verdict === "deny")
+			return unknown(segment, call, `the policy no longer allows to repeat it: ${value.reason}`);
 		segment.emit({ type: "call.started", call: call.id, attempt: call.attempt + 1 });
 	};
 	return decision instanceof Promise ? decision.then(again) : again(decision);

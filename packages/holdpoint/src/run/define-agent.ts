@@ -43,7 +43,10 @@ export function defineAgent(definition: AgentDefinition): Agent {
 		output: output && json ? { schema: output, json } : undefined,
 		limits,
 		middleware: definition.middleware ?? [],
-		digest: digest(canonicalJson([name, instructions, json ?? null, programs ? [...programs.direct] : null])).slice(0, 12),
+		digest: digest(canonicalJson([name, instructions, json ?? null, programs ? [...programs.direct] : null])).slice(
+			0,
+			12,
+		),
 	};
 }
 
@@ -60,7 +63,8 @@ function checkTools(agent: string, tools: readonly Tool[], programs: ProgramOpti
 		check(tool.name !== executeCodeName, `agent ${agent}: the name ${executeCodeName} is taken by the program tool`);
 		names.add(tool.name);
 	}
-	for (const name of programs?.direct ?? []) check(names.has(name), `agent ${agent} declares "${name}" as direct, and has no such tool`);
+	for (const name of programs?.direct ?? [])
+		check(names.has(name), `agent ${agent} declares "${name}" as direct, and has no such tool`);
 }
 
 function checkLimits(agent: string, limits: Partial<Limits>): void {

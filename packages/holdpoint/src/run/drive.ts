@@ -10,14 +10,14 @@
  */
 import type { RunResult } from "../spec/result.ts";
 import { askModel } from "./ask-model.ts";
+import type { CallState } from "./call-state.ts";
 import { cancelRun } from "./cancel-run.ts";
+import { finishRun, resultOf, waitsOf } from "./conclude.ts";
 import { decideCall } from "./decide-call.ts";
 import { executeCall } from "./execute-call.ts";
 import { advanceProgram, suspendPrograms } from "./execute-program.ts";
-import { finishRun, resultOf, waitsOf } from "./conclude.ts";
 import { modelWork, next, type Step } from "./next.ts";
 import type { Segment } from "./segment.ts";
-import type { CallState } from "./call-state.ts";
 import { takeSignals } from "./take-signals.ts";
 
 export async function drive(segment: Segment): Promise<RunResult> {
@@ -98,7 +98,9 @@ async function inFlight(segment: Segment, id: string, work: () => Promise<void>)
 async function wait(segment: Segment): Promise<RunResult> {
 	await suspendPrograms(segment);
 	const waits = waitsOf(segment.state);
-	const due = waits.flatMap((wait) => (wait.kind === "approval" ? wait.expiresAt : wait.kind === "timer" ? wait.dueAt : []));
+	const due = waits.flatMap((wait) =>
+		wait.kind === "approval" ? wait.expiresAt : wait.kind === "timer" ? wait.dueAt : [],
+	);
 	await segment.release("waiting", due.length > 0 ? Math.min(...due) : undefined);
 	return resultOf(segment.state);
 }

@@ -18,19 +18,25 @@ import type { Json } from "../spec/json.ts";
 import type { Tool, ToolContext } from "../spec/tool.ts";
 import { isOutcomeUnknown } from "../tools/outcome-unknown.ts";
 import { validate } from "../tools/validate.ts";
+import type { CallState } from "./call-state.ts";
 import { startProgram } from "./execute-program.ts";
 import { keepBeside } from "./keep-beside.ts";
 import { onceOnly } from "./once-only.ts";
 import { executeCodeName } from "./ready-agent.ts";
 import type { Segment } from "./segment.ts";
-import type { CallState } from "./call-state.ts";
 
 export async function executeCall(segment: Segment, call: CallState): Promise<void> {
 	if (call.tool === executeCodeName) return startProgram(segment, call);
 	const tool = segment.ready.tools.get(call.tool);
 	assert(tool, `the tool ${call.tool} of a started call is known`);
 	const args = call.args ?? null;
-	const bound = { run: segment.state.run, call: call.id, tool: tool.name, version: tool.version, args: canonicalJson(args) };
+	const bound = {
+		run: segment.state.run,
+		call: call.id,
+		tool: tool.name,
+		version: tool.version,
+		args: canonicalJson(args),
+	};
 	assert(callDigest(bound) === call.digest || call.attempt > 1, "what runs is what was decided");
 	const began = segment.ports.clock.now();
 	segment.running++;
@@ -66,7 +72,9 @@ async function attempts(segment: Segment, call: CallState, execution: Execution)
 			continue;
 		}
 		const harmless = tool.effect === "read" || tool.effect === "internal";
-		return harmless && "unknown" in outcome && !segment.state.cancel ? { failed: outcome.unknown, code: "tool.timed_out" } : outcome;
+		return harmless && "unknown" in outcome && !segment.state.cancel
+			? { failed: outcome.unknown, code: "tool.timed_out" }
+			: outcome;
 	}
 }
 
@@ -165,14 +173,22 @@ class Attempt implements ToolContext {
 }
 
 /** Each layer is given a copy of the arguments: what was decided is what runs, whatever a layer does to its own. */
-function throughMiddleware(segment: Segment, { call, text }: { call: CallState; text: string }, execute: () => unknown): unknown {
+function throughMiddleware(
+	segment: Segment,
+	{ call, text }: { call: CallState; text: string },
+	execute: () => unknown,
+): unknown {
 	const onion = segment.ready.agent.middleware.filter((layer) => layer.call);
 	if (onion.length === 0) return execute();
 	const layer = async (index: number): Promise<unknown> => {
 		const outer = onion[index];
 		if (!outer?.call) return execute();
 		const info: CallInfo = { call: call.id, tool: call.tool, parent: call.parent, args: JSON.parse(text) as Json };
-		return outer.call(info, onceOnly(outer.name, () => layer(index + 1)), segment.info);
+		return outer.call(
+			info,
+			onceOnly(outer.name, () => layer(index + 1)),
+			segment.info,
+		);
 	};
 	return layer(0);
 }
@@ -188,7 +204,11 @@ async function toOutcome(segment: Segment, { call, tool, value }: Returned): Pro
 	let checked = value;
 	if (tool.output) {
 		const result = await validate(tool.output, value);
-		if (!result.ok) return badResult("tool.result_invalid", `${tool.name} ran, but its result does not fit its output schema: ${result.issues}`);
+		if (!result.ok)
+			return badResult(
+				"tool.result_invalid",
+				`${tool.name} ran, but its result does not fit its output schema: ${result.issues}`,
+			);
 		checked = result.value;
 	}
 	let text: string | undefined;
@@ -202,7 +222,10 @@ async function toOutcome(segment: Segment, { call, tool, value }: Returned): Pro
 	if (text === undefined) return { ok: null, ...edited };
 	const bytes = Buffer.byteLength(text);
 	if (bytes >= resultBytesMax) {
-		return badResult("tool.result_too_large", `${tool.name} ran, but its result has ${bytes} bytes; the limit is ${resultBytesMax} (resultBytesMax)`);
+		return badResult(
+			"tool.result_too_large",
+			`${tool.name} ran, but its result has ${bytes} bytes; the limit is ${resultBytesMax} (resultBytesMax)`,
+		);
 	}
 	const plain = JSON.parse(text) as Json;
 	return bytes < inlineBytesMax ? { ok: plain, ...edited } : { ...keepBeside(segment, text, plain), ...edited };

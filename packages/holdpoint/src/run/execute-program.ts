@@ -14,11 +14,21 @@ import { HoldpointError } from "../spec/errors.ts";
 import type { FailureCode, Outcome, ProgramSuspended } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
 import { defaultProgramLimits } from "../spec/limits.ts";
-import type { Answer, Ask, Delivery, Guest, ProgramError, ProgramSpec, SandboxProvider, Slice, SliceState } from "../spec/sandbox.ts";
+import type {
+	Answer,
+	Ask,
+	Delivery,
+	Guest,
+	ProgramError,
+	ProgramSpec,
+	SandboxProvider,
+	Slice,
+	SliceState,
+} from "../spec/sandbox.ts";
+import type { CallState, ProgramState } from "./call-state.ts";
 import { keepBeside } from "./keep-beside.ts";
 import { failureText } from "./messages.ts";
 import type { LiveProgram, Segment } from "./segment.ts";
-import type { CallState, ProgramState } from "./call-state.ts";
 import { callOf, valueOf } from "./state.ts";
 
 /** Pre-flight, then the first slice. */
@@ -84,7 +94,8 @@ function programTools(segment: Segment) {
 
 async function sandboxOf(segment: Segment): Promise<SandboxProvider> {
 	const { sandbox } = segment.ports;
-	if (!sandbox) throw new HoldpointError("sandbox.unavailable", "This harness has no sandbox, and its agent writes programs");
+	if (!sandbox)
+		throw new HoldpointError("sandbox.unavailable", "This harness has no sandbox, and its agent writes programs");
 	return sandbox();
 }
 
@@ -99,8 +110,14 @@ function specOf(segment: Segment, call: CallState, program: ProgramState): Progr
 	};
 }
 
-function deliveryOf(segment: Segment, program: ProgramState, delivery: { answers: readonly string[]; clock: number }): Delivery {
-	const answers = delivery.answers.map((id) => answerFor(segment, callOf(segment.state, id), program.asks.indexOf(id) + 1));
+function deliveryOf(
+	segment: Segment,
+	program: ProgramState,
+	delivery: { answers: readonly string[]; clock: number },
+): Delivery {
+	const answers = delivery.answers.map((id) =>
+		answerFor(segment, callOf(segment.state, id), program.asks.indexOf(id) + 1),
+	);
 	return { answers, clockMs: delivery.clock };
 }
 
@@ -141,7 +158,14 @@ function askedEvent(segment: Segment, call: CallState, ask: Ask) {
 	} catch {
 		// The guest is hostile: what is no JSON fits no schema, and the program reads that.
 	}
-	return { type: "call.asked", call: `${call.id}.${ask.n}`, parent: call.id, tool: ask.tool, args, line: ask.line } as const;
+	return {
+		type: "call.asked",
+		call: `${call.id}.${ask.n}`,
+		parent: call.id,
+		tool: ask.tool,
+		args,
+		line: ask.line,
+	} as const;
 }
 
 /** Calls that nobody awaits any more: unstarted ones are dropped, started ones are waited for. */
@@ -153,7 +177,11 @@ function tryToEnd(segment: Segment, call: CallState, live: LiveProgram): void {
 			segment.emit({ type: "approval.closed", approval: child.approval.id, call: id, why: "cancelled" });
 		}
 		if (child.phase === "asked" || child.phase === "held" || child.phase === "answered") {
-			segment.emit({ type: "call.finished", call: id, outcome: { cancelled: "the program ended without waiting for it" } });
+			segment.emit({
+				type: "call.finished",
+				call: id,
+				outcome: { cancelled: "the program ended without waiting for it" },
+			});
 		}
 	}
 	const open = [...program.open].some((id) => callOf(segment.state, id).phase !== "finished");
@@ -184,7 +212,10 @@ function outcomeOf(segment: Segment, call: CallState, { console, ending }: Ended
 		case "threw":
 			return failure("program.threw", describeError(ending.error), { console, edited });
 		case "stopped":
-			return failure("program.stopped", `The program was stopped (${ending.limit}): ${ending.message}`, { console, edited });
+			return failure("program.stopped", `The program was stopped (${ending.limit}): ${ending.message}`, {
+				console,
+				edited,
+			});
 	}
 }
 
@@ -202,7 +233,11 @@ function returned(segment: Segment, around: object, valueText: string): Outcome 
 	return text.length < inlineBytesMax ? { ok: whole } : keepBeside(segment, text, whole);
 }
 
-function failure(code: FailureCode, message: string, extra: { readonly console: string; readonly edited: object }): Outcome {
+function failure(
+	code: FailureCode,
+	message: string,
+	extra: { readonly console: string; readonly edited: object },
+): Outcome {
 	const said = extra.console === "" ? "" : `\nConsole before that:\n${extra.console}`;
 	const edited = "edited" in extra.edited ? `\nChanged by approvers: ${JSON.stringify(extra.edited.edited)}` : "";
 	return { failed: message + said + edited, code };
@@ -237,7 +272,12 @@ export async function suspendPrograms(segment: Segment): Promise<void> {
 async function suspendedEvent(segment: Segment, call: CallState, live: LiveProgram): Promise<ProgramSuspended> {
 	const program = programOf(call);
 	const said = live.console === "" ? {} : { console: live.console };
-	const place = { type: "program.suspended", call: call.id, delivered: program.deliveries.length, asked: program.asks.length } as const;
+	const place = {
+		type: "program.suspended",
+		call: call.id,
+		delivered: program.deliveries.length,
+		asked: program.asks.length,
+	} as const;
 	const before = program.suspended?.snapshot;
 	if (before) segment.keep({ kind: "blob.drop", digest: before.digest });
 	// A program that is over has nothing to go on with; its end is found again by replaying it.
@@ -245,7 +285,13 @@ async function suspendedEvent(segment: Segment, call: CallState, live: LiveProgr
 	const bytes = await live.guest.snapshot();
 	if (bytes.length >= limitsOf(segment).snapshotBytesMax) return { ...place, ...said };
 	const sandbox = await sandboxOf(segment);
-	const snapshot = { digest: digest(bytes), bytes: bytes.length, provider: program.provider, guest: sandbox.guest, format: sandbox.format };
+	const snapshot = {
+		digest: digest(bytes),
+		bytes: bytes.length,
+		provider: program.provider,
+		guest: sandbox.guest,
+		format: sandbox.format,
+	};
 	segment.keep({ kind: "blob", digest: snapshot.digest, body: bytes });
 	return { ...place, ...said, snapshot };
 }
@@ -257,9 +303,15 @@ async function bringBack(segment: Segment, call: CallState): Promise<LiveProgram
 	const guest = restored.guest;
 	const live: LiveProgram = { guest, console: restored.console, asked: restored.asked, ending: undefined };
 	segment.live.set(call.id, live);
-	segment.emit({ type: "program.restored", call: call.id, from: restored.from, ...(restored.why ? { why: restored.why } : {}) });
+	segment.emit({
+		type: "program.restored",
+		call: call.id,
+		from: restored.from,
+		...(restored.why ? { why: restored.why } : {}),
+	});
 	let slice: Slice | undefined;
-	if (restored.from === "start") slice = await guest.advance({ answers: [], clockMs: program.clock }, segment.abort.signal);
+	if (restored.from === "start")
+		slice = await guest.advance({ answers: [], clockMs: program.clock }, segment.abort.signal);
 	for (let i = restored.delivered; ; i++) {
 		if (slice) replayed(segment, call, { live, slice, last: i === program.deliveries.length });
 		const delivery = program.deliveries[i];
@@ -297,9 +349,11 @@ async function tryRestore(segment: Segment, { program, sandbox, spec }: Restorin
 	const { suspended } = program;
 	const reference = suspended?.snapshot;
 	if (!reference) return "there is no snapshot";
-	if (reference.provider !== sandbox.name) return `the snapshot is of provider ${reference.provider}; this host has ${sandbox.name}`;
+	if (reference.provider !== sandbox.name)
+		return `the snapshot is of provider ${reference.provider}; this host has ${sandbox.name}`;
 	if (reference.guest !== sandbox.guest) return "the snapshot is of another guest build";
-	if (reference.format !== sandbox.format) return `the snapshot has format ${reference.format}; this host knows ${sandbox.format}`;
+	if (reference.format !== sandbox.format)
+		return `the snapshot has format ${reference.format}; this host knows ${sandbox.format}`;
 	const bytes = await segment.ports.store.blob(segment.state.run, reference.digest);
 	if (!bytes) return "the snapshot is lost";
 	if (digest(bytes) !== reference.digest) {
@@ -318,7 +372,11 @@ async function tryRestore(segment: Segment, { program, sandbox, spec }: Restorin
 }
 
 /** One slice of a replay: what it asks must be what the journal says it asked; only the last may ask for more. */
-function replayed(segment: Segment, call: CallState, { live, slice, last }: { live: LiveProgram; slice: Slice; last: boolean }): void {
+function replayed(
+	segment: Segment,
+	call: CallState,
+	{ live, slice, last }: { live: LiveProgram; slice: Slice; last: boolean },
+): void {
 	const program = programOf(call);
 	for (const ask of slice.asks) {
 		live.asked = ask.n;
@@ -327,7 +385,8 @@ function replayed(segment: Segment, call: CallState, { live, slice, last }: { li
 		else if (!last) throw diverged(segment, call, `it asks for ${ask.tool}, and the journal has no such call`);
 	}
 	const over = slice.state.kind !== "open";
-	if (over && !last) throw diverged(segment, call, `it ended, and the journal has ${program.deliveries.length} deliveries`);
+	if (over && !last)
+		throw diverged(segment, call, `it ended, and the journal has ${program.deliveries.length} deliveries`);
 	if (last && live.asked < program.asks.length) {
 		throw diverged(segment, call, `it asked for ${live.asked} calls, and the journal has ${program.asks.length}`);
 	}
@@ -337,7 +396,12 @@ function replayed(segment: Segment, call: CallState, { live, slice, last }: { li
 function compare(segment: Segment, known: CallState, ask: Ask): void {
 	// What the program asked with, not what an approver made of it.
 	const same = known.tool === ask.tool && canonicalJson(known.asked ?? null) === canonicalJson(safeJson(ask.args));
-	if (!same) throw diverged(segment, known, `call ${known.id} was ${known.tool} with other arguments, now it is ${ask.tool} ${ask.args.slice(0, 200)}`);
+	if (!same)
+		throw diverged(
+			segment,
+			known,
+			`call ${known.id} was ${known.tool} with other arguments, now it is ${ask.tool} ${ask.args.slice(0, 200)}`,
+		);
 }
 
 function safeJson(text: string): Json {
@@ -349,7 +413,11 @@ function safeJson(text: string): Json {
 }
 
 function diverged(segment: Segment, call: CallState, what: string): HoldpointError {
-	return new HoldpointError("program.diverged", `Replaying the program ${call.parent ?? call.id} of ${segment.state.run} went another way: ${what}`, {
-		details: { run: segment.state.run, call: call.id },
-	});
+	return new HoldpointError(
+		"program.diverged",
+		`Replaying the program ${call.parent ?? call.id} of ${segment.state.run} went another way: ${what}`,
+		{
+			details: { run: segment.state.run, call: call.id },
+		},
+	);
 }

@@ -3,9 +3,9 @@ import { z } from "zod";
 import { memoryStore } from "../adapters/stores/memory.ts";
 import { runSeal } from "../journal/journal.ts";
 import { keyRing } from "../kit/seal.ts";
-import { ofType, onlyWait, type Stage, stage, stageKeys } from "../testing/stage.ts";
 import type { Signal } from "../spec/signals.ts";
 import type { Store, StoredSignal } from "../spec/store.ts";
+import { ofType, onlyWait, type Stage, stage, stageKeys } from "../testing/stage.ts";
 import { call, calls, say } from "../testing/story.ts";
 import { defineTool } from "../tools/define-tool.ts";
 
@@ -73,7 +73,10 @@ describe("I5: an answer that is worth nothing executes nothing and is recorded",
 		const { scene, paid } = payStage();
 		const target = await held(scene);
 		const ring = keyRing([{ id: "k1", secret: new Uint8Array(32).fill(66) }]);
-		const signal = runSeal(ring, await scene.store.id(), target.run).signal("sig_x", approve(target, scene.clock.now()));
+		const signal = runSeal(ring, await scene.store.id(), target.run).signal(
+			"sig_x",
+			approve(target, scene.clock.now()),
+		);
 		await leave(scene, target.run, signal);
 		await expectWorthless(scene, target.run, paid, /seal/);
 	});
@@ -98,7 +101,11 @@ describe("I5: an answer that is worth nothing executes nothing and is recorded",
 	test("stale: for the arguments as they were before", async () => {
 		const { scene, paid } = payStage();
 		const target = await held(scene);
-		await leave(scene, target.run, await sealed(scene, target.run, approve({ ...target, digest: "of other arguments" }, 1)));
+		await leave(
+			scene,
+			target.run,
+			await sealed(scene, target.run, approve({ ...target, digest: "of other arguments" }, 1)),
+		);
 		await expectWorthless(scene, target.run, paid, /other arguments/);
 	});
 
@@ -138,7 +145,11 @@ describe("I5: an answer that is worth nothing executes nothing and is recorded",
 		await scene.harness.approve(open[0]?.approval ?? "", { by });
 		const wait = onlyWait(await scene.harness.resume(run), "approval");
 		expect(paid).toEqual([5]);
-		await leave(scene, run, await sealed(scene, run, approve({ approval: wait.approval, digest: open[0]?.digest ?? "" }, 1)));
+		await leave(
+			scene,
+			run,
+			await sealed(scene, run, approve({ approval: wait.approval, digest: open[0]?.digest ?? "" }, 1)),
+		);
 		expect(await scene.harness.resume(run)).toMatchObject({ status: "waiting" });
 		expect(paid).toEqual([5]);
 	});
@@ -148,7 +159,11 @@ describe("I5: an answer that is worth nothing executes nothing and is recorded",
 		const input = z.object({ amount: z.int() });
 		const pay = defineTool({ name: "pay", description: "Pays.", input, execute: ({ amount }) => paid.push(amount) });
 		const spied = spyingStore();
-		const scene = stage({ story: [call("pay", { amount: 5 }), call("pay", { amount: 5 }), say("done")], tools: [pay], store: spied.store });
+		const scene = stage({
+			story: [call("pay", { amount: 5 }), call("pay", { amount: 5 }), say("done")],
+			tools: [pay],
+			store: spied.store,
+		});
 		const target = await held(scene);
 		await scene.harness.approve(target.approval, { by });
 		onlyWait(await scene.harness.resume(target.run), "approval");
@@ -156,7 +171,9 @@ describe("I5: an answer that is worth nothing executes nothing and is recorded",
 		await leave(scene, target.run, spied.signals[0]?.signal as StoredSignal);
 		expect(await scene.harness.resume(target.run)).toMatchObject({ status: "waiting" });
 		expect(paid).toEqual([5]);
-		expect(ofType(await scene.events(target.run), "signal.ignored")).toMatchObject([{ why: expect.stringContaining("taken before") }]);
+		expect(ofType(await scene.events(target.run), "signal.ignored")).toMatchObject([
+			{ why: expect.stringContaining("taken before") },
+		]);
 	});
 
 	test("a forged settlement or cancellation is worth as little", async () => {
@@ -174,7 +191,9 @@ describe("I5: an answer that is worth nothing executes nothing and is recorded",
 		const { scene } = payStage();
 		const { run } = await held(scene);
 		const epoch = (await scene.store.load(run))?.epoch ?? 0;
-		await scene.store.commit(run, epoch, [{ kind: "approval", approval: "apr_made_up", call: "c1", tool: "pay", requestedAt: 1, expiresAt: 9e15 }]);
+		await scene.store.commit(run, epoch, [
+			{ kind: "approval", approval: "apr_made_up", call: "c1", tool: "pay", requestedAt: 1, expiresAt: 9e15 },
+		]);
 		expect((await scene.harness.approvals()).map(({ approval }) => approval)).not.toContain("apr_made_up");
 		await expect(scene.harness.approve("apr_made_up", { by })).rejects.toMatchObject({ code: "approval.closed" });
 	});
@@ -185,7 +204,10 @@ describe("I5: an approval is spent once", () => {
 		const { scene, paid } = payStage();
 		const { run, approval } = await held(scene);
 		const other = scene.again();
-		await Promise.all([scene.harness.approve(approval, { by: { id: "ann", via: "test" } }), other.harness.approve(approval, { by })]);
+		await Promise.all([
+			scene.harness.approve(approval, { by: { id: "ann", via: "test" } }),
+			other.harness.approve(approval, { by }),
+		]);
 		expect(await scene.harness.resume(run)).toMatchObject({ status: "completed" });
 		expect(paid).toEqual([5]);
 		expect(ofType(await scene.events(run), "approval.resolved")).toHaveLength(1);

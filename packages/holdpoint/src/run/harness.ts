@@ -10,14 +10,14 @@ import type { LanguageModel } from "../spec/model.ts";
 import type { RunResult } from "../spec/result.ts";
 import type { RunQuery, RunRow } from "../spec/store.ts";
 import { resumeRun, startRun, type Watching } from "./advance.ts";
-import { answerApproval, leaveSignal, openApprovals, type OpenApproval } from "./inbox.ts";
+import { answerApproval, leaveSignal, type OpenApproval, openApprovals } from "./inbox.ts";
 import { openRun } from "./open-run.ts";
 import { readyAgent } from "./ready-agent.ts";
 import type { RunOptions } from "./run-options.ts";
 import type { ReadyAgent, RunPorts, Segment } from "./segment.ts";
 import { Session } from "./session.ts";
 import type { RunState } from "./state.ts";
-import { streamOf, type RunStream } from "./stream.ts";
+import { type RunStream, streamOf } from "./stream.ts";
 
 export interface HarnessParts {
 	readonly ports: () => Promise<RunPorts>;
@@ -87,7 +87,13 @@ export class Harness {
 		this.know(agent);
 		return new Session(id, {
 			latest: async () => (await (await this.ports()).store.runs({ session: id, limit: 1 }))[0],
-			start: (input, after, options) => this.start(agent, { input, options, watching: watchingOf(options), session: { id, ...(after ? { after } : {}) } }),
+			start: (input, after, options) =>
+				this.start(agent, {
+					input,
+					options,
+					watching: watchingOf(options),
+					session: { id, ...(after ? { after } : {}) },
+				}),
 			resume: (run, options) => this.goOn(run, watchingOf(options), options.signal),
 			tell: (run, text, mode) => this.tell(run, text, mode),
 			cancel: (run) => this.cancel(run, { by: this.parts.principal(), reason: "a new message came" }),
@@ -102,7 +108,10 @@ export class Harness {
 	}
 
 	/** Asks a run to end. A run that nobody advances is brought to its end here. */
-	async cancel(run: string, who: { readonly by?: string; readonly reason?: string } = {}): Promise<RunResult | undefined> {
+	async cancel(
+		run: string,
+		who: { readonly by?: string; readonly reason?: string } = {},
+	): Promise<RunResult | undefined> {
 		const ports = await this.ports();
 		const { by = this.parts.principal(), reason } = who;
 		await this.signal(ports, run, { kind: "cancel", by, at: ports.clock.now(), ...(reason ? { reason } : {}) });
@@ -121,9 +130,18 @@ export class Harness {
 	}
 
 	/** Approves a held call; with `args`, executes with these instead. Executes nothing itself: resume the run. Errors: `approval.*`. */
-	async approve(approval: string, answer: { readonly by?: Approver; readonly reason?: string; readonly args?: Json } = {}) {
+	async approve(
+		approval: string,
+		answer: { readonly by?: Approver; readonly reason?: string; readonly args?: Json } = {},
+	) {
 		const { by = this.person(), reason, args } = answer;
-		return this.answer({ approval, by, answer: args === undefined ? "approve" : "edit", ...(reason ? { reason } : {}), ...(args === undefined ? {} : { args }) });
+		return this.answer({
+			approval,
+			by,
+			answer: args === undefined ? "approve" : "edit",
+			...(reason ? { reason } : {}),
+			...(args === undefined ? {} : { args }),
+		});
 	}
 
 	/** Denies a held call; the model reads the reason. Errors: `approval.*`. */
@@ -133,16 +151,28 @@ export class Harness {
 	}
 
 	/** Says what became of a call whose outcome is unknown. Errors: `settle.invalid`, `run.unknown`. */
-	async settle(run: string, call: string, truth: { readonly happened: boolean; readonly result?: Json; readonly by?: Approver }): Promise<void> {
+	async settle(
+		run: string,
+		call: string,
+		truth: { readonly happened: boolean; readonly result?: Json; readonly by?: Approver },
+	): Promise<void> {
 		const ports = await this.ports();
 		const { state } = await this.show(run);
 		if (state.status !== "running" || state.calls.get(call)?.phase !== "unknown") {
-			throw new HoldpointError("settle.invalid", `The outcome of call ${call} of run ${run} is not unknown`, { details: { run, call } });
+			throw new HoldpointError("settle.invalid", `The outcome of call ${call} of run ${run} is not unknown`, {
+				details: { run, call },
+			});
 		}
 		const outcome = truth.happened
 			? ({ ok: foundResult(truth.result ?? null, { ...defaultLimits, ...this.parts.limits }.resultBytesMax) } as const)
 			: ({ failed: "It was looked into: the call did not happen.", code: "settled.did_not_happen" } as const);
-		await this.signal(ports, run, { kind: "settle", call, outcome, by: truth.by ?? this.person(), at: ports.clock.now() });
+		await this.signal(ports, run, {
+			kind: "settle",
+			call,
+			outcome,
+			by: truth.by ?? this.person(),
+			at: ports.clock.now(),
+		});
 	}
 
 	async runs(query: RunQuery = {}): Promise<readonly RunRow[]> {
@@ -242,14 +272,19 @@ export class Harness {
 		this.know(agent);
 		const { input, options, session } = request;
 		const principal = options.principal ?? this.parts.principal();
-		const ready = this.readyFor(ports, agent, { principal, ...(options.tenant === undefined ? {} : { tenant: options.tenant }) });
+		const ready = this.readyFor(ports, agent, {
+			principal,
+			...(options.tenant === undefined ? {} : { tenant: options.tenant }),
+		});
 		checkInput(input, ready.limits.inputBytesMax);
 		const run = options.runId ?? this.parts.newRunId();
 		checkRunId(run);
 		const sandbox = agent.programs && ports.sandbox ? (await ports.sandbox()).name : undefined;
 		const named = options.runId !== undefined;
 		const start = { run, named, input, principal, tenant: options.tenant, session, sandbox };
-		return this.watched({ run, watching: request.watching, signal: options.signal }, (watching) => startRun(ports, ready, { ...start, watching }));
+		return this.watched({ run, watching: request.watching, signal: options.signal }, (watching) =>
+			startRun(ports, ready, { ...start, watching }),
+		);
 	}
 
 	private async goOn(run: string, watching: Watching, signal: AbortSignal | undefined): Promise<RunResult> {
@@ -258,13 +293,19 @@ export class Harness {
 		const agentOf = (started: RunStarted): ReadyAgent => {
 			const agent = this.agents.get(started.agent.name);
 			if (agent) return this.readyFor(ports, agent, started);
-			throw new HoldpointError("agent.unknown", `Run ${run} belongs to the agent ${started.agent.name}, which this harness does not know`);
+			throw new HoldpointError(
+				"agent.unknown",
+				`Run ${run} belongs to the agent ${started.agent.name}, which this harness does not know`,
+			);
 		};
 		return this.watched({ run, watching, signal }, (inner) => resumeRun(ports, run, { ...inner, leaseMs, agentOf }));
 	}
 
 	/** Knows the segment while it is active, so that signals of this process reach it at once. */
-	private async watched({ run, watching, signal }: Watched, work: (watching: Watching) => Promise<RunResult>): Promise<RunResult> {
+	private async watched(
+		{ run, watching, signal }: Watched,
+		work: (watching: Watching) => Promise<RunResult>,
+	): Promise<RunResult> {
 		// The lease of this harness does not keep itself out: whoever comes second waits, and finds what is left to do.
 		for (let other = this.busy.get(run); other; other = this.busy.get(run)) await other;
 		signal?.throwIfAborted();
@@ -312,7 +353,10 @@ interface StartParts {
 }
 
 function watchingOf(options: Pick<RunOptions, "onEvent" | "onDelta">): Watching {
-	return { ...(options.onEvent ? { observe: options.onEvent } : {}), ...(options.onDelta ? { onDelta: options.onDelta } : {}) };
+	return {
+		...(options.onEvent ? { observe: options.onEvent } : {}),
+		...(options.onDelta ? { onDelta: options.onDelta } : {}),
+	};
 }
 
 /** What somebody says that a call gave. */
@@ -324,17 +368,27 @@ function foundResult(result: Json, bytesMax: number): Json {
 		throw new HoldpointError("settle.invalid", `The result is no JSON: ${reasonOf(cause)}`, { cause });
 	}
 	if (Buffer.byteLength(text) < bytesMax) return result;
-	throw new HoldpointError("settle.invalid", `The result has ${Buffer.byteLength(text)} bytes; the limit is ${bytesMax} (resultBytesMax)`);
+	throw new HoldpointError(
+		"settle.invalid",
+		`The result has ${Buffer.byteLength(text)} bytes; the limit is ${bytesMax} (resultBytesMax)`,
+	);
 }
 
 function checkInput(input: unknown, bytesMax: number): void {
-	if (typeof input !== "string" || input.trim() === "") throw new HoldpointError("run.input_invalid", "The input is empty");
+	if (typeof input !== "string" || input.trim() === "")
+		throw new HoldpointError("run.input_invalid", "The input is empty");
 	if (Buffer.byteLength(input) >= bytesMax) {
-		throw new HoldpointError("run.input_invalid", `The input has ${Buffer.byteLength(input)} bytes; the limit is ${bytesMax} (inputBytesMax)`);
+		throw new HoldpointError(
+			"run.input_invalid",
+			`The input has ${Buffer.byteLength(input)} bytes; the limit is ${bytesMax} (inputBytesMax)`,
+		);
 	}
 }
 
 function checkRunId(run: string): void {
 	if (/^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$/.test(run)) return;
-	throw new HoldpointError("run.input_invalid", `"${run.slice(0, 80)}" is no run id: letters, digits and _ . : - up to 128`);
+	throw new HoldpointError(
+		"run.input_invalid",
+		`"${run.slice(0, 80)}" is no run id: letters, digits and _ . : - up to 128`,
+	);
 }

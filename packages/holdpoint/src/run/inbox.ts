@@ -14,11 +14,11 @@ import type { Wait } from "../spec/result.ts";
 import type { Signal } from "../spec/signals.ts";
 import type { ApprovalRow } from "../spec/store.ts";
 import type { Tool } from "../spec/tool.ts";
+import type { CallState } from "./call-state.ts";
 import { waitsOf } from "./conclude.ts";
 import { canonicalArguments } from "./decide-call.ts";
 import { openRun } from "./open-run.ts";
 import type { RunPorts } from "./segment.ts";
-import type { CallState } from "./call-state.ts";
 import { callOf, type RunState } from "./state.ts";
 
 /** A held call as the person who decides sees it; read from the sealed journal, not from the index. */
@@ -32,7 +32,12 @@ export interface OpenApproval extends Omit<Extract<Wait, { kind: "approval" }>, 
 	/** Answers that were left and that the run has not read yet: resume it. */
 	readonly unread: readonly { readonly by: Approver; readonly answer: "approve" | "deny" | "edit" }[];
 	/** The program that asks, its source and the line; what it did so far. */
-	readonly program?: { readonly call: string; readonly line: number; readonly source: string; readonly done: readonly DoneCall[] };
+	readonly program?: {
+		readonly call: string;
+		readonly line: number;
+		readonly source: string;
+		readonly done: readonly DoneCall[];
+	};
 }
 
 export interface DoneCall {
@@ -42,7 +47,10 @@ export interface DoneCall {
 }
 
 /** Open approvals, oldest first. A row whose run says otherwise is left out: the index is only for finding. */
-export async function openApprovals(ports: RunPorts, query: { readonly run?: string; readonly limit?: number }): Promise<OpenApproval[]> {
+export async function openApprovals(
+	ports: RunPorts,
+	query: { readonly run?: string; readonly limit?: number },
+): Promise<OpenApproval[]> {
 	const rows = await ports.store.approvals(query);
 	const views = new Map<string, RunView>();
 	const found: OpenApproval[] = [];
@@ -98,7 +106,13 @@ function programView(state: RunState, id: string): { readonly source: string; re
 
 function doneCall(call: CallState): DoneCall {
 	const { outcome } = call;
-	const kind = !outcome ? "open" : "ok" in outcome || "blob" in outcome ? "ok" : "denied" in outcome ? "denied" : "failed";
+	const kind = !outcome
+		? "open"
+		: "ok" in outcome || "blob" in outcome
+			? "ok"
+			: "denied" in outcome
+				? "denied"
+				: "failed";
 	return { tool: call.tool, args: call.args ?? call.asked ?? null, outcome: kind };
 }
 
@@ -121,14 +135,23 @@ interface KnownAgent {
  * Leaves an answer for the run. The id may be shortened while it stays unambiguous. Returns the run that will judge it.
  * Errors: `approval.unknown`, `approval.closed`, `approval.forbidden`, `approval.invalid`.
  */
-export async function answerApproval(ports: RunPorts, request: AnswerRequest): Promise<{ readonly run: string; readonly approval: string }> {
+export async function answerApproval(
+	ports: RunPorts,
+	request: AnswerRequest,
+): Promise<{ readonly run: string; readonly approval: string }> {
 	const row = await findRow(ports, request.approval);
 	const view = await viewOf(ports, row.run);
 	const open = approvalOf(view, row);
-	if (!open) throw new HoldpointError("approval.closed", `Approval ${row.approval} is no longer open`, { details: { run: row.run } });
+	if (!open)
+		throw new HoldpointError("approval.closed", `Approval ${row.approval} is no longer open`, {
+			details: { run: row.run },
+		});
 	const now = ports.clock.now();
 	if (now >= open.expiresAt) {
-		throw new HoldpointError("approval.closed", `Approval ${row.approval} expired at ${new Date(open.expiresAt).toISOString()}`);
+		throw new HoldpointError(
+			"approval.closed",
+			`Approval ${row.approval} expired at ${new Date(open.expiresAt).toISOString()}`,
+		);
 	}
 	const { tools, limits } = request.knownAgent?.(open.agent) ?? { tools: undefined, limits: defaultLimits };
 	const answers = callOf(view.state, open.call).approval?.answers ?? [];
@@ -151,12 +174,19 @@ export async function answerApproval(ports: RunPorts, request: AnswerRequest): P
 	return { run: row.run, approval: row.approval };
 }
 
-async function checkEdit(open: OpenApproval, args: Json, known: { tool: Tool | undefined; limits: Limits }): Promise<void> {
+async function checkEdit(
+	open: OpenApproval,
+	args: Json,
+	known: { tool: Tool | undefined; limits: Limits },
+): Promise<void> {
 	const details = { approval: open.approval };
 	try {
 		canonicalJson(args);
 	} catch (cause) {
-		throw new HoldpointError("approval.invalid", `The edited arguments are no JSON: ${reasonOf(cause)}`, { cause, details });
+		throw new HoldpointError("approval.invalid", `The edited arguments are no JSON: ${reasonOf(cause)}`, {
+			cause,
+			details,
+		});
 	}
 	if (!known.tool) return;
 	const parsed = await canonicalArguments(known.tool, args, known.limits.argsBytesMax);
@@ -166,9 +196,11 @@ async function checkEdit(open: OpenApproval, args: Json, known: { tool: Tool | u
 async function findRow(ports: RunPorts, id: string): Promise<ApprovalRow> {
 	const rows = id === "" ? [] : await ports.store.approvals({ prefix: id, limit: 2 });
 	const [row] = rows;
-	if (!row) throw new HoldpointError("approval.unknown", `No open approval has the id ${id}`, { details: { approval: id } });
+	if (!row)
+		throw new HoldpointError("approval.unknown", `No open approval has the id ${id}`, { details: { approval: id } });
 	const exact = rows.find((one) => one.approval === id);
-	if (rows.length > 1 && !exact) throw new HoldpointError("approval.unknown", `More than one open approval begins with ${id}`);
+	if (rows.length > 1 && !exact)
+		throw new HoldpointError("approval.unknown", `More than one open approval begins with ${id}`);
 	return exact ?? row;
 }
 

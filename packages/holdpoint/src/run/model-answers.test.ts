@@ -1,21 +1,28 @@
-import type { LanguageModelV4 } from "@ai-sdk/provider";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { promptProblems } from "../testing/prompt-order.ts";
-import { ofType, onlyWait, stage, type StageOptions } from "../testing/stage.ts";
-import { breaking, call, calls, failing, json, say, type StoryStep } from "../testing/story.ts";
+import { ofType, onlyWait, type StageOptions, stage } from "../testing/stage.ts";
+import { breaking, call, calls, failing, json, type StoryStep, say } from "../testing/story.ts";
 import { defineTool } from "../tools/define-tool.ts";
 
 const hourMs = 3_600_000;
-const look = defineTool({ name: "look", description: "Looks.", input: z.object({}), effect: "read", execute: () => "seen" });
-const play = (story: readonly StoryStep[], options: Partial<StageOptions> = {}) => stage({ story, tools: [look], ...options });
+const look = defineTool({
+	name: "look",
+	description: "Looks.",
+	input: z.object({}),
+	effect: "read",
+	execute: () => "seen",
+});
+const play = (story: readonly StoryStep[], options: Partial<StageOptions> = {}) =>
+	stage({ story, tools: [look], ...options });
 
 /** A model that answers whatever the test says, past the story. */
 function answering(content: (n: number) => unknown): NonNullable<StageOptions["around"]> {
 	let n = 0;
 	return (model) => ({
 		...model,
-		doGenerate: async () => ({ content: content(++n), finishReason: { unified: "stop", raw: undefined }, usage: {}, warnings: [] }) as never,
+		doGenerate: async () =>
+			({ content: content(++n), finishReason: { unified: "stop", raw: undefined }, usage: {}, warnings: [] }) as never,
 	});
 }
 
@@ -53,8 +60,7 @@ describe("an answer of the model", () => {
 		const scene = play([], { around: answering(() => content) });
 		const failed = scene.harness.run(scene.agent, "go", { runId: "r" });
 		await expect(failed).rejects.toMatchObject({ code: "model.answer_invalid", retry: "safe" });
-		const other = scene.again({ agent: { model: undefined as never } });
-		expect(other.prompts).toEqual([]);
+		expect(scene.prompts.length).toBeGreaterThan(1);
 	});
 
 	test("I8: a model that never comes to an end is stopped at turnsMax, not before and not after", async () => {
@@ -79,21 +85,38 @@ describe("an answer of the model", () => {
 
 	test("with call ids that it used before: every result belongs to one call", async () => {
 		const same = { id: "call_1" };
-		const story = [call("look", {}, same), call("look", {}, { id: "c3" }), call("look", {}, same), call("look", {}, same), say("done")];
+		const story = [
+			call("look", {}, same),
+			call("look", {}, { id: "c3" }),
+			call("look", {}, same),
+			call("look", {}, same),
+			say("done"),
+		];
 		const scene = play(story);
 		expect(await scene.harness.run(scene.agent, "go")).toMatchObject({ status: "completed" });
 		expect(scene.prompts.flatMap(promptProblems)).toEqual([]);
 	});
 
 	test("with an id that is one of ours", async () => {
-		const story = [call("look", {}, { id: "c2" }), call("look", {}, { id: "c2" }), call("look", {}, { id: "c2_" }), say("done")];
+		const story = [
+			call("look", {}, { id: "c2" }),
+			call("look", {}, { id: "c2" }),
+			call("look", {}, { id: "c2_" }),
+			say("done"),
+		];
 		const scene = play(story);
 		await scene.harness.run(scene.agent, "go");
 		expect(scene.prompts.flatMap(promptProblems)).toEqual([]);
 	});
 
 	test("with the same id for two calls of one answer", async () => {
-		const scene = play([calls([{ tool: "look", id: "x" }, { tool: "look", id: "x" }]), say("done")]);
+		const scene = play([
+			calls([
+				{ tool: "look", id: "x" },
+				{ tool: "look", id: "x" },
+			]),
+			say("done"),
+		]);
 		const { run } = await scene.harness.run(scene.agent, "go");
 		expect(ofType(await scene.events(run), "call.finished")).toHaveLength(2);
 		expect(scene.prompts.flatMap(promptProblems)).toEqual([]);
@@ -117,7 +140,9 @@ describe("a model that does not answer", () => {
 
 	test("that stays away: the run is kept, and is resumed later", async () => {
 		const scene = play([call("look"), ...Array.from({ length: 4 }, () => failing(503)), say("done")]);
-		await expect(scene.harness.run(scene.agent, "go", { runId: "r" })).rejects.toMatchObject({ code: "model.unavailable" });
+		await expect(scene.harness.run(scene.agent, "go", { runId: "r" })).rejects.toMatchObject({
+			code: "model.unavailable",
+		});
 		expect((await scene.store.load("r"))?.lease).toBeUndefined();
 		expect(await scene.harness.readyRuns()).toHaveLength(1);
 		expect(await scene.harness.resume("r")).toMatchObject({ status: "completed", text: "done" });
@@ -154,11 +179,10 @@ describe("a model that does not answer", () => {
 
 describe("structured output", () => {
 	const output = z.object({ total: z.int() });
-	const text = (value: string): LanguageModelV4 | StoryStep => say(value);
 
 	test("is parsed and checked; a fence around it does no harm", async () => {
 		for (const answer of ['{"total":5}', '```json\n{"total":5}\n```', '\n```\n{"total":5}\n```\n']) {
-			const scene = play([text(answer) as StoryStep], { output });
+			const scene = play([say(answer)], { output });
 			expect(await scene.harness.run(scene.agent, "go")).toMatchObject({ status: "completed", output: { total: 5 } });
 		}
 	});
@@ -174,7 +198,10 @@ describe("structured output", () => {
 		["a wrong shape", json({ total: 5.5 })],
 	])("I8: that does not fit twice (%s): the run has failed", async (_, step) => {
 		const scene = play([step, step, json({ total: 5 })], { output });
-		expect(await scene.harness.run(scene.agent, "go")).toMatchObject({ status: "failed", error: { code: "output.invalid" } });
+		expect(await scene.harness.run(scene.agent, "go")).toMatchObject({
+			status: "failed",
+			error: { code: "output.invalid" },
+		});
 		expect(scene.prompts).toHaveLength(2);
 	});
 
@@ -184,7 +211,9 @@ describe("structured output", () => {
 	});
 
 	test("is the same in a result that comes from the journal", async () => {
-		const scene = play([json({ at: "2030-01-01T00:00:00Z" })], { output: z.object({ at: z.string().transform((at) => new Date(at)) }) as never });
+		const scene = play([json({ at: "2030-01-01T00:00:00Z" })], {
+			output: z.object({ at: z.string().transform((at) => new Date(at)) }) as never,
+		});
 		const options = { runId: "r" };
 		const first = await scene.harness.run(scene.agent, "go", options);
 		expect(first).toMatchObject({ output: { at: "2030-01-01T00:00:00.000Z" } });
@@ -194,6 +223,9 @@ describe("structured output", () => {
 	test("of which the schema makes something that JSON cannot carry is a failure, not a run that is stuck", async () => {
 		const big = z.object({ total: z.int().transform((total) => BigInt(total)) });
 		const scene = play([json({ total: 5 }), json({ total: 5 })], { output: big as never });
-		expect(await scene.harness.run(scene.agent, "go")).toMatchObject({ status: "failed", error: { code: "output.invalid" } });
+		expect(await scene.harness.run(scene.agent, "go")).toMatchObject({
+			status: "failed",
+			error: { code: "output.invalid" },
+		});
 	});
 });

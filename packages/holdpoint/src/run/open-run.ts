@@ -2,15 +2,15 @@
  * Brings a stored run back: verifies its seals, folds it, and says whether today's agent can go on with it.
  * Nothing that does not verify is folded, and nothing that is incompatible is advanced.
  */
-import { runSeal, type Entry } from "../journal/journal.ts";
+import { type Entry, runSeal } from "../journal/journal.ts";
 import { digest } from "../kit/digest.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import type { Outcome, RunResumed, RunStarted } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
 import type { StoredRun } from "../spec/store.ts";
-import { libraryVersion } from "./version.ts";
 import type { ReadyAgent, RunPorts } from "./segment.ts";
 import { apply, emptyState, type Message, type RunState } from "./state.ts";
+import { libraryVersion } from "./version.ts";
 
 export interface OpenedRun {
 	readonly state: RunState;
@@ -33,7 +33,9 @@ export async function openRun(ports: RunPorts, stored: StoredRun, depth = 0): Pr
 function startOf(run: string, entries: readonly Entry[]): RunStarted {
 	const first = entries[0]?.events[0];
 	if (first?.type === "run.started") return first;
-	throw new HoldpointError("journal.damaged", `The journal of run ${run} does not begin with run.started`, { details: { run } });
+	throw new HoldpointError("journal.damaged", `The journal of run ${run} does not begin with run.started`, {
+		details: { run },
+	});
 }
 
 /** What was said in the session before this run. */
@@ -41,7 +43,10 @@ export async function historyOf(ports: RunPorts, started: RunStarted, depth = 0)
 	const after = started.session?.after;
 	if (after === undefined) return [];
 	if (depth >= sessionDepthMax) {
-		throw new HoldpointError("journal.damaged", `Session ${started.session?.id} is a chain of more than ${sessionDepthMax} runs`);
+		throw new HoldpointError(
+			"journal.damaged",
+			`Session ${started.session?.id} is a chain of more than ${sessionDepthMax} runs`,
+		);
 	}
 	const stored = await ports.store.load(after);
 	if (!stored) throw new HoldpointError("journal.tampered", `Run ${after}, after which this session goes on, is gone`);
@@ -54,7 +59,9 @@ async function loadValues(ports: RunPorts, run: string, entries: readonly Entry[
 	for (const blob of blobsOf(entries)) {
 		const body = await ports.store.blob(run, blob);
 		if (!body || digest(body) !== blob) {
-			throw new HoldpointError("journal.tampered", `A stored value of run ${run} is ${body ? "changed" : "gone"}`, { details: { run, blob } });
+			throw new HoldpointError("journal.tampered", `A stored value of run ${run} is ${body ? "changed" : "gone"}`, {
+				details: { run, blob },
+			});
 		}
 		values.set(blob, JSON.parse(Buffer.from(body).toString("utf8")) as Json);
 	}
@@ -64,7 +71,8 @@ async function loadValues(ports: RunPorts, run: string, entries: readonly Entry[
 function* blobsOf(entries: readonly Entry[]): Generator<string> {
 	for (const entry of entries) {
 		for (const event of entry.events) {
-			const outcome: Outcome | undefined = event.type === "call.finished" || event.type === "call.settled" ? event.outcome : undefined;
+			const outcome: Outcome | undefined =
+				event.type === "call.finished" || event.type === "call.settled" ? event.outcome : undefined;
 			if (outcome && "blob" in outcome) yield outcome.blob;
 		}
 	}
@@ -91,8 +99,10 @@ export function compatibility(state: RunState, ready: ReadyAgent, known: KnownVe
 	}
 	for (const name of ready.tools.keys()) if (!state.tools.has(name)) changes.push(`tool ${name}: added`);
 	for (const call of state.calls.values()) {
-		const open = call.phase === "held" || call.phase === "answered" || call.phase === "started" || call.phase === "unknown";
-		if (open && !ready.tools.has(call.tool)) broken.push(`call ${call.id} needs the tool ${call.tool}, which the agent no longer has`);
+		const open =
+			call.phase === "held" || call.phase === "answered" || call.phase === "started" || call.phase === "unknown";
+		if (open && !ready.tools.has(call.tool))
+			broken.push(`call ${call.id} needs the tool ${call.tool}, which the agent no longer has`);
 	}
 	if (broken.length > 0) return { verdict: "incompatible", changes: broken };
 	return changes.length > 0 ? { verdict: "compatible", changes } : { verdict: "same" };

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { gate, ofType, onlyWait, stage } from "../testing/stage.ts";
 import { promptProblems } from "../testing/prompt-order.ts";
+import { gate, ofType, onlyWait, stage } from "../testing/stage.ts";
 import { calls, say } from "../testing/story.ts";
 import { defineTool } from "../tools/define-tool.ts";
 
@@ -67,7 +67,11 @@ describe("parallel calls", () => {
 
 	test("I8: no more run at the same time than concurrencyMax", async () => {
 		const gated = gatedTool();
-		const scene = stage({ story: [calls(numbers(1, 2, 3, 4, 5)), say("done")], tools: [gated.tool], limits: { concurrencyMax: 2 } });
+		const scene = stage({
+			story: [calls(numbers(1, 2, 3, 4, 5)), say("done")],
+			tools: [gated.tool],
+			limits: { concurrencyMax: 2 },
+		});
 		const running = scene.harness.run(scene.agent, "go");
 		await gated.untilStarted(2);
 		gated.release(2);
@@ -104,7 +108,10 @@ describe("parallel calls", () => {
 	test("a held call is in the inbox while its siblings still run", async () => {
 		const pay = defineTool({ name: "pay", description: "Pays.", input, execute: () => "paid" });
 		const gated = gatedTool();
-		const scene = stage({ story: [calls([{ tool: "pay", args: { n: 9 } }, ...numbers(1)]), say("done")], tools: [pay, gated.tool] });
+		const scene = stage({
+			story: [calls([{ tool: "pay", args: { n: 9 } }, ...numbers(1)]), say("done")],
+			tools: [pay, gated.tool],
+		});
 		const running = scene.harness.run(scene.agent, "go");
 		await gated.untilStarted(1);
 		const [open] = await scene.harness.approvals();
@@ -117,14 +124,26 @@ describe("parallel calls", () => {
 	test("a sibling that fails or is denied leaves the others alone", async () => {
 		const tools = [
 			defineTool({ name: "look", description: "Looks.", input, effect: "read", execute: ({ n }) => `seen ${n}` }),
-			defineTool({ name: "fail", description: "Fails.", input, effect: "read", execute: () => Promise.reject(new Error("broken")) }),
+			defineTool({
+				name: "fail",
+				description: "Fails.",
+				input,
+				effect: "read",
+				execute: () => Promise.reject(new Error("broken")),
+			}),
 			defineTool({ name: "never", description: "Is denied.", input, effect: "read", execute: () => "ran" }),
 		];
 		const list = ["look", "fail", "never", "look"].map((tool, n) => ({ tool, args: { n } }));
-		const policy = { version: "p", decide: ({ tool }: { tool: { name: string } }) => tool.name === "never" ? ({ verdict: "deny", reason: "never" } as const) : ({ verdict: "allow" } as const) };
+		const policy = {
+			version: "p",
+			decide: ({ tool }: { tool: { name: string } }) =>
+				tool.name === "never" ? ({ verdict: "deny", reason: "never" } as const) : ({ verdict: "allow" } as const),
+		};
 		const scene = stage({ story: [calls(list), say("done")], tools, harness: { policy } });
 		const { run } = await scene.harness.run(scene.agent, "go");
-		const outcomes = Object.fromEntries(ofType(await scene.events(run), "call.finished").map(({ call, outcome }) => [call, outcome]));
+		const outcomes = Object.fromEntries(
+			ofType(await scene.events(run), "call.finished").map(({ call, outcome }) => [call, outcome]),
+		);
 		expect(outcomes).toEqual({
 			c1: { ok: "seen 0" },
 			c2: { failed: "broken", code: "tool.threw" },
@@ -138,7 +157,9 @@ describe("parallel calls", () => {
 		const story = [calls(numbers(1, 2)), calls(numbers(3, 4, 5)), say("done")];
 		const scene = stage({ story, tools: [look], limits: { callsMax: 3 } });
 		const { run } = await scene.harness.run(scene.agent, "go");
-		const outcomes = ofType(await scene.events(run), "call.finished").map(({ outcome }) => ("ok" in outcome ? outcome.ok : "failed" in outcome && outcome.code));
+		const outcomes = ofType(await scene.events(run), "call.finished").map(({ outcome }) =>
+			"ok" in outcome ? outcome.ok : "failed" in outcome && outcome.code,
+		);
 		expect(outcomes.filter((one) => typeof one === "number")).toEqual([1, 2, 3]);
 		expect(outcomes.filter((one) => one === "limit.calls")).toHaveLength(2);
 	});

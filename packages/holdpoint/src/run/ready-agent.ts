@@ -39,7 +39,12 @@ export function readyAgent(agent: Agent, options: ReadyOptions): ReadyAgent {
 }
 
 function toModelTool(tool: Tool): ModelTool {
-	return { type: "function", name: tool.name, description: tool.description, inputSchema: tool.inputSchema as ModelTool["inputSchema"] };
+	return {
+		type: "function",
+		name: tool.name,
+		description: tool.description,
+		inputSchema: tool.inputSchema as ModelTool["inputSchema"],
+	};
 }
 
 function programTools(tools: readonly Tool[], tokensMax: number | undefined) {
@@ -58,7 +63,8 @@ ${declarations}`;
 
 function searchTool(tools: readonly Tool[]): Tool {
 	const description = "Finds tools by words and returns their declarations.";
-	const execute = (args: unknown) => searchTools(tools, (args as { text: string }).text).map((tool) => describeTool(tool));
+	const execute = (args: unknown) =>
+		searchTools(tools, (args as { text: string }).text).map((tool) => describeTool(tool));
 	return internalTool({ name: "$search", description, input: stringField("text"), execute });
 }
 
@@ -80,11 +86,18 @@ interface Field {
 
 /** An object with one string: small enough to be checked by hand, so that no schema library is loaded for it. */
 function stringField(name: string): Field {
-	const schema = { type: "object", properties: { [name]: { type: "string" } }, required: [name], additionalProperties: false };
+	const schema = {
+		type: "object",
+		properties: { [name]: { type: "string" } },
+		required: [name],
+		additionalProperties: false,
+	};
 	const validate = (value: unknown) => {
 		// `tools.$search("refund")` is what a program would write.
 		const text = typeof value === "object" && value !== null ? (value as Record<string, unknown>)[name] : value;
-		return typeof text === "string" ? { value: { [name]: text } } : { issues: [{ message: `${name} must be a string` }] };
+		return typeof text === "string"
+			? { value: { [name]: text } }
+			: { issues: [{ message: `${name} must be a string` }] };
 	};
 	return { schema, input: { "~standard": { version: 1, vendor: "holdpoint", validate } } };
 }

@@ -73,7 +73,10 @@ describe("a run id names one piece of work", () => {
 	test("I6: started twice at once in two harnesses, it is done once; the other hears that it is busy", async () => {
 		const { scene, paid, begun, held } = payStage();
 		const other = scene.again();
-		const both = [scene.harness.run(scene.agent, "pay it", { runId: "order-1" }), other.harness.run(other.agent, "pay it", { runId: "order-1" })];
+		const both = [
+			scene.harness.run(scene.agent, "pay it", { runId: "order-1" }),
+			other.harness.run(other.agent, "pay it", { runId: "order-1" }),
+		];
 		await begun.promise;
 		const second = await Promise.any(both.map((one) => one.catch((error) => error)));
 		expect(second).toMatchObject({ code: "run.busy" });
@@ -85,7 +88,9 @@ describe("a run id names one piece of work", () => {
 
 	test.each(["", " ", "a b", "../x", "a/b", "ä", "-a", "a\n", "a".repeat(129)])("%j is no run id", async (runId) => {
 		const { scene } = payStage();
-		await expect(scene.harness.run(scene.agent, "pay it", { runId })).rejects.toMatchObject({ code: "run.input_invalid" });
+		await expect(scene.harness.run(scene.agent, "pay it", { runId })).rejects.toMatchObject({
+			code: "run.input_invalid",
+		});
 	});
 
 	test.each(["", "  \n", undefined, 5])("%j is no input", async (text) => {

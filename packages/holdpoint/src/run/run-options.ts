@@ -12,4 +12,3 @@ export interface RunOptions {
 	readonly onEvent?: (event: RunEvent) => void;
 	readonly onDelta?: (delta: ModelDelta) => void | Promise<void>;
 }
-

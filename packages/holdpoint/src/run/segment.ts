@@ -7,7 +7,7 @@
  * 2. After a failed flush the segment is dead: memory is ahead of the store, so nothing may be done any more.
  * 3. Observers see an event at once, except those that invite somebody to act on them: these only when durable.
  */
-import { runSeal, writesFor, type RunSeal } from "../journal/journal.ts";
+import { type RunSeal, runSeal, writesFor } from "../journal/journal.ts";
 import type { Clock } from "../kit/clock.ts";
 import type { KeyRing } from "../kit/seal.ts";
 import type { Agent, RunInfo } from "../spec/agent.ts";
@@ -204,7 +204,8 @@ export class Segment {
 			writes.push({ kind: "head", head });
 		}
 		if (release && !creating) writes.push({ kind: "release" });
-		else if (creating && !release) writes.push({ kind: "lease", owner: this.ports.owner, until: at + this.ready.limits.leaseMs });
+		else if (creating && !release)
+			writes.push({ kind: "lease", owner: this.ports.owner, until: at + this.ready.limits.leaseMs });
 		try {
 			const receipt = await this.ports.store.commit(this.state.run, this.epoch, writes);
 			if (receipt.signals > 0) this.signalsStored = true;
@@ -233,7 +234,9 @@ export class Segment {
 		if (this.epoch === 0) return this.flush().catch(() => undefined);
 		const until = this.ports.clock.now() + this.ready.limits.leaseMs;
 		try {
-			const receipt = await this.ports.store.commit(this.state.run, this.epoch, [{ kind: "lease", owner: this.ports.owner, until }]);
+			const receipt = await this.ports.store.commit(this.state.run, this.epoch, [
+				{ kind: "lease", owner: this.ports.owner, until },
+			]);
 			if (receipt.signals > 0) this.poke();
 		} catch (error) {
 			// A busy database is no lost lease; the next beat tries again, and a real loss shows at the next commit.

@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { promptProblems } from "../testing/prompt-order.ts";
-import { gate, ofType, onlyWait, type Stage, stage, type StageOptions } from "../testing/stage.ts";
-import { call, calls, say, type StoryStep } from "../testing/story.ts";
+import { gate, ofType, onlyWait, type Stage, type StageOptions, stage } from "../testing/stage.ts";
+import { call, calls, type StoryStep, say } from "../testing/story.ts";
 import { defineTool } from "../tools/define-tool.ts";
 
 const by = { id: "ann", via: "test" };
@@ -24,7 +24,13 @@ function talk(story: readonly StoryStep[], options: Partial<StageOptions> = {}) 
 			return `paid ${amount}`;
 		},
 	});
-	const look = defineTool({ name: "look", description: "Looks.", input: z.object({}), effect: "read", execute: () => "seen" });
+	const look = defineTool({
+		name: "look",
+		description: "Looks.",
+		input: z.object({}),
+		effect: "read",
+		execute: () => "seen",
+	});
 	const scene = stage({ story, tools: [pay, look], ...options });
 	scenes.push(scene);
 	return { scene, session: scene.harness.session("chat", scene.agent), paid };
@@ -37,7 +43,8 @@ function lastPrompt(scene: Stage): string[] {
 		return message.content.map((part) => {
 			if (part.type === "text") return `${message.role}: ${part.text}`;
 			if (part.type === "tool-call") return `call: ${part.toolName}`;
-			if (part.type === "tool-result" && "value" in part.output) return `result: ${JSON.stringify(part.output.value).slice(0, 60)}`;
+			if (part.type === "tool-result" && "value" in part.output)
+				return `result: ${JSON.stringify(part.output.value).slice(0, 60)}`;
 			return part.type;
 		});
 	});
@@ -75,7 +82,12 @@ describe("a session", () => {
 	});
 
 	test("call ids are unique in a conversation, also when the model numbers the calls of each run anew", async () => {
-		const { scene, session } = talk([call("look", {}, { id: "call_0" }), say("one"), call("look", {}, { id: "call_0" }), say("two")]);
+		const { scene, session } = talk([
+			call("look", {}, { id: "call_0" }),
+			say("one"),
+			call("look", {}, { id: "call_0" }),
+			say("two"),
+		]);
 		await session.send("first");
 		await session.send("second");
 		expect(lastPrompt(scene).filter((line) => line.startsWith("result"))).toHaveLength(2);
@@ -91,7 +103,12 @@ describe("a message to a session whose run waits", () => {
 		const second = await session.send("how far are you?");
 		const wait = onlyWait(second, "approval");
 		expect(second.text).toBe("it is pending");
-		expect(lastPrompt(scene)).toEqual(["user: pay 5", "call: pay", expect.stringContaining("Pending: not executed yet"), "user: how far are you?"]);
+		expect(lastPrompt(scene)).toEqual([
+			"user: pay 5",
+			"call: pay",
+			expect.stringContaining("Pending: not executed yet"),
+			"user: how far are you?",
+		]);
 		await scene.harness.approve(wait.approval, { by });
 		expect(await scene.harness.resume(second.run)).toMatchObject({ status: "completed", text: "it is paid" });
 		expect(paid).toEqual([5]);
@@ -126,9 +143,16 @@ describe("a message to a session whose run waits", () => {
 		const second = await session.send("forget it", { whenWaiting: "cancel" });
 		expect(second).toMatchObject({ status: "completed", text: "as you like" });
 		expect(second.run).not.toBe(first.run);
-		expect(lastPrompt(scene)).toEqual(["user: pay 5", "call: pay", expect.stringContaining("Cancelled, not executed"), "user: forget it"]);
+		expect(lastPrompt(scene)).toEqual([
+			"user: pay 5",
+			"call: pay",
+			expect.stringContaining("Cancelled, not executed"),
+			"user: forget it",
+		]);
 		expect(await scene.harness.approvals()).toEqual([]);
-		await expect(scene.harness.approve(onlyWait(first, "approval").approval, { by })).rejects.toMatchObject({ code: "approval.unknown" });
+		await expect(scene.harness.approve(onlyWait(first, "approval").approval, { by })).rejects.toMatchObject({
+			code: "approval.unknown",
+		});
 		expect(paid).toEqual([]);
 	});
 
@@ -169,13 +193,20 @@ describe("a message to a session whose run waits", () => {
 				return "seen";
 			},
 		});
-		const pay = defineTool({ name: "pay", description: "Pays.", input: z.object({ amount: z.int() }), execute: () => "paid" });
+		const pay = defineTool({
+			name: "pay",
+			description: "Pays.",
+			input: z.object({ amount: z.int() }),
+			execute: () => "paid",
+		});
 		const story = [call("pay", { amount: 5 }), call("slow"), say("done")];
 		const { scene, session } = talk(story, { tools: [pay, slow] });
 		const first = await session.send("pay 5");
 		const wait = onlyWait(first, "approval");
 		const paidBy = gate<void>();
-		const running = session.send("look meanwhile", { onEvent: (event) => event.type === "call.finished" && event.call === "c1" && paidBy.resolve() });
+		const running = session.send("look meanwhile", {
+			onEvent: (event) => event.type === "call.finished" && event.call === "c1" && paidBy.resolve(),
+		});
 		await begun.promise;
 		await scene.harness.approve(wait.approval, { by });
 		await paidBy.promise;
@@ -232,11 +263,15 @@ describe("what comes while the model is answering", () => {
 
 	test("the result of a pending call is not lost: the model is asked again", async () => {
 		const slow = slowModel(2);
-		const { scene, session, paid } = talk([call("pay", { amount: 5 }), say("it is pending"), say("it is paid")], { around: slow.around });
+		const { scene, session, paid } = talk([call("pay", { amount: 5 }), say("it is pending"), say("it is paid")], {
+			around: slow.around,
+		});
 		const first = await session.send("pay 5");
 		const wait = onlyWait(first, "approval");
 		const finished = gate<void>();
-		const running = session.send("how far?", { onEvent: (event) => event.type === "call.finished" && finished.resolve() });
+		const running = session.send("how far?", {
+			onEvent: (event) => event.type === "call.finished" && finished.resolve(),
+		});
 		await slow.asked.promise;
 		await scene.harness.approve(wait.approval, { by });
 		await finished.promise;

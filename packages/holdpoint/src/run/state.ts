@@ -11,7 +11,7 @@ import { answerToMessage } from "../model/prompt.ts";
 import type { RunEvent, RunFinished, RunStarted } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
 import type { CallState } from "./call-state.ts";
-import { resultMessage, lateNote, pendingNote } from "./messages.ts";
+import { lateNote, pendingNote, resultMessage } from "./messages.ts";
 
 export type Message = LanguageModelV4Message;
 
@@ -197,7 +197,18 @@ type ProgramEvent = Extract<CallEvent, { readonly type: `program.${string}` }>;
 function applyProgramEvent(state: RunState, call: CallState, event: ProgramEvent): void {
 	if (event.type === "program.started") {
 		const { provider, guest, seed, clock, body } = event;
-		call.program = { provider, guest, seed, clock, body, asks: [], open: new Set(), deliveries: [], suspended: undefined, quiet: false };
+		call.program = {
+			provider,
+			guest,
+			seed,
+			clock,
+			body,
+			asks: [],
+			open: new Set(),
+			deliveries: [],
+			suspended: undefined,
+			quiet: false,
+		};
 		return;
 	}
 	const program = call.program;
@@ -254,7 +265,17 @@ function applyAnswer(state: RunState, event: Extract<RunEvent, { type: "model.an
 		while (state.modelIds.has(modelId)) modelId += "_";
 		state.modelIds.add(modelId);
 		if (reused) ids.set(part.toolCallId, modelId);
-		state.calls.set(id, newCall({ id, ordinal: state.calls.size + 1, tool: part.toolName, modelId, input: part.input, asked: jsonOrNothing(part.input) }));
+		state.calls.set(
+			id,
+			newCall({
+				id,
+				ordinal: state.calls.size + 1,
+				tool: part.toolName,
+				modelId,
+				input: part.input,
+				asked: jsonOrNothing(part.input),
+			}),
+		);
 		state.turn.push(id);
 	}
 	state.text = text;

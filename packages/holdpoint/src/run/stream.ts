@@ -1,5 +1,5 @@
-import type { RunEvent } from "../spec/events.ts";
 import { HoldpointError } from "../spec/errors.ts";
+import type { RunEvent } from "../spec/events.ts";
 import type { ModelDelta } from "../spec/model.ts";
 import type { RunResult } from "../spec/result.ts";
 import type { Watching } from "./advance.ts";
@@ -16,7 +16,10 @@ export interface RunStream extends AsyncIterable<StreamEvent> {
  * A stream over a run that `begin` starts. A reader that is slow holds the run back once `bufferMax` events are unread;
  * one that goes away stops it, and the run can be resumed. Until somebody reads, nothing is held back.
  */
-export function streamOf(bufferMax: number, begin: (watching: Watching, signal: AbortSignal) => Promise<RunResult>): RunStream {
+export function streamOf(
+	bufferMax: number,
+	begin: (watching: Watching, signal: AbortSignal) => Promise<RunResult>,
+): RunStream {
 	const queue: StreamEvent[] = [];
 	const gone = new AbortController();
 	let reading = false;

@@ -7,10 +7,10 @@ import { reasonOf } from "../kit/reason-of.ts";
 import type { Approver, RunEvent } from "../spec/events.ts";
 import type { Signal } from "../spec/signals.ts";
 import type { StoredSignal } from "../spec/store.ts";
+import type { CallState } from "./call-state.ts";
 import { canonicalArguments, validAnswers } from "./decide-call.ts";
 import { next } from "./next.ts";
 import type { Segment } from "./segment.ts";
-import type { CallState } from "./call-state.ts";
 
 /**
  * Takes every signal that means something now. `moving`: messages wait until the model is asked next. `waiting`: nothing
@@ -41,7 +41,11 @@ function fireTimer(segment: Segment): void {
 }
 
 /** Undefined: not now. */
-async function eventsFor(segment: Segment, stored: StoredSignal, when: "moving" | "waiting"): Promise<readonly RunEvent[] | undefined> {
+async function eventsFor(
+	segment: Segment,
+	stored: StoredSignal,
+	when: "moving" | "waiting",
+): Promise<readonly RunEvent[] | undefined> {
 	const { id, signal } = segment.seal.openSignal(stored);
 	const ignored = (why: string): RunEvent[] => [{ type: "signal.ignored", signal: id, why }];
 	if (segment.state.signals.has(id)) return ignored("it was taken before");
@@ -56,7 +60,9 @@ async function eventsFor(segment: Segment, stored: StoredSignal, when: "moving" 
 			return messageEvents(segment, { id, signal, when });
 		case "cancel":
 			if (segment.state.cancel) return ignored("the run is being cancelled already");
-			return [{ type: "cancel.requested", by: signal.by, ...(signal.reason ? { reason: signal.reason } : {}), signal: id }];
+			return [
+				{ type: "cancel.requested", by: signal.by, ...(signal.reason ? { reason: signal.reason } : {}), signal: id },
+			];
 		default:
 			return ignored("it is of a kind that is not known here");
 	}
@@ -81,13 +87,17 @@ function messageEvents(segment: Segment, { id, signal, when }: MessageSignal): r
 type AnswerSignal = Extract<Signal, { kind: "answer" }>;
 
 async function answerEvents(segment: Segment, id: string, signal: AnswerSignal): Promise<readonly RunEvent[]> {
-	const refuse = (why: string): RunEvent[] => [{ type: "approval.refused", approval: signal.approval, by: signal.by.id, why, signal: id }];
+	const refuse = (why: string): RunEvent[] => [
+		{ type: "approval.refused", approval: signal.approval, by: signal.by.id, why, signal: id },
+	];
 	const call = [...segment.state.calls.values()].find((one) => one.approval?.id === signal.approval);
 	if (!call?.approval) return refuse("this run has no such approval");
 	if (call.phase !== "held") return refuse("it was answered or closed before");
-	if (signal.digest !== call.digest) return refuse("it was given for other arguments, another tool version, or another call");
+	if (signal.digest !== call.digest)
+		return refuse("it was given for other arguments, another tool version, or another call");
 	const now = segment.ports.clock.now();
-	if (now >= call.approval.expiresAt || signal.at >= call.approval.expiresAt) return refuse("it came after the approval expired");
+	if (now >= call.approval.expiresAt || signal.at >= call.approval.expiresAt)
+		return refuse("it came after the approval expired");
 	const before = validAnswers(segment, call);
 	if (before.some((answer) => answer.by.id === signal.by.id) && signal.answer === "approve") {
 		return refuse("this person has answered already; another one must");
@@ -95,7 +105,14 @@ async function answerEvents(segment: Segment, id: string, signal: AnswerSignal):
 	const roles = rolesOf(segment, signal.by);
 	if (typeof roles === "string") return refuse(roles);
 	const by = { ...signal.by, roles };
-	const common = { approval: signal.approval, call: call.id, by, at: signal.at, signal: id, ...(signal.reason ? { reason: signal.reason } : {}) };
+	const common = {
+		approval: signal.approval,
+		call: call.id,
+		by,
+		at: signal.at,
+		signal: id,
+		...(signal.reason ? { reason: signal.reason } : {}),
+	};
 	if (signal.answer === "deny") return [{ type: "approval.resolved", ...common, answer: "deny" }];
 	const fits = seatFor(call, by);
 	if (!fits) return refuse("this person has none of the roles that it asks for");
@@ -136,12 +153,19 @@ async function editEvents(segment: Segment, { call, signal, common }: Edit): Pro
 	if (!tool || signal.args === undefined) return refuse("it edits nothing");
 	const parsed = await canonicalArguments(tool, signal.args, segment.ready.limits.argsBytesMax);
 	if (!parsed.ok) return refuse(parsed.message);
-	const digest = callDigest({ run: segment.state.run, call: call.id, tool: tool.name, version: tool.version, args: parsed.text });
+	const digest = callDigest({
+		run: segment.state.run,
+		call: call.id,
+		tool: tool.name,
+		version: tool.version,
+		args: parsed.text,
+	});
 	return [{ type: "approval.resolved", ...common, answer: "edit", args: parsed.args, digest }];
 }
 
 function settleEvents(segment: Segment, id: string, signal: Extract<Signal, { kind: "settle" }>): readonly RunEvent[] {
 	const call = segment.state.calls.get(signal.call);
-	if (call?.phase !== "unknown") return [{ type: "signal.ignored", signal: id, why: "the outcome of that call is not unknown" }];
+	if (call?.phase !== "unknown")
+		return [{ type: "signal.ignored", signal: id, why: "the outcome of that call is not unknown" }];
 	return [{ type: "call.settled", call: call.id, outcome: signal.outcome, by: signal.by, signal: id }];
 }

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { memoryStore } from "../adapters/stores/memory.ts";
 import type { Outcome } from "../spec/events.ts";
 import type { Store } from "../spec/store.ts";
-import { ofType, onlyWait, stage, type StageOptions } from "../testing/stage.ts";
+import { ofType, onlyWait, type StageOptions, stage } from "../testing/stage.ts";
 import { call, say } from "../testing/story.ts";
 import { defineTool, type ToolDefinition } from "../tools/define-tool.ts";
 
@@ -14,9 +14,19 @@ const hostile = (): never => {
 };
 
 /** What becomes of one call of a read that does this, and what the model reads of it. */
-async function outcomeOf(execute: (args: { n: number }) => unknown, options: Partial<StageOptions> & { tool?: Partial<ToolDefinition<typeof input>> } = {}) {
+async function outcomeOf(
+	execute: (args: { n: number }) => unknown,
+	options: Partial<StageOptions> & { tool?: Partial<ToolDefinition<typeof input>> } = {},
+) {
 	const { tool, ...rest } = options;
-	const look = defineTool({ name: "look", description: "Looks.", input, effect: "read", execute, ...tool } as ToolDefinition<typeof input>);
+	const look = defineTool({
+		name: "look",
+		description: "Looks.",
+		input,
+		effect: "read",
+		execute,
+		...tool,
+	} as ToolDefinition<typeof input>);
 	const scene = stage({ story: [call("look"), say("done")], tools: [look], ...rest });
 	const result = await scene.harness.run(scene.agent, "go", { runId: "r" });
 	expect(result).toMatchObject({ status: "completed", text: "done" });
@@ -37,7 +47,11 @@ describe("a result", () => {
 		["a Date", new Date(0), "1970-01-01T00:00:00.000Z"],
 		["a promise of it", Promise.resolve("later"), "later"],
 		["a promise of another library", { then: (resolve: (value: string) => void) => resolve("theirs") }, "theirs"],
-		["something nested deep", JSON.parse("[".repeat(500) + "]".repeat(500)), JSON.parse("[".repeat(500) + "]".repeat(500))],
+		[
+			"something nested deep",
+			JSON.parse("[".repeat(500) + "]".repeat(500)),
+			JSON.parse("[".repeat(500) + "]".repeat(500)),
+		],
 	])("%s is read by the model as JSON", async (_, value, read) => {
 		const { outcome } = await outcomeOf(() => value);
 		expect(outcome).toEqual({ ok: read });
@@ -49,22 +63,37 @@ describe("a result", () => {
 		["a BigInt", { n: 5n }],
 		["a cycle", cycle],
 		["a value whose JSON throws", { toJSON: hostile }],
-		["a value whose fields throw", { get a() { return hostile(); } }],
+		[
+			"a value whose fields throw",
+			{
+				get a() {
+					return hostile();
+				},
+			},
+		],
 	])("%s is a failure that says that the tool ran", async (_, value) => {
 		const { outcome, read } = await outcomeOf(() => value);
-		expect(outcome).toMatchObject({ code: "tool.result_invalid", failed: expect.stringContaining("look ran, but its result is no JSON") });
+		expect(outcome).toMatchObject({
+			code: "tool.result_invalid",
+			failed: expect.stringContaining("look ran, but its result is no JSON"),
+		});
 		expect(read?.type).toBe("error-text");
 	});
 
 	test("that does not fit the output schema is a failure that says that the tool ran", async () => {
 		const output = z.object({ total: z.number() });
 		const { outcome } = await outcomeOf(() => ({ total: "five" }), { tool: { output } as never });
-		expect(outcome).toMatchObject({ code: "tool.result_invalid", failed: expect.stringMatching(/look ran, but .* total/) });
+		expect(outcome).toMatchObject({
+			code: "tool.result_invalid",
+			failed: expect.stringMatching(/look ran, but .* total/),
+		});
 	});
 
 	test("that fits it is what the schema makes of it", async () => {
 		const output = z.object({ total: z.number(), currency: z.string().default("EUR") });
-		const { outcome } = await outcomeOf(() => ({ total: 5, secret: "not in the schema" }), { tool: { output } as never });
+		const { outcome } = await outcomeOf(() => ({ total: 5, secret: "not in the schema" }), {
+			tool: { output } as never,
+		});
 		expect(outcome).toEqual({ ok: { total: 5, currency: "EUR" } });
 	});
 
@@ -77,7 +106,9 @@ describe("a result", () => {
 	test("I8: its limit counts bytes, not characters", async () => {
 		const limits = { resultBytesMax: 100, inlineBytesMax: 1_000 };
 		expect((await outcomeOf(() => "x".repeat(60), { limits })).outcome).toHaveProperty("ok");
-		expect((await outcomeOf(() => "ä".repeat(60), { limits })).outcome).toMatchObject({ code: "tool.result_too_large" });
+		expect((await outcomeOf(() => "ä".repeat(60), { limits })).outcome).toMatchObject({
+			code: "tool.result_too_large",
+		});
 	});
 });
 
@@ -137,10 +168,13 @@ describe("arguments", () => {
 
 	test("are what the schema makes of them, once, and a copy for each attempt", async () => {
 		const seen: unknown[] = [];
-		await outcomeOf((args) => {
-			seen.push({ ...args });
-			(args as { n: number }).n = 99;
-		}, { story: story('{"more":1}') });
+		await outcomeOf(
+			(args) => {
+				seen.push({ ...args });
+				(args as { n: number }).n = 99;
+			},
+			{ story: story('{"more":1}') },
+		);
 		expect(seen).toEqual([{ n: 1 }]);
 	});
 
@@ -154,8 +188,12 @@ describe("arguments", () => {
 	test("I8: are bounded in bytes", async () => {
 		const text = JSON.stringify({ text: "ä".repeat(60) });
 		const tool = { input: z.object({ text: z.string() }) } as never;
-		expect((await outcomeOf(() => 1, { tool, story: story(text), limits: { argsBytesMax: 100 } })).outcome).toMatchObject({ code: "tool.args_too_large" });
-		expect((await outcomeOf(() => 1, { tool, story: story(text), limits: { argsBytesMax: 1_000 } })).outcome).toEqual({ ok: 1 });
+		expect(
+			(await outcomeOf(() => 1, { tool, story: story(text), limits: { argsBytesMax: 100 } })).outcome,
+		).toMatchObject({ code: "tool.args_too_large" });
+		expect((await outcomeOf(() => 1, { tool, story: story(text), limits: { argsBytesMax: 1_000 } })).outcome).toEqual({
+			ok: 1,
+		});
 	});
 
 	test("with a `__proto__` are without it for the policy, the digest and the tool alike", async () => {
@@ -189,7 +227,10 @@ describe("arguments", () => {
 
 	test("a tool that the model makes up is a failure that names those that are there", async () => {
 		const { outcome } = await outcomeOf(() => 1, { story: [call("lock", {}, { undeclared: true }), say("done")] });
-		expect(outcome).toMatchObject({ code: "tool.unknown", failed: expect.stringMatching(/no tool "lock".*Available: look/) });
+		expect(outcome).toMatchObject({
+			code: "tool.unknown",
+			failed: expect.stringMatching(/no tool "lock".*Available: look/),
+		});
 	});
 });
 

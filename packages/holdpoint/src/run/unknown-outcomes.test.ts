@@ -1,11 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
+import { memoryStore } from "../adapters/stores/memory.ts";
 import type { Repeatability } from "../spec/tool.ts";
 import { crashingStore } from "../testing/crashing-store.ts";
 import { promptProblems } from "../testing/prompt-order.ts";
-import { ofType, onlyWait, stage, type StageOptions } from "../testing/stage.ts";
+import { ofType, onlyWait, type StageOptions, stage } from "../testing/stage.ts";
 import { call, calls, say } from "../testing/story.ts";
-import { memoryStore } from "../adapters/stores/memory.ts";
 import { defineTool, type ToolDefinition } from "../tools/define-tool.ts";
 import { OutcomeUnknown } from "../tools/outcome-unknown.ts";
 
@@ -19,7 +19,11 @@ interface Attempted {
 }
 
 /** A run with one call of a tool that does not know what became of it the first `lost` times. */
-function lossy(repeat: Repeatability, lost: number, options: Partial<StageOptions> & { tool?: Partial<ToolDefinition<typeof empty>> } = {}) {
+function lossy(
+	repeat: Repeatability,
+	lost: number,
+	options: Partial<StageOptions> & { tool?: Partial<ToolDefinition<typeof empty>> } = {},
+) {
 	const { tool, ...rest } = options;
 	const attempts: Attempted[] = [];
 	const pay = defineTool({
@@ -39,14 +43,17 @@ function lossy(repeat: Repeatability, lost: number, options: Partial<StageOption
 }
 
 describe("I7: a call whose outcome its tool does not know", () => {
-	test.each(["keyed", "repeatable"] as const)("%s: is tried again with the same key, after a while, each attempt written first", async (repeat) => {
-		const { scene, attempts, run } = lossy(repeat, 2);
-		expect(await run()).toMatchObject({ status: "completed" });
-		expect(attempts.map(({ attempt }) => attempt)).toEqual([1, 2, 3]);
-		expect(new Set(attempts.map(({ key }) => key)).size).toBe(1);
-		expect(scene.clock.sleeps).toEqual([200, 400]);
-		expect(ofType(await scene.events("r"), "call.started").map(({ attempt }) => attempt)).toEqual([1, 2, 3]);
-	});
+	test.each(["keyed", "repeatable"] as const)(
+		"%s: is tried again with the same key, after a while, each attempt written first",
+		async (repeat) => {
+			const { scene, attempts, run } = lossy(repeat, 2);
+			expect(await run()).toMatchObject({ status: "completed" });
+			expect(attempts.map(({ attempt }) => attempt)).toEqual([1, 2, 3]);
+			expect(new Set(attempts.map(({ key }) => key)).size).toBe(1);
+			expect(scene.clock.sleeps).toEqual([200, 400]);
+			expect(ofType(await scene.events("r"), "call.started").map(({ attempt }) => attempt)).toEqual([1, 2, 3]);
+		},
+	);
 
 	test("I8: no more often than attemptsMax, then it is unknown and the run waits", async () => {
 		const { attempts, run } = lossy("keyed", 99, { limits: { attemptsMax: 2 } });
@@ -84,9 +91,24 @@ describe("I7: a call whose outcome its tool does not know", () => {
 	});
 
 	test("siblings go on, and the model reads all results once it is settled", async () => {
-		const look = defineTool({ name: "look", description: "Looks.", input: empty, effect: "read", execute: () => "seen" });
-		const lost = defineTool({ name: "pay", description: "Pays.", input: empty, execute: () => Promise.reject(new OutcomeUnknown("lost")) });
-		const scene = stage({ story: [calls([{ tool: "pay" }, { tool: "look" }]), say("done")], tools: [look, lost], harness: { policy: allow } });
+		const look = defineTool({
+			name: "look",
+			description: "Looks.",
+			input: empty,
+			effect: "read",
+			execute: () => "seen",
+		});
+		const lost = defineTool({
+			name: "pay",
+			description: "Pays.",
+			input: empty,
+			execute: () => Promise.reject(new OutcomeUnknown("lost")),
+		});
+		const scene = stage({
+			story: [calls([{ tool: "pay" }, { tool: "look" }]), say("done")],
+			tools: [look, lost],
+			harness: { policy: allow },
+		});
 		const first = await scene.harness.run(scene.agent, "go");
 		await scene.harness.settle(first.run, onlyWait(first, "unknown").call, { happened: true, result: "receipt 7", by });
 		expect(await scene.harness.resume(first.run)).toMatchObject({ status: "completed" });
@@ -101,7 +123,9 @@ describe("settling", () => {
 		await run();
 		await scene.harness.settle("r", "c1", { happened: true, result: { receipt: 7 }, by });
 		expect(await scene.harness.resume("r")).toMatchObject({ status: "completed" });
-		expect(ofType(await scene.events("r"), "call.settled")).toMatchObject([{ outcome: { ok: { receipt: 7 } }, by: { id: "ann" } }]);
+		expect(ofType(await scene.events("r"), "call.settled")).toMatchObject([
+			{ outcome: { ok: { receipt: 7 } }, by: { id: "ann" } },
+		]);
 		expect(JSON.stringify(scene.prompts.at(-1)?.at(-1))).toContain('"receipt":7');
 		expect(attempts).toHaveLength(1);
 	});
@@ -120,7 +144,9 @@ describe("settling", () => {
 		const { scene, run } = lossy("once", 1);
 		await run();
 		for (const name of ["c2", "nonsense"]) {
-			await expect(scene.harness.settle("r", name, { happened: true })).rejects.toMatchObject({ code: "settle.invalid" });
+			await expect(scene.harness.settle("r", name, { happened: true })).rejects.toMatchObject({
+				code: "settle.invalid",
+			});
 		}
 		await scene.harness.settle("r", "c1", { happened: false, by });
 		await scene.harness.settle("r", "c1", { happened: true, by });
@@ -144,7 +170,9 @@ describe("settling", () => {
 	])("with %s is refused at the door", async (_, result) => {
 		const { scene, run } = lossy("once", 1);
 		await run();
-		await expect(scene.harness.settle("r", "c1", { happened: true, result: result as string })).rejects.toMatchObject({ code: "settle.invalid" });
+		await expect(scene.harness.settle("r", "c1", { happened: true, result: result as string })).rejects.toMatchObject({
+			code: "settle.invalid",
+		});
 	});
 });
 
@@ -212,8 +240,19 @@ describe("I7: a call that a dead process had started", () => {
 	test("I8: keyed: no more often than attemptsMax, however often the process dies", async () => {
 		const inner = memoryStore();
 		let executed = 0;
-		const pay = defineTool({ name: "pay", description: "Pays.", input: empty, repeat: "keyed", execute: () => void executed++ });
-		const options: StageOptions = { story: [call("pay"), say("done")], tools: [pay], harness: { policy: allow }, limits: { attemptsMax: 3 } };
+		const pay = defineTool({
+			name: "pay",
+			description: "Pays.",
+			input: empty,
+			repeat: "keyed",
+			execute: () => void executed++,
+		});
+		const options: StageOptions = {
+			story: [call("pay"), say("done")],
+			tools: [pay],
+			harness: { policy: allow },
+			limits: { attemptsMax: 3 },
+		};
 		const last = stage({ ...options, store: inner });
 		const start = stage({ ...options, store: crashingStore(inner, { at: 2 }), clock: last.clock });
 		await expect(start.harness.run(start.agent, "go", { runId: "r" })).rejects.toThrow();

@@ -37,7 +37,11 @@ export interface ProgramOptions {
 export interface Middleware {
 	readonly name: string;
 	run?(context: RunInfo, next: () => Promise<RunResult>): Promise<RunResult>;
-	model?(request: ModelRequest, next: (request: ModelRequest) => Promise<ModelAnswer>, context: RunInfo): Promise<ModelAnswer>;
+	model?(
+		request: ModelRequest,
+		next: (request: ModelRequest) => Promise<ModelAnswer>,
+		context: RunInfo,
+	): Promise<ModelAnswer>;
 	prepareCall?(call: CallInfo, context: RunInfo): Json | Promise<Json>;
 	call?(call: CallInfo, next: () => Promise<unknown>, context: RunInfo): Promise<unknown>;
 }

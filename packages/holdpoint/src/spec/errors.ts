@@ -39,7 +39,10 @@ export const errorCodes = {
 		retry: "never",
 		hint: "The key that sealed this state is not in the key ring. Add it to HOLDPOINT_KEYS or to the key file.",
 	},
-	"key.invalid": { retry: "never", hint: "A key is `<id>:<base64url of at least 32 bytes>`; a key file has mode 0600." },
+	"key.invalid": {
+		retry: "never",
+		hint: "A key is `<id>:<base64url of at least 32 bytes>`; a key file has mode 0600.",
+	},
 	"store.locked": { retry: "safe", hint: "Another process holds the database. Try again, or raise `busyTimeoutMs`." },
 	"store.read_only": { retry: "never", hint: "Make the folder and the database writable for this user." },
 	"store.full": { retry: "safe", hint: "Free disk space, then resume the run: everything committed is kept." },
@@ -51,7 +54,10 @@ export const errorCodes = {
 		retry: "safe",
 		hint: "The provider failed after all retries. The run is kept: resume it later.",
 	},
-	"model.refused": { retry: "never", hint: "The provider rejected the request. See `cause`: key, model name, or prompt." },
+	"model.refused": {
+		retry: "never",
+		hint: "The provider rejected the request. See `cause`: key, model name, or prompt.",
+	},
 	"model.answer_invalid": { retry: "safe", hint: "The model answered something unusable. Resume to ask it again." },
 	"model.missing": { retry: "never", hint: "Give the agent a `model`, or pass one to `createHarness`." },
 	"model.unknown": { retry: "never", hint: "Use --model provider/name with one of the providers listed." },
@@ -70,7 +76,10 @@ export const errorCodes = {
 		hint: "This machine cannot give the isolation that was required. Use another machine, or require less.",
 	},
 	"sandbox.fault": { retry: "safe", hint: "The guest broke and was thrown away. The program is replayed on resume." },
-	"snapshot.refused": { retry: "safe", hint: "Made by another provider or guest build: the program is replayed instead." },
+	"snapshot.refused": {
+		retry: "safe",
+		hint: "Made by another provider or guest build: the program is replayed instead.",
+	},
 	"snapshot.tampered": { retry: "never", hint: "The snapshot does not match its seal. It was not restored." },
 	"program.diverged": {
 		retry: "never",
@@ -95,7 +104,11 @@ export class HoldpointError extends Error {
 	readonly details: Readonly<Record<string, unknown>>;
 	readonly [brand] = true;
 
-	constructor(code: ErrorCode, message: string, options: { cause?: unknown; details?: Record<string, unknown>; hint?: string } = {}) {
+	constructor(
+		code: ErrorCode,
+		message: string,
+		options: { cause?: unknown; details?: Record<string, unknown>; hint?: string } = {},
+	) {
 		super(message, options.cause === undefined ? undefined : { cause: options.cause });
 		this.name = "HoldpointError";
 		this.code = code;
@@ -105,7 +118,13 @@ export class HoldpointError extends Error {
 	}
 
 	toJSON(): Record<string, unknown> {
-		return { code: this.code, message: this.message, hint: this.hint, retry: this.retry, ...(Object.keys(this.details).length ? { details: this.details } : {}) };
+		return {
+			code: this.code,
+			message: this.message,
+			hint: this.hint,
+			retry: this.retry,
+			...(Object.keys(this.details).length ? { details: this.details } : {}),
+		};
 	}
 }
 

@@ -1,6 +1,6 @@
+import type { ErrorCode } from "./errors.ts";
 import type { Json } from "./json.ts";
 import type { AnswerPart, ModelUsage } from "./model.ts";
-import type { ErrorCode } from "./errors.ts";
 
 /**
  * The vocabulary of the journal. A run is an append-only list of these; everything else is a reader of it.

@@ -25,7 +25,7 @@ const PromiseOf = Promise, TypeErrorOf = TypeError, ErrorOf = Error, RangeErrorO
 const captureStack = Error.captureStackTrace;
 const { parse, stringify } = JSON;
 const { defineProperty, freeze } = Object;
-const isError = Error.isError, evaluate = eval, imul = Math.imul;
+const isError = Error.isError, evaluate = eval;
 const slice = uncurry(String.prototype.slice), indexOf = uncurry(String.prototype.indexOf);
 const codeAt = uncurry(String.prototype.charCodeAt);
 const mapGet = uncurry(Map.prototype.get), mapSet = uncurry(Map.prototype.set);

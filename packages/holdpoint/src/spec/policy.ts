@@ -28,7 +28,12 @@ export interface PolicyRequest {
 	readonly agent: string;
 	/** Who made the call: the model itself, or a program that the model wrote. */
 	readonly provenance: { readonly via: "model" } | { readonly via: "program"; readonly program: string };
-	readonly tool: { readonly name: string; readonly version: string; readonly effect: Effect; readonly tags: readonly string[] };
+	readonly tool: {
+		readonly name: string;
+		readonly version: string;
+		readonly effect: Effect;
+		readonly tags: readonly string[];
+	};
 	/** Canonical: what is shown, digested, decided and executed. */
 	readonly args: Json;
 	/** Valid answers so far. A policy may look at them; whether they cover an `ask` is not its business. */

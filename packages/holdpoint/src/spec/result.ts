@@ -1,7 +1,7 @@
 import type { ErrorCode } from "./errors.ts";
-import type { Ask } from "./policy.ts";
 import type { RunFailureCode } from "./events.ts";
 import type { Json } from "./json.ts";
+import type { Ask } from "./policy.ts";
 
 /** How a run stands when it returns. Waiting is a return value (I2). */
 export type RunResult = Completed | Waiting | Failed | Cancelled;
@@ -48,5 +48,11 @@ export type Wait =
 			/** Where a program asks: its call and line. */
 			readonly program?: { readonly call: string; readonly line: number };
 	  }
-	| { readonly kind: "unknown"; readonly call: string; readonly tool: string; readonly args: Json; readonly why: string }
+	| {
+			readonly kind: "unknown";
+			readonly call: string;
+			readonly tool: string;
+			readonly args: Json;
+			readonly why: string;
+	  }
 	| { readonly kind: "timer"; readonly dueAt: number; readonly why: string };

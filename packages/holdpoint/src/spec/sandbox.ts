@@ -27,7 +27,13 @@ export interface SandboxProvider {
 export type Isolation = "svm" | "vmx" | "pvm" | "wasm";
 
 export type SandboxProbe =
-	| { readonly ok: true; readonly provider: string; readonly isolation: Isolation; readonly startMs: number; readonly guest: string }
+	| {
+			readonly ok: true;
+			readonly provider: string;
+			readonly isolation: Isolation;
+			readonly startMs: number;
+			readonly guest: string;
+	  }
 	| { readonly ok: false; readonly provider: string; readonly reason: string; readonly hint: string };
 
 export interface ProgramSpec {
@@ -62,7 +68,10 @@ export interface Delivery {
 /** What became of one call that the guest asked. `n` is the guest's own number of that call. */
 export type Answer =
 	| { readonly n: number; readonly ok: string /* JSON text */; readonly edited?: boolean }
-	| { readonly n: number; readonly error: { readonly name: "ToolDenied" | "ToolFailed"; readonly message: string; readonly code?: string } };
+	| {
+			readonly n: number;
+			readonly error: { readonly name: "ToolDenied" | "ToolFailed"; readonly message: string; readonly code?: string };
+	  };
 
 /** A tool call that left the guest. */
 export interface Ask {
@@ -94,7 +103,16 @@ export type SliceState =
 	/** Stopped by a limit, or the guest broke: not catchable by the program. The guest is gone. */
 	| { readonly kind: "stopped"; readonly limit: ProgramStop; readonly message: string };
 
-export type ProgramStop = "cpu" | "slice" | "memory" | "calls" | "openCalls" | "value" | "stack" | "fault" | "cancelled";
+export type ProgramStop =
+	| "cpu"
+	| "slice"
+	| "memory"
+	| "calls"
+	| "openCalls"
+	| "value"
+	| "stack"
+	| "fault"
+	| "cancelled";
 
 export interface ProgramError {
 	readonly name: string;

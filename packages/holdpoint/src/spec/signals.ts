@@ -14,6 +14,12 @@ export type Signal =
 			readonly reason?: string;
 			readonly args?: Json;
 	  }
-	| { readonly kind: "settle"; readonly call: string; readonly outcome: Outcome; readonly by: Approver; readonly at: number }
+	| {
+			readonly kind: "settle";
+			readonly call: string;
+			readonly outcome: Outcome;
+			readonly by: Approver;
+			readonly at: number;
+	  }
 	| { readonly kind: "message"; readonly text: string; readonly mode: "turn" | "queue"; readonly at: number }
 	| { readonly kind: "cancel"; readonly by: string; readonly reason?: string; readonly at: number };

@@ -60,7 +60,14 @@ export type Write =
 	| { readonly kind: "signal"; readonly signal: StoredSignal; readonly max: number }
 	/** The writer has turned this signal into an event of the same commit. */
 	| { readonly kind: "signal.drop"; readonly id: string }
-	| { readonly kind: "approval"; readonly approval: string; readonly call: string; readonly tool: string; readonly requestedAt: number; readonly expiresAt: number }
+	| {
+			readonly kind: "approval";
+			readonly approval: string;
+			readonly call: string;
+			readonly tool: string;
+			readonly requestedAt: number;
+			readonly expiresAt: number;
+	  }
 	| { readonly kind: "approval.drop"; readonly approval: string }
 	/** With epoch 0: the creator's lease. Otherwise the heartbeat. */
 	| { readonly kind: "lease"; readonly owner: string; readonly until: number }

@@ -35,7 +35,9 @@ export function crashingStore(store: Store, plan: CrashPlan = {}): CrashingStore
 	}
 
 	/** Passes on what is asked while the process lives. */
-	function alive<Args extends readonly unknown[], T>(ask: (...args: Args) => Promise<T>): (...args: Args) => Promise<T> {
+	function alive<Args extends readonly unknown[], T>(
+		ask: (...args: Args) => Promise<T>,
+	): (...args: Args) => Promise<T> {
 		return async (...args) => {
 			if (crashed) throw new HoldpointError("store.failed", "The process of this store has crashed");
 			return ask(...args);

@@ -1,2 +1,13 @@
-export { scriptedModel, type ScriptedModelOptions } from "./scripted-model.ts";
-export { breaking, call, calls, failing, json, program, say, type Story, type StoryAsk, type StoryStep } from "./story.ts";
+export { type ScriptedModelOptions, scriptedModel } from "./scripted-model.ts";
+export {
+	breaking,
+	call,
+	calls,
+	failing,
+	json,
+	program,
+	type Story,
+	type StoryAsk,
+	type StoryStep,
+	say,
+} from "./story.ts";

@@ -12,7 +12,8 @@ export function promptProblems(prompt: ModelPrompt): string[] {
 		if (message.role === "tool") {
 			for (const part of message.content) {
 				if (part.type !== "tool-result") continue;
-				if (!open.delete(part.toolCallId)) problems.push(`message ${at}: a result for ${part.toolCallId}, which is not open`);
+				if (!open.delete(part.toolCallId))
+					problems.push(`message ${at}: a result for ${part.toolCallId}, which is not open`);
 			}
 		}
 		if (open.size > 0) problems.push(`message ${at}: ${message.role} while ${[...open].join(", ")} has no result`);

@@ -263,6 +263,7 @@ export const waitingCases: readonly SandboxCase[] = [
 		async run(make) {
 			const { guest } = await begin(make(), "return [await tools.search(), await tools.search()];");
 			await assert.rejects(guest.advance(deliveryOf([ok(1, "a"), ok(7, "b")])), /call 7 is open/);
+			await assert.rejects(guest.advance(deliveryOf([ok(1, "a"), ok(1, "b")])), /each call once/);
 			await guest.advance(deliveryOf([ok(1, "a")]));
 			await assert.rejects(guest.advance(deliveryOf([ok(1, "again")])), /call 1 is open/);
 			assert.deepEqual(valueOf(await guest.advance(deliveryOf([ok(2, "b")]))), ["a", "b"]);

@@ -25,6 +25,12 @@ export interface StageOptions extends Partial<AgentDefinition> {
 	readonly clock?: FakeClock;
 }
 
+export interface StageChanges {
+	readonly agent?: Partial<AgentDefinition>;
+	readonly harness?: HarnessOptions;
+	readonly store?: Store;
+}
+
 export interface Stage {
 	readonly harness: Harness;
 	readonly agent: Agent;
@@ -33,7 +39,7 @@ export interface Stage {
 	/** Every prompt that the model was given, in order. */
 	readonly prompts: readonly ModelPrompt[];
 	/** Another harness on the same store, as another process would have: with this agent, or a changed one. */
-	again(changes?: { readonly agent?: Partial<AgentDefinition>; readonly harness?: HarnessOptions }): Stage;
+	again(changes?: StageChanges): Stage;
 	/** Events of a run, from its verified journal. */
 	events(run: string): Promise<readonly RunEvent[]>;
 }
@@ -54,7 +60,7 @@ export function stage(options: StageOptions): Stage {
 		clock,
 		prompts,
 		again: (changes = {}) =>
-			stage({ ...options, ...changes.agent, store, clock, harness: { ...ports, ...changes.harness } }),
+			stage({ ...options, ...changes.agent, store: changes.store ?? store, clock, harness: { ...ports, ...changes.harness } }),
 		events: async (run) => (await harness.show(run)).events.map(({ event }) => event),
 	};
 }

@@ -64,7 +64,12 @@ describe("a tool", () => {
 
 	test("I5: its version changes with schema, effect, repeatability and declared version, and with nothing else", () => {
 		const version = (change: Partial<ToolDefinition<typeof input>> = {}) => defineTool({ ...good, ...change }).version;
-		const same = [version(), version({ description: "Other." }), version({ execute: () => 1 }), version({ tags: ["t"] })];
+		const same = [
+			version(),
+			version({ description: "Other." }),
+			version({ execute: () => 1 }),
+			version({ tags: ["t"] }),
+		];
 		expect(new Set(same).size).toBe(1);
 		const schema = defineTool({ ...good, input: z.object({ amount: z.number() }) }).version;
 		const others = [schema, version({ effect: "read" }), version({ repeat: "keyed" }), version({ version: "2" })];

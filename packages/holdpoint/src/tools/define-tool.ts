@@ -6,7 +6,10 @@ import { HoldpointError } from "../spec/errors.ts";
 import type { Effect, Labels, Repeatability, Tool, ToolContext } from "../spec/tool.ts";
 import { toJsonSchema } from "./json-schema.ts";
 
-export interface ToolDefinition<Input extends StandardSchemaV1, Output extends StandardSchemaV1 | undefined = undefined> {
+export interface ToolDefinition<
+	Input extends StandardSchemaV1,
+	Output extends StandardSchemaV1 | undefined = undefined,
+> {
 	/** Shape: letters, digits, `_` and `-`, at most 64. */
 	readonly name: string;
 	/** What the model reads. */
@@ -27,7 +30,9 @@ export interface ToolDefinition<Input extends StandardSchemaV1, Output extends S
 	execute(
 		args: StandardSchemaV1.InferOutput<Input>,
 		context: ToolContext,
-	): Output extends StandardSchemaV1 ? StandardSchemaV1.InferInput<Output> | Promise<StandardSchemaV1.InferInput<Output>> : unknown;
+	): Output extends StandardSchemaV1
+		? StandardSchemaV1.InferInput<Output> | Promise<StandardSchemaV1.InferInput<Output>>
+		: unknown;
 }
 
 /**
@@ -44,11 +49,17 @@ export function defineTool<Input extends StandardSchemaV1, Output extends Standa
 	const repeat = definition.repeat ?? (effect === "internal" || effect === "read" ? "repeatable" : "once");
 	check(repeats.has(repeat), `tool ${name} declares the repeatability "${repeat}"; known: ${[...repeats].join(", ")}`);
 	const { timeoutMs } = definition;
-	check(timeoutMs === undefined || (Number.isFinite(timeoutMs) && timeoutMs > 0), `tool ${name} has the time-out ${timeoutMs}`);
+	check(
+		timeoutMs === undefined || (Number.isFinite(timeoutMs) && timeoutMs > 0),
+		`tool ${name} has the time-out ${timeoutMs}`,
+	);
 	check(typeof definition.execute === "function", `tool ${name} has no function execute`);
 	const { version = "1", tags = [] } = definition;
 	check(typeof version === "string", `tool ${name} has the version ${String(version)}, which is no text`);
-	check(Array.isArray(tags) && tags.every((tag) => typeof tag === "string"), `tool ${name} has tags that are no list of texts`);
+	check(
+		Array.isArray(tags) && tags.every((tag) => typeof tag === "string"),
+		`tool ${name} has tags that are no list of texts`,
+	);
 	const inputSchema = toJsonSchema(definition.input, "input");
 	const outputSchema = definition.output ? toJsonSchema(definition.output, "output") : undefined;
 	return {
@@ -80,7 +91,11 @@ function promiseDigest(name: string, promised: readonly unknown[]): string {
 	try {
 		return digest(canonicalJson(promised)).slice(0, 8);
 	} catch (cause) {
-		throw new HoldpointError("tool.invalid", `The input schema of tool ${name} cannot be digested: ${reasonOf(cause)}`, { cause });
+		throw new HoldpointError(
+			"tool.invalid",
+			`The input schema of tool ${name} cannot be digested: ${reasonOf(cause)}`,
+			{ cause },
+		);
 	}
 }
 

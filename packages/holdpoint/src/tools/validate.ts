@@ -1,7 +1,9 @@
 import { reasonOf } from "../kit/reason-of.ts";
 import type { AnySchema } from "../spec/tool.ts";
 
-export type Validated = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly issues: string };
+export type Validated =
+	| { readonly ok: true; readonly value: unknown }
+	| { readonly ok: false; readonly issues: string };
 
 const issuesMax = 5;
 
@@ -20,7 +22,9 @@ type Result = Awaited<ReturnType<AnySchema["~standard"]["validate"]>>;
 function toValidated(result: Result): Validated {
 	if (!result.issues) return { ok: true, value: result.value };
 	const lines = result.issues.slice(0, issuesMax).map((issue) => {
-		const path = (issue.path ?? []).map((step) => (typeof step === "object" ? String(step.key) : String(step))).join(".");
+		const path = (issue.path ?? [])
+			.map((step) => (typeof step === "object" ? String(step.key) : String(step)))
+			.join(".");
 		return path ? `${path}: ${issue.message}` : issue.message;
 	});
 	const more = result.issues.length - lines.length;

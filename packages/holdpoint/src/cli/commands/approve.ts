@@ -5,6 +5,7 @@ import { openInbox, using } from "../open-harness.ts";
 import { osApprover } from "../os-user.ts";
 import { usageInvalid } from "../parse-arguments.ts";
 import { jsonText } from "../render/json-text.ts";
+import { wrap } from "../render/text-width.ts";
 
 /** Leaves a yes for a held call. */
 export async function approve(invocation: Invocation): Promise<number> {
@@ -17,7 +18,8 @@ export async function approve(invocation: Invocation): Promise<number> {
 		const answer = { by, ...(reason ? { reason } : {}), ...(args === undefined ? {} : { args }) };
 		const { run, approval } = await harness.approve(positionals[0] ?? "", answer);
 		terminal.answer({ run, approval, answer: args === undefined ? "approve" : "edit", by }, () => [
-			`${style.green("✓")} ${approval} is approved by ${by.id} (${by.via})${args === undefined ? "" : ` with ${jsonText(args, 200)}`}`,
+			`${style.green("✓")} ${approval} is approved by ${by.id} (${by.via})${args === undefined ? "" : ", with other arguments:"}`,
+			...(args === undefined ? [] : wrap(`  ${jsonText(args, 2_000)}`, terminal.width)),
 			`  Nothing was executed yet. Go on with: ${commandLine(invocation, "resume", run)}`,
 		]);
 		return exitCodes.done;

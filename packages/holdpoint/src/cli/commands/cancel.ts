@@ -1,8 +1,8 @@
 import { isHoldpointError } from "../../spec/errors.ts";
 import type { RunResult } from "../../spec/result.ts";
 import { exitCodes, type Invocation, textOption } from "../command.ts";
-import { configPath } from "../load-config.ts";
 import { findRun } from "../find-run.ts";
+import { configPath } from "../load-config.ts";
 import { type Opened, openAgents, openInbox, using } from "../open-harness.ts";
 import { osApprover } from "../os-user.ts";
 import { inlineText } from "../render/safe-text.ts";
@@ -17,15 +17,20 @@ export async function cancel(invocation: Invocation): Promise<number> {
 	return using(opened, async (all) => {
 		const run = await findRun(all.store, positionals[0] ?? "");
 		const result = await tryToCancel(all, run, { by: by.id, ...(reason ? { reason } : {}) });
-		terminal.answer({ run, status: result?.status ?? "cancelling", ...(result?.status === "cancelled" ? { done: result.done } : {}) }, () =>
-			lines(invocation, run, result),
+		terminal.answer(
+			{ run, status: result?.status ?? "cancelling", ...(result?.status === "cancelled" ? { done: result.done } : {}) },
+			() => lines(invocation, run, result),
 		);
 		return exitCodes.done;
 	});
 }
 
 /** Undefined: the wish is stored, and whoever advances the run next fulfils it. */
-async function tryToCancel({ harness }: Opened, run: string, who: { by: string; reason?: string }): Promise<RunResult | undefined> {
+async function tryToCancel(
+	{ harness }: Opened,
+	run: string,
+	who: { by: string; reason?: string },
+): Promise<RunResult | undefined> {
 	try {
 		return await harness.cancel(run, who);
 	} catch (error) {
@@ -36,9 +41,15 @@ async function tryToCancel({ harness }: Opened, run: string, who: { by: string; 
 
 function lines({ terminal }: Invocation, run: string, result: RunResult | undefined): string[] {
 	const { style } = terminal;
-	if (!result) return [`${style.yellow("■")} ${run} ends as soon as somebody advances it; no held call of it is executed any more.`];
+	if (!result)
+		return [
+			`${style.yellow("■")} ${run} ends as soon as somebody advances it; no held call of it is executed any more.`,
+		];
 	if (result.status !== "cancelled") return [`${run} is over already: ${result.status}.`];
 	if (result.done.length === 0) return [`${style.red("■")} ${run} is cancelled. Nothing had been done.`];
-	const done = result.done.map((one) => `  ${one.call}  ${inlineText(one.tool, 60)}: ${one.outcome === "ok" ? "was done" : "nobody knows whether it happened"}`);
+	const done = result.done.map(
+		(one) =>
+			`  ${one.call}  ${inlineText(one.tool, 60)}: ${one.outcome === "ok" ? "was done" : "nobody knows whether it happened"}`,
+	);
 	return [`${style.red("■")} ${run} is cancelled. Before that:`, ...done];
 }

@@ -9,13 +9,13 @@ import type { OpenApproval } from "../../run/inbox.ts";
 import type { Store } from "../../spec/store.ts";
 import { exitCodes, type Invocation, textOption } from "../command.ts";
 import { commandLine, shownPath } from "../command-line.ts";
-import { decideHeld, type DemoDecision, givenAnswer } from "../demo/decision.ts";
-import { type DemoProcess, isAlive, runProcess } from "../demo/demo-process.ts";
+import { type DemoDecision, decideHeld, givenAnswer } from "../demo/decision.ts";
 import { prepareFolder } from "../demo/demo-folder.ts";
+import { type DemoProcess, isAlive, runProcess } from "../demo/demo-process.ts";
 import { closingLines, openingLines, proofLines, stepLines } from "../demo/demo-text.ts";
 import { type DemoFacts, excerptOf, type Pause, proveDemo } from "../demo/proof.ts";
-import { shopRequest } from "../demo/shop-story.ts";
 import { readShop } from "../demo/shop-records.ts";
+import { shopRequest } from "../demo/shop-story.ts";
 import { demoConfigName } from "../load-config.ts";
 import { openInbox, using } from "../open-harness.ts";
 import { runs } from "./runs.ts";
@@ -34,24 +34,35 @@ export async function demo(invocation: Invocation): Promise<number> {
 	const run = newId("run", Date.now());
 	terminal.print(...openingLines(inside, readShop(shop)));
 	const played = await play(inside, run);
-	if (!played.isOver) {
-		terminal.answer({ ok: false, run, waiting: true, processes: played.processes }, () => [
+	const { processes } = played;
+	if (played.ended === "waits") {
+		const next = commandLine(inside, "resume", run);
+		terminal.answer({ ok: false, run, waiting: true, processes }, () => [
 			"",
-			`The run waits for you. Answer it with the commands above; then: ${commandLine(inside, "resume", run)}`,
+			`The run waits for you. Answer it with the commands above; then: ${next}`,
 		]);
 		return exitCodes.waiting;
+	}
+	if (played.ended === "failed") {
+		const last = processes.at(-1);
+		terminal.answer({ ok: false, run, processes }, () => [
+			"",
+			`The demo stops: process ${last?.pid} ended with exit code ${last?.exitCode}; see above.`,
+		]);
+		return exitCodes.failed;
 	}
 	return conclude(inside, shop, { run, ...played });
 }
 
 interface Played extends Pick<DemoFacts, "processes" | "pauses"> {
-	/** False: somebody left the answer for later. */
-	readonly isOver: boolean;
+	/** `waits`: somebody left the answer for later. `failed`: one of the processes did. */
+	readonly ended: "completed" | "waits" | "failed";
 }
 
 async function play(invocation: Invocation, run: string): Promise<Played> {
 	const { terminal, options } = invocation;
-	const carried = (...names: readonly string[]): string[] => names.flatMap((name) => (typeof options[name] === "string" ? [`--${name}`, options[name]] : []));
+	const carried = (...names: readonly string[]): string[] =>
+		names.flatMap((name) => (typeof options[name] === "string" ? [`--${name}`, options[name]] : []));
 	const place = carried("store", "config");
 	const model = carried("model", "base-url");
 	const processes: DemoProcess[] = [];
@@ -66,23 +77,31 @@ async function play(invocation: Invocation, run: string): Promise<Played> {
 	};
 	let last = await start("The agent works", ["run", shopRequest, "--run-id", run, ...place, ...model]);
 	for (let holds = 0; last.exitCode === exitCodes.waiting && holds < holdsMax; holds++) {
-		const { pause, approval } = await using(await openInbox(invocation), ({ harness, store }) => lookAround({ harness, store, run, pid: last.pid }));
+		const { pause, approval } = await using(await openInbox(invocation), ({ harness, store }) =>
+			lookAround({ harness, store, run, pid: last.pid }),
+		);
 		pauses.push(pause);
 		step += 1;
 		terminal.print(...stepLines(invocation, { step, title: "Nothing runs: the run is a row", pause }));
 		if (!terminal.isJson) await runs(invocation);
 		if (!approval) break;
 		const decision = await decideHeld(invocation, approval);
-		if (decision.answer === "later") return { isOver: false, processes, pauses };
-		await start(decisionTitle(invocation, decision), [...answerWords(decision, approval), ...place]);
+		if (decision.answer === "later") return { ended: "waits", processes, pauses };
+		last = await start(decisionTitle(invocation, decision), [...answerWords(decision, approval), ...place]);
+		if (last.exitCode !== exitCodes.done) break;
 		last = await start("The program goes on, exactly there", ["resume", run, ...place, ...model]);
 	}
-	return { isOver: true, processes, pauses };
+	return { ended: last.exitCode === exitCodes.done ? "completed" : "failed", processes, pauses };
 }
 
 async function lookAround({ harness, store, run, pid }: { harness: Harness; store: Store; run: string; pid: number }) {
 	const row = (await store.runs({ limit: 1_000 })).find((one) => one.run === run);
-	const pause: Pause = { pid, isGone: !isAlive(pid), status: row?.status ?? "unknown", isLeased: row?.lease !== undefined };
+	const pause: Pause = {
+		pid,
+		isGone: !isAlive(pid),
+		status: row?.status ?? "unknown",
+		isLeased: row?.lease !== undefined,
+	};
 	const [approval] = await harness.approvals({ run });
 	return { pause, approval };
 }
@@ -93,12 +112,19 @@ function decisionTitle({ terminal, options }: Invocation, { answer }: DemoDecisi
 	return `A person would decide here; without a terminal the demo ${does}`;
 }
 
-function answerWords(decision: Exclude<DemoDecision, { answer: "later" }>, { approval }: OpenApproval): [DemoProcess["does"], ...string[]] {
+function answerWords(
+	decision: Exclude<DemoDecision, { answer: "later" }>,
+	{ approval }: OpenApproval,
+): [DemoProcess["does"], ...string[]] {
 	if (decision.answer === "deny") return ["deny", approval, "--reason", decision.reason];
 	return ["approve", approval, ...(decision.args ? ["--args", JSON.stringify(decision.args)] : [])];
 }
 
-async function conclude(invocation: Invocation, shopPath: string, played: Pick<DemoFacts, "run" | "processes" | "pauses">): Promise<number> {
+async function conclude(
+	invocation: Invocation,
+	shopPath: string,
+	played: Pick<DemoFacts, "run" | "processes" | "pauses">,
+): Promise<number> {
 	const { terminal } = invocation;
 	const { run } = played;
 	const view = await using(await openInbox(invocation), ({ harness }) => harness.show(run));
@@ -106,8 +132,20 @@ async function conclude(invocation: Invocation, shopPath: string, played: Pick<D
 	const checks = proveDemo({ ...played, events: view.events, ownPid: process.pid, shop });
 	const journal = excerptOf(view.events);
 	const isProven = checks.every((check) => check.ok);
-	const { processes } = played;
-	const value = { ok: isProven, run, status: view.state.status, text: view.state.text, processes, checks, refunds: shop.refunds, journal };
-	terminal.answer(value, () => [...proofLines(invocation, checks, journal), ...closingLines(invocation, run, isProven)]);
+	const processes = played.processes.map(({ does, pid, exitCode }) => ({ does, pid, exitCode }));
+	const value = {
+		ok: isProven,
+		run,
+		status: view.state.status,
+		text: view.state.text,
+		processes,
+		checks,
+		refunds: shop.refunds,
+		journal,
+	};
+	terminal.answer(value, () => [
+		...proofLines(invocation, checks, journal),
+		...closingLines(invocation, run, isProven),
+	]);
 	return isProven ? exitCodes.done : exitCodes.failed;
 }

@@ -10,7 +10,11 @@ export async function deny(invocation: Invocation): Promise<number> {
 	const { style } = terminal;
 	const by = osApprover(invocation);
 	const reason = textOption(invocation, "reason");
-	if (!reason) throw usageInvalid("deny needs a reason: the program and the model read it", 'Such as --reason "ask for photos first".');
+	if (!reason)
+		throw usageInvalid(
+			"deny needs a reason: the program and the model read it",
+			'Such as --reason "ask for photos first".',
+		);
 	return using(await openInbox(invocation), async ({ harness }) => {
 		const { run, approval } = await harness.deny(positionals[0] ?? "", { by, reason });
 		terminal.answer({ run, approval, answer: "deny", by }, () => [

@@ -9,8 +9,8 @@ import { checkStore } from "../doctor/check-store.ts";
 import type { Finding } from "../doctor/finding.ts";
 import { configPath } from "../load-config.ts";
 import { storePath } from "../open-harness.ts";
-import { padEnd, wrap } from "../render/text-width.ts";
 import type { Style } from "../render/style.ts";
+import { padEnd, wrap } from "../render/text-width.ts";
 
 /** Looks at everything that runs need, and says how to mend what is missing. */
 export async function doctor(invocation: Invocation): Promise<number> {
@@ -29,7 +29,9 @@ export async function doctor(invocation: Invocation): Promise<number> {
 	terminal.answer({ ok: isWell, findings }, () => [
 		...findings.flatMap((finding) => findingLines(finding, terminal.style, terminal.width)),
 		"",
-		isWell ? `${terminal.style.green("✓")} Everything that is needed works.` : `${terminal.style.red("✗")} Something that is needed does not work; see above.`,
+		isWell
+			? `${terminal.style.green("✓")} Everything that is needed works.`
+			: `${terminal.style.red("✗")} Something that is needed does not work; see above.`,
 	]);
 	return isWell ? exitCodes.done : exitCodes.failed;
 }

@@ -12,7 +12,9 @@ export async function resume(invocation: Invocation): Promise<number> {
 		const [given] = positionals;
 		const runs = given === undefined ? await readyRuns(store) : [await findRun(store, given)];
 		if (runs.length === 0) {
-			terminal.answer({ type: "resume.nothing" }, () => ["No run is ready: none was answered, is due, or lost its process."]);
+			terminal.answer({ type: "resume.nothing" }, () => [
+				"No run is ready: none was answered, is due, or lost its process.",
+			]);
 		}
 		const codes: number[] = [];
 		for (const run of runs) {

@@ -24,12 +24,16 @@ export async function run(invocation: Invocation): Promise<number> {
 		const options = { principal: osUser() };
 		if (session === undefined) {
 			const place = await placeOf(opened, named ?? newId("run", Date.now()));
-			return advance(invocation, place, (watched) => harness.run(agent, message, { ...options, runId: place.run, ...watched }));
+			return advance(invocation, place, (watched) =>
+				harness.run(agent, message, { ...options, runId: place.run, ...watched }),
+			);
 		}
 		// A message to a session whose last run waits goes on with that run.
 		const [latest] = await store.runs({ session, limit: 1 });
 		const place = await placeOf(opened, latest && isOpen(latest) ? latest.run : "");
-		return advance(invocation, place, (watched) => harness.session(session, agent).send(message, { ...options, ...watched }));
+		return advance(invocation, place, (watched) =>
+			harness.session(session, agent).send(message, { ...options, ...watched }),
+		);
 	});
 }
 
@@ -49,7 +53,9 @@ function chooseAgent(agents: readonly Agent[], name: string | undefined): Agent 
 	if (name !== undefined) {
 		const found = agents.find((agent) => agent.name === name);
 		if (found) return found;
-		throw new HoldpointError("agent.unknown", `The config has no agent named "${name.slice(0, 80)}"`, { hint: `It has: ${names}.` });
+		throw new HoldpointError("agent.unknown", `The config has no agent named "${name.slice(0, 80)}"`, {
+			hint: `It has: ${names}.`,
+		});
 	}
 	if (first && !second) return first;
 	throw usageInvalid("The config has several agents: say which", `--agent <name>: ${names}.`);

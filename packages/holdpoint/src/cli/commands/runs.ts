@@ -3,12 +3,12 @@ import type { RunRow, RunStatus } from "../../spec/store.ts";
 import { exitCodes, type Invocation, textOption } from "../command.ts";
 import { shownPath } from "../command-line.ts";
 import { storePath } from "../open-harness.ts";
-import { isAbandoned } from "../ready-runs.ts";
 import { usageInvalid } from "../parse-arguments.ts";
+import { isAbandoned } from "../ready-runs.ts";
 import { age, dateTime } from "../render/duration.ts";
 import { inlineText } from "../render/safe-text.ts";
-import { type Cell, tableLines } from "../render/table.ts";
 import type { Style } from "../render/style.ts";
+import { type Cell, tableLines } from "../render/table.ts";
 
 const statuses: readonly RunStatus[] = ["running", "waiting", "completed", "failed", "cancelled"];
 const limitDefault = 20;
@@ -32,7 +32,13 @@ export async function runs(invocation: Invocation): Promise<number> {
 		terminal.answer({ runs: shown }, () => {
 			if (rows.length === 0) return ["No runs."];
 			const head = ["run", "status", "changed", "agent", "waits for"];
-			const cells = shown.map((row) => rowCells(row, row.held.map((one) => one.tool), terminal.style));
+			const cells = shown.map((row) =>
+				rowCells(
+					row,
+					row.held.map((one) => one.tool),
+					terminal.style,
+				),
+			);
 			return tableLines(cells, { style: terminal.style, width: terminal.width, head });
 		});
 	} finally {
@@ -75,7 +81,8 @@ function rowCells(row: RunRow, held: readonly string[], style: Style): Cell[] {
 }
 
 function waitsText(row: RunRow, held: readonly string[], now: number): string {
-	if (row.status === "running") return row.lease && row.lease.until > now && !isAbandoned(row) ? "" : "its process is gone: resume it";
+	if (row.status === "running")
+		return row.lease && row.lease.until > now && !isAbandoned(row) ? "" : "its process is gone: resume it";
 	if (row.status !== "waiting") return "";
 	if (row.signals > 0) return "answered: resume it";
 	if (held.length > 0) return `approval of ${[...new Set(held)].map((tool) => inlineText(tool, 60)).join(", ")}`;

@@ -15,7 +15,10 @@ export async function settle(invocation: Invocation): Promise<number> {
 	const result = jsonOption(invocation, "happened");
 	const happened = result !== undefined;
 	if (happened === (options["did-not-happen"] !== undefined)) {
-		throw usageInvalid("Say which: --happened <json> or --did-not-happen", "Look into it first; the program goes on with what you say.");
+		throw usageInvalid(
+			"Say which: --happened <json> or --did-not-happen",
+			"Look into it first; the program goes on with what you say.",
+		);
 	}
 	return using(await openInbox(invocation), async ({ harness, store }) => {
 		const run = await findRun(store, given);

@@ -17,12 +17,23 @@ export async function show(invocation: Invocation): Promise<number> {
 		const view = await harness.show(run);
 		const open = await harness.approvals({ run });
 		const { state, events } = view;
-		terminal.answer({ run, status: statusOf(view), agent: state.started?.agent.name, usage: state.usage, unread: view.unread, approvals: open, events }, () => [
-			...headLines(invocation, view),
-			"",
-			...timelineLines(invocation, view),
-			...open.flatMap((approval) => ["", ...cardLines(invocation, approval)]),
-		]);
+		terminal.answer(
+			{
+				run,
+				status: statusOf(view),
+				agent: state.started?.agent.name,
+				usage: state.usage,
+				unread: view.unread,
+				approvals: open,
+				events,
+			},
+			() => [
+				...headLines(invocation, view),
+				"",
+				...timelineLines(invocation, view),
+				...open.flatMap((approval) => ["", ...cardLines(invocation, approval)]),
+			],
+		);
 		return exitCodes.done;
 	});
 }

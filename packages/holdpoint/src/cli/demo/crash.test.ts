@@ -10,7 +10,7 @@ import { planted } from "./shop-database.ts";
 import { readShop } from "./shop-records.ts";
 import { shopRequest } from "./shop-story.ts";
 
-/** The process that goes on is killed in the middle of the refund; the next one finds out and the refund is still one. */
+/** The process that goes on is killed in the middle of the refund; after the next one the refund is still one. */
 
 const entry = join(import.meta.dirname, "../main.ts");
 const patienceMs = 120_000;
@@ -30,7 +30,11 @@ interface Ended {
 async function cli(argv: readonly string[], env: Record<string, string> = {}): Promise<Ended> {
 	const place = { HOLDPOINT_STORE: "demo/holdpoint.db", HOLDPOINT_CONFIG: "deadly.config.mjs" };
 	const base = { PATH: process.env["PATH"], HOME: process.env["HOME"] };
-	const child = spawn(process.execPath, [entry, ...argv, "--json"], { cwd, env: { ...base, ...place, ...env }, stdio: ["ignore", "pipe", "inherit"] });
+	const child = spawn(process.execPath, [entry, ...argv, "--json"], {
+		cwd,
+		env: { ...base, ...place, ...env },
+		stdio: ["ignore", "pipe", "inherit"],
+	});
 	let out = "";
 	child.stdout.setEncoding("utf8").on("data", (text: string) => (out += text));
 	const [code, signal] = (await once(child, "close")) as [number | null, string | null];
@@ -66,7 +70,10 @@ async function untilApproved(): Promise<string> {
 	prepareFolder(join(cwd, "demo"), { keepsRuns: false });
 	const started = await cli(["run", shopRequest]);
 	expect(started.code, started.out).toBe(3);
-	const result = JSON.parse(started.out.trim().split("\n").at(-1) ?? "") as { run: string; waits: { approval: string }[] };
+	const result = JSON.parse(started.out.trim().split("\n").at(-1) ?? "") as {
+		run: string;
+		waits: { approval: string }[];
+	};
 	expect((await cli(["approve", result.waits[0]?.approval ?? ""])).code).toBe(0);
 	return result.run;
 }
@@ -76,21 +83,27 @@ function largeRefunds(): number {
 }
 
 describe("a process that dies in the middle of the refund", () => {
-	test.each(["before", "after"])("right %s it: the next process does it again under the same key, and it has happened once", { timeout: patienceMs }, async (when) => {
-		writeDeadlyConfig("keyed");
-		const run = await untilApproved();
-		expect(await cli(["resume", run], { DIE: when })).toMatchObject({ signal: "SIGKILL" });
-		expect(largeRefunds()).toBe(when === "before" ? 0 : 1);
-		const resumed = await cli(["resume"]);
-		expect(resumed.code, resumed.out).toBe(0);
-		expect(largeRefunds()).toBe(1);
-		expect(readShop(join(cwd, "demo/shop.db")).messages).toBe(1);
-		const journal = (await cli(["show", run])).out;
-		expect(journal.match(/"type":"call\.started","call":"c1\.9"/g)).toHaveLength(2);
-		expect(journal.match(/"type":"call\.started","call":"c1\.8"/g)).toHaveLength(1);
-	});
+	test.each(["before", "after"])(
+		"right %s it: the next process does it again under the same key, and it has happened once",
+		{ timeout: patienceMs },
+		async (when) => {
+			writeDeadlyConfig("keyed");
+			const run = await untilApproved();
+			expect(await cli(["resume", run], { DIE: when })).toMatchObject({ signal: "SIGKILL" });
+			expect(largeRefunds()).toBe(when === "before" ? 0 : 1);
+			const resumed = await cli(["resume"]);
+			expect(resumed.code, resumed.out).toBe(0);
+			expect(largeRefunds()).toBe(1);
+			expect(readShop(join(cwd, "demo/shop.db")).messages).toBe(1);
+			const journal = (await cli(["show", run])).out;
+			expect(journal.match(/"type":"call\.started","call":"c1\.9"/g)).toHaveLength(2);
+			expect(journal.match(/"type":"call\.started","call":"c1\.8"/g)).toHaveLength(1);
+		},
+	);
 
-	test("where it may not be repeated: nobody guesses, the run waits until somebody has looked", { timeout: patienceMs }, async () => {
+	test("where it may not be repeated: nobody guesses, the run waits until somebody has looked", {
+		timeout: patienceMs,
+	}, async () => {
 		writeDeadlyConfig("once");
 		const run = await untilApproved();
 		expect(await cli(["resume", run], { DIE: "after" })).toMatchObject({ signal: "SIGKILL" });

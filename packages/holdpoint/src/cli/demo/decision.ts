@@ -1,4 +1,4 @@
-/** How the held call of the demo is answered: by a person at the terminal, by `--answer`, or, without both, with yes. */
+/** How the held call of the demo is answered: by a person at the terminal, by `--answer`, or, without both, by yes. */
 import type { OpenApproval } from "../../run/inbox.ts";
 import type { JsonObject } from "../../spec/json.ts";
 import { type Invocation, textOption } from "../command.ts";
@@ -42,7 +42,11 @@ async function askPerson(approval: OpenApproval): Promise<DemoDecision> {
 	});
 	if (isCancel(choice) || choice === "later") return { answer: "later" };
 	if (choice === "deny") {
-		const reason = await text({ message: "Why not?", initialValue: reasonDefault, validate: (value) => (value?.trim() ? undefined : "The program and the model read it.") });
+		const reason = await text({
+			message: "Why not?",
+			initialValue: reasonDefault,
+			validate: (value) => (value?.trim() ? undefined : "The program and the model read it."),
+		});
 		return isCancel(reason) ? { answer: "later" } : { answer: "deny", reason };
 	}
 	if (choice === "approve") return { answer: "approve" };

@@ -1,13 +1,15 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import type { Invocation } from "../command.ts";
 import { HoldpointError } from "../../spec/errors.ts";
+import type { Invocation } from "../command.ts";
 
 /** A process of its own that ran one command of this tool. */
 export interface DemoProcess {
 	readonly does: "run" | "approve" | "deny" | "resume";
 	readonly pid: number;
 	readonly exitCode: number;
+	/** What it said last, where machines read. */
+	readonly said?: unknown;
 }
 
 /**
@@ -21,13 +23,17 @@ export async function runProcess(
 ): Promise<DemoProcess> {
 	const { host, terminal, options } = invocation;
 	const flags = [terminal.isJson ? "--json" : "", options["no-color"] ? "--no-color" : ""].filter(Boolean);
-	const output = terminal.isJson ? "ignore" : "inherit";
+	const output = terminal.isJson ? "pipe" : "inherit";
 	const child = spawn(process.execPath, [...process.execArgv, host.entry, ...args, ...flags], {
 		cwd: host.cwd,
 		env: { ...host.env },
 		stdio: ["ignore", output, "inherit"],
 	});
 	const ended = once(child, "close");
+	let tail = "";
+	child.stdout?.setEncoding("utf8").on("data", (text: string) => {
+		tail = (tail + text).slice(-tailCharsMax);
+	});
 	// Ctrl-C reaches the child as well, and it knows what to do.
 	const ignore = (): void => undefined;
 	process.on("SIGINT", ignore);
@@ -35,14 +41,28 @@ export async function runProcess(
 		if (child.pid !== undefined) onPid(child.pid);
 		const [code, signal] = (await ended) as [number | null, NodeJS.Signals | null];
 		if (child.pid === undefined || code === null) throw new Error(`it ended by ${signal ?? "itself"}`);
-		return { does: args[0], pid: child.pid, exitCode: code };
+		return { does: args[0], pid: child.pid, exitCode: code, ...(terminal.isJson ? { said: lastOf(tail) } : {}) };
 	} catch (error) {
-		throw new HoldpointError("store.failed", `The process for \`holdpoint ${args[0]}\` failed: ${error instanceof Error ? error.message : String(error)}`, {
-			cause: error,
-			hint: "See its output above.",
-		});
+		throw new HoldpointError(
+			"store.failed",
+			`The process for \`holdpoint ${args[0]}\` failed: ${error instanceof Error ? error.message : String(error)}`,
+			{
+				cause: error,
+				hint: "See its output above.",
+			},
+		);
 	} finally {
 		process.off("SIGINT", ignore);
+	}
+}
+
+const tailCharsMax = 262_144;
+
+function lastOf(lines: string): unknown {
+	try {
+		return JSON.parse(lines.trim().split("\n").at(-1) ?? "");
+	} catch {
+		return undefined;
 	}
 }
 

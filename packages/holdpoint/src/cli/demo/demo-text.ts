@@ -10,10 +10,18 @@ import type { ShopRecords } from "./shop-records.ts";
 export function openingLines(invocation: Invocation, shop: ShopRecords): string[] {
 	const { style, width } = invocation.terminal;
 	const model = textOption(invocation, "model");
-	const about = `A customer writes to a shop. Its support agent answers by writing one program; in the middle of that program is a refund that a person must allow. You see the program stop there, its process end, and another process go on exactly there.`;
+	const about = [
+		"A customer writes to a shop. Its support agent answers by writing one program; in the middle of that program is a",
+		"refund that a person must allow. You see the program stop there, its process end, and another process go on",
+		"exactly there.",
+	].join(" ");
 	const honest = model
-		? `The model is ${inlineText(model, 100)}. What it writes may differ from run to run; the proof at the end holds for whatever it does.`
-		: `The model is scripted: its words and its program were written beforehand, so that this needs no key and no network. Everything else is real: the sandbox that runs the program, the policy, the shop's database with ${shop.orders.toLocaleString("en-US")} generated orders, and the separate processes.`;
+		? `The model is ${inlineText(model, 100)}. What it writes may differ each time; the proof at the end looks at what it did.`
+		: [
+				"The model is scripted: its words and its program were written beforehand, so that this needs no key and no",
+				"network. Everything else is real: the sandbox that runs the program, the policy, the separate processes, and",
+				`the shop's database with ${shop.orders.toLocaleString("en-US")} generated orders.`,
+			].join(" ");
 	return [style.bold("Holdpoint demo"), "", ...wrap(about, width), "", ...wrap(honest, width)];
 }
 
@@ -35,18 +43,32 @@ export function stepLines({ terminal, options }: Invocation, { step, title, pid,
 	if (!pause) return ["", head];
 	const gone = pause.isGone ? "is gone" : "is still there";
 	const lease = pause.isLeased ? "somebody holds its lease" : "nobody holds its lease";
-	return ["", head, `Process ${pause.pid} ${gone}. The run is ${pause.status} in ${String(options["store"])}; ${lease}.`];
+	const text = `Process ${pause.pid} ${gone}. The run is ${pause.status} in ${String(options["store"])}; ${lease}.`;
+	return ["", head, ...wrap(text, width)];
 }
 
-export function proofLines({ terminal }: Invocation, checks: readonly Check[], journal: readonly StoredEvent[]): string[] {
+export function proofLines(
+	{ terminal }: Invocation,
+	checks: readonly Check[],
+	journal: readonly StoredEvent[],
+): string[] {
 	const { style, width } = terminal;
 	const line = "─".repeat(Math.max(3, width - 7));
 	const proven = checks.flatMap(({ ok, says }) => {
 		const [first = "", ...rest] = wrap(says, width - 2);
 		return [`${ok ? style.green("✓") : style.red("✗")} ${first}`, ...rest.map((text) => `  ${text}`)];
 	});
-	const excerpt = journal.map((entry) => `  ${style.dim(padEnd(`entry ${entry.seq}`, 10))} ${clip(eventText(entry), width - 14)}`);
-	return ["", `${style.bold(style.cyan("Proof "))}${style.dim(line)}`, ...proven, "", "The journal around the hold:", ...excerpt];
+	const excerpt = journal.map(
+		(entry) => `  ${style.dim(padEnd(`entry ${entry.seq}`, 10))} ${clip(eventText(entry), width - 14)}`,
+	);
+	return [
+		"",
+		`${style.bold(style.cyan("Proof "))}${style.dim(line)}`,
+		...proven,
+		"",
+		"The journal around the hold:",
+		...excerpt,
+	];
 }
 
 function eventText({ event }: StoredEvent): string {
@@ -76,7 +98,9 @@ export function closingLines(invocation: Invocation, run: string, isProven: bool
 	const { host, terminal } = invocation;
 	const { style } = terminal;
 	const again = host.command === "npx holdpoint" ? "npm run demo --" : `${host.command} demo`;
-	const verdict = isProven ? style.green("Proven: frozen in the middle, decided by somebody else, done once.") : style.red("Not proven: see the marks above.");
+	const verdict = isProven
+		? style.green("Proven: frozen in the middle, decided by somebody else, done once.")
+		: style.red("Not proven: see the marks above.");
 	return [
 		"",
 		verdict,

@@ -7,8 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { json } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { shopProgram } from "./shop-story.ts";
 import type { StoredEvent } from "./proof.ts";
+import { shopProgram } from "./shop-story.ts";
 
 /** The whole demo with its real processes, as somebody without a terminal would run it. */
 
@@ -55,8 +55,15 @@ function kinds({ journal }: Shown): string[] {
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
 	const { messages } = (await json(request)) as { messages: { role: string }[] };
 	const isFirst = !messages.some(({ role }) => role === "tool");
-	const call = { index: 0, id: "call_1", type: "function", function: { name: "execute_code", arguments: JSON.stringify({ code: shopProgram }) } };
-	const delta = isFirst ? { role: "assistant", tool_calls: [call] } : { role: "assistant", content: "All of it is done." };
+	const call = {
+		index: 0,
+		id: "call_1",
+		type: "function",
+		function: { name: "execute_code", arguments: JSON.stringify({ code: shopProgram }) },
+	};
+	const delta = isFirst
+		? { role: "assistant", tool_calls: [call] }
+		: { role: "assistant", content: "All of it is done." };
 	const chunk = (part: object, finish: string | null): string =>
 		`data: ${JSON.stringify({ id: "1", object: "chat.completion.chunk", created: 1, model: "any", choices: [{ index: 0, delta: part, finish_reason: finish }] })}\n\n`;
 	response.writeHead(200, { "content-type": "text/event-stream" });
@@ -64,15 +71,24 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
 }
 
 describe("the demo", () => {
-	test("is frozen in the middle, decided by another process, and goes on in a third: the refund happens once", { timeout: patienceMs }, async () => {
+	test("is frozen in the middle, decided by another process, and goes on in a third: the refund happens once", {
+		timeout: patienceMs,
+	}, async () => {
 		const shown = await demo();
 		expect(shown.checks.filter(({ ok }) => !ok)).toEqual([]);
 		expect(shown.checks).toHaveLength(7);
-		expect(shown.processes.map(({ does, exitCode }) => [does, exitCode])).toEqual([["run", 3], ["approve", 0], ["resume", 0]]);
+		expect(shown.processes.map(({ does, exitCode }) => [does, exitCode])).toEqual([
+			["run", 3],
+			["approve", 0],
+			["resume", 0],
+		]);
 		expect(new Set(shown.processes.map(({ pid }) => pid)).size).toBe(3);
 		// 96.74 is what the policy owes for the broken goods and the shipping, worked out apart from the program:
 		// (4 × 9.90 + 39.90 + 2 × 13.50) less 10 %, 2 × 4.90 for shipping, less the 8.91 of before.
-		expect(shown.refunds.map(({ orderId, amountCents }) => [orderId, amountCents])).toEqual([["O-4002", 490], ["O-4001", 9_674]]);
+		expect(shown.refunds.map(({ orderId, amountCents }) => [orderId, amountCents])).toEqual([
+			["O-4002", 490],
+			["O-4001", 9_674],
+		]);
 		expect(shown.text).toContain("€101.64");
 		expect(kinds(shown)).toEqual([
 			"approval.requested",
@@ -87,7 +103,9 @@ describe("the demo", () => {
 		expect(afterwards.out).toMatch(/▶ 51 │ +const receipt = await tools\.refund_order\(claim\);/);
 	});
 
-	test("plays a denial out: nothing is refunded, and the customer is told what is true", { timeout: patienceMs }, async () => {
+	test("plays a denial out: nothing is refunded, and the customer is told what is true", {
+		timeout: patienceMs,
+	}, async () => {
 		const shown = await demo("--answer", "deny");
 		expect(shown.refunds.map(({ orderId }) => orderId)).toEqual(["O-4002"]);
 		expect(shown.text).toContain("€96.74 was not refunded");
@@ -110,7 +128,9 @@ describe("the demo", () => {
 		expect(out).not.toMatch(/\u001b/);
 	});
 
-	test("plays with a real model as well: one that a server of this machine offers", { timeout: patienceMs }, async () => {
+	test("plays with a real model as well: one that a server of this machine offers", {
+		timeout: patienceMs,
+	}, async () => {
 		const server = createServer((request, response) => void answer(request, response));
 		await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
 		try {
@@ -123,11 +143,15 @@ describe("the demo", () => {
 		}
 	});
 
-	test("touches no store that it did not make", async () => {
-		await cli("demo", "--folder", "mine", "--answer", "deny");
-		rmSync(join(cwd, "mine/shop.db"));
-		const { code, err } = await cli("demo", "--folder", "mine");
-		expect(code).toBe(1);
-		expect(err).toContain("holds a store that no demo made");
-	}, patienceMs);
+	test(
+		"touches no store that it did not make",
+		async () => {
+			await cli("demo", "--folder", "mine", "--answer", "deny");
+			rmSync(join(cwd, "mine/shop.db"));
+			const { code, err } = await cli("demo", "--folder", "mine");
+			expect(code).toBe(1);
+			expect(err).toContain("holds a store that no demo made");
+		},
+		patienceMs,
+	);
 });

@@ -42,7 +42,15 @@ export interface Check {
 
 export function proveDemo(facts: DemoFacts): Check[] {
 	const calls = callsOf(facts);
-	return [separateProcesses(facts), nothingRan(facts), wentOnInTheMiddle(facts), everythingOnce(facts, calls), moneyOnce(facts, calls), messageOnce(facts, calls), finished(facts)];
+	return [
+		separateProcesses(facts),
+		nothingRan(facts),
+		wentOnInTheMiddle(facts),
+		everythingOnce(facts, calls),
+		moneyOnce(facts, calls),
+		messageOnce(facts, calls),
+		finished(facts),
+	];
 }
 
 function callsOf({ run, events }: DemoFacts): CallState[] {
@@ -59,7 +67,8 @@ function separateProcesses({ processes, ownPid }: DemoFacts): Check {
 }
 
 function nothingRan({ pauses }: DemoFacts): Check {
-	const ok = pauses.length > 0 && pauses.every(({ isGone, isLeased, status }) => isGone && !isLeased && status === "waiting");
+	const ok =
+		pauses.length > 0 && pauses.every(({ isGone, isLeased, status }) => isGone && !isLeased && status === "waiting");
 	const [pause] = pauses;
 	const says = pause
 		? `while it waited, process ${pause.pid} was ${pause.isGone ? "gone" : "still there"} and the run was a row: ${pause.status}, ${pause.isLeased ? "leased" : "no lease"}`
@@ -80,19 +89,30 @@ function wentOnInTheMiddle({ events }: DemoFacts): Check {
 
 /** The journal's intents and the shop's own log say the same: each call that ran, ran once. */
 function everythingOnce({ events, shop, processes }: DemoFacts, calls: readonly CallState[]): Check {
-	const ran = new Set(calls.map((call) => call.id));
-	const intents = events.flatMap(({ event }) => (event.type === "call.started" && ran.has(event.call) ? [event.call] : []));
+	const ids = new Set(calls.map((call) => call.id));
+	const intents = events.flatMap(({ event }) =>
+		event.type === "call.started" && ids.has(event.call) ? [event.call] : [],
+	);
+	const done = calls.filter(wasDone);
 	const keys = new Set(shop.accesses.map(({ key }) => key));
-	const ok = intents.length > 0 && new Set(intents).size === intents.length && keys.size === shop.accesses.length && shop.accesses.length === intents.length;
+	const once = new Set(intents).size === intents.length && keys.size === shop.accesses.length;
 	const per = processes.flatMap(({ pid, does }) => {
 		const count = shop.accesses.filter((access) => access.pid === pid).length;
 		return does === "run" || does === "resume" ? [`${count} in process ${pid}`] : [];
 	});
-	return { name: "every-call-once", ok, says: `${intents.length} calls in the journal, ${shop.accesses.length} in the shop's own log (${per.join(", ")}), none of them twice` };
+	return {
+		name: "every-call-once",
+		ok: once && done.length > 0 && shop.accesses.length === done.length,
+		says: `${done.length} calls in the journal, ${shop.accesses.length} in the shop's own log (${per.join(", ")}), none of them twice`,
+	};
+}
+
+function wasDone({ outcome }: CallState): boolean {
+	return outcome !== undefined && ("ok" in outcome || "blob" in outcome);
 }
 
 function moneyOnce({ shop }: DemoFacts, calls: readonly CallState[]): Check {
-	const done = calls.filter((call) => call.tool === "refund_order" && call.outcome && "ok" in call.outcome);
+	const done = calls.filter((call) => call.tool === "refund_order" && wasDone(call));
 	const wanted = done.map((call) => refundOf(call)).sort();
 	const found = shop.refunds.map(({ orderId, amountCents }) => `${orderId} ${euros(amountCents)}`).sort();
 	const denied = calls.filter((call) => call.tool === "refund_order" && call.outcome && "denied" in call.outcome);
@@ -108,14 +128,22 @@ function refundOf(call: CallState): string {
 }
 
 function messageOnce({ shop }: DemoFacts, calls: readonly CallState[]): Check {
-	const sent = calls.filter((call) => call.tool === "send_message" && call.outcome && "ok" in call.outcome).length;
-	return { name: "message-once", ok: sent === shop.messages && sent > 0, says: `the customer was written to ${times(shop.messages)}` };
+	const sent = calls.filter((call) => call.tool === "send_message" && wasDone(call)).length;
+	return {
+		name: "message-once",
+		ok: sent === shop.messages && sent > 0,
+		says: `the customer was written to ${times(shop.messages)}`,
+	};
 }
 
 function finished({ events }: DemoFacts): Check {
 	const last = events.findLast(({ event }) => event.type === "run.finished")?.event;
 	const status = last?.type === "run.finished" ? last.status : "not finished";
-	return { name: "finished", ok: status === "completed", says: `the run is ${status}; its journal of ${events.length} events is verified` };
+	return {
+		name: "finished",
+		ok: status === "completed",
+		says: `the run is ${status}; its journal of ${events.length} events is verified`,
+	};
 }
 
 function times(count: number): string {

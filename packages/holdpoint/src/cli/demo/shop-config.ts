@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
 import { defineAgent } from "../../run/define-agent.ts";
 import { scriptedModel } from "../../testing/scripted-model.ts";
-import type { HoldpointConfig } from "../load-config.ts";
+import type { HoldpointConfig } from "../holdpoint-config.ts";
 import { shopPolicy } from "./shop-policy.ts";
 import { shopInstructions, shopStory } from "./shop-story.ts";
 import { shopTools } from "./shop-tools.ts";

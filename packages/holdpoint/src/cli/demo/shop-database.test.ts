@@ -37,9 +37,11 @@ describe("the generated shop", () => {
 	});
 
 	test("has the size of a shop, and its rows belong together", () => {
-		expect(rows("SELECT (SELECT count(*) FROM customers) AS c, (SELECT count(*) FROM products) AS p, (SELECT count(*) FROM orders) AS o")).toEqual([
-			{ c: 600, p: 80, o: 3_002 },
-		]);
+		expect(
+			rows(
+				"SELECT (SELECT count(*) FROM customers) AS c, (SELECT count(*) FROM products) AS p, (SELECT count(*) FROM orders) AS o",
+			),
+		).toEqual([{ c: 600, p: 80, o: 3_002 }]);
 		expect(rows("PRAGMA foreign_key_check")).toEqual([]);
 		expect(rows("SELECT id FROM orders WHERE id NOT IN (SELECT order_id FROM items)")).toEqual([]);
 	});
@@ -50,7 +52,9 @@ describe("the generated shop", () => {
 				(SELECT sum(amount_cents) FROM payments WHERE order_id = o.id AND kind = 'goods')
 				<> (SELECT sum(CAST(round(quantity * unit_price_cents * (100 - o.discount_percent) / 100.0) AS INTEGER)) FROM items WHERE order_id = o.id)`);
 		expect(wrong).toEqual([]);
-		const twice = rows("SELECT order_id FROM payments WHERE kind = 'shipping' GROUP BY order_id HAVING count(*) > 1 ORDER BY 1");
+		const twice = rows(
+			"SELECT order_id FROM payments WHERE kind = 'shipping' GROUP BY order_id HAVING count(*) > 1 ORDER BY 1",
+		);
 		expect(twice.map((row) => row["order_id"])).toEqual([planted.largeOrder, planted.smallOrder]);
 	});
 });

@@ -17,7 +17,12 @@ export const shippingCents = 490;
 export const freeShippingFromCents = 6_000;
 
 /** The customer whose request the demo is about. */
-export const planted = { customer: "Marta Lindqvist", email: "marta.lindqvist@example.com", largeOrder: "O-4001", smallOrder: "O-4002" } as const;
+export const planted = {
+	customer: "Marta Lindqvist",
+	email: "marta.lindqvist@example.com",
+	largeOrder: "O-4001",
+	smallOrder: "O-4002",
+} as const;
 
 interface Product {
 	readonly id: string;
@@ -60,18 +65,28 @@ function fill(database: SqlDriver, random: Random): void {
 	const customers = addCustomers(database, random);
 	const write = orderWriter(database);
 	for (let number = 1; number <= orderCount; number++) {
-		const order = randomOrder(`O-${1_000 + number}`, customers, products, random);
+		const order = randomOrder(`O-${1_000 + number}`, { customers, products }, random);
 		write(order);
-		if (order.status === "delivered" && random.below(60) === 0) addRefund(database, order, Math.max(100, goodsCents(order) >> 2));
+		if (order.status === "delivered" && random.below(60) === 0)
+			addRefund(database, order, Math.max(100, goodsCents(order) >> 2));
 	}
 	plant(database, customers[417] ?? "", products);
+}
+
+interface Catalogue {
+	readonly customers: readonly string[];
+	readonly products: readonly Product[];
 }
 
 function addProducts(database: SqlDriver): Product[] {
 	const insert = inserter(database, "products", 4);
 	return productKinds.flatMap(({ name, category, cents }, kind) =>
 		colours.map((colour, at) => {
-			const product = { id: `P-${100 + kind * colours.length + at}`, name: `${name}, ${colour.name}`, cents: cents + colour.moreCents };
+			const product = {
+				id: `P-${100 + kind * colours.length + at}`,
+				name: `${name}, ${colour.name}`,
+				cents: cents + colour.moreCents,
+			};
 			insert(product.id, product.name, category, product.cents);
 			return product;
 		}),
@@ -94,11 +109,15 @@ function addCustomers(database: SqlDriver, random: Random): string[] {
 	});
 }
 
-function randomOrder(id: string, customers: readonly string[], products: readonly Product[], random: Random): NewOrder {
+function randomOrder(id: string, { customers, products }: Catalogue, random: Random): NewOrder {
 	const placedOn = dayAfter(firstDay, random.below(daysBetween(firstDay, lastDay) + 1));
 	const daysOld = daysBetween(placedOn, lastDay);
-	const status = random.below(40) === 0 ? "cancelled" : daysOld < 2 ? "processing" : daysOld < 5 ? "shipped" : "delivered";
-	const lines = Array.from({ length: 1 + random.below(5) }, () => ({ product: random.of(products), quantity: 1 + random.below(3) }));
+	const status =
+		random.below(40) === 0 ? "cancelled" : daysOld < 2 ? "processing" : daysOld < 5 ? "shipped" : "delivered";
+	const lines = Array.from({ length: 1 + random.below(5) }, () => ({
+		product: random.of(products),
+		quantity: 1 + random.below(3),
+	}));
 	const order = {
 		id,
 		customer: random.of(customers),
@@ -111,7 +130,7 @@ function randomOrder(id: string, customers: readonly string[], products: readonl
 	return { ...order, shippingCharges: goodsCents(order) >= freeShippingFromCents ? 0 : 1 };
 }
 
-/** Two parcels that arrived this week: in the large one things were broken, and both paid for shipping once too often. */
+/** Two parcels of this week: in the large one things were broken, and both paid for shipping once too often. */
 function plant(database: SqlDriver, customer: string, products: readonly Product[]): void {
 	const line = (name: string, quantity: number): Line => {
 		const product = products.find((one) => one.name === name);
@@ -126,7 +145,12 @@ function plant(database: SqlDriver, customer: string, products: readonly Product
 		deliveredOn: "2026-03-11",
 		status: "delivered",
 		discountPercent: 10,
-		lines: [line("Enamel mug, moss", 4), line("Storm lantern, slate", 1), line("Wool blanket, cream", 1), line("Dinner plate, cream", 2)],
+		lines: [
+			line("Enamel mug, moss", 4),
+			line("Storm lantern, slate", 1),
+			line("Wool blanket, cream", 1),
+			line("Dinner plate, cream", 2),
+		],
 		shippingCharges: 2,
 	};
 	write(large);
@@ -145,7 +169,10 @@ function plant(database: SqlDriver, customer: string, products: readonly Product
 
 /** What the customer pays for the goods of an order: each line after discount, rounded to the cent. */
 export function goodsCents({ lines, discountPercent }: Pick<NewOrder, "lines" | "discountPercent">): number {
-	return lines.reduce((sum, { product, quantity }) => sum + Math.round((product.cents * quantity * (100 - discountPercent)) / 100), 0);
+	return lines.reduce(
+		(sum, { product, quantity }) => sum + Math.round((product.cents * quantity * (100 - discountPercent)) / 100),
+		0,
+	);
 }
 
 function orderWriter(database: SqlDriver): (order: NewOrder) => void {
@@ -154,18 +181,33 @@ function orderWriter(database: SqlDriver): (order: NewOrder) => void {
 	const insertPayment = inserter(database, "payments", 5);
 	return (order) => {
 		insertOrder(order.id, order.customer, order.placedOn, order.deliveredOn, order.status, order.discountPercent);
-		for (const [at, { product, quantity }] of order.lines.entries()) insertItem(order.id, at + 1, product.id, quantity, product.cents);
+		for (const [at, { product, quantity }] of order.lines.entries())
+			insertItem(order.id, at + 1, product.id, quantity, product.cents);
 		insertPayment(null, order.id, "goods", goodsCents(order), order.placedOn);
-		for (let n = 0; n < order.shippingCharges; n++) insertPayment(null, order.id, "shipping", shippingCents, order.placedOn);
+		for (let n = 0; n < order.shippingCharges; n++)
+			insertPayment(null, order.id, "shipping", shippingCents, order.placedOn);
 	};
 }
 
 function addRefund(database: SqlDriver, order: NewOrder, cents: number): void {
-	inserter(database, "refunds", 6)(null, order.id, cents, "settled at the door", order.deliveredOn ?? order.placedOn, `door-${order.id}`);
+	inserter(database, "refunds", 6)(
+		null,
+		order.id,
+		cents,
+		"settled at the door",
+		order.deliveredOn ?? order.placedOn,
+		`door-${order.id}`,
+	);
 }
 
-function inserter(database: SqlDriver, table: (typeof shopTables)[number], columns: number): (...values: SqlValue[]) => unknown {
-	const statement = database.prepare(`INSERT INTO ${table} VALUES (${Array.from({ length: columns }, () => "?").join(", ")})`);
+function inserter(
+	database: SqlDriver,
+	table: (typeof shopTables)[number],
+	columns: number,
+): (...values: SqlValue[]) => unknown {
+	const statement = database.prepare(
+		`INSERT INTO ${table} VALUES (${Array.from({ length: columns }, () => "?").join(", ")})`,
+	);
 	return (...values) => statement.run(...values);
 }
 
@@ -174,7 +216,13 @@ export function canonicalDump(path: string): string {
 	const database = nodeSqlite.open(path, { readOnly: true, timeoutMs: 1_000 });
 	try {
 		return shopTables
-			.flatMap((table) => [table, ...database.prepare(`SELECT * FROM ${table} ORDER BY 1, 2`).all().map((row) => JSON.stringify(Object.values(row)))])
+			.flatMap((table) => [
+				table,
+				...database
+					.prepare(`SELECT * FROM ${table} ORDER BY 1, 2`)
+					.all()
+					.map((row) => JSON.stringify(Object.values(row))),
+			])
 			.join("\n");
 	} finally {
 		database.close();

@@ -10,8 +10,12 @@ export function shopPolicy({ tool, args }: PolicyRequest): Decision {
 	if (tool.name === "send_message") return { verdict: "allow" };
 	if (tool.name === "refund_order") {
 		const { amountCents } = args as { amountCents: number };
-		if (amountCents <= refundAloneCents) return { verdict: "allow", reason: `${euros(amountCents)} is within what the agent may refund alone` };
-		return { verdict: "ask", reason: `A refund of ${euros(amountCents)} is above ${euros(refundAloneCents)}: a person decides` };
+		if (amountCents <= refundAloneCents)
+			return { verdict: "allow", reason: `${euros(amountCents)} is within what the agent may refund alone` };
+		return {
+			verdict: "ask",
+			reason: `A refund of ${euros(amountCents)} is above ${euros(refundAloneCents)}: a person decides`,
+		};
 	}
 	return { verdict: "deny", reason: `No rule allows ${tool.name}` };
 }

@@ -12,13 +12,26 @@ export interface ShopRecords {
 export function readShop(path: string): ShopRecords {
 	const database = nodeSqlite.open(path, { readOnly: true, timeoutMs: 1_000 });
 	try {
-		const refunds = database.prepare("SELECT order_id, amount_cents, idempotency_key FROM refunds WHERE idempotency_key NOT LIKE 'door-%' ORDER BY id").all();
+		const refunds = database
+			.prepare(
+				"SELECT order_id, amount_cents, idempotency_key FROM refunds WHERE idempotency_key NOT LIKE 'door-%' ORDER BY id",
+			)
+			.all();
 		const accesses = database.prepare("SELECT tool, idempotency_key, process_id FROM access_log ORDER BY id").all();
-		const count = (table: "messages" | "orders"): number => Number(database.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.n);
+		const count = (table: "messages" | "orders"): number =>
+			Number(database.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.n);
 		return {
-			refunds: refunds.map((row) => ({ orderId: String(row.order_id), amountCents: Number(row.amount_cents), key: String(row.idempotency_key) })),
+			refunds: refunds.map((row) => ({
+				orderId: String(row.order_id),
+				amountCents: Number(row.amount_cents),
+				key: String(row.idempotency_key),
+			})),
 			messages: count("messages"),
-			accesses: accesses.map((row) => ({ tool: String(row.tool), key: String(row.idempotency_key), pid: Number(row.process_id) })),
+			accesses: accesses.map((row) => ({
+				tool: String(row.tool),
+				key: String(row.idempotency_key),
+				pid: Number(row.process_id),
+			})),
 			orders: count("orders"),
 		};
 	} finally {

@@ -1,7 +1,18 @@
 /** The tables of the demo's shop. Money is in cents, days are `YYYY-MM-DD`. */
 export const shopSchema = `
-CREATE TABLE customers (id TEXT PRIMARY KEY, name TEXT NOT NULL, email TEXT NOT NULL UNIQUE, city TEXT NOT NULL, customer_since TEXT NOT NULL) STRICT;
-CREATE TABLE products (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, category TEXT NOT NULL, price_cents INTEGER NOT NULL CHECK (price_cents > 0)) STRICT;
+CREATE TABLE customers (
+	id TEXT PRIMARY KEY,
+	name TEXT NOT NULL,
+	email TEXT NOT NULL UNIQUE,
+	city TEXT NOT NULL,
+	customer_since TEXT NOT NULL
+) STRICT;
+CREATE TABLE products (
+	id TEXT PRIMARY KEY,
+	name TEXT NOT NULL UNIQUE,
+	category TEXT NOT NULL,
+	price_cents INTEGER NOT NULL CHECK (price_cents > 0)
+) STRICT;
 CREATE TABLE orders (
 	id TEXT PRIMARY KEY,
 	customer_id TEXT NOT NULL REFERENCES customers (id),
@@ -45,8 +56,22 @@ CREATE TABLE messages (
 	idempotency_key TEXT NOT NULL UNIQUE
 ) STRICT;
 -- The shop's own record of who called what, and from which process.
-CREATE TABLE access_log (id INTEGER PRIMARY KEY, tool TEXT NOT NULL, idempotency_key TEXT NOT NULL, process_id INTEGER NOT NULL) STRICT;
+CREATE TABLE access_log (
+	id INTEGER PRIMARY KEY,
+	tool TEXT NOT NULL,
+	idempotency_key TEXT NOT NULL,
+	process_id INTEGER NOT NULL
+) STRICT;
 `;
 
 /** In an order in which rows may be written. */
-export const shopTables = ["customers", "products", "orders", "items", "payments", "refunds", "messages", "access_log"] as const;
+export const shopTables = [
+	"customers",
+	"products",
+	"orders",
+	"items",
+	"payments",
+	"refunds",
+	"messages",
+	"access_log",
+] as const;

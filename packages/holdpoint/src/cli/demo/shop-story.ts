@@ -1,8 +1,8 @@
 /**
- * What the demo's scripted model says: its words and its program are fixed here, everything else is real. Which answer is
- * due follows from the conversation alone, so that another process goes on with the same story.
+ * What the demo's scripted model says: its words and its program are fixed here, everything else is real. Which answer
+ * is due follows from the conversation alone, so that another process goes on with the same story.
  */
-import { program, say, type Story, type StoryAsk } from "../../testing/story.ts";
+import { program, type Story, type StoryAsk, say } from "../../testing/story.ts";
 import { euros } from "./euros.ts";
 import { planted } from "./shop-database.ts";
 
@@ -10,12 +10,18 @@ import { planted } from "./shop-database.ts";
 export const shopRequest = `Support ticket 48213, received 2026-03-14 from ${planted.email}
 
 Hello,
-two parcels of mine came this week. The larger one was crushed: all four enamel mugs, the storm lantern and both dinner plates were broken. The driver already paid me back one mug at the door. And I believe that on both orders I was charged for shipping twice. Please pay back what I am owed and write me what you did.
+two parcels of mine came this week. The larger one was crushed: all four enamel mugs, the storm lantern and
+both dinner plates were broken. The driver already paid me back one mug at the door. And I believe that on both
+orders I was charged for shipping twice. Please pay back what I am owed, and write me what you did.
 ${planted.customer}`;
 
-export const shopInstructions = `You are the support agent of a shop for household and outdoor goods. You solve one ticket: find out what the customer is owed, refund it, and write to the customer.
-Work in one program that uses the tools. All amounts are integer cents. Follow get_refund_policy exactly; the report date is the day on which the ticket was received.
-Refund each order by itself, with one refund an order, the smallest first. A refund may be refused or changed by a person: catch ToolDenied, go on with the rest, and tell the customer only what really happened, with the amounts that the tool returned.
+export const shopInstructions = `You are the support agent of a shop for household and outdoor goods.
+You solve one ticket: find out what the customer is owed, refund it, and write to the customer.
+Work in one program that uses the tools. All amounts are integer cents. Follow get_refund_policy exactly.
+The day of the report is the day on which the ticket was received.
+Refund each order by itself, with one refund an order, the smallest first.
+A refund may be refused or changed by a person: catch ToolDenied and go on with the rest.
+Tell the customer only what really happened, with the amounts that the tool returned.
 Finally send one message to the customer, and return what you did.`;
 
 /** As a model writes it. It is frozen inside its call of `tools.refund_order`. */
@@ -118,14 +124,18 @@ export const shopStory: Story = [
 function closingWords({ results }: StoryAsk): string {
 	const [result] = results;
 	const { value, edited = [] } = (result?.failed ? {} : (result?.value ?? {})) as ProgramResult;
-	if (!value) return `The program did not succeed: ${String(result?.value)}. Nothing further was done; a person should look at this ticket.`;
+	if (!value)
+		return `The program did not succeed: ${String(result?.value)}. Nothing further was done; a person should look at this ticket.`;
 	const { refunded, refused } = value;
 	const sumCents = refunded.reduce((sum, { amountCents }) => sum + amountCents, 0);
 	return [
 		`${value.customer} has ${value.orders} orders with us; ${refunded.length + refused.length} of them had something to pay back.`,
 		...refunded.map((one) => `- ${one.orderId}: ${euros(one.amountCents)} refunded (${one.reason})`),
 		...refused.map((one) => `- ${one.orderId}: ${euros(one.amountCents)} was not refunded. ${one.why}`),
-		...edited.map((one) => `  (${one.executedWith.orderId}: ${euros(one.asked.amountCents)} was asked for, and changed before it was approved.)`),
+		...edited.map(
+			(one) =>
+				`  (${one.executedWith.orderId}: ${euros(one.asked.amountCents)} was asked for, and changed before it was approved.)`,
+		),
 		`Refunded in all: ${euros(sumCents)}. She has been written to${refused.length > 0 ? ", and told that the rest is still being looked into" : ""}.`,
 	].join("\n");
 }

@@ -20,7 +20,15 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 function use(name: string, args: unknown, key: string): unknown {
 	const tool = shopTools(path).find((one) => one.name === name);
-	const context = { run: "r", call: "c", attempt: 1, idempotencyKey: key, signal: new AbortController().signal, principal: "p", session: undefined };
+	const context = {
+		run: "r",
+		call: "c",
+		attempt: 1,
+		idempotencyKey: key,
+		signal: new AbortController().signal,
+		principal: "p",
+		session: undefined,
+	};
 	return tool?.execute(args, context);
 }
 
@@ -34,8 +42,12 @@ describe("the shop's tools", () => {
 	});
 
 	test("no more can be refunded than was paid, and nothing is written when it is tried", () => {
-		expect(() => use("refund_order", { orderId: planted.smallOrder, amountCents: 900_000, reason: "x" }, "k1")).toThrow("can still be refunded");
-		expect(() => use("refund_order", { orderId: "O-none", amountCents: 1, reason: "x" }, "k2")).toThrow("There is no order O-none");
+		expect(() => use("refund_order", { orderId: planted.smallOrder, amountCents: 900_000, reason: "x" }, "k1")).toThrow(
+			"can still be refunded",
+		);
+		expect(() => use("refund_order", { orderId: "O-none", amountCents: 1, reason: "x" }, "k2")).toThrow(
+			"There is no order O-none",
+		);
 		expect(readShop(path)).toMatchObject({ refunds: [], accesses: [] });
 	});
 
@@ -48,7 +60,10 @@ describe("the shop's tools", () => {
 	test("orders come page by page until there are no more", () => {
 		const seen: string[] = [];
 		for (let page: number | null = 1; page !== null; ) {
-			const found = use("list_orders", { customerId: "C-1417", page }, `p${page}`) as { orders: { id: string }[]; nextPage: number | null };
+			const found = use("list_orders", { customerId: "C-1417", page }, `p${page}`) as {
+				orders: { id: string }[];
+				nextPage: number | null;
+			};
 			seen.push(...found.orders.map(({ id }) => id));
 			page = found.nextPage;
 		}
@@ -60,7 +75,8 @@ describe("the shop's tools", () => {
 
 describe("the shop's policy", () => {
 	const verdict = (name: string, effect: PolicyRequest["tool"]["effect"], amountCents = 0): string =>
-		shopPolicy({ tool: { name, effect, version: "1", tags: [] }, args: { amountCents } } as unknown as PolicyRequest).verdict;
+		shopPolicy({ tool: { name, effect, version: "1", tags: [] }, args: { amountCents } } as unknown as PolicyRequest)
+			.verdict;
 
 	test("looks and writes freely, refunds up to 50.00 alone, asks above, and denies what it does not name", () => {
 		expect(verdict("get_order", "read")).toBe("allow");

@@ -1,6 +1,6 @@
 /**
- * The tools of the demo's shop. The readers look into its database; `refund_order` and `send_message` change it, each in
- * one transaction under the call's idempotency key: however often a call is tried, it happens once.
+ * The tools of the demo's shop. The readers look into its database; `refund_order` and `send_message` change it, each
+ * in one transaction under the call's idempotency key: however often a call is tried, it happens once.
  */
 import { nodeSqlite, type SqlDriver, type SqlRow } from "../../adapters/stores/sqlite/sql-engine.ts";
 import type { JsonSchema } from "../../spec/json.ts";
@@ -29,12 +29,19 @@ function list(properties: { readonly [name: string]: JsonSchema }): JsonSchema {
 export function shopTools(path: string): readonly Tool[] {
 	let opened: SqlDriver | undefined;
 	const shop = (): SqlDriver => (opened ??= nodeSqlite.open(path, { readOnly: false, timeoutMs: busyMs }));
-	return [findCustomer(shop), refundPolicy(shop), listOrders(shop), getOrder(shop), refundOrder(shop), sendMessage(shop)];
+	return [
+		findCustomer(shop),
+		refundPolicy(shop),
+		listOrders(shop),
+		getOrder(shop),
+		refundOrder(shop),
+		sendMessage(shop),
+	];
 }
 
 type Shop = () => SqlDriver;
 
-/** The shop's own record, beside ours. */
+/** The shop's own record of what it did, beside ours. */
 function log(shop: SqlDriver, tool: string, { idempotencyKey }: ToolContext): void {
 	shop.prepare("INSERT INTO access_log VALUES (NULL, ?, ?, ?)").run(tool, idempotencyKey, process.pid);
 }
@@ -58,10 +65,18 @@ function findCustomer(shop: Shop): Tool {
 			customerSince: day,
 		}),
 		execute({ email }, context) {
-			log(shop(), "find_customer", context);
-			const found = shop().prepare("SELECT id, name, email, city, customer_since FROM customers WHERE email = ?").get(email.toLowerCase());
+			const found = shop()
+				.prepare("SELECT id, name, email, city, customer_since FROM customers WHERE email = ?")
+				.get(email.toLowerCase());
 			const row = one(found, `customer with the address ${email}`);
-			return { id: String(row.id), name: String(row.name), email: String(row.email), city: String(row.city), customerSince: String(row.customer_since) };
+			log(shop(), "find_customer", context);
+			return {
+				id: String(row.id),
+				name: String(row.name),
+				email: String(row.email),
+				city: String(row.city),
+				customerSince: String(row.customer_since),
+			};
 		},
 	});
 }
@@ -72,8 +87,10 @@ function refundPolicy(shop: Shop): Tool {
 		shippingCents,
 		freeShippingFromCents,
 		text:
-			"Damage in transit that is reported within 14 days of delivery is refunded in full, at the price that was paid after discount. " +
-			`Shipping costs ${euros(shippingCents)} once an order; from ${euros(freeShippingFromCents)} of goods on it is free. What was charged beyond that is refunded. ` +
+			"Damage in transit that is reported within 14 days of delivery is refunded in full, at the price paid after " +
+			"discount. " +
+			`Shipping costs ${euros(shippingCents)} once an order; from ${euros(freeShippingFromCents)} of goods on it is ` +
+			"free. What was charged beyond that is refunded. " +
 			"What was refunded before is taken off.",
 	};
 	return defineTool({
@@ -81,7 +98,12 @@ function refundPolicy(shop: Shop): Tool {
 		description: "The shop's rules for refunds, as text and as numbers.",
 		effect: "read",
 		input: record<Record<never, never>>({}),
-		output: record<typeof rules>({ damageClaimDays: cents, shippingCents: cents, freeShippingFromCents: cents, text: { type: "string" } }),
+		output: record<typeof rules>({
+			damageClaimDays: cents,
+			shippingCents: cents,
+			freeShippingFromCents: cents,
+			text: { type: "string" },
+		}),
 		execute(_, context) {
 			log(shop(), "get_refund_policy", context);
 			return rules;
@@ -89,7 +111,12 @@ function refundPolicy(shop: Shop): Tool {
 	});
 }
 
-const orderFields = { id: text, placedOn: day, deliveredOn: { type: ["string", "null"], description: "YYYY-MM-DD" }, status: text } as const;
+const orderFields = {
+	id: text,
+	placedOn: day,
+	deliveredOn: { type: ["string", "null"], description: "YYYY-MM-DD" },
+	status: text,
+} as const;
 
 interface OrderHead {
 	readonly id: string;
@@ -114,11 +141,16 @@ function listOrders(shop: Shop): Tool {
 			required: ["customerId"],
 			additionalProperties: false,
 		}),
-		output: record<{ orders: OrderHead[]; nextPage: number | null }>({ orders: list(orderFields), nextPage: { type: ["integer", "null"] } }),
+		output: record<{ orders: OrderHead[]; nextPage: number | null }>({
+			orders: list(orderFields),
+			nextPage: { type: ["integer", "null"] },
+		}),
 		execute({ customerId, page = 1 }, context) {
 			log(shop(), "list_orders", context);
 			const rows = shop()
-				.prepare("SELECT id, placed_on, delivered_on, status FROM orders WHERE customer_id = ? ORDER BY placed_on DESC, id LIMIT ? OFFSET ?")
+				.prepare(
+					"SELECT id, placed_on, delivered_on, status FROM orders WHERE customer_id = ? ORDER BY placed_on DESC, id LIMIT ? OFFSET ?",
+				)
 				.all(customerId, pageOrders + 1, (page - 1) * pageOrders);
 			return { orders: rows.slice(0, pageOrders).map(orderHead), nextPage: rows.length > pageOrders ? page + 1 : null };
 		},
@@ -135,7 +167,8 @@ interface Order extends OrderHead {
 function getOrder(shop: Shop): Tool {
 	return defineTool({
 		name: "get_order",
-		description: "One order with its items, the payments that were taken, and earlier refunds. Discount applies to items.",
+		description:
+			"One order with its items, the payments that were taken, and earlier refunds. Discount applies to items.",
 		effect: "read",
 		input: record<{ orderId: string }>({ orderId: text }),
 		output: record<Order>({
@@ -146,30 +179,45 @@ function getOrder(shop: Shop): Tool {
 			refunds: list({ amountCents: cents, reason: text, refundedOn: day }),
 		}),
 		execute({ orderId }, context) {
+			const order = readOrder(shop(), orderId);
 			log(shop(), "get_order", context);
-			return readOrder(shop(), orderId);
+			return order;
 		},
 	});
 }
 
 function readOrder(shop: SqlDriver, orderId: string): Order {
 	const row = one(shop.prepare("SELECT * FROM orders WHERE id = ?").get(orderId), `order ${orderId}`);
-	const items = shop.prepare("SELECT name, quantity, unit_price_cents FROM items JOIN products ON products.id = product_id WHERE order_id = ? ORDER BY position");
+	const items = shop.prepare(
+		"SELECT name, quantity, unit_price_cents FROM items JOIN products ON products.id = product_id WHERE order_id = ? ORDER BY position",
+	);
 	const payments = shop.prepare("SELECT kind, amount_cents, captured_on FROM payments WHERE order_id = ? ORDER BY id");
 	const refunds = shop.prepare("SELECT amount_cents, reason, refunded_on FROM refunds WHERE order_id = ? ORDER BY id");
 	return {
 		...orderHead(row),
 		discountPercent: Number(row.discount_percent),
-		items: items.all(orderId).map((item) => ({ product: String(item.name), quantity: Number(item.quantity), unitPriceCents: Number(item.unit_price_cents) })),
-		payments: payments.all(orderId).map((paid) => ({ kind: String(paid.kind), amountCents: Number(paid.amount_cents), capturedOn: String(paid.captured_on) })),
-		refunds: refunds.all(orderId).map((one) => ({ amountCents: Number(one.amount_cents), reason: String(one.reason), refundedOn: String(one.refunded_on) })),
+		items: items.all(orderId).map((item) => ({
+			product: String(item.name),
+			quantity: Number(item.quantity),
+			unitPriceCents: Number(item.unit_price_cents),
+		})),
+		payments: payments.all(orderId).map((paid) => ({
+			kind: String(paid.kind),
+			amountCents: Number(paid.amount_cents),
+			capturedOn: String(paid.captured_on),
+		})),
+		refunds: refunds.all(orderId).map((one) => ({
+			amountCents: Number(one.amount_cents),
+			reason: String(one.reason),
+			refundedOn: String(one.refunded_on),
+		})),
 	};
 }
 
 function refundOrder(shop: Shop): Tool {
 	return defineTool({
 		name: "refund_order",
-		description: "Pays money of an order back to its customer. Above what the agent may refund alone, a person must approve it first.",
+		description: "Pays money of an order back to its customer. A large refund must be approved by a person first.",
 		effect: "write",
 		repeat: "keyed",
 		input: record<{ orderId: string; amountCents: number; reason: string }>({
@@ -177,15 +225,22 @@ function refundOrder(shop: Shop): Tool {
 			amountCents: { type: "integer", minimum: 1, maximum: 1_000_000 },
 			reason: text,
 		}),
-		output: record<{ refund: number; orderId: string; amountCents: number }>({ refund: cents, orderId: text, amountCents: cents }),
+		output: record<{ refund: number; orderId: string; amountCents: number }>({
+			refund: cents,
+			orderId: text,
+			amountCents: cents,
+		}),
 		execute({ orderId, amountCents, reason }, context) {
-			const find = (key: string) => shop().prepare("SELECT id, order_id, amount_cents FROM refunds WHERE idempotency_key = ?").get(key);
+			const find = (key: string) =>
+				shop().prepare("SELECT id, order_id, amount_cents FROM refunds WHERE idempotency_key = ?").get(key);
 			const make = (key: string): void => {
 				const { payments, refunds } = readOrder(shop(), orderId);
 				const left = total(payments) - total(refunds);
 				if (amountCents > left) throw new Error(`Of order ${orderId} only ${euros(left)} can still be refunded`);
 				const today = new Date().toISOString().slice(0, 10);
-				shop().prepare("INSERT INTO refunds VALUES (NULL, ?, ?, ?, ?, ?)").run(orderId, amountCents, reason, today, key);
+				shop()
+					.prepare("INSERT INTO refunds VALUES (NULL, ?, ?, ?, ?, ?)")
+					.run(orderId, amountCents, reason, today, key);
 			};
 			const row = once(shop(), { tool: "refund_order", context, find, make });
 			return { refund: Number(row.id), orderId: String(row.order_id), amountCents: Number(row.amount_cents) };

@@ -1,15 +1,26 @@
 /** What the generated shop is made of. All of it is invented. */
-export const firstNames =
-	"Ada Alma Anton Arne Astrid Bela Bruno Carla Cem Clara Dalia Dario Edda Elif Emil Enno Esra Fenja Finn Frida Gero Greta Hanno Hedda Ida Ilja Ines Iris Jana Jonas Juna Kaya Karl Lale Lars Lena Levi Lina Luca Maja Malik Marta Mila Mira Nils Noa Nora Ole Oskar Paula Pelle Rana Rosa Ruben Selma Sinan Tilda Toni Vera Yara".split(
-		" ",
-	);
+export const firstNames = `
+Ada Alma Anton Arne Astrid Bela Bruno Carla Cem Clara Dalia Dario Edda Elif
+Emil Enno Esra Fenja Finn Frida Gero Greta Hanno Hedda Ida Ilja Ines Iris
+Jana Jonas Juna Kaya Karl Lale Lars Lena Levi Lina Luca Maja Malik Marta
+Mila Mira Nils Noa Nora Ole Oskar Paula Pelle Rana Rosa Ruben Selma Sinan
+Tilda Toni Vera Yara`
+	.trim()
+	.split(/\s+/);
 
-export const lastNames =
-	"Ahlers Bakker Becher Brandt Castell Demir Dreyer Ebeling Eriksen Falk Fechner Gerlach Grau Haller Hansen Ibsen Jahnke Janssen Kaya Keller Koch Krüger Lange Lindqvist Lorenz Maas Mertens Moreau Nielsen Novak Olsen Ortega Petersen Quast Rasmussen Reuter Rossi Sander Scholz Seidel Sommer Stahl Tamm Thiele Uhl Vogt Wagner Weiss Winter Zander".split(
-		" ",
-	);
+export const lastNames = `
+Ahlers Bakker Becher Brandt Castell Demir Dreyer Ebeling Eriksen Falk Fechner Gerlach Grau Haller
+Hansen Ibsen Jahnke Janssen Kaya Keller Koch Krüger Lange Lindqvist Lorenz Maas Mertens Moreau
+Nielsen Novak Olsen Ortega Petersen Quast Rasmussen Reuter Rossi Sander Scholz Seidel Sommer Stahl
+Tamm Thiele Uhl Vogt Wagner Weiss Winter Zander`
+	.trim()
+	.split(/\s+/);
 
-export const cities = "Aalen Bremen Celle Dessau Emden Fulda Gera Hamm Jena Kiel Lemgo Mölln Norden Peine Rheine Soest Trier Ulm Wismar Zeven".split(" ");
+export const cities = `
+Aalen Bremen Celle Dessau Emden Fulda Gera Hamm Jena Kiel Lemgo Mölln Norden Peine
+Rheine Soest Trier Ulm Wismar Zeven`
+	.trim()
+	.split(/\s+/);
 
 export interface ProductKind {
 	readonly name: string;

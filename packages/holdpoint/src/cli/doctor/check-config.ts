@@ -14,7 +14,12 @@ export async function checkConfigFile(path: string | undefined, store: string): 
 	try {
 		const { agents } = await loadConfig(path, store);
 		const names = agents.map((agent) => agent.name);
-		return { name, state: "ok", says: `${path}: ${names.length === 1 ? "agent" : "agents"} ${names.join(", ")}`, facts: { path, agents: names } };
+		return {
+			name,
+			state: "ok",
+			says: `${path}: ${names.length === 1 ? "agent" : "agents"} ${names.join(", ")}`,
+			facts: { path, agents: names },
+		};
 	} catch (error) {
 		const says = inlineText(error instanceof Error ? error.message : String(error), 500);
 		const mend = isHoldpointError(error) ? error.hint : "See the stack with `node` on that file.";

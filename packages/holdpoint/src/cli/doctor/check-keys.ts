@@ -13,12 +13,23 @@ export function checkKeys(env: { readonly [name: string]: string | undefined }, 
 		if (given) return found(parseKeys(given, "HOLDPOINT_KEYS").length, "HOLDPOINT_KEYS", {});
 		const mode = statSync(file).mode & 0o777;
 		if (mode & 0o077) {
-			return { name, state: "bad", says: `${file} can be read by others (mode ${mode.toString(8)})`, mend: `Run: chmod 600 ${file}`, facts: { source: "file", file } };
+			return {
+				name,
+				state: "bad",
+				says: `${file} can be read by others (mode ${mode.toString(8)})`,
+				mend: `Run: chmod 600 ${file}`,
+				facts: { source: "file", file },
+			};
 		}
 		return found(parseKeys(readFileSync(file, "utf8"), file).length, file, { mode: mode.toString(8) });
 	} catch (error) {
 		if ((error as NodeJS.ErrnoException).code === "ENOENT") {
-			return { name, state: "ok", says: `${file} is not there yet; the first run makes it`, facts: { source: "file", file, exists: false } };
+			return {
+				name,
+				state: "ok",
+				says: `${file} is not there yet; the first run makes it`,
+				facts: { source: "file", file, exists: false },
+			};
 		}
 		const says = inlineText(error instanceof Error ? error.message : String(error), 300);
 		const mend = isHoldpointError(error) ? error.hint : `Make ${file} readable for this user.`;

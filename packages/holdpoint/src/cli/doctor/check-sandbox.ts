@@ -35,7 +35,13 @@ async function probe({ name, open }: SandboxCandidate): Promise<Finding> {
 		return { name: label, state: "ok", says, facts };
 	} catch (error) {
 		const says = inlineText(error instanceof Error ? error.message : String(error), 300);
-		return { name: label, state: "bad", says, mend: isHoldpointError(error) ? error.hint : "Install Holdpoint again.", facts: { ok: false, provider: name } };
+		return {
+			name: label,
+			state: "bad",
+			says,
+			mend: isHoldpointError(error) ? error.hint : "Install Holdpoint again.",
+			facts: { ok: false, provider: name },
+		};
 	} finally {
 		await provider?.close();
 	}

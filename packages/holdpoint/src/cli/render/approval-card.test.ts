@@ -40,13 +40,27 @@ function card(approval: OpenApproval, width = 80): string[] {
 describe("the card of a held call", () => {
 	test("says what, why, for whom, where in the program, what was done, and how to answer", () => {
 		const text = card(held).join("\n");
-		for (const part of ["refund_order is held", "amountCents  9674", "above the limit", "one person must say yes; asked 1 min ago, expires in 59 min", "dana, by agent shop, run run_1", "▶ 3 │ await tools.refund_order({ orderId });", "get_order\u00a0✓×2 · refund_order\u00a0‖", commands.approve, commands.deny]) {
+		for (const part of [
+			"refund_order is held",
+			"amountCents  9674",
+			"above the limit",
+			"one person must say yes; asked 1 min ago, expires in 59 min",
+			"dana, by agent shop, run run_1",
+			"▶ 3 │ await tools.refund_order({ orderId });",
+			"get_order\u00a0✓×2 · refund_order\u00a0‖",
+			commands.approve,
+			commands.deny,
+		]) {
 			expect(text).toContain(part);
 		}
 	});
 
 	test("names roles, and who has answered", () => {
-		const text = card({ ...held, ask: { roles: ["manager", "finance"], count: 1 }, answeredBy: [{ id: "kim", via: "os" }] }).join("\n");
+		const text = card({
+			...held,
+			ask: { roles: ["manager", "finance"], count: 1 },
+			answeredBy: [{ id: "kim", via: "os" }],
+		}).join("\n");
 		expect(text).toContain("1 of each: manager, finance");
 		expect(text).toContain("kim (os)");
 	});
@@ -59,7 +73,10 @@ describe("the card of a held call", () => {
 
 	test("keeps to the width, and cannot be drawn over by what is held", () => {
 		const hostile = "\u001b[5A\u001b[2Kamount 1.00\r";
-		const lines = card({ ...held, tool: `refund${hostile}`, reason: hostile.repeat(30), args: { orderId: hostile, amountCents: 1 } }, 60);
+		const lines = card(
+			{ ...held, tool: `refund${hostile}`, reason: hostile.repeat(30), args: { orderId: hostile, amountCents: 1 } },
+			60,
+		);
 		const commandsOf = /holdpoint/;
 		for (const line of lines) {
 			expect(line).not.toMatch(/[\u0000-\u001f\u007f-\u009f]/);
@@ -68,6 +85,11 @@ describe("the card of a held call", () => {
 	});
 
 	test("counts what was done by tool and outcome", () => {
-		expect(doneSoFar([{ tool: "a", args: {}, outcome: "failed" }, { tool: "a", args: {}, outcome: "denied" }])).toBe("a\u00a0✗ · a\u00a0⊘");
+		expect(
+			doneSoFar([
+				{ tool: "a", args: {}, outcome: "failed" },
+				{ tool: "a", args: {}, outcome: "denied" },
+			]),
+		).toBe("a\u00a0✗ · a\u00a0⊘");
 	});
 });

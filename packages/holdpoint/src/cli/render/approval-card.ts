@@ -16,7 +16,7 @@ export interface CardOptions {
 
 const contextLines = 3;
 
-/** Everything that somebody should know before they answer: what, why, for whom, where in the program, what was done. */
+/** What somebody should know before they answer: what, why, for whom, where in the program, what was done. */
 export function approvalCard(approval: OpenApproval, options: CardOptions): string[] {
 	const { style } = options;
 	const head = `${style.yellow("‖")} ${style.bold(inlineText(approval.tool, 80))} ${style.yellow("is held")}`;
@@ -31,16 +31,26 @@ export function approvalCard(approval: OpenApproval, options: CardOptions): stri
 		"",
 		...answerPart(approval, options),
 	];
-	return [`${style.yellow("┌")} ${head}`, ...body.map((line) => `${style.yellow("│")} ${line}`.trimEnd()), style.yellow("└")];
+	return [
+		`${style.yellow("┌")} ${head}`,
+		...body.map((line) => `${style.yellow("│")} ${line}`.trimEnd()),
+		style.yellow("└"),
+	];
 }
 
 function aboutFields(approval: OpenApproval, now: number): [string, string][] {
 	const { ask, answeredBy, unread } = approval;
 	const who = ask.roles?.length ? `${ask.count ?? 1} of each: ${ask.roles.join(", ")}` : people(ask.count ?? 1);
-	const answered = [...answeredBy.map((by) => `${by.id} (${by.via})`), ...unread.map((one) => `${one.by.id}: ${one.answer}, not yet read by the run`)];
+	const answered = [
+		...answeredBy.map((by) => `${by.id} (${by.via})`),
+		...unread.map((one) => `${one.by.id}: ${one.answer}, not yet read by the run`),
+	];
 	return [
 		["why", visibleText(approval.reason, 500)],
-		["who", `${who} must say yes; asked ${duration(now - approval.requestedAt)} ago, expires in ${duration(approval.expiresAt - now)}`],
+		[
+			"who",
+			`${who} must say yes; asked ${duration(now - approval.requestedAt)} ago, expires in ${duration(approval.expiresAt - now)}`,
+		],
 		["for", `${visibleText(approval.principal, 80)}, by agent ${approval.agent}, run ${approval.run}`],
 		...(answered.length > 0 ? [["answers", visibleText(answered.join("; "), 500)] as [string, string]] : []),
 	];
@@ -54,7 +64,11 @@ function nameColumns(pairs: readonly (readonly [string, string])[]): number {
 	return Math.min(24, Math.max(8, ...pairs.map(([name]) => widthOf(name))));
 }
 
-function fields(pairs: readonly (readonly [string, string])[], columns: number, { style, width }: CardOptions): string[] {
+function fields(
+	pairs: readonly (readonly [string, string])[],
+	columns: number,
+	{ style, width }: CardOptions,
+): string[] {
 	return pairs.flatMap(([name, text]) => {
 		const lines = wrap(text, width - columns - 5);
 		return lines.map((line, at) => `${style.dim(padEnd(at === 0 ? name : "", columns))}  ${line}`);
@@ -63,7 +77,8 @@ function fields(pairs: readonly (readonly [string, string])[], columns: number, 
 
 function programPart(program: NonNullable<OpenApproval["program"]>, columns: number, options: CardOptions): string[] {
 	const { style, width } = options;
-	const place = program.line > 0 ? `line ${program.line} of a program (${program.call}) asks for it` : "A program asks for it";
+	const place =
+		program.line > 0 ? `line ${program.line} of a program (${program.call}) asks for it` : "A program asks for it";
 	const view = { source: program.source, marked: [program.line], context: contextLines, style, width: width - 2 };
 	const done = doneSoFar(program.done);
 	return [

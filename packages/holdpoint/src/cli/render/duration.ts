@@ -6,20 +6,24 @@ export function duration(ms: number): string {
 	const seconds = Math.floor(whole / 1_000);
 	if (seconds < 60) return `${seconds} s`;
 	const minutes = Math.floor(seconds / 60);
-	if (minutes < 60) return two(minutes, "min", seconds % 60, "s");
+	if (minutes < 60) return said([minutes, "min"], [seconds % 60, "s"]);
 	const hours = Math.floor(minutes / 60);
-	if (hours < 24) return two(hours, "h", minutes % 60, "min");
-	return two(Math.floor(hours / 24), "d", hours % 24, "h");
+	if (hours < 24) return said([hours, "h"], [minutes % 60, "min"]);
+	return said([Math.floor(hours / 24), "d"], [hours % 24, "h"]);
 }
 
-function two(large: number, unit: string, small: number, smallUnit: string): string {
+type Part = readonly [amount: number, unit: string];
+
+function said([large, unit]: Part, [small, smallUnit]: Part): string {
 	return small === 0 ? `${large} ${unit}` : `${large} ${unit} ${small} ${smallUnit}`;
 }
 
 /** How long ago, for tables: one unit is enough. */
 export function age(ms: number): string {
 	if (ms < 1_000) return "now";
-	return duration(ms).replace(/^(\S+ \S+) .*$/, "$1").replace(/^(\d+)\.\d+/, "$1");
+	return duration(ms)
+		.replace(/^(\S+ \S+) .*$/, "$1")
+		.replace(/^(\d+)\.\d+/, "$1");
 }
 
 /** Wall time of this machine: `14:03:07.120`. */

@@ -3,7 +3,9 @@ import { argumentFields, jsonText } from "./json-text.ts";
 
 describe("values", () => {
 	test("are written as JavaScript on one line", () => {
-		expect(jsonText({ orderId: "O-1", amountCents: 490, "a-b": [true, null] }, 100)).toBe('{orderId: "O-1", amountCents: 490, "a-b": [true, null]}');
+		expect(jsonText({ orderId: "O-1", amountCents: 490, "a-b": [true, null] }, 100)).toBe(
+			'{orderId: "O-1", amountCents: 490, "a-b": [true, null]}',
+		);
 	});
 
 	test("of any size cost only what is shown", () => {

@@ -43,10 +43,13 @@ export function argumentFields(args: unknown): (readonly [name: string, text: st
 }
 
 function fieldText(value: unknown): string {
-	const text = typeof value === "string" && isPlain(value) ? value : (JSON.stringify(value, undefined, 1) ?? "undefined");
+	const text =
+		typeof value === "string" && isPlain(value) ? value : (JSON.stringify(value, undefined, 1) ?? "undefined");
 	const shown = typeof value === "object" ? text.replace(/\n\s*/g, " ") : text;
 	const left = shown.length - fieldCharsMax;
-	return left > 0 ? `${visibleText(shown, fieldCharsMax)} [${left} more characters; --json shows all]` : visibleText(shown, fieldCharsMax);
+	return left > 0
+		? `${visibleText(shown, fieldCharsMax)} [${left} more characters; --json shows all]`
+		: visibleText(shown, fieldCharsMax);
 }
 
 /** Text that cannot be taken for something else without its quotes. */

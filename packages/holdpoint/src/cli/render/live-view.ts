@@ -55,7 +55,12 @@ export function liveView(terminal: Terminal, run: string, past: PastEvents): Liv
 }
 
 function jsonView(terminal: Terminal): LiveView {
-	return { onEvent: (event) => terminal.data(event), onDelta: () => undefined, saidAll: () => true, close: () => undefined };
+	return {
+		onEvent: (event) => terminal.data(event),
+		onDelta: () => undefined,
+		saidAll: () => true,
+		close: () => undefined,
+	};
 }
 
 function said(text: string): string {

@@ -7,11 +7,19 @@ const source = Array.from({ length: 12 }, (_, at) => `step(${at + 1});`).join("\
 
 describe("a program", () => {
 	test("has the asking line marked, with the lines around it", () => {
-		expect(programLines({ source, marked: [6], context: 1, style, width: 80 })).toEqual(["   5 │ step(5);", "▶  6 │ step(6);", "   7 │ step(7);"]);
+		expect(programLines({ source, marked: [6], context: 1, style, width: 80 })).toEqual([
+			"   5 │ step(5);",
+			"▶  6 │ step(6);",
+			"   7 │ step(7);",
+		]);
 	});
 
 	test("shows several asking lines with a gap between them", () => {
-		expect(programLines({ source, marked: [2, 9], context: 0, style, width: 80 })).toEqual(["▶  2 │ step(2);", "     ⋮", "▶  9 │ step(9);"]);
+		expect(programLines({ source, marked: [2, 9], context: 0, style, width: 80 })).toEqual([
+			"▶  2 │ step(2);",
+			"     ⋮",
+			"▶  9 │ step(9);",
+		]);
 	});
 
 	test("is shown whole without a context, and nothing is marked that is not there", () => {
@@ -28,7 +36,7 @@ describe("a program", () => {
 	});
 
 	test("cannot hide a line with control characters", () => {
-		const lines = programLines({ source: 'refund(1);\rrefund(9);\n\u001b[1A\u001b[2Kharmless();', style, width: 80 });
+		const lines = programLines({ source: "refund(1);\rrefund(9);\n\u001b[1A\u001b[2Kharmless();", style, width: 80 });
 		expect(lines).toEqual(["  1 │ refund(1);\\u{d}refund(9);", "  2 │ \\u{1b}[1A\\u{1b}[2Kharmless();"]);
 	});
 

@@ -9,7 +9,21 @@ const dangerous = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\
 const hostile = fc
 	.array(
 		fc.oneof(
-			fc.constantFrom("\u001b[2J", "\u001b]0;title\u0007", "\u001b]8;;http://x\u001b\\", "\u009b31m", "\u001b", "\u001bP", "\u202e", "\u0007", "\r", "\u200b", "\ufeff", "\u001b[", "\ud83d"),
+			fc.constantFrom(
+				"\u001b[2J",
+				"\u001b]0;title\u0007",
+				"\u001b]8;;http://x\u001b\\",
+				"\u009b31m",
+				"\u001b",
+				"\u001bP",
+				"\u202e",
+				"\u0007",
+				"\r",
+				"\u200b",
+				"\ufeff",
+				"\u001b[",
+				"\ud83d",
+			),
 			fc.string(),
 			fc.string({ unit: "binary" }),
 		),
@@ -19,7 +33,9 @@ const hostile = fc
 
 describe("text of others", () => {
 	test("whole sequences go, the words stay", () => {
-		expect(proseText("a\u001b[31mred\u001b[0m b\u001b]0;owned\u0007 c\u001b]8;;http://evil\u001b\\link", 100)).toBe("ared b clink");
+		expect(proseText("a\u001b[31mred\u001b[0m b\u001b]0;owned\u0007 c\u001b]8;;http://evil\u001b\\link", 100)).toBe(
+			"ared b clink",
+		);
 		expect(proseText("one\r\ntwo\tthree\u0007\u0000", 100)).toBe("one\ntwo  three");
 		expect(inlineText("  one\n\n two\u202e ", 100)).toBe("one two");
 	});

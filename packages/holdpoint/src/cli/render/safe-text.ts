@@ -22,7 +22,12 @@ export function proseText(text: string, charsMax: number): string {
 
 /** Prose on one line. */
 export function inlineText(text: string, charsMax: number): string {
-	return cut(proseText(text, charsMax * 2).replace(/\s+/g, " ").trim(), charsMax);
+	return cut(
+		proseText(text, charsMax * 2)
+			.replace(/\s+/g, " ")
+			.trim(),
+		charsMax,
+	);
 }
 
 /**

@@ -7,7 +7,10 @@ export interface Cell {
 }
 
 /** Columns as wide as their contents; the last one takes what is left. Cells are plain text. */
-export function tableLines(rows: readonly (readonly Cell[])[], { style, width, head }: { style: Style; width: number; head: readonly string[] }): string[] {
+export function tableLines(
+	rows: readonly (readonly Cell[])[],
+	{ style, width, head }: { style: Style; width: number; head: readonly string[] },
+): string[] {
 	const widths = head.map((title, at) => Math.max(widthOf(title), ...rows.map((row) => widthOf(row[at]?.text ?? ""))));
 	const lastAt = head.length - 1;
 	const before = widths.slice(0, lastAt).reduce((sum, columns) => sum + columns + 2, 0);

@@ -1,13 +1,21 @@
 import { describe, expect, test } from "vitest";
 import type { RunEvent } from "../../spec/events.ts";
 import { createStyle } from "./style.ts";
-import { heldLinesOf, Timeline } from "./timeline.ts";
 import { widthOf } from "./text-width.ts";
+import { heldLinesOf, Timeline } from "./timeline.ts";
 
 const code = "const a = await tools.look({ n: 1 });\nawait tools.pay({ cents: 900 });\nreturn a;";
 
 const story: RunEvent[] = [
-	{ type: "run.started", v: 1, lib: "0", agent: { name: "shop", digest: "d" }, tools: {}, principal: "dana", input: "please\npay" },
+	{
+		type: "run.started",
+		v: 1,
+		lib: "0",
+		agent: { name: "shop", digest: "d" },
+		tools: {},
+		principal: "dana",
+		input: "please\npay",
+	},
 	{
 		type: "model.answered",
 		content: [
@@ -29,8 +37,22 @@ const story: RunEvent[] = [
 	{ type: "call.asked", call: "c1.2", parent: "c1", tool: "pay", args: { cents: 900 }, line: 2 },
 	{ type: "call.decided", call: "c1.2", verdict: "ask", reason: "too much", policy: "p", digest: "y" },
 	{ type: "approval.requested", approval: "apr_9", call: "c1.2", expiresAt: 10_000 },
-	{ type: "program.suspended", call: "c1", delivered: 1, asked: 2, snapshot: { digest: "s", bytes: 6_100, provider: "wasm", guest: "g", format: 1 } },
-	{ type: "approval.resolved", approval: "apr_9", call: "c1.2", answer: "approve", by: { id: "kim", via: "os" }, at: 90_000, signal: "s1" },
+	{
+		type: "program.suspended",
+		call: "c1",
+		delivered: 1,
+		asked: 2,
+		snapshot: { digest: "s", bytes: 6_100, provider: "wasm", guest: "g", format: 1 },
+	},
+	{
+		type: "approval.resolved",
+		approval: "apr_9",
+		call: "c1.2",
+		answer: "approve",
+		by: { id: "kim", via: "os" },
+		at: 90_000,
+		signal: "s1",
+	},
 	{ type: "call.started", call: "c1.2", attempt: 1 },
 	{ type: "call.finished", call: "c1.2", outcome: { unknown: "the line was cut" } },
 	{ type: "call.settled", call: "c1.2", outcome: { ok: { paid: 900 } }, by: { id: "kim", via: "os" }, signal: "s2" },
@@ -41,7 +63,12 @@ const story: RunEvent[] = [
 ];
 
 function lines(events: readonly RunEvent[], width = 100, at = (index: number) => index * 10): string[] {
-	const timeline = new Timeline({ run: "run_1", style: createStyle(false), width, heldLines: heldLinesOf(events.map((event) => ({ event }))) });
+	const timeline = new Timeline({
+		run: "run_1",
+		style: createStyle(false),
+		width,
+		heldLines: heldLinesOf(events.map((event) => ({ event }))),
+	});
 	return events.flatMap((event, index) => timeline.lines(at(index), event));
 }
 
@@ -84,7 +111,10 @@ describe("the timeline", () => {
 	test("goes on with a run of which it saw the beginning only later", () => {
 		const timeline = new Timeline({ run: "run_1", style: createStyle(false), width: 100 });
 		timeline.past(story.slice(0, 14).map((event) => ({ event })));
-		const text = story.slice(14).flatMap((event) => timeline.lines(0, event)).join("\n");
+		const text = story
+			.slice(14)
+			.flatMap((event) => timeline.lines(0, event))
+			.join("\n");
 		expect(text).toContain("pay {cents: 900}");
 		expect(text).not.toContain("look");
 	});
@@ -92,8 +122,23 @@ describe("the timeline", () => {
 	test("says who denied and why, what was changed, and what was refused", () => {
 		const events: RunEvent[] = [
 			...story.slice(0, 14),
-			{ type: "approval.refused", approval: "apr_9", by: "mallory", why: "it was given for other arguments", signal: "s0" },
-			{ type: "approval.resolved", approval: "apr_9", call: "c1.2", answer: "edit", by: { id: "kim", via: "os" }, at: 1, args: { cents: 5 }, signal: "s1" },
+			{
+				type: "approval.refused",
+				approval: "apr_9",
+				by: "mallory",
+				why: "it was given for other arguments",
+				signal: "s0",
+			},
+			{
+				type: "approval.resolved",
+				approval: "apr_9",
+				call: "c1.2",
+				answer: "edit",
+				by: { id: "kim", via: "os" },
+				at: 1,
+				args: { cents: 5 },
+				signal: "s1",
+			},
 			{ type: "call.finished", call: "c1.2", outcome: { denied: "no budget", by: "policy" } },
 		];
 		const text = lines(events).join("\n");
@@ -105,7 +150,10 @@ describe("the timeline", () => {
 	});
 
 	test("shows a program that was refused before it ran", () => {
-		const events: RunEvent[] = [...story.slice(0, 4), { type: "call.finished", call: "c1", outcome: { failed: "line 1: no such tool", code: "program.invalid" } }];
+		const events: RunEvent[] = [
+			...story.slice(0, 4),
+			{ type: "call.finished", call: "c1", outcome: { failed: "line 1: no such tool", code: "program.invalid" } },
+		];
 		const text = lines(events).join("\n");
 		expect(text).toContain("✗ program c1");
 		expect(text).toContain("2 │ await tools.pay({ cents: 900 });");
@@ -113,9 +161,11 @@ describe("the timeline", () => {
 	});
 
 	test("nothing that models, tools or people wrote reaches the terminal raw, nor leaves the width", () => {
-		const evil = "\u001b[2J\u001b]0;x\u0007\u202e\r" + "w".repeat(300);
+		const evil = `\u001b[2J\u001b]0;x\u0007\u202e\r${"w".repeat(300)}`;
 		const hostile = JSON.parse(JSON.stringify(story), (key, value: unknown) =>
-			typeof value === "string" && ["input", "text", "reason", "principal", "unknown", "tool"].includes(key) ? evil : value,
+			typeof value === "string" && ["input", "text", "reason", "principal", "unknown", "tool"].includes(key)
+				? evil
+				: value,
 		) as RunEvent[];
 		const found = lines(hostile, 70);
 		expect(found.length).toBeGreaterThan(20);

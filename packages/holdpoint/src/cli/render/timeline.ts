@@ -1,11 +1,18 @@
 /**
- * A run as a person reads it: each event of its journal becomes no line, one, or a few. The same lines come live and from
- * the store, because both are the same events.
+ * A run as a person reads it: each event of its journal becomes no line, one, or a few. The same lines come live and
+ * from the store, because both are the same events.
  */
 import type { CallState } from "../../run/call-state.ts";
 import { executeCodeName } from "../../run/ready-agent.ts";
 import { apply, emptyState, type RunState } from "../../run/state.ts";
-import type { ApprovalResolved, CallFinished, ModelAnswered, Outcome, RunEvent, RunFinished } from "../../spec/events.ts";
+import type {
+	ApprovalResolved,
+	CallFinished,
+	ModelAnswered,
+	Outcome,
+	RunEvent,
+	RunFinished,
+} from "../../spec/events.ts";
 import { byteSize, clockTime, duration } from "./duration.ts";
 import { jsonText } from "./json-text.ts";
 import { programLines } from "./program-text.ts";
@@ -107,7 +114,11 @@ export class Timeline {
 			case "timer.fired":
 				return { mark: "◷", text: "the time has come" };
 			case "cancel.requested":
-				return { mark: style.red("■"), text: `cancel, says ${inlineText(event.by, 40)}`, below: this.wrapped(event.reason ?? "") };
+				return {
+					mark: style.red("■"),
+					text: `cancel, says ${inlineText(event.by, 40)}`,
+					below: this.wrapped(event.reason ?? ""),
+				};
 			case "signal.ignored":
 				return { mark: style.dim("·"), text: style.dim(inlineText(`ignored: ${event.why}`, this.room(false))) };
 			case "approval.refused": {
@@ -149,7 +160,10 @@ export class Timeline {
 				return this.programStarted(event.call, call);
 			case "program.suspended": {
 				const size = event.snapshot ? byteSize(event.snapshot.bytes) : "no snapshot";
-				return { mark: style.cyan("■"), text: `${style.bold("frozen")}${this.place(call)}  ${style.dim(`${size}; nothing runs while it waits`)}` };
+				return {
+					mark: style.cyan("■"),
+					text: `${style.bold("frozen")}${this.place(call)}  ${style.dim(`${size}; nothing runs while it waits`)}`,
+				};
 			}
 			case "program.restored": {
 				const from = event.from === "snapshot" ? "from its snapshot" : "by replaying it";
@@ -169,13 +183,16 @@ export class Timeline {
 		const { style } = this.options;
 		const lines = wrap(proseText(text.trim(), 8_000), this.room(false) - 2);
 		const shown = lines.slice(0, proseLinesMax).map((line) => `${style.dim("│")} ${line}`);
-		return lines.length > proseLinesMax ? [...shown, style.dim(`│ … ${lines.length - proseLinesMax} more lines`)] : shown;
+		return lines.length > proseLinesMax
+			? [...shown, style.dim(`│ … ${lines.length - proseLinesMax} more lines`)]
+			: shown;
 	}
 
 	private answered(event: ModelAnswered): Entry {
 		const { style } = this.options;
 		const { inputTokens, outputTokens } = event.usage;
-		const tokens = inputTokens + outputTokens > 0 ? ` · ${count(inputTokens)} tokens in, ${count(outputTokens)} out` : "";
+		const tokens =
+			inputTokens + outputTokens > 0 ? ` · ${count(inputTokens)} tokens in, ${count(outputTokens)} out` : "";
 		const text = event.content.map((part) => (part.type === "text" ? part.text : "")).join("");
 		return {
 			mark: style.cyan("◆"),
@@ -193,7 +210,8 @@ export class Timeline {
 	private sourceOf(call: CallState | undefined): string[] {
 		const { style, width, heldLines } = this.options;
 		const args = call?.args ?? call?.asked;
-		const source = typeof args === "object" && args !== null && "code" in args && typeof args.code === "string" ? args.code : "";
+		const source =
+			typeof args === "object" && args !== null && "code" in args && typeof args.code === "string" ? args.code : "";
 		return programLines({ source, marked: heldLines?.get(call?.id ?? "") ?? [], style, width });
 	}
 
@@ -219,7 +237,8 @@ export class Timeline {
 		const by = inlineText(`${event.by.id} (${event.by.via})`, 40);
 		const reason = event.reason ? this.wrapped(`"${event.reason}"`) : [];
 		const more = event.open ? "; others must answer too" : "";
-		if (event.answer === "deny") return { mark: style.red("⊘"), text: `${style.red("denied")} by ${by}`, below: reason };
+		if (event.answer === "deny")
+			return { mark: style.red("⊘"), text: `${style.red("denied")} by ${by}`, below: reason };
 		const args = event.answer === "edit" ? [`with ${jsonText(event.args, this.room(true) - 7)}`] : [];
 		const word = event.answer === "edit" ? "changed and approved" : "approved";
 		return { mark: style.green("✓"), text: `${style.green(word)} by ${by}${more}`, below: [...args, ...reason] };
@@ -256,7 +275,8 @@ export class Timeline {
 		if ("ok" in outcome) return jsonText(outcome.ok, columns);
 		if ("blob" in outcome) return `${byteSize(outcome.bytes)} beside the journal`;
 		if ("failed" in outcome) return proseText(`failed (${outcome.code}): ${outcome.failed}`, columns);
-		if ("denied" in outcome) return proseText(`denied${outcome.by ? ` by ${outcome.by}` : ""}: ${outcome.denied}`, columns);
+		if ("denied" in outcome)
+			return proseText(`denied${outcome.by ? ` by ${outcome.by}` : ""}: ${outcome.denied}`, columns);
 		if ("cancelled" in outcome) return proseText(`cancelled: ${outcome.cancelled}`, columns);
 		return proseText(`nobody knows whether it happened: ${outcome.unknown}`, columns);
 	}
@@ -266,11 +286,19 @@ export class Timeline {
 		const { usage, turns } = this.state;
 		const made = [...this.state.calls.values()].filter((call) => call.tool !== executeCodeName).length;
 		const tokens = usage.inputTokens + usage.outputTokens;
-		const totals = style.dim(`${turns} model ${turns === 1 ? "answer" : "answers"} · ${made} ${made === 1 ? "call" : "calls"}${tokens > 0 ? ` · ${count(tokens)} tokens` : ""}`);
+		const totals = style.dim(
+			`${turns} model ${turns === 1 ? "answer" : "answers"} · ${made} ${made === 1 ? "call" : "calls"}${tokens > 0 ? ` · ${count(tokens)} tokens` : ""}`,
+		);
 		if (event.status === "completed") return { mark: style.green("✓"), text: `${style.bold("completed")}  ${totals}` };
-		const done = (event.done ?? []).map((one) => `${one.call} ${inlineText(one.tool, 60)}: ${one.outcome === "ok" ? "was done" : "nobody knows"}`);
+		const done = (event.done ?? []).map(
+			(one) => `${one.call} ${inlineText(one.tool, 60)}: ${one.outcome === "ok" ? "was done" : "nobody knows"}`,
+		);
 		const why = event.error ? [proseText(`${event.error.code}: ${event.error.message}`, 2_000)] : done;
-		return { mark: style.red("✗"), text: `${style.bold(event.status)}  ${totals}`, below: why.flatMap((line) => wrap(line, this.room(false))) };
+		return {
+			mark: style.red("✗"),
+			text: `${style.bold(event.status)}  ${totals}`,
+			below: why.flatMap((line) => wrap(line, this.room(false))),
+		};
 	}
 }
 

@@ -3,4 +3,4 @@
  * A worker that boots to anything else refuses to serve. After a change of the engine or the prelude the test of this
  * file prints the new value.
  */
-export const guestDigest = "3d57c4ac024436c77b7e274555bfdf9d0f65765c6d0d5afadb0b0b6399c1b583";
+export const guestDigest = "48651faa0337032c03fe239008d7d8fa11c0f93d046a1e741cffe7f1c4be258c";

@@ -183,16 +183,17 @@ export class GuestInstance {
 
 	#runJobs(): void {
 		const { exports, hooks } = this.#engine;
-		for (let done = 1; ; done++) {
+		// An interrupt may have ended up in a promise, so what ended the last step is read from its own flag.
+		for (let done = 1; !this.#stop; done++) {
 			const ran = exports.qjs_execute_pending_job();
 			if (ran === 0) break;
 			// A job that threw is the program's own affair, as an unhandled rejection is.
 			if (ran < 0) exports.qjs_free_value(exports.qjs_get_exception());
-			if (this.#stop || (done % jobsPerCheck === 0 && hooks.interrupt())) break;
+			if (done % jobsPerCheck === 0) hooks.interrupt();
 		}
+		// A guest may have grown past its memory since the last check.
+		hooks.interrupt();
 		if (this.#stop) throw new Stopped(this.#stop);
-		// A guest that grew past its memory between two checks.
-		if (hooks.interrupt()) throw new Stopped(this.#stop ?? "fault");
 	}
 
 	#drain(): Uint8Array {

@@ -4,10 +4,10 @@
  * Invariants
  * 1. One slice at a time. Once a slice was returned, threw or was stopped, the guest is over and its memory given back.
  * 2. CPU time and console bytes are counted over the whole program, snapshots included.
- * 3. A guest whose worker was ended by another program is `sandbox.fault`: nothing of it ran, the program is replayed.
+ * 3. A guest whose worker was ended by another program rejects with `sandbox.fault`; its caller replays it.
  */
 import { assert } from "../../../kit/assert.ts";
-import { HoldpointError } from "../../../spec/errors.ts";
+import { HoldpointError, isHoldpointError } from "../../../spec/errors.ts";
 import { consoleCutNote } from "../../../spec/guest.ts";
 import {
 	deliveryMessage,
@@ -63,7 +63,8 @@ export class WasmGuest implements Guest {
 			this.#consoleBytes = image.consoleBytes;
 		} catch (error) {
 			this.#over = true;
-			if (error instanceof HoldpointError) throw error;
+			this.#giveBack();
+			if (isHoldpointError(error)) throw error;
 			throw refused(error instanceof Error ? error.message : String(error));
 		}
 	}
@@ -71,6 +72,8 @@ export class WasmGuest implements Guest {
 	async advance(delivery: Delivery, signal?: AbortSignal): Promise<Slice> {
 		assert(!this.#over && !this.#busy, "a guest runs one slice at a time, and none after its last");
 		assert(this.#lane || delivery.answers.length === 0, "the first slice of a program has no answers");
+		const { size } = new Set(delivery.answers.map((answer) => answer.n));
+		assert(size === delivery.answers.length, "a delivery answers each call once");
 		if (signal?.aborted) return this.#stopped("cancelled");
 		const { limits } = this.#program;
 		if (!this.#lane && Buffer.byteLength(this.#program.source) > limits.sourceBytesMax) {

@@ -1,0 +1,16 @@
+import type { Benchmark } from "./benchmark.ts";
+import * as suites from "./suites/index.ts";
+
+/** In the order of the table. */
+export const allBenchmarks: readonly Benchmark[] = [
+	suites.overhead,
+	suites.resume,
+	suites.suspended,
+	suites.durable,
+	suites.growth,
+	suites.program,
+	suites.orders,
+	suites.retail,
+	suites.imports,
+	suites.cli,
+].flat();

@@ -1,0 +1,72 @@
+/** The retail tasks, replayed through the whole harness, and killed at every write of their journals. */
+import { join } from "node:path";
+import { createHarness, type Harness, sqliteStore } from "holdpoint";
+import { median, type Numbers } from "../statistics.ts";
+import { serveRows } from "../subject.ts";
+import { type Wiring, wirings } from "../workloads/retail/agent.ts";
+import { crashMatrix } from "../workloads/retail/crash-matrix.ts";
+import { replayTask } from "../workloads/retail/replay.ts";
+import { loadRetail, type RetailWorkload, retailDataDir } from "../workloads/retail/tasks.ts";
+import { memoryRetailWorld } from "../workloads/retail/world.ts";
+
+const folder = process.argv[2] ?? ".";
+
+function load(): RetailWorkload {
+	const dir = retailDataDir();
+	if (!dir) throw new Error("The retail data is not here");
+	return loadRetail(dir);
+}
+
+/** Every n-th task, so that a sample has of each kind. */
+function sampleOf({ tasks }: RetailWorkload, every: number) {
+	return tasks.filter((_, at) => at % every === 0);
+}
+
+interface Replays {
+	readonly wrong: number;
+	readonly ms: number;
+}
+
+async function replayAll(harness: Harness, workload: RetailWorkload, wiring: Wiring, every: number): Promise<Replays> {
+	const times: number[] = [];
+	let wrong = 0;
+	for (const task of sampleOf(workload, every)) {
+		const world = memoryRetailWorld(workload.db);
+		const began = performance.now();
+		const { problems } = await replayTask({ task, wiring, desk: workload, harness, world });
+		times.push(performance.now() - began);
+		if (problems.length > 0) wrong++;
+		world.close();
+	}
+	return { wrong, ms: median(times) };
+}
+
+async function replay({ every = 1 }: Numbers): Promise<Numbers> {
+	const workload = load();
+	const harness = createHarness({ store: sqliteStore(join(folder, "replay.db")) });
+	try {
+		const [turns, program] = [
+			await replayAll(harness, workload, "turns", every),
+			await replayAll(harness, workload, "program", every),
+		];
+		const tasks = sampleOf(workload, every).length;
+		return { tasks, turnsWrong: turns.wrong, turnsMs: turns.ms, programWrong: program.wrong, programMs: program.ms };
+	} finally {
+		await harness.close();
+	}
+}
+
+async function crash({ every = 1, wiringCount = wirings.length }: Numbers): Promise<Numbers> {
+	const workload = load();
+	const tasks = sampleOf(workload, every);
+	const report = await crashMatrix({ workload, tasks, wirings: wirings.slice(0, wiringCount), folder });
+	for (const problem of report.problems) console.error(problem);
+	const { points, doubleWrites, wrongHashes, wrongResults, unfinished, notKilled } = report;
+	const others = wrongHashes + wrongResults + unfinished + notKilled + report.problems.length;
+	return { tasks: tasks.length, points, doubleWrites, others };
+}
+
+await serveRows({
+	replay: ({ args }) => replay(args),
+	crash: ({ args }) => crash(args),
+});

@@ -1,0 +1,65 @@
+import type { BenchContext, Benchmark, Row, Unit, Values } from "../benchmark.ts";
+import { numbersOf, ownLane } from "../lanes.ts";
+import { missingDataReason, sharedDataPath } from "../workloads/shared-data.ts";
+
+const dataName = "tau2-retail";
+const taskCount = 114;
+/** Every n-th task is replayed, or crashed, by default. */
+const replayEvery = 4;
+const crashEvery = 23;
+
+function exactly(name: string, unit: Unit, says: string): Row {
+	return { name: `retail.${name}`, unit, op: "<=", target: 0, says };
+}
+
+const replayRows = {
+	tasks: { name: "retail.replay_tasks", unit: "tasks", says: "tasks replayed in each wiring, SQLite on disk" },
+	turnsWrong: exactly("replay_turns_wrong", "tasks", "tasks that came to another end than recorded, one call a turn"),
+	turnsMs: { name: "retail.replay_turns_ms", unit: "ms", says: "a task, one call a turn" },
+	programWrong: exactly("replay_program_wrong", "tasks", "the same, each task as one program"),
+	programMs: { name: "retail.replay_program_ms", unit: "ms", says: "a task as one program" },
+} as const satisfies { readonly [number: string]: Row };
+
+const crashRows = {
+	points: {
+		name: "retail.crash_points",
+		unit: "crash points",
+		says: "`kill -9` right before and right after every write of the journal, in both wirings",
+	},
+	doubleWrites: exactly("crash_double_writes", "crash points", "after which a write was made twice, or not at all"),
+	others: exactly("crash_others_wrong", "crash points", "after which anything else differed from an uninterrupted run"),
+} as const satisfies { readonly [number: string]: Row };
+
+interface Work {
+	readonly row: "replay" | "crash";
+	readonly rows: { readonly [number: string]: Row };
+	readonly every: number;
+}
+
+async function measure(context: BenchContext, { row, rows, every }: Work): Promise<Values> {
+	if (sharedDataPath(dataName) === undefined) {
+		context.note(`retail.${row} skipped: ${missingDataReason(dataName)}`);
+		return Object.fromEntries(Object.values(rows).map(({ name }) => [name, undefined]));
+	}
+	const step = context.smoke ? taskCount : context.full ? 1 : every;
+	const args = { every: step, ...(context.smoke ? { wiringCount: 1 } : {}) };
+	if (step > 1 && !context.smoke) {
+		context.note(`retail.${row}: a sample, ${Math.ceil(taskCount / step)} of ${taskCount} tasks; \`--full\` takes all`);
+	}
+	const laps = await context.race([[ownLane(row, "retail", { row, args }, "workload")]], { rounds: 1, slices: 1 });
+	return numbersOf(rows, laps, row);
+}
+
+/** Recorded work of a shop's support desk: what comes of it is known to the last byte. */
+export const retail: readonly Benchmark[] = [
+	{
+		title: "Retail tasks, replayed (tau2-bench's tools and gold actions)",
+		rows: Object.values(replayRows),
+		run: (context) => measure(context, { row: "replay", rows: replayRows, every: replayEvery }),
+	},
+	{
+		title: "Retail tasks, killed at every write of the journal and gone on with in another process",
+		rows: Object.values(crashRows),
+		run: (context) => measure(context, { row: "crash", rows: crashRows, every: crashEvery }),
+	},
+];
