@@ -149,18 +149,17 @@ export async function measureOrders(data: OrderData, options: MeasureOptions = {
 		for (const wiring of orderWirings) {
 			const counted = await runOrders({ data, harness, wiring, agent: orderAgent(data, wiring) });
 			const agent = orderAgent(data, wiring, { countTokens: false });
-			lanes.push({ counted, agent, timed: [] as OrderFigures[] });
+			lanes.push({ counted, agent, runs: [] as OrderFigures[] });
 		}
-		for (let round = -warmup; round < rounds; round++) {
-			for (const { counted, agent, timed } of lanes) {
-				const run = await runOrders({ data, harness, agent, wiring: counted.wiring });
-				if (round >= 0) timed.push(run);
+		for (let round = 0; round < warmup + rounds; round++) {
+			for (const { counted, agent, runs } of lanes) {
+				runs.push(await runOrders({ data, harness, agent, wiring: counted.wiring }));
 			}
 		}
-		return lanes.map(({ counted, timed }) => ({
+		return lanes.map(({ counted, runs }) => ({
 			...counted,
-			hostMs: median(timed.map(({ hostMs }) => hostMs)),
-			problem: [counted, ...timed].find(({ problem }) => problem)?.problem,
+			hostMs: median(runs.slice(warmup).map(({ hostMs }) => hostMs)),
+			problem: [counted, ...runs].find(({ problem }) => problem)?.problem,
 		}));
 	} finally {
 		await harness.close();

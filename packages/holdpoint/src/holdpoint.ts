@@ -64,13 +64,22 @@ export function createHarness(options: HarnessOptions = {}): Harness {
 		agents: options.agents ?? [],
 		model: options.model,
 		limits: options.limits ?? {},
-		principal: () => (user ??= userInfo().username),
+		principal: () => (user ??= systemUser()),
 		newRunId: () => newId("run", clock.now()),
 		close: async () => {
 			await (await sandbox?.catch(() => undefined))?.close();
 			await store.close();
 		},
 	});
+}
+
+/** The user whom the operating system logged in; a container may have none with a name. */
+function systemUser(): string {
+	try {
+		return userInfo().username;
+	} catch {
+		return `uid:${process.getuid?.() ?? "unknown"}`;
+	}
 }
 
 function keysFor(store: Store): readonly SealKey[] {

@@ -18,8 +18,14 @@ import { OutcomeUnknown } from "${pathToFileURL(join(import.meta.dirname, "../to
 import { scriptedModel } from "${pathToFileURL(join(import.meta.dirname, "../testing/scripted-model.ts")).href}";
 import { call, say } from "${pathToFileURL(join(import.meta.dirname, "../testing/story.ts")).href}";
 
-const cents = jsonSchema({ type: "object", properties: { cents: { type: "integer" } }, required: ["cents"], additionalProperties: false });
-const pay = defineTool({ name: "pay", description: "Pays.", effect: "write", input: cents, execute: ({ cents }) => ({ paid: cents }) });
+const cents = jsonSchema({ type: "object", properties: { cents: { type: "integer" } }, required: ["cents"] });
+const pay = defineTool({
+	name: "pay",
+	description: "Pays.",
+	effect: "write",
+	input: cents,
+	execute: ({ cents }) => ({ paid: cents }),
+});
 const guess = defineTool({
 	name: "guess",
 	description: "Nobody knows.",
@@ -89,7 +95,7 @@ describe("the commands", () => {
 		expect(resumed.out).toContain('│ Result: {"paid":900}');
 	});
 
-	test("approvals are listed and answered by a shortened id; resume without one goes on with all that is ready", async () => {
+	test("approvals are answered by a shortened id; resume without one goes on with all that is ready", async () => {
 		const { run, approval } = await heldRun();
 		const listed = (await cli("approvals", "--json")).json()[0] as { approvals: Record<string, unknown>[] };
 		expect(listed.approvals).toEqual([

@@ -30,7 +30,8 @@ const slow = defineTool({
 	name: "slow", description: "Slow.", effect: "read", input: jsonSchema({ type: "object" }),
 	execute: () => (process.env.HANGS ? hangs() : "quick"),
 });
-export const config = { agents: [defineAgent({ name: "a", instructions: "x", tools: [slow], model: scriptedModel([call("slow"), say("done")], { countTokens: false }) })] };
+const model = scriptedModel([call("slow"), say("done")], { countTokens: false });
+export const config = { agents: [defineAgent({ name: "a", instructions: "x", tools: [slow], model })] };
 `,
 	);
 	const argv = [join(import.meta.dirname, "main.ts"), "run", "go", "--run-id", "job", "--json"];

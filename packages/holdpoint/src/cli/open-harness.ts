@@ -39,7 +39,7 @@ export async function openAgents(invocation: Invocation, needs: { readonly isSto
 	const file = configPath(invocation);
 	if (file === undefined) {
 		throw new HoldpointError("config.invalid", `There is no holdpoint.config.ts in ${invocation.host.cwd}`, {
-			hint: "Make one that exports `config = { agents: [...] }`, or name it with --config. `holdpoint demo` needs none.",
+			hint: "Make one that exports `config = { agents: [...] }`, or name one with --config. The demo needs none.",
 		});
 	}
 	const config = await loadConfig(file, path);

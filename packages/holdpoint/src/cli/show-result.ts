@@ -6,7 +6,7 @@ import type { RunResult, Wait } from "../spec/result.ts";
 import { exitCodes, type Invocation } from "./command.ts";
 import { commandLine } from "./command-line.ts";
 import { approvalCard } from "./render/approval-card.ts";
-import { clockTime, dateTime } from "./render/duration.ts";
+import { dateTime } from "./render/duration.ts";
 import { jsonText } from "./render/json-text.ts";
 import { inlineText, proseText } from "./render/safe-text.ts";
 
@@ -72,9 +72,7 @@ export function cardLines(invocation: Invocation, approval: OpenApproval): strin
 function waitLines(invocation: Invocation, run: string, wait: Exclude<Wait, { kind: "approval" }>): string[] {
 	const { style, width } = invocation.terminal;
 	if (wait.kind === "timer") {
-		return [
-			`${style.yellow("◷")} It waits until ${dateTime(wait.dueAt)} (${clockTime(wait.dueAt)}): ${inlineText(wait.why, 500)}`,
-		];
+		return [`${style.yellow("◷")} It waits until ${dateTime(wait.dueAt)}: ${inlineText(wait.why, 500)}`];
 	}
 	const name = inlineText(wait.tool, 80);
 	return [

@@ -151,19 +151,28 @@ function takeSlice(segment: Segment, call: CallState, { live, slice, known }: Ta
 	tryToEnd(segment, call, live);
 }
 
-function askedEvent(segment: Segment, call: CallState, ask: Ask) {
-	let args: Json = null;
+/** What a program asked with; a call without arguments means an object without fields where the tool takes an object. */
+function askedWith(segment: Segment, ask: Ask): Json {
+	const args = readableJson(ask.args, limitsOf(segment).valueBytesMax);
+	return args === null && segment.ready.tools.get(ask.tool)?.inputSchema["type"] === "object" ? {} : args;
+}
+
+/** The guest is hostile: what is no JSON fits no schema, and the program reads that. */
+function readableJson(text: string, bytesMax: number): Json {
 	try {
-		args = parseJson(ask.args, limitsOf(segment).valueBytesMax);
+		return parseJson(text, bytesMax);
 	} catch {
-		// The guest is hostile: what is no JSON fits no schema, and the program reads that.
+		return null;
 	}
+}
+
+function askedEvent(segment: Segment, call: CallState, ask: Ask) {
 	return {
 		type: "call.asked",
 		call: `${call.id}.${ask.n}`,
 		parent: call.id,
 		tool: ask.tool,
-		args,
+		args: askedWith(segment, ask),
 		line: ask.line,
 	} as const;
 }
@@ -395,21 +404,13 @@ function replayed(
 
 function compare(segment: Segment, known: CallState, ask: Ask): void {
 	// What the program asked with, not what an approver made of it.
-	const same = known.tool === ask.tool && canonicalJson(known.asked ?? null) === canonicalJson(safeJson(ask.args));
+	const same = known.tool === ask.tool && canonicalJson(known.asked ?? null) === canonicalJson(askedWith(segment, ask));
 	if (!same)
 		throw diverged(
 			segment,
 			known,
 			`call ${known.id} was ${known.tool} with other arguments, now it is ${ask.tool} ${ask.args.slice(0, 200)}`,
 		);
-}
-
-function safeJson(text: string): Json {
-	try {
-		return parseJson(text, Number.MAX_SAFE_INTEGER);
-	} catch {
-		return null;
-	}
 }
 
 function diverged(segment: Segment, call: CallState, what: string): HoldpointError {

@@ -191,8 +191,12 @@ export class Harness {
 
 	/** Runs that somebody should advance now: answered, due, or left by a process that died. */
 	async readyRuns(limit = 100): Promise<readonly RunRow[]> {
-		const ports = await this.ports();
-		return ports.store.runs({ readyAt: ports.clock.now(), limit });
+		const { store, clock, ownerIsDead } = await this.ports();
+		const due = await store.runs({ readyAt: clock.now(), limit });
+		// The lease of a process that died still counts for the store, which cannot know; this machine can.
+		const open = await store.runs({ status: ["running", "waiting"], limit });
+		const left = open.filter(({ lease }) => lease !== undefined && ownerIsDead(lease.owner));
+		return [...new Map([...due, ...left].map((row) => [row.run, row])).values()].slice(0, limit);
 	}
 
 	/** Stops what runs here (it is kept), then closes sandbox and store. */

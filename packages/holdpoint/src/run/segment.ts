@@ -9,6 +9,7 @@
  */
 import { type RunSeal, runSeal, writesFor } from "../journal/journal.ts";
 import type { Clock } from "../kit/clock.ts";
+import { reasonOf } from "../kit/reason-of.ts";
 import type { KeyRing } from "../kit/seal.ts";
 import type { Agent, RunInfo } from "../spec/agent.ts";
 import { HoldpointError } from "../spec/errors.ts";
@@ -108,7 +109,7 @@ export class Segment {
 	private writing: Promise<void> | undefined;
 	private failure: unknown;
 	private unseen: RunEvent[] = [];
-	private readonly observe: Observer | undefined;
+	private observe: Observer | undefined;
 	private heart: NodeJS.Timeout | undefined;
 	private waker: (() => void) | undefined;
 	private woken = false;
@@ -153,7 +154,17 @@ export class Segment {
 			this.buffer.push(event);
 			if (!this.observe) continue;
 			if (this.unseen.length > 0 || durableFirst.has(event.type)) this.unseen.push(event);
-			else this.observe(event);
+			else this.show(event);
+		}
+	}
+
+	/** A reader that throws has stopped reading; the run is none of its business. */
+	private show(event: RunEvent): void {
+		try {
+			this.observe?.(event);
+		} catch (error) {
+			this.observe = undefined;
+			process.emitWarning(`An observer of run ${this.state.run} threw and is told nothing more: ${reasonOf(error)}`);
 		}
 	}
 
@@ -217,7 +228,7 @@ export class Segment {
 		this.seq = seq;
 		this.lastMac = lastMac;
 		this.taken = this.taken.slice(taken);
-		for (const event of this.unseen.splice(0)) this.observe?.(event);
+		for (const event of this.unseen.splice(0)) this.show(event);
 	}
 
 	/** Keeps the lease and listens for signals while something takes long. Started with the first wait. */

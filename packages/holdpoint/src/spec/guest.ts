@@ -22,6 +22,7 @@ export const guestPrelude: string = String.raw`(() => {
 "use strict";
 const uncurry = Function.prototype.bind.bind(Function.prototype.call);
 const PromiseOf = Promise, TypeErrorOf = TypeError, ErrorOf = Error, RangeErrorOf = RangeError, text = String;
+const MapOf = Map, ProxyOf = Proxy;
 const captureStack = Error.captureStackTrace;
 const { parse, stringify } = JSON;
 const { defineProperty, freeze } = Object;
@@ -89,8 +90,8 @@ const digits = (from, at) => {
 	return n;
 };
 // The program's line that called "callee". Frames are what a stack costs: two reach through a built-in like "map".
+const holder = { __proto__: null };
 const lineOf = (callee) => {
-	const holder = { __proto__: null };
 	setFramesMax(ErrorOf, 2);
 	captureStack(holder, callee);
 	setFramesMax(ErrorOf, 10);
@@ -134,38 +135,53 @@ const consoleObject = {};
 for (const level of ["log", "info", "warn", "error", "debug"]) hidden(consoleObject, level, print);
 hidden(globalThis, "console", consoleObject);
 
-const grant = (names) => {
-	const target = { __proto__: null };
-	for (let i = 0; i < names.length; i++) {
-		const name = names[i];
-		const callee = (value) => ask(tool, value);
-		const tool = { name, quoted: stringify(name), callee };
-		defineProperty(target, name, { __proto__: null, enumerable: true, value: callee });
+// Made when a program first names it: most programs use few of the tools that they may.
+const toolOf = (granted, made, name) => {
+	if (!(name in granted)) {
+		if (typeof name === "symbol" || name === "then" || name === "toJSON") return undefined;
+		throw new TypeErrorOf("tools." + name + " is not a tool of this program (tools.$search(text) finds those that are)");
 	}
-	freeze(target);
-	const unknown = (_, key) => {
-		const found = target[key];
-		if (found !== undefined || typeof key === "symbol" || key === "then" || key === "toJSON") return found;
-		throw new TypeErrorOf("tools." + key + " is not a tool of this program (tools.$search(text) finds those that are)");
-	};
-	const tools = new Proxy(target, freeze({ __proto__: null, get: unknown }));
-	defineProperty(globalThis, "tools", { __proto__: null, value: tools, enumerable: true });
+	const callee = (value) => ask(tool, value);
+	const tool = { name, quoted: stringify(name), callee };
+	mapSet(made, name, callee);
+	return callee;
 };
+const refuse = () => false;
+const grant = (names) => {
+	const granted = { __proto__: null }, made = new MapOf();
+	for (let i = 0; i < names.length; i++) granted[names[i]] = true;
+	const tools = new ProxyOf(granted, {
+		__proto__: null,
+		get: (_, key) => mapGet(made, key) ?? toolOf(granted, made, key),
+		set: refuse,
+		defineProperty: refuse,
+		deleteProperty: refuse,
+		setPrototypeOf: refuse,
+		preventExtensions: refuse,
+	});
+	defineProperty(globalThis, "tools", { __proto__: null, value: tools, writable: false, configurable: false });
+};
+// In its place before there is a program: the engine lays the global object out anew when it gets another property.
+hidden(globalThis, "tools", undefined);
 
 // sfc32: small, fast, passes the usual statistical batteries.
-const seedRandom = (seed) => {
-	let a = seed | 0, b = 0x9e3779b9 | 0, c = 0x243f6a88, d = 1;
-	const next = () => {
-		const t = (a + b + d) | 0;
-		d = (d + 1) | 0;
-		a = b ^ (b >>> 9);
-		b = (c + (c << 3)) | 0;
-		c = (((c << 21) | (c >>> 11)) + t) | 0;
-		return t >>> 0;
-	};
-	for (let i = 0; i < 12; i++) next();
-	hidden(Math, "random", () => ((next() >>> 5) * 67108864 + (next() >>> 6)) / 9007199254740992);
+let ra = 0, rb = 0, rc = 0, rd = 0;
+const nextRandom = () => {
+	const t = (ra + rb + rd) | 0;
+	rd = (rd + 1) | 0;
+	ra = rb ^ (rb >>> 9);
+	rb = (rc + (rc << 3)) | 0;
+	rc = (((rc << 21) | (rc >>> 11)) + t) | 0;
+	return t >>> 0;
 };
+const seedRandom = (seed) => {
+	ra = seed | 0;
+	rb = 0x9e3779b9 | 0;
+	rc = 0x243f6a88;
+	rd = 1;
+	for (let i = 0; i < 12; i++) nextRandom();
+};
+hidden(Math, "random", () => ((nextRandom() >>> 5) * 67108864 + (nextRandom() >>> 6)) / 9007199254740992);
 
 const run = async (body) => {
 	let line;

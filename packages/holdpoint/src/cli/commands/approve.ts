@@ -18,7 +18,7 @@ export async function approve(invocation: Invocation): Promise<number> {
 		const answer = { by, ...(reason ? { reason } : {}), ...(args === undefined ? {} : { args }) };
 		const { run, approval } = await harness.approve(positionals[0] ?? "", answer);
 		terminal.answer({ run, approval, answer: args === undefined ? "approve" : "edit", by }, () => [
-			`${style.green("✓")} ${approval} is approved by ${by.id} (${by.via})${args === undefined ? "" : ", with other arguments:"}`,
+			`${style.green("✓")} ${approval} is approved by ${by.id} (${by.via})${args === undefined ? "" : " with:"}`,
 			...(args === undefined ? [] : wrap(`  ${jsonText(args, 2_000)}`, terminal.width)),
 			`  Nothing was executed yet. Go on with: ${commandLine(invocation, "resume", run)}`,
 		]);

@@ -48,8 +48,7 @@ function lines({ terminal }: Invocation, run: string, result: RunResult | undefi
 	if (result.status !== "cancelled") return [`${run} is over already: ${result.status}.`];
 	if (result.done.length === 0) return [`${style.red("■")} ${run} is cancelled. Nothing had been done.`];
 	const done = result.done.map(
-		(one) =>
-			`  ${one.call}  ${inlineText(one.tool, 60)}: ${one.outcome === "ok" ? "was done" : "nobody knows whether it happened"}`,
+		(one) => `  ${one.call}  ${inlineText(one.tool, 60)}: ${one.outcome === "ok" ? "was done" : "nobody knows"}`,
 	);
 	return [`${style.red("■")} ${run} is cancelled. Before that:`, ...done];
 }

@@ -4,8 +4,9 @@ import { exitCodes, type Invocation } from "../command.ts";
 import { findRun, newestRun } from "../find-run.ts";
 import { openInbox, using } from "../open-harness.ts";
 import { isAbandoned } from "../ready-runs.ts";
+import { heldLinesOf } from "../render/call-text.ts";
 import { age, dateTime, duration } from "../render/duration.ts";
-import { heldLinesOf, Timeline } from "../render/timeline.ts";
+import { Timeline } from "../render/timeline.ts";
 import { cardLines } from "../show-result.ts";
 
 /** The timeline of a run. What it shows was verified: a journal that was tampered with is an error. */

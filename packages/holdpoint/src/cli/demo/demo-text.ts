@@ -2,6 +2,7 @@
 import type { Invocation } from "../command.ts";
 import { textOption } from "../command.ts";
 import { commandLine } from "../command-line.ts";
+import { byteSize } from "../render/duration.ts";
 import { inlineText } from "../render/safe-text.ts";
 import { clip, padEnd, widthOf, wrap } from "../render/text-width.ts";
 import type { Check, Pause, StoredEvent } from "./proof.ts";
@@ -16,7 +17,7 @@ export function openingLines(invocation: Invocation, shop: ShopRecords): string[
 		"exactly there.",
 	].join(" ");
 	const honest = model
-		? `The model is ${inlineText(model, 100)}. What it writes may differ each time; the proof at the end looks at what it did.`
+		? `The model is ${inlineText(model, 100)}. What it writes may differ each time; the proof looks at what it did.`
 		: [
 				"The model is scripted: its words and its program were written beforehand, so that this needs no key and no",
 				"network. Everything else is real: the sandbox that runs the program, the policy, the separate processes, and",
@@ -80,7 +81,7 @@ function eventText({ event }: StoredEvent): string {
 		case "approval.resolved":
 			return `${type}${call} ${event.answer} by ${inlineText(`${event.by.id} (${event.by.via})`, 80)}`;
 		case "program.suspended":
-			return `${type}${call} snapshot ${event.snapshot?.digest.slice(0, 12) ?? "none"}, ${event.snapshot?.bytes ?? 0} bytes`;
+			return `${type}${call} ${event.snapshot ? `snapshot of ${byteSize(event.snapshot.bytes)}` : "no snapshot"}`;
 		case "program.restored":
 			return `${type}${call} from ${event.from}`;
 		case "call.decided":

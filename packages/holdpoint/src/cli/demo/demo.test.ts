@@ -64,8 +64,9 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
 	const delta = isFirst
 		? { role: "assistant", tool_calls: [call] }
 		: { role: "assistant", content: "All of it is done." };
+	const head = { id: "1", object: "chat.completion.chunk", created: 1, model: "any" };
 	const chunk = (part: object, finish: string | null): string =>
-		`data: ${JSON.stringify({ id: "1", object: "chat.completion.chunk", created: 1, model: "any", choices: [{ index: 0, delta: part, finish_reason: finish }] })}\n\n`;
+		`data: ${JSON.stringify({ ...head, choices: [{ index: 0, delta: part, finish_reason: finish }] })}\n\n`;
 	response.writeHead(200, { "content-type": "text/event-stream" });
 	response.end(`${chunk(delta, null)}${chunk({}, isFirst ? "tool_calls" : "stop")}data: [DONE]\n\n`);
 }

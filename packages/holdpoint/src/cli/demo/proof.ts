@@ -70,10 +70,10 @@ function nothingRan({ pauses }: DemoFacts): Check {
 	const ok =
 		pauses.length > 0 && pauses.every(({ isGone, isLeased, status }) => isGone && !isLeased && status === "waiting");
 	const [pause] = pauses;
-	const says = pause
-		? `while it waited, process ${pause.pid} was ${pause.isGone ? "gone" : "still there"} and the run was a row: ${pause.status}, ${pause.isLeased ? "leased" : "no lease"}`
-		: "the run never waited";
-	return { name: "nothing-ran", ok, says };
+	if (!pause) return { name: "nothing-ran", ok, says: "the run never waited" };
+	const gone = `process ${pause.pid} was ${pause.isGone ? "gone" : "still there"}`;
+	const row = `the run was a row: ${pause.status}, ${pause.isLeased ? "leased" : "no lease"}`;
+	return { name: "nothing-ran", ok, says: `while it waited, ${gone} and ${row}` };
 }
 
 function wentOnInTheMiddle({ events }: DemoFacts): Check {
@@ -83,7 +83,8 @@ function wentOnInTheMiddle({ events }: DemoFacts): Check {
 	const frozen = events.filter(({ event }) => event.type === "program.suspended").length;
 	const fromSnapshot = restored.filter(({ from }) => from === "snapshot").length;
 	const ok = frozen > 0 && restored.length > 0 && fromSnapshot === restored.length && started === programs.size;
-	const says = `the program was started ${times(started)}, frozen ${times(frozen)}, and went on from its snapshot ${times(fromSnapshot)}`;
+	const wentOn = `went on from its snapshot ${times(fromSnapshot)}`;
+	const says = `the program was started ${times(started)}, frozen ${times(frozen)}, and ${wentOn}`;
 	return { name: "went-on-in-the-middle", ok, says };
 }
 
@@ -100,11 +101,9 @@ function everythingOnce({ events, shop, processes }: DemoFacts, calls: readonly 
 		const count = shop.accesses.filter((access) => access.pid === pid).length;
 		return does === "run" || does === "resume" ? [`${count} in process ${pid}`] : [];
 	});
-	return {
-		name: "every-call-once",
-		ok: once && done.length > 0 && shop.accesses.length === done.length,
-		says: `${done.length} calls in the journal, ${shop.accesses.length} in the shop's own log (${per.join(", ")}), none of them twice`,
-	};
+	const log = `${shop.accesses.length} in the shop's own log (${per.join(", ")})`;
+	const says = `${done.length} calls in the journal, ${log}, ${once ? "none of them twice" : "some of them twice"}`;
+	return { name: "every-call-once", ok: once && done.length > 0 && shop.accesses.length === done.length, says };
 }
 
 function wasDone({ outcome }: CallState): boolean {

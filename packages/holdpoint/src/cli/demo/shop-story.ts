@@ -115,7 +115,7 @@ interface ProgramResult {
 export const shopStory: Story = [
 	program(shopProgram, {
 		when: planted.email,
-		text: "I will look up her orders, work out what the policy owes her, refund it and write to her, all in one program.",
+		text: "I will look up her orders, work out what the policy owes her, refund it and write to her: one program.",
 	}),
 	say(closingWords),
 ];
@@ -124,18 +124,19 @@ export const shopStory: Story = [
 function closingWords({ results }: StoryAsk): string {
 	const [result] = results;
 	const { value, edited = [] } = (result?.failed ? {} : (result?.value ?? {})) as ProgramResult;
-	if (!value)
-		return `The program did not succeed: ${String(result?.value)}. Nothing further was done; a person should look at this ticket.`;
+	if (!value) return `The program did not succeed: ${String(result?.value)}\nA person should look at this ticket.`;
 	const { refunded, refused } = value;
+	const claims = refunded.length + refused.length;
+	const rest = refused.length > 0 ? ", and told that the rest is still being looked into" : "";
 	const sumCents = refunded.reduce((sum, { amountCents }) => sum + amountCents, 0);
 	return [
-		`${value.customer} has ${value.orders} orders with us; ${refunded.length + refused.length} of them had something to pay back.`,
+		`${value.customer} has ${value.orders} orders with us; ${claims} of them had something to pay back.`,
 		...refunded.map((one) => `- ${one.orderId}: ${euros(one.amountCents)} refunded (${one.reason})`),
 		...refused.map((one) => `- ${one.orderId}: ${euros(one.amountCents)} was not refunded. ${one.why}`),
 		...edited.map(
-			(one) =>
-				`  (${one.executedWith.orderId}: ${euros(one.asked.amountCents)} was asked for, and changed before it was approved.)`,
+			({ asked, executedWith }) =>
+				`  (${executedWith.orderId}: ${euros(asked.amountCents)} was asked for, and changed before it was approved.)`,
 		),
-		`Refunded in all: ${euros(sumCents)}. She has been written to${refused.length > 0 ? ", and told that the rest is still being looked into" : ""}.`,
+		`Refunded in all: ${euros(sumCents)}. She has been written to${rest}.`,
 	].join("\n");
 }

@@ -78,6 +78,7 @@ function examine(database: SqlDriver, path: string): Finding {
 	const check = String(pragma("quick_check(1)"));
 	if (check !== "ok") return bad(`is damaged: ${inlineText(check, 200)}`, "Restore it from a backup.");
 	const runs = Number(Object.values(database.prepare("SELECT count(*) FROM runs").get() ?? {})[0]);
-	const says = `${path}: opens, ${facts.journalMode} journal, schema ${version}, ${runs} ${runs === 1 ? "run" : "runs"}, ${byteSize(facts.bytes)}`;
+	const holds = `${runs} ${runs === 1 ? "run" : "runs"}, ${byteSize(facts.bytes)}`;
+	const says = `${path}: opens, ${facts.journalMode} journal, schema ${version}, ${holds}`;
 	return { name, state: "ok", says, facts: { ...facts, runs } };
 }

@@ -41,16 +41,15 @@ export function approvalCard(approval: OpenApproval, options: CardOptions): stri
 function aboutFields(approval: OpenApproval, now: number): [string, string][] {
 	const { ask, answeredBy, unread } = approval;
 	const who = ask.roles?.length ? `${ask.count ?? 1} of each: ${ask.roles.join(", ")}` : people(ask.count ?? 1);
+	const { requestedAt, expiresAt } = approval;
+	const since = `asked ${duration(now - requestedAt)} ago, expires in ${duration(expiresAt - now)}`;
 	const answered = [
 		...answeredBy.map((by) => `${by.id} (${by.via})`),
 		...unread.map((one) => `${one.by.id}: ${one.answer}, not yet read by the run`),
 	];
 	return [
 		["why", visibleText(approval.reason, 500)],
-		[
-			"who",
-			`${who} must say yes; asked ${duration(now - approval.requestedAt)} ago, expires in ${duration(approval.expiresAt - now)}`,
-		],
+		["who", `${who} must say yes; ${since}`],
 		["for", `${visibleText(approval.principal, 80)}, by agent ${approval.agent}, run ${approval.run}`],
 		...(answered.length > 0 ? [["answers", visibleText(answered.join("; "), 500)] as [string, string]] : []),
 	];

@@ -30,7 +30,8 @@ export function age(ms: number): string {
 export function clockTime(at: number): string {
 	const date = new Date(at);
 	const pad = (value: number, size = 2): string => String(value).padStart(size, "0");
-	return `${pad(date.getHours())}:${pad(date.getMinutes())}:${pad(date.getSeconds())}.${pad(date.getMilliseconds(), 3)}`;
+	const time = [date.getHours(), date.getMinutes(), date.getSeconds()].map((part) => pad(part)).join(":");
+	return `${time}.${pad(date.getMilliseconds(), 3)}`;
 }
 
 /** `2026-03-14 14:03` */

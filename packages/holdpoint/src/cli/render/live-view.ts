@@ -1,9 +1,11 @@
+import type { CallState } from "../../run/call-state.ts";
 import type { RunEvent } from "../../spec/events.ts";
 import type { ModelDelta } from "../../spec/model.ts";
 import type { Terminal } from "../terminal.ts";
 import { duration } from "./duration.ts";
 import { inlineText } from "./safe-text.ts";
-import { liveStatus, Timeline } from "./timeline.ts";
+import { clip } from "./text-width.ts";
+import { Timeline } from "./timeline.ts";
 
 const frames = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 const frameMs = 100;
@@ -30,7 +32,7 @@ export function liveView(terminal: Terminal, run: string, past: PastEvents): Liv
 	let saidAll = false;
 	const tick = (): void => {
 		const spinner = frames[frame++ % frames.length];
-		const doing = liveStatus(timeline.calls) || said(writing.text);
+		const doing = runningTools(timeline.calls) || said(writing.text);
 		terminal.status(`${spinner} ${doing}  ${duration(Date.now() - writing.since)}`);
 	};
 	const timer = setInterval(tick, frameMs);
@@ -40,7 +42,7 @@ export function liveView(terminal: Terminal, run: string, past: PastEvents): Liv
 			writing.text = "";
 			writing.since = Date.now();
 			saidAll ||= event.type === "model.answered";
-			terminal.print(...timeline.lines(writing.since, event));
+			terminal.print(...linesOf(timeline, writing.since, event));
 		},
 		onDelta: (delta) => {
 			if (delta.type === "answer.restarted") writing.text = "";
@@ -52,6 +54,15 @@ export function liveView(terminal: Terminal, run: string, past: PastEvents): Liv
 			terminal.status("");
 		},
 	};
+}
+
+/** A view never ends what it watches: an event that it cannot show is named. */
+function linesOf(timeline: Timeline, at: number, event: RunEvent): string[] {
+	try {
+		return timeline.lines(at, event);
+	} catch {
+		return [`· ${event.type}`];
+	}
 }
 
 function jsonView(terminal: Terminal): LiveView {
@@ -66,4 +77,11 @@ function jsonView(terminal: Terminal): LiveView {
 function said(text: string): string {
 	const line = inlineText(text, tailChars * 4);
 	return line === "" ? "the model is thinking …" : `the model writes … ${line.slice(-tailChars)}`;
+}
+
+/** The tools that run now. */
+function runningTools(calls: ReadonlyMap<string, CallState>): string {
+	const running = [...calls.values()].filter((call) => call.phase === "started" && !call.program);
+	const names = [...new Set(running.map((call) => inlineText(call.tool, 60)))];
+	return names.length > 0 ? clip(`${names.join(", ")} …`, 80) : "";
 }

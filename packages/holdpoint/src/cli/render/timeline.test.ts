@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
 import type { RunEvent } from "../../spec/events.ts";
+import { heldLinesOf } from "./call-text.ts";
 import { createStyle } from "./style.ts";
 import { widthOf } from "./text-width.ts";
-import { heldLinesOf, Timeline } from "./timeline.ts";
+import { Timeline } from "./timeline.ts";
 
 const code = "const a = await tools.look({ n: 1 });\nawait tools.pay({ cents: 900 });\nreturn a;";
 

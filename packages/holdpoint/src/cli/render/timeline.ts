@@ -5,20 +5,14 @@
 import type { CallState } from "../../run/call-state.ts";
 import { executeCodeName } from "../../run/ready-agent.ts";
 import { apply, emptyState, type RunState } from "../../run/state.ts";
-import type {
-	ApprovalResolved,
-	CallFinished,
-	ModelAnswered,
-	Outcome,
-	RunEvent,
-	RunFinished,
-} from "../../spec/events.ts";
+import type { ApprovalResolved, CallFinished, ModelAnswered, RunEvent, RunFinished } from "../../spec/events.ts";
+import { callText, outcomeText } from "./call-text.ts";
 import { byteSize, clockTime, duration } from "./duration.ts";
 import { jsonText } from "./json-text.ts";
 import { programLines } from "./program-text.ts";
 import { inlineText, proseText } from "./safe-text.ts";
 import type { Style } from "./style.ts";
-import { clip, widthOf, wrap } from "./text-width.ts";
+import { widthOf, wrap } from "./text-width.ts";
 
 export interface TimelineOptions {
 	readonly run: string;
@@ -98,7 +92,8 @@ export class Timeline {
 		switch (event.type) {
 			case "run.started": {
 				const session = event.session ? ` · session ${inlineText(event.session.id, 60)}` : "";
-				const text = `${style.bold("asked")}  ${inlineText(`agent ${event.agent.name} · for ${event.principal}${session}`, this.room(false) - 7)}`;
+				const about = `agent ${event.agent.name} · for ${event.principal}${session}`;
+				const text = `${style.bold("asked")}  ${inlineText(about, this.room(false) - 7)}`;
 				return { mark: style.cyan("●"), text, below: this.prose(event.input) };
 			}
 			case "run.resumed":
@@ -154,7 +149,7 @@ export class Timeline {
 				return { inner, ...this.callFinished(call, event, at) };
 			case "call.settled": {
 				const text = `${event.call} is settled by ${inlineText(event.by.id, 40)}`;
-				return { mark: style.green("✓"), text, inner, below: this.wrapped(this.outcomeText(event.outcome, 600)) };
+				return { mark: style.green("✓"), text, inner, below: this.wrapped(outcomeText(event.outcome, 600)) };
 			}
 			case "program.started":
 				return this.programStarted(event.call, call);
@@ -227,7 +222,7 @@ export class Timeline {
 		const place = call?.line ? ` · line ${call.line}` : "";
 		const why = call?.verdict?.reason ?? "";
 		return {
-			text: `${style.yellow("held")}  ${this.callText(call, this.room(true) - place.length - 6)}${style.dim(place)}`,
+			text: `${style.yellow("held")}  ${callText(call, this.room(true) - place.length - 6)}${style.dim(place)}`,
 			below: this.wrapped(`${why} · ${approval}`),
 		};
 	}
@@ -251,34 +246,17 @@ export class Timeline {
 		const took = ms === undefined ? "" : style.dim(`  ${duration(ms)}`);
 		const room = this.room(call?.parent !== undefined) - (ms === undefined ? 0 : duration(ms).length + 2) - 2;
 		const isProgram = call?.tool === executeCodeName;
-		const name = isProgram ? `program ${call.id}` : this.callText(call, Math.floor(room / 2));
+		const name = isProgram ? `program ${call.id}` : callText(call, Math.floor(room / 2));
 		if ("ok" in event.outcome || "blob" in event.outcome) {
 			const left = room - widthOf(name) - 3;
-			const result = left > 8 ? style.dim(` → ${this.outcomeText(event.outcome, left)}`) : "";
+			const result = left > 8 ? style.dim(` → ${outcomeText(event.outcome, left)}`) : "";
 			return { mark: style.green("✓"), text: `${name}${result}${took}` };
 		}
 		const mark = "denied" in event.outcome || "cancelled" in event.outcome ? style.red("⊘") : style.red("✗");
-		const why = wrap(this.outcomeText(event.outcome, 600), this.room(true) - 2).slice(0, 12);
+		const why = wrap(outcomeText(event.outcome, 600), this.room(true) - 2).slice(0, 12);
 		// A program that was refused before it began was not shown yet.
 		const isRefused = isProgram && !call.program;
 		return { mark, text: `${name}${took}`, below: why, ...(isRefused ? { source: this.sourceOf(call) } : {}) };
-	}
-
-	private callText(call: CallState | undefined, columns: number): string {
-		if (!call) return "a call";
-		const name = inlineText(call.tool, Math.max(8, Math.min(60, columns)));
-		const room = columns - name.length - 1;
-		return room < 8 ? name : `${name} ${jsonText(call.args ?? call.asked ?? null, room)}`;
-	}
-
-	private outcomeText(outcome: Outcome, columns: number): string {
-		if ("ok" in outcome) return jsonText(outcome.ok, columns);
-		if ("blob" in outcome) return `${byteSize(outcome.bytes)} beside the journal`;
-		if ("failed" in outcome) return proseText(`failed (${outcome.code}): ${outcome.failed}`, columns);
-		if ("denied" in outcome)
-			return proseText(`denied${outcome.by ? ` by ${outcome.by}` : ""}: ${outcome.denied}`, columns);
-		if ("cancelled" in outcome) return proseText(`cancelled: ${outcome.cancelled}`, columns);
-		return proseText(`nobody knows whether it happened: ${outcome.unknown}`, columns);
 	}
 
 	private finished(event: RunFinished): Entry {
@@ -287,7 +265,11 @@ export class Timeline {
 		const made = [...this.state.calls.values()].filter((call) => call.tool !== executeCodeName).length;
 		const tokens = usage.inputTokens + usage.outputTokens;
 		const totals = style.dim(
-			`${turns} model ${turns === 1 ? "answer" : "answers"} · ${made} ${made === 1 ? "call" : "calls"}${tokens > 0 ? ` · ${count(tokens)} tokens` : ""}`,
+			[
+				`${turns} model ${turns === 1 ? "answer" : "answers"}`,
+				`${made} ${made === 1 ? "call" : "calls"}`,
+				...(tokens > 0 ? [`${count(tokens)} tokens`] : []),
+			].join(" · "),
 		);
 		if (event.status === "completed") return { mark: style.green("✓"), text: `${style.bold("completed")}  ${totals}` };
 		const done = (event.done ?? []).map(
@@ -304,24 +286,4 @@ export class Timeline {
 
 function count(value: number): string {
 	return value.toLocaleString("en-US");
-}
-
-/** The lines of each program on which a held call was asked for. */
-export function heldLinesOf(events: readonly { readonly event: RunEvent }[]): Map<string, number[]> {
-	const asked = new Map<string, { parent: string; line: number }>();
-	const lines = new Map<string, number[]>();
-	for (const { event } of events) {
-		if (event.type === "call.asked") asked.set(event.call, event);
-		if (event.type !== "approval.requested") continue;
-		const call = asked.get(event.call);
-		if (call && call.line > 0) lines.set(call.parent, [...(lines.get(call.parent) ?? []), call.line]);
-	}
-	return lines;
-}
-
-/** One sentence for the line at the bottom. */
-export function liveStatus(calls: ReadonlyMap<string, CallState>): string {
-	const running = [...calls.values()].filter((call) => call.phase === "started" && !call.program);
-	const names = [...new Set(running.map((call) => inlineText(call.tool, 60)))];
-	return names.length > 0 ? clip(`${names.join(", ")} …`, 80) : "";
 }

@@ -3,4 +3,4 @@
  * A worker that boots to anything else refuses to serve. After a change of the engine or the prelude the test of this
  * file prints the new value.
  */
-export const guestDigest = "48651faa0337032c03fe239008d7d8fa11c0f93d046a1e741cffe7f1c4be258c";
+export const guestDigest = "8081cc7961ef89b4d0b4fda3ee190b044c0f5eedc24feff877d4ec8b0d88e4a5";
