@@ -170,7 +170,7 @@ export function ordersTable(figures: readonly OrderFigures[], published: Publish
 		cells(["---", "--:", "--:", "--:", "--:", "--:", "--:"]),
 		...rows.map(cells),
 		"",
-		`Node ${process.versions.node}, ${availableParallelism()} cores, the median of 25 runs.`,
+		`Host time: Node ${process.versions.node}, ${availableParallelism()} cores, the median of ${rounds} runs after ${warmup} others.`,
 		"",
 		cells(["tokens that one program saves", "here", "published"]),
 		cells(["---", "--:", "--:"]),
@@ -183,13 +183,15 @@ export function ordersTable(figures: readonly OrderFigures[], published: Publish
 	].join("\n");
 }
 
+const rounds = 60;
+const warmup = 20;
 const between = /(<!-- figures -->)[\s\S]*(<!-- end of figures -->)/;
 
 async function main(): Promise<void> {
 	const path = orderDataPath();
 	if (!path) throw new Error(`Nothing to measure: ${missingDataReason(orderDataName)}`);
 	const data = loadOrderData(path);
-	const figures = await measureOrders(data);
+	const figures = await measureOrders(data, { rounds, warmup });
 	const wrong = figures.find(({ problem }) => problem);
 	if (wrong) throw new Error(`The totals of ${wiringTitles[wrong.wiring]} are wrong: ${wrong.problem}`);
 	const table = ordersTable(figures, data.published);

@@ -134,15 +134,15 @@ function totalsProblem(data: OrderData, text: string): string | undefined {
 }
 
 export interface MeasureOptions {
-	/** Timed runs of each wiring. Default: 25. */
+	/** Timed runs of each wiring. Default: 60. */
 	readonly rounds?: number;
-	/** Untimed runs of each wiring before. Default: 5. */
+	/** Untimed runs of each wiring before. Default: 20. */
 	readonly warmup?: number;
 }
 
 /** The figures of the three wirings; store in memory, wasm sandbox, the wirings by turns. */
 export async function measureOrders(data: OrderData, options: MeasureOptions = {}): Promise<readonly OrderFigures[]> {
-	const { rounds = 25, warmup = 5 } = options;
+	const { rounds = 60, warmup = 20 } = options;
 	const harness = createHarness();
 	try {
 		const lanes = [];

@@ -171,7 +171,8 @@ describe("golden journals", async () => {
 
 	test.each(names)("%s folds to what it folded to when it was written", (name) => {
 		const golden = JSON.parse(readFileSync(`${folder}${name}.json`, "utf8")) as Golden;
-		expect(summaryOf(fold(golden))).toEqual(golden.summary);
+		// New facts may join the state; none that was there may change.
+		expect(summaryOf(fold(golden))).toMatchObject(golden.summary as object);
 	});
 
 	test("between them they hold every kind of event that runs of today write", () => {

@@ -1,0 +1,108 @@
+import { spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { sqliteStore } from "holdpoint";
+import { crashingStore } from "holdpoint/testing";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { wasmSandbox } from "../packages/holdpoint/src/adapters/sandboxes/wasm/provider.ts";
+import { runId, World, type Worked, work } from "./crash-scene.ts";
+
+/**
+ * A real `kill -9`: a process that plays a story with reads, keyed writes, writes that may happen once, programs and
+ * approvals is killed right before and right after each of its commits, and another process goes on from the file.
+ */
+
+const child = fileURLToPath(new URL("./crash-child.ts", import.meta.url));
+const sandbox = wasmSandbox({ workersMax: 1 });
+const root = mkdtempSync(join(tmpdir(), "holdpoint-crash-"));
+const everything = ["booked:in-program", "mailed:first", "mailed:last", "refunded:in-program"];
+
+afterAll(async () => {
+	await sandbox.close();
+	rmSync(root, { recursive: true, force: true });
+});
+
+interface Place {
+	readonly at: number;
+	readonly when: "before" | "after";
+}
+
+interface Survived extends Worked {
+	readonly happened: readonly string[];
+	readonly commits: number;
+}
+
+function folderOf(name: string): string {
+	const folder = join(root, name);
+	mkdirSync(folder);
+	return folder;
+}
+
+/** Goes on here: this is another process than the one that was killed. */
+async function goOn(folder: string): Promise<Survived> {
+	const store = crashingStore(sqliteStore(join(folder, "runs.db")));
+	const world = new World(folder);
+	const worked = await work({ store, world, sandbox });
+	return { ...worked, happened: world.happened.sort(), commits: store.commits };
+}
+
+/** Resolves with the signal that ended the process, or its exit code and what it said. */
+function played(folder: string, { at, when }: Place): Promise<string> {
+	const args = ["--conditions=@holdpoint/source", child, folder, String(at), when];
+	const running = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "pipe"] });
+	let said = "";
+	running.stderr.on("data", (chunk) => (said += chunk));
+	return new Promise((resolve) => running.on("close", (code, signal) => resolve(signal ?? `${code} ${said}`)));
+}
+
+describe("I1 I7: a process killed with SIGKILL at every commit", () => {
+	let uninterrupted: Survived;
+	const survived = new Map<string, Survived>();
+
+	beforeAll(async () => {
+		uninterrupted = await goOn(folderOf("uninterrupted"));
+		const places = Array.from({ length: uninterrupted.commits }, (_, i) => i + 1).flatMap((at): Place[] => [
+			{ at, when: "before" },
+			{ at, when: "after" },
+		]);
+		const lane = async (): Promise<void> => {
+			for (let place = places.shift(); place; place = places.shift()) {
+				const name = `${place.when}-${place.at}`;
+				const folder = folderOf(name);
+				expect(await played(folder, place), name).toBe("SIGKILL");
+				survived.set(name, await goOn(folder));
+			}
+		};
+		await Promise.all([lane(), lane()]);
+	}, 120_000);
+
+	test("uninterrupted it ends like this", () => {
+		expect(uninterrupted.result).toMatchObject({ status: "completed", output: '{"last":"mailed:last"}', run: runId });
+		expect(uninterrupted.happened).toEqual(everything);
+		expect(uninterrupted.settled).toEqual([]);
+		expect(uninterrupted.commits).toBeGreaterThan(8);
+	});
+
+	test("it was killed before and after each of them, and ended the same each time", () => {
+		expect(survived.size).toBe(uninterrupted.commits * 2);
+		const ends = Object.fromEntries([...survived].map(([name, { result }]) => [name, { ...result, usage: {} }]));
+		const same = Object.fromEntries([...survived.keys()].map((name) => [name, { ...uninterrupted.result, usage: {} }]));
+		expect(ends).toEqual(same);
+	});
+
+	test("every effect happened, and none twice", () => {
+		const worlds = Object.fromEntries([...survived].map(([name, { happened }]) => [name, happened]));
+		expect(worlds).toEqual(Object.fromEntries([...survived.keys()].map((name) => [name, everything])));
+	});
+
+	test("what a person had to look into is each `once` effect whose outcome was not written, and nothing else", () => {
+		const looked = [...survived.values()].flatMap(({ settled }) => settled);
+		for (const mail of ["mailed:first", "mailed:last"]) {
+			expect(looked).toContain(`${mail} had happened`);
+			expect(looked).toContain(`${mail} had not happened`);
+		}
+		expect(looked.every((line) => line.startsWith("mailed:"))).toBe(true);
+	});
+});
