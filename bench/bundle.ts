@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 
-export const root = join(import.meta.dirname, "..");
+/** Of the repository, as the scripts write it: its text is part of their digests. */
+export const root: string = fileURLToPath(new URL("..", import.meta.url));
 
 interface Fingerprint {
 	buildDigest(root: string): string;

@@ -11,8 +11,13 @@ export interface Asked {
 }
 
 /** A lane of a file of `subjects/`. */
-export function ownLane(key: string, subject: string, asked: Asked, whose: "ours" | "workload" = "ours"): Lane {
-	return { ...asked, key, subject: join(import.meta.dirname, "subjects", `${subject}.ts`), whose };
+export function ownLane(key: string, subject: string, asked: Asked): Lane {
+	return { ...asked, key, subject: join(import.meta.dirname, "subjects", `${subject}.ts`), whose: "ours" };
+}
+
+/** The same for a file that works with `workloads/`. */
+export function workloadLane(key: string, subject: string, asked: Asked): Lane {
+	return { ...ownLane(key, subject, asked), whose: "workload" };
 }
 
 /** Our lane of a row, under the row's name, and that of each peer, under `<name>.<peer>`. */

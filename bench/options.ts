@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 
 export interface Options {
+	readonly help: boolean;
 	readonly list: boolean;
 	readonly json: boolean;
 	readonly full: boolean;
@@ -32,6 +33,7 @@ export function readOptions(args: readonly string[]): Options {
 		allowPositionals: false,
 		allowNegative: true,
 		options: {
+			help: { type: "boolean", short: "h", default: false },
 			list: { type: "boolean", default: false },
 			json: { type: "boolean", default: false },
 			full: { type: "boolean", default: false },
@@ -41,7 +43,7 @@ export function readOptions(args: readonly string[]): Options {
 			only: { type: "string", multiple: true, default: [] },
 		},
 	});
-	const { list, json, full, smoke, peers } = values;
+	const { help, list, json, full, smoke, peers } = values;
 	const only = values.only.flatMap((text) => text.split(",").map((part) => part.trim())).filter(Boolean);
-	return { list, json, full, smoke, peers: smoke ? false : peers, only, writeDocs: values["write-docs"] };
+	return { help, list, json, full, smoke, peers: smoke ? false : peers, only, writeDocs: values["write-docs"] };
 }

@@ -80,16 +80,21 @@ async function raceOnce(groups: readonly (readonly Lane[])[], ports: RacePorts, 
 		return process;
 	};
 	try {
-		for (const lanes of groups) {
-			for (let slice = 0; slice < ports.pace.slices; slice++) {
-				for (const lane of lanes) {
-					const turn = { lane, isFirst: slice === 0, process: processOf(lane) };
-					standing.laps.add(lane.key, await takeTurn(turn, ports, standing.out));
-				}
-			}
+		for (const { lane, slice } of turnsOf(groups, ports.pace.slices)) {
+			const turn = { lane, isFirst: slice === 0, process: processOf(lane) };
+			standing.laps.add(lane.key, await takeTurn(turn, ports, standing.out));
 		}
 	} finally {
 		await Promise.all([...processes.values()].map((process) => process.close()));
+	}
+}
+
+function* turnsOf(
+	groups: readonly (readonly Lane[])[],
+	slices: number,
+): Generator<{ readonly lane: Lane; readonly slice: number }> {
+	for (const lanes of groups) {
+		for (let slice = 0; slice < slices; slice++) for (const lane of lanes) yield { lane, slice };
 	}
 }
 

@@ -21,7 +21,8 @@ export interface Result {
 
 export interface Results {
 	readonly machine: Machine;
-	readonly notes: readonly string[];
+	/** By the title of the benchmark that made them. */
+	readonly notes: { readonly [title: string]: readonly string[] };
 	readonly rows: { readonly [name: string]: Result };
 }
 
@@ -43,7 +44,7 @@ export function writeResults(file: string, results: Results): void {
 export interface Measured {
 	readonly figures: readonly Figure[];
 	readonly machine: Machine;
-	readonly notes: readonly string[];
+	readonly notes: Results["notes"];
 	readonly of: string;
 }
 
@@ -55,5 +56,5 @@ export function mergeResults(earlier: Results | undefined, { figures, machine, n
 		const { unit, target = null, op = null } = row;
 		rows[row.name] = { value: rounded(value), unit, target, op, at, of, load: machine.load };
 	}
-	return { machine, notes, rows };
+	return { machine, notes: { ...earlier?.notes, ...notes }, rows };
 }

@@ -13,6 +13,8 @@ export interface SubjectFile {
 }
 
 const outputCharsMax = 4_000;
+/** Time to end in good order. */
+const farewellMs = 2_000;
 
 /** A process that serves rows (`subject.ts`), as the one who asks sees it. One ask at a time. */
 export class SubjectProcess {
@@ -24,7 +26,11 @@ export class SubjectProcess {
 
 	constructor({ path, nodeFlags, arguments: args, timeoutMs }: SubjectFile) {
 		this.#timeoutMs = timeoutMs;
-		this.#child = spawn(process.execPath, [...nodeFlags, path, ...args], { stdio: ["pipe", "pipe", "pipe"] });
+		// A group of its own: a peer may start processes, too.
+		this.#child = spawn(process.execPath, [...nodeFlags, path, ...args], {
+			stdio: ["pipe", "pipe", "pipe"],
+			detached: true,
+		});
 		createInterface({ input: this.#child.stdout }).on("line", (line) => {
 			if (line.startsWith(replyMark)) this.#reply(JSON.parse(line.slice(replyMark.length)) as Reply);
 		});
@@ -50,12 +56,27 @@ export class SubjectProcess {
 		}
 	}
 
-	/** Ends the process and waits until it is gone. */
+	/** Ends the process, with whatever it started, and waits until it is gone. */
 	async close(): Promise<void> {
-		if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-		const gone = new Promise((resolve) => this.#child.once("close", resolve));
-		this.#child.kill("SIGKILL");
-		await gone;
+		const isGone = () => this.#child.exitCode !== null || this.#child.signalCode !== null;
+		if (!isGone()) {
+			const gone = new Promise((resolve) => this.#child.once("close", resolve));
+			const late = setTimeout(() => this.#kill(), farewellMs);
+			// It ends by itself when nobody can ask any more.
+			this.#child.stdin.end();
+			await gone;
+			clearTimeout(late);
+		}
+		this.#kill();
+	}
+
+	#kill(): void {
+		if (this.#child.pid === undefined) return;
+		try {
+			process.kill(-this.#child.pid, "SIGKILL");
+		} catch {
+			// Nothing of the group is left.
+		}
 	}
 
 	#reply(reply: Reply): void {
@@ -66,7 +87,7 @@ export class SubjectProcess {
 
 	#end(why: string): void {
 		this.#over ??= why;
-		this.#child.kill("SIGKILL");
+		this.#kill();
 		this.#reply({ error: this.#over });
 	}
 }

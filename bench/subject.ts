@@ -21,11 +21,12 @@ export type Measure = (ask: Ask) => Promise<Numbers>;
 /** Before every line of ours: libraries print, too. */
 export const replyMark = "@reply ";
 
-export async function serveRows(rows: { readonly [row: string]: Measure }): Promise<void> {
+export async function serveRows(rows: { readonly [row: string]: Measure }, end?: () => Promise<void>): Promise<void> {
 	for await (const line of createInterface({ input: process.stdin })) {
 		const ask = JSON.parse(line) as Ask;
 		process.stdout.write(`${replyMark}${JSON.stringify(await replyTo(rows[ask.row], ask))}\n`);
 	}
+	await end?.();
 	// Some libraries keep timers and sockets.
 	process.exit(0);
 }

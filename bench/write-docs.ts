@@ -29,7 +29,7 @@ export function withTables(document: string, benchmarks: readonly Benchmark[], r
 
 function tables(benchmarks: readonly Benchmark[], results: Results): string {
 	const parts = benchmarks.flatMap((benchmark) => tableOf(benchmark, results) ?? []);
-	return [machineText(results), ...parts, notesText(results)].filter(Boolean).join("\n\n");
+	return [machineText(results), ...parts].join("\n\n");
 }
 
 function machineText({ machine, rows }: Results): string {
@@ -44,17 +44,13 @@ ${machine.node}, disk ${machine.disk}. The machine is shared and noisy: its load
 while this was measured${sources ? ", and part of it was measured from the sources instead of the bundle" : ""}.`;
 }
 
-function notesText({ notes }: Results): string {
-	return notes.length === 0 ? "" : `Notes of the last run:\n\n${notes.map((note) => `- ${note}`).join("\n")}`;
-}
-
 interface Line {
 	readonly row: Row;
 	readonly result: Result;
 	readonly peers: ReadonlyMap<PeerName, Result>;
 }
 
-function tableOf(benchmark: Benchmark, { rows }: Results): string | undefined {
+function tableOf(benchmark: Benchmark, { rows, notes }: Results): string | undefined {
 	const peers = benchmark.peers ?? [];
 	const isOfPeer = ({ name }: Row) => peers.some((peer) => name.endsWith(`.${peer}`));
 	const lines = benchmark.rows
@@ -74,7 +70,8 @@ function tableOf(benchmark: Benchmark, { rows }: Results): string | undefined {
 	const align = ["---", "---:", "---:", "---", ...shown.map(() => "---:")];
 	const body = lines.map((line) => cellsOf(line, shown));
 	const text = [head, align, ...body].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
-	return `### ${benchmark.title}\n\n${text}`;
+	const remarks = (notes[benchmark.title] ?? []).map((note) => `\n\n*${note}*`).join("");
+	return `### ${benchmark.title}\n\n${text}${remarks}`;
 }
 
 function cellsOf({ row, result, peers }: Line, shown: readonly PeerName[]): readonly string[] {

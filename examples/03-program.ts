@@ -30,7 +30,13 @@ const receipt = await tools.refund({ cents });
 ({ receipt, orders: damaged.map((order) => order.id) })`;
 
 const model = scriptedModel([program(source), say((ask) => `Refunded: ${JSON.stringify(ask.results[0]?.value)}`)]);
-const agent = defineAgent({ name: "support", instructions: "You settle complaints.", tools: [order, refund], model, programs: true });
+const agent = defineAgent({
+	name: "support",
+	instructions: "You settle complaints.",
+	tools: [order, refund],
+	model,
+	programs: true,
+});
 const harness = createHarness();
 
 const held = await harness.run(agent, "Two of my three parcels arrived damaged.");

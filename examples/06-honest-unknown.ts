@@ -16,7 +16,10 @@ const send = defineTool({
 		throw new OutcomeUnknown("the connection was lost before the answer came");
 	},
 });
-const model = scriptedModel([call("send_letter", { to: "Ann" }), say((ask) => `The letter: ${JSON.stringify(ask.results[0]?.value)}`)]);
+const model = scriptedModel([
+	call("send_letter", { to: "Ann" }),
+	say((ask) => `The letter: ${JSON.stringify(ask.results[0]?.value)}`),
+]);
 const agent = defineAgent({ name: "clerk", instructions: "You write letters.", tools: [send], model });
 const harness = createHarness({ policy: () => ({ verdict: "allow" }) });
 
@@ -26,7 +29,11 @@ if (wait?.kind !== "unknown") throw new Error("the outcome should be unknown");
 console.log(run.status, "·", wait.tool, wait.kind, "·", wait.why);
 
 // Somebody looks it up at the post office, and says so.
-await harness.settle(run.run, wait.call, { happened: true, result: { posted: true }, by: { id: "ann", via: "example" } });
+await harness.settle(run.run, wait.call, {
+	happened: true,
+	result: { posted: true },
+	by: { id: "ann", via: "example" },
+});
 const done = await harness.resume(run.run);
 await harness.close();
 

@@ -4,7 +4,10 @@ import { json, say, scriptedModel } from "holdpoint/testing";
 import { z } from "zod";
 
 const Ticket = z.object({ title: z.string(), urgency: z.enum(["low", "high"]) });
-const model = scriptedModel([json({ title: "Broken parcel", urgency: "very" }), json({ title: "Broken parcel", urgency: "high" })]);
+const model = scriptedModel([
+	json({ title: "Broken parcel", urgency: "very" }),
+	json({ title: "Broken parcel", urgency: "high" }),
+]);
 const triage = defineAgent({ name: "triage", instructions: "You file tickets.", model, output: Ticket });
 const harness = createHarness();
 
@@ -21,7 +24,11 @@ console.log("ticket:", ticket.title, "·", ticket.urgency);
 console.log("events:", seen.join(" → "));
 
 // A reader that goes away stops the run; it is kept, and goes on when it is resumed.
-const poet = defineAgent({ name: "poet", instructions: "You write.", model: scriptedModel([say("one two three four five")], { chunk: 4 }) });
+const poet = defineAgent({
+	name: "poet",
+	instructions: "You write.",
+	model: scriptedModel([say("one two three four five")], { chunk: 4 }),
+});
 const cut = harness.stream(poet, "Count.", { runId: "count" });
 let words = "";
 for await (const event of cut) {

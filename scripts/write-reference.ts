@@ -57,7 +57,7 @@ function eventsPage(): string {
 	const version = /journalVersion = (\d+)/.exec(source)?.[1];
 	const events = [
 		...source.matchAll(
-			/(?:\/\*\*((?:(?!\*\/)[^])*)\*\/\s*)?export interface \w+ \{\n\treadonly type: "([a-z.]+)";\n([^]*?)\n\}/g,
+			/(?:\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*)?export interface \w+ \{\n\treadonly type: "([a-z.]+)";\n([\s\S]*?)\n\}/g,
 		),
 	];
 	const sections = events.flatMap(([, comment, type, fields]) => [
@@ -78,7 +78,7 @@ function eventsPage(): string {
 function fieldRows(fields: string): string[] {
 	const found = [
 		...fields.matchAll(
-			/(?:\/\*\*((?:(?!\*\/)[^])*)\*\/\s*)?readonly (\w+)(\??): ([^]*?);(?=\n\t(?:readonly|\/\*\*)|$)/g,
+			/(?:\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*)?readonly (\w+)(\??): ([\s\S]*?);(?=\n\t(?:readonly|\/\*\*)|$)/g,
 		),
 	];
 	const rows = found.map(([, comment, name, optional, type]) => {
@@ -104,9 +104,9 @@ function limitsPage(): string {
 }
 
 function limitRows(type: string, values: object): string[] {
-	const body = new RegExp(`export interface ${type} \\{([^]*?)\\n\\}`).exec(spec("limits"))?.[1] ?? "";
+	const body = new RegExp(`export interface ${type} \\{([sS]*?)\\n\\}`).exec(spec("limits"))?.[1] ?? "";
 	const known = values as Record<string, number>;
-	const rows = [...body.matchAll(/\/\*\*((?:(?!\*\/)[^])*)\*\/\s*readonly (\w+): number;/g)].map(
+	const rows = [...body.matchAll(/\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*readonly (\w+): number;/g)].map(
 		([, comment, name]) =>
 			`| \`${name}\` | ${known[name as string]?.toLocaleString("en-US")} | ${sentence(comment as string)} |`,
 	);

@@ -50,19 +50,15 @@ const first = await tools.book({ what: "in-program" });
 const [held, seen] = await Promise.all([tools.refund({ what: "in-program" }), tools.look({ what: "p" })]);
 return [first, held, seen];`;
 
-/** Told that the mail was not sent after all, the model sends it again. */
+/** The next thing that has not succeeded: told that a mail was not sent after all, the model sends it again. */
 const story: Story = (ask, n) => {
-	const [last] = ask.results;
-	const mailed = n >= 3 && !last?.failed;
-	const steps = [
-		calls([
-			{ tool: "mail", args: { what: "first" } },
-			{ tool: "execute_code", args: { code } },
-		]),
-		program(`return await tools.look({ what: "q" });`),
-		call("mail", { what: "last" }),
-	];
-	return mailed ? json({ last: last?.value }) : steps[Math.min(n, 2)];
+	const known = JSON.stringify(ask.messages);
+	const first = { tool: "mail", args: { what: "first" } };
+	if (n === 0) return calls([first, { tool: "execute_code", args: { code } }]);
+	if (!known.includes("mailed:first")) return calls([first]);
+	if (!known.includes("seen:q")) return program(`return await tools.look({ what: "q" });`);
+	if (!known.includes("mailed:last")) return call("mail", { what: "last" });
+	return json({ last: "mailed:last" });
 };
 
 function crashAgent(world: World) {

@@ -7,7 +7,7 @@ import { sqliteStore } from "holdpoint";
 import { crashingStore } from "holdpoint/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { wasmSandbox } from "../packages/holdpoint/src/adapters/sandboxes/wasm/provider.ts";
-import { runId, World, type Worked, work } from "./crash-scene.ts";
+import { runId, type Worked, World, work } from "./crash-scene.ts";
 
 /**
  * A real `kill -9`: a process that plays a story with reads, keyed writes, writes that may happen once, programs and
@@ -34,6 +34,11 @@ interface Survived extends Worked {
 	readonly commits: number;
 }
 
+/** Starting a process for each death would take most of the time. */
+const deathsPerProcess = 8;
+
+const nameOf = ({ when, at }: Place): string => `${when}-${at}`;
+
 function folderOf(name: string): string {
 	const folder = join(root, name);
 	mkdirSync(folder);
@@ -48,9 +53,10 @@ async function goOn(folder: string): Promise<Survived> {
 	return { ...worked, happened: world.happened.sort(), commits: store.commits };
 }
 
-/** Resolves with the signal that ended the process, or its exit code and what it said. */
-function played(folder: string, { at, when }: Place): Promise<string> {
-	const args = ["--conditions=@holdpoint/source", child, folder, String(at), when];
+/** One process dies all these deaths. Resolves with the signal that ended it, or its exit code and what it said. */
+function die(places: readonly Place[]): Promise<string> {
+	const threes = places.flatMap((place) => [folderOf(nameOf(place)), String(place.at), place.when]);
+	const args = ["--conditions=@holdpoint/source", child, ...threes];
 	const running = spawn(process.execPath, args, { stdio: ["ignore", "ignore", "pipe"] });
 	let said = "";
 	running.stderr.on("data", (chunk) => (said += chunk));
@@ -67,15 +73,11 @@ describe("I1 I7: a process killed with SIGKILL at every commit", () => {
 			{ at, when: "before" },
 			{ at, when: "after" },
 		]);
-		const lane = async (): Promise<void> => {
-			for (let place = places.shift(); place; place = places.shift()) {
-				const name = `${place.when}-${place.at}`;
-				const folder = folderOf(name);
-				expect(await played(folder, place), name).toBe("SIGKILL");
-				survived.set(name, await goOn(folder));
-			}
-		};
-		await Promise.all([lane(), lane()]);
+		while (places.length > 0) {
+			const together = places.splice(0, deathsPerProcess);
+			expect(await die(together)).toBe("SIGKILL");
+			for (const place of together) survived.set(nameOf(place), await goOn(join(root, nameOf(place))));
+		}
 	}, 120_000);
 
 	test("uninterrupted it ends like this", () => {

@@ -32,5 +32,7 @@ describe("the reference pages", () => {
 function sourceFiles(): string[] {
 	const folder = "packages/holdpoint/src/";
 	const files = readdirSync(root + folder, { recursive: true, encoding: "utf8" });
-	return files.filter((file) => /(?<!\.test)\.ts$/.test(file) && file !== "spec/errors.ts").map((file) => folder + file);
+	return files
+		.filter((file) => /(?<!\.test)\.ts$/.test(file) && file !== "spec/errors.ts")
+		.map((file) => folder + file);
 }

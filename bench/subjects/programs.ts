@@ -157,9 +157,12 @@ await serveRows({
 	}),
 	resume: timed({
 		begin: beginHeld,
-		prepare: suspend,
-		async run({ run, approval }) {
+		async prepare() {
+			const { run, approval } = await suspend();
 			await harness.approve(approval);
+			return run;
+		},
+		async run(run) {
 			const result = await harness.resume(run);
 			check(result.status === "completed" && result.output === "done", JSON.stringify(result));
 		},

@@ -6,7 +6,7 @@ import { serveRows } from "../subject.ts";
 import { type Wiring, wirings } from "../workloads/retail/agent.ts";
 import { crashMatrix } from "../workloads/retail/crash-matrix.ts";
 import { replayTask } from "../workloads/retail/replay.ts";
-import { loadRetail, type RetailWorkload, retailDataDir } from "../workloads/retail/tasks.ts";
+import { loadRetail, type RetailTask, type RetailWorkload, retailDataDir } from "../workloads/retail/tasks.ts";
 import { memoryRetailWorld } from "../workloads/retail/world.ts";
 
 const folder = process.argv[2] ?? ".";
@@ -22,15 +22,20 @@ function sampleOf({ tasks }: RetailWorkload, every: number) {
 	return tasks.filter((_, at) => at % every === 0);
 }
 
+interface ReplaySet {
+	readonly wiring: Wiring;
+	readonly tasks: readonly RetailTask[];
+}
+
 interface Replays {
 	readonly wrong: number;
 	readonly ms: number;
 }
 
-async function replayAll(harness: Harness, workload: RetailWorkload, wiring: Wiring, every: number): Promise<Replays> {
+async function replayAll(harness: Harness, workload: RetailWorkload, { wiring, tasks }: ReplaySet): Promise<Replays> {
 	const times: number[] = [];
 	let wrong = 0;
-	for (const task of sampleOf(workload, every)) {
+	for (const task of tasks) {
 		const world = memoryRetailWorld(workload.db);
 		const began = performance.now();
 		const { problems } = await replayTask({ task, wiring, desk: workload, harness, world });
@@ -45,12 +50,16 @@ async function replay({ every = 1 }: Numbers): Promise<Numbers> {
 	const workload = load();
 	const harness = createHarness({ store: sqliteStore(join(folder, "replay.db")) });
 	try {
-		const [turns, program] = [
-			await replayAll(harness, workload, "turns", every),
-			await replayAll(harness, workload, "program", every),
-		];
-		const tasks = sampleOf(workload, every).length;
-		return { tasks, turnsWrong: turns.wrong, turnsMs: turns.ms, programWrong: program.wrong, programMs: program.ms };
+		const tasks = sampleOf(workload, every);
+		const turns = await replayAll(harness, workload, { wiring: "turns", tasks });
+		const program = await replayAll(harness, workload, { wiring: "program", tasks });
+		return {
+			tasks: tasks.length,
+			turnsWrong: turns.wrong,
+			turnsMs: turns.ms,
+			programWrong: program.wrong,
+			programMs: program.ms,
+		};
 	} finally {
 		await harness.close();
 	}

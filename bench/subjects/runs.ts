@@ -2,6 +2,7 @@
 import { createHarness, defineAgent, defineTool, type Harness, memoryStore } from "holdpoint";
 import { z } from "zod";
 import { plannedModel } from "../script-model.ts";
+import type { Numbers } from "../statistics.ts";
 import { serveRows, timed } from "../subject.ts";
 import { check, instructions, lookup, prompt, toolDescription } from "../work.ts";
 
@@ -27,9 +28,9 @@ async function begin(): Promise<void> {
 	harness = createHarness({ store: memoryStore(), agents: [agent] });
 }
 
-async function beginHeld(args: { readonly [name: string]: number }): Promise<void> {
+async function beginHeld({ calls = 0 }: Numbers): Promise<void> {
 	await harness?.close();
-	heldId = args["calls"] ?? 0;
+	heldId = calls;
 	harness = createHarness({
 		store: memoryStore(),
 		agents: [agent],
@@ -38,6 +39,14 @@ async function beginHeld(args: { readonly [name: string]: number }): Promise<voi
 			return isHeld ? { verdict: "ask", reason: "it is the one" } : { verdict: "allow" };
 		},
 	});
+}
+
+async function suspend({ calls = 0 }: Numbers) {
+	plan(calls + 1);
+	const result = await harness.run(agent, prompt);
+	const wait = result.status === "waiting" ? result.waits[0] : undefined;
+	check(wait?.kind === "approval", result.status);
+	return { run: result.run, approval: wait.approval };
 }
 
 await serveRows({
@@ -59,18 +68,23 @@ await serveRows({
 			check(text === "done" && (await stream.result).status === "completed", text);
 		},
 	}),
-	/** An answer to the call that is held after `calls` others, then the rest of the run. */
+	/** To leave an answer to the call that is held after `calls` others. */
+	answer: timed({
+		begin: beginHeld,
+		prepare: suspend,
+		async run({ approval }) {
+			await harness.approve(approval);
+		},
+	}),
+	/** To go on with that run, to its end. */
 	resume: timed({
 		begin: beginHeld,
-		async prepare({ calls = 0 }) {
-			plan(calls + 1);
-			const result = await harness.run(agent, prompt);
-			const wait = result.status === "waiting" ? result.waits[0] : undefined;
-			check(wait?.kind === "approval", result.status);
-			return { run: result.run, approval: wait.approval };
-		},
-		async run({ run, approval }) {
+		async prepare(args) {
+			const { run, approval } = await suspend(args);
 			await harness.approve(approval);
+			return run;
+		},
+		async run(run) {
 			const result = await harness.resume(run);
 			check(result.status === "completed" && result.output === "done", result.status);
 		},

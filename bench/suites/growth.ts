@@ -14,7 +14,7 @@ const kinds = [
 		row: "resume",
 		number: "p50",
 		unit: "ms",
-		says: "answer a held call after N turns, and finish the run",
+		says: "go on with a run that was held after N turns, and finish it",
 	},
 	{
 		name: "bytes",

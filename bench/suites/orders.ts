@@ -1,5 +1,5 @@
 import type { Benchmark, Row, Unit } from "../benchmark.ts";
-import { numbersOf, ownLane } from "../lanes.ts";
+import { numbersOf, workloadLane } from "../lanes.ts";
 import { missingDataReason, sharedDataPath } from "../workloads/shared-data.ts";
 
 const dataName = "order-totals.json";
@@ -51,7 +51,7 @@ export const orders: readonly Benchmark[] = [
 				return Object.fromEntries(Object.values(rows).map(({ name }) => [name, undefined]));
 			}
 			const args = context.smoke ? { rounds: 1, warmup: 0 } : {};
-			const lane = ownLane("orders", "orders", { row: "totals", args }, "workload");
+			const lane = workloadLane("orders", "orders", { row: "totals", args });
 			return numbersOf(rows, await context.race([[lane]], { slices: 1 }), lane.key);
 		},
 	},

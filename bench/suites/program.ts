@@ -53,7 +53,7 @@ const waits = [0, 9, 200].map((calls) => {
 	const resume = row(
 		`resume_after_${calls}`,
 		resumeTargets.get(calls) ?? 0,
-		`answer the call that a program is held at after ${calls} others, and finish the run`,
+		`go on with a program that was held at a call after ${calls} others and answered, and finish the run`,
 	);
 	const kept: Row = {
 		name: `program.bytes_kept_after_${calls}`,

@@ -1,5 +1,5 @@
 import type { BenchContext, Benchmark, Row, Unit, Values } from "../benchmark.ts";
-import { numbersOf, ownLane } from "../lanes.ts";
+import { numbersOf, workloadLane } from "../lanes.ts";
 import { missingDataReason, sharedDataPath } from "../workloads/shared-data.ts";
 
 const dataName = "tau2-retail";
@@ -46,7 +46,7 @@ async function measure(context: BenchContext, { row, rows, every }: Work): Promi
 	if (step > 1 && !context.smoke) {
 		context.note(`retail.${row}: a sample, ${Math.ceil(taskCount / step)} of ${taskCount} tasks; \`--full\` takes all`);
 	}
-	const laps = await context.race([[ownLane(row, "retail", { row, args }, "workload")]], { rounds: 1, slices: 1 });
+	const laps = await context.race([[workloadLane(row, "retail", { row, args })]], { rounds: 1, slices: 1 });
 	return numbersOf(rows, laps, row);
 }
 

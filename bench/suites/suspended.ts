@@ -75,7 +75,12 @@ const manyRows = {
 		unit: "ms",
 		op: "<=",
 		target: 0.5,
-		says: "answer and finish one of them, without the time of its commits",
+		says: "go on with one of them that was answered, and finish it; without the time of its commits",
+	},
+	answer: {
+		name: "suspended.10k_answer",
+		unit: "ms",
+		says: "leave the answer of a person to one of them, its commit included",
 	},
 	resumeWhole: { name: "suspended.10k_resume_with_commits", unit: "ms", says: "the same, commits included" },
 	resumeProgram: {

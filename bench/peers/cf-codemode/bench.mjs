@@ -51,7 +51,7 @@ async function suspend({ calls = 0 }) {
 	return said.executionId;
 }
 
-await serveRows({
+const rows = {
 	empty: timed({ run: () => runToEnd("return 1;", 1) }),
 	sequential: timed({ run: (_, { calls }) => runToEnd(`${sum(calls)} return s;`, priceOf(calls)) }),
 	suspend: timed({
@@ -66,4 +66,6 @@ await serveRows({
 			check(said.status === "completed", JSON.stringify(said));
 		},
 	}),
-});
+};
+
+await serveRows(rows, () => miniflare.dispose());

@@ -225,14 +225,23 @@ async function crashAll(bench: Bench, { cell, deaths }: Batch, counts: Counts): 
 	const { signal, said } = await runChild(bench, cell, deaths);
 	counts.kills++;
 	for (const { place, when, append } of deaths) {
-		const replay = await replayHere(bench, cell, { place, store: sqliteStore(storeFile(place)) });
-		note(counts, replay, `killed ${when} append ${append}`);
+		note(counts, await goOn(bench, cell, place), `killed ${when} append ${append}`);
 		rmSync(place, { recursive: true });
 	}
 	if (signal === "SIGKILL") return;
 	counts.notKilled += deaths.length;
 	const text = `task ${cell.task.id} as ${cell.wiring}: the process ended with ${signal}: ${said.slice(0, 500)}`;
 	addProblems(counts, [{ text }], "not killed");
+}
+
+/** What throws has not come to its end either. */
+async function goOn(bench: Bench, cell: Cell, place: string): Promise<Pick<Replay, "problems" | "settled">> {
+	try {
+		return await replayHere(bench, cell, { place, store: sqliteStore(storeFile(place)) });
+	} catch (error) {
+		const text = `task ${cell.task.id} as ${cell.wiring}: ${error instanceof Error ? error.stack : String(error)}`;
+		return { settled: 0, problems: [{ what: "status", text }] };
+	}
 }
 
 interface ChildEnd {
@@ -256,7 +265,7 @@ async function runChild({ folder }: Bench, { jobFile }: Cell, deaths: readonly D
 	return { signal: signal as NodeJS.Signals | null, said };
 }
 
-function note(counts: Counts, { problems, settled }: Replay, where: string): void {
+function note(counts: Counts, { problems, settled }: Pick<Replay, "problems" | "settled">, where: string): void {
 	const has = (kind: Problem["what"]) => Number(problems.some(({ what }) => what === kind));
 	counts.points++;
 	counts.settled += settled;

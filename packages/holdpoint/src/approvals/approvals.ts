@@ -46,8 +46,12 @@ export function lacking(
 		people,
 		seated: new Map(),
 	};
-	const empty = table.seats.filter((_, seat) => !seatSomebody(table, seat, new Set()));
-	return empty.length > 0 ? [...new Set(empty)].join(", ") : undefined;
+	const empty = new Set<string>();
+	// Where one seat of a role stays empty, its others would too.
+	table.seats.forEach((role, seat) => {
+		if (!empty.has(role) && !seatSomebody(table, seat, new Set())) empty.add(role);
+	});
+	return empty.size > 0 ? [...empty].join(", ") : undefined;
 }
 
 interface Table {

@@ -53,18 +53,19 @@ export function streamOf(
 	// A caller who only iterates gets the error from the iteration; this one must not count as unhandled.
 	result.catch(() => undefined);
 
+	const something = (): Promise<void> =>
+		new Promise((resolve) => {
+			arrived = resolve;
+		});
+
 	async function* events(): AsyncGenerator<StreamEvent, void, void> {
 		reading = true;
 		try {
-			for (;;) {
-				while (queue.length > 0) {
-					yield queue.shift() as StreamEvent;
-					if (queue.length < bufferMax) drained();
-				}
-				if (over) break;
-				await new Promise<void>((resolve) => {
-					arrived = resolve;
-				});
+			while (queue.length > 0 || !over) {
+				const event = queue.shift();
+				if (queue.length < bufferMax) drained();
+				if (event) yield event;
+				else await something();
 			}
 			await result;
 		} finally {

@@ -8,7 +8,8 @@ import type { Approver, RunEvent } from "../spec/events.ts";
 import type { Signal } from "../spec/signals.ts";
 import type { StoredSignal } from "../spec/store.ts";
 import type { CallState } from "./call-state.ts";
-import { canonicalArguments, validAnswers } from "./decide-call.ts";
+import { canonicalArguments } from "./canonical-arguments.ts";
+import { validAnswers } from "./decide-call.ts";
 import { next } from "./next.ts";
 import type { Segment } from "./segment.ts";
 

@@ -6,8 +6,11 @@ export interface CrashPlan {
 	readonly at?: number;
 	/** `before`: the commit does not happen. `after`: it is durable, and its caller never hears of it. */
 	readonly when?: "before" | "after";
-	/** For a real death: `() => process.kill(process.pid, "SIGKILL")`. Default: whatever is asked from then on fails. */
-	readonly crash?: () => void;
+	/**
+	 * For a real death: `() => process.kill(process.pid, "SIGKILL")`. Whatever is asked from then on waits for its promise
+	 * and then fails: one that never resolves makes a play stand still. Default: it fails at once.
+	 */
+	readonly crash?: () => unknown;
 }
 
 export interface CrashingStore extends Store {
@@ -27,10 +30,12 @@ export function crashingStore(store: Store, plan: CrashPlan = {}): CrashingStore
 	const { at = Number.POSITIVE_INFINITY, when = "before", crash } = plan;
 	let commits = 0;
 	let crashed = false;
+	let death: unknown;
 
-	function die(): never {
+	async function die(): Promise<never> {
 		crashed = true;
-		crash?.();
+		death = crash?.();
+		await death;
 		throw new HoldpointError("store.failed", `The process crashed ${when} commit ${at}, as planned`);
 	}
 
@@ -39,8 +44,9 @@ export function crashingStore(store: Store, plan: CrashPlan = {}): CrashingStore
 		ask: (...args: Args) => Promise<T>,
 	): (...args: Args) => Promise<T> {
 		return async (...args) => {
-			if (crashed) throw new HoldpointError("store.failed", "The process of this store has crashed");
-			return ask(...args);
+			if (!crashed) return ask(...args);
+			await death;
+			throw new HoldpointError("store.failed", "The process of this store has crashed");
 		};
 	}
 
@@ -50,9 +56,9 @@ export function crashingStore(store: Store, plan: CrashPlan = {}): CrashingStore
 		commit: alive(async (run, epoch, writes) => {
 			const counts = writes.some((write) => write.kind === "entry");
 			const now = counts && ++commits === at;
-			if (now && when === "before") die();
+			if (now && when === "before") await die();
 			const receipt = await store.commit(run, epoch, writes);
-			if (now) die();
+			if (now) await die();
 			return receipt;
 		}),
 		acquire: alive((run, request) => store.acquire(run, request)),

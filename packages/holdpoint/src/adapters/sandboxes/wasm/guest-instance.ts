@@ -50,6 +50,28 @@ class Stopped {
 	}
 }
 
+/**
+ * CPU time of this thread during a slice. Reading it costs as much as a short slice and is coarse on some machines, so
+ * wall time stands for it until the slice has run long enough to be interrupted once.
+ */
+class CpuMeter {
+	readonly startedAt: number = performance.now();
+	#readAt = 0;
+	#usage: NodeJS.CpuUsage | undefined;
+
+	start(now: number): void {
+		if (this.#usage) return;
+		this.#usage = process.threadCpuUsage();
+		this.#readAt = now;
+	}
+
+	usedMs(): number {
+		if (!this.#usage) return performance.now() - this.startedAt;
+		const { user, system } = process.threadCpuUsage(this.#usage);
+		return this.#readAt - this.startedAt + (user + system) / 1_000;
+	}
+}
+
 export class GuestInstance {
 	readonly #base: BaseImage;
 	readonly #engine: Engine;
@@ -120,11 +142,11 @@ export class GuestInstance {
 	}
 
 	#slice(entry: number, message: Uint8Array, budget: SliceBudget): SliceEnd {
-		const cpu = process.threadCpuUsage();
+		const meter = new CpuMeter();
 		let outbox: Uint8Array = nothing;
 		let unknownCall = 0;
 		try {
-			this.#arm(budget, cpu);
+			this.#arm(budget, meter);
 			unknownCall = this.#enter(entry, message);
 			if (unknownCall === 0) {
 				this.#runJobs();
@@ -135,26 +157,26 @@ export class GuestInstance {
 			outbox = this.#lastWords();
 		}
 		this.#engine.hooks.interrupt = () => true;
-		return { outbox, stop: this.#stop, unknownCall, cpuMs: milliseconds(process.threadCpuUsage(cpu)) };
+		return { outbox, stop: this.#stop, unknownCall, cpuMs: meter.usedMs() };
 	}
 
-	#arm(budget: SliceBudget, cpu: NodeJS.CpuUsage): void {
+	#arm(budget: SliceBudget, meter: CpuMeter): void {
 		const { exports, hooks } = this.#engine;
 		const memoryMax = this.#base.memory.length + budget.memoryBytesMax;
-		const startedAt = performance.now();
-		const wallUntil = startedAt + budget.sliceMs;
+		const wallUntil = meter.startedAt + budget.sliceMs;
 		// CPU time never passes faster than wall time, so the dearer clock is read only when it may have run out.
-		let cpuCheckAt = startedAt + budget.cpuMs;
+		let cpuCheckAt = meter.startedAt + budget.cpuMs;
 		exports.qjs_set_memory_limit(Math.min(budget.memoryBytesMax, addressSpaceBytes));
 		hooks.clockMs = budget.clockMs;
 		hooks.interrupt = () => {
 			const now = performance.now();
+			meter.start(now);
 			if (this.#stop) return true;
 			if (exports.memory.buffer.byteLength > memoryMax) this.#stop = "memory";
 			else if (budget.cancelled()) this.#stop = "cancelled";
 			else if (now >= wallUntil) this.#stop = "slice";
 			else if (now >= cpuCheckAt) {
-				const left = budget.cpuMs - milliseconds(process.threadCpuUsage(cpu));
+				const left = budget.cpuMs - meter.usedMs();
 				if (left <= 0) this.#stop = "cpu";
 				cpuCheckAt = now + left;
 			}
@@ -256,8 +278,4 @@ function clear(memory: Uint8Array, from: number, to: number): void {
 		const end = Math.min(at + zeros.length, to);
 		if (zeros.compare(bytes, at, end, 0, end - at) !== 0) bytes.fill(0, at, end);
 	}
-}
-
-function milliseconds(usage: NodeJS.CpuUsage): number {
-	return (usage.user + usage.system) / 1_000;
 }

@@ -4,11 +4,13 @@
  * Layout before compression: the numbers of the changed pages, ascending, 32 bits each; then the words of these pages,
  * each as `swapped` against the base image (against zero beyond its end). All little-endian.
  */
-import { zstdCompressSync, zstdDecompressSync } from "node:zlib";
+import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 
 const pageBytes = 4_096;
 const pageWords = pageBytes / 4;
 const entryBytes = pageBytes + 4;
+/** Level 3 gives 0–2 % fewer bytes on these pages and takes half as long again. */
+const fastest = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
 
 export interface PageDelta {
 	readonly pageCount: number;
@@ -34,7 +36,7 @@ export function encodeDelta(memory: Uint8Array, base: Uint8Array, from: number):
 			raw[at++] = swapped(words[i] ?? 0, inBase ? (baseWords[i] ?? 0) : 0);
 		}
 	}
-	return { pageCount: pages.length, body: zstdCompressSync(raw) };
+	return { pageCount: pages.length, body: zstdCompressSync(raw, fastest) };
 }
 
 /**
