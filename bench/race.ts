@@ -6,7 +6,7 @@
  */
 import type { Pace } from "./benchmark.ts";
 import { median, type Numbers } from "./statistics.ts";
-import type { SubjectProcess } from "./subject-process.ts";
+import type { Ask, Reply } from "./subject.ts";
 
 /** One contestant doing one thing. */
 export interface Lane {
@@ -53,9 +53,15 @@ export class Laps {
 	}
 }
 
+/** A process that answers (`subject-process.ts`). */
+export interface Subject {
+	ask(ask: Ask): Promise<Reply>;
+	close(): Promise<void>;
+}
+
 export interface RacePorts {
 	readonly pace: Pace;
-	open(lane: Lane): SubjectProcess;
+	open(lane: Lane): Subject;
 	note(text: string): void;
 }
 
@@ -73,8 +79,8 @@ interface Standing {
 }
 
 async function raceOnce(groups: readonly (readonly Lane[])[], ports: RacePorts, standing: Standing): Promise<void> {
-	const processes = new Map<string, SubjectProcess>();
-	const processOf = (lane: Lane): SubjectProcess => {
+	const processes = new Map<string, Subject>();
+	const processOf = (lane: Lane): Subject => {
 		const process = processes.get(lane.subject) ?? ports.open(lane);
 		processes.set(lane.subject, process);
 		return process;
@@ -101,7 +107,7 @@ function* turnsOf(
 interface Turn {
 	readonly lane: Lane;
 	readonly isFirst: boolean;
-	readonly process: SubjectProcess;
+	readonly process: Subject;
 }
 
 async function takeTurn(

@@ -20,6 +20,7 @@ const farewellMs = 2_000;
 export class SubjectProcess {
 	readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
 	readonly #timeoutMs: number;
+	readonly #gone: Promise<void>;
 	#settle: ((reply: Reply) => void) | undefined;
 	#errors = "";
 	#over: string | undefined;
@@ -40,7 +41,14 @@ export class SubjectProcess {
 		// It may be dead when it is asked; its exit says so.
 		this.#child.stdin.on("error", () => undefined);
 		this.#child.on("error", (error) => this.#end(error.message));
-		this.#child.on("close", (code, signal) => this.#end(`it ended (${signal ?? code}): ${this.#errors.trim()}`));
+		// What it started holds its pipes.
+		this.#child.on("exit", () => this.#kill());
+		const { promise, resolve } = Promise.withResolvers<void>();
+		this.#gone = promise;
+		this.#child.on("close", (code, signal) => {
+			this.#end(`it ended (${signal ?? code}): ${this.#errors.trim()}`);
+			resolve();
+		});
 	}
 
 	async ask(ask: Ask): Promise<Reply> {
@@ -58,16 +66,11 @@ export class SubjectProcess {
 
 	/** Ends the process, with whatever it started, and waits until it is gone. */
 	async close(): Promise<void> {
-		const isGone = () => this.#child.exitCode !== null || this.#child.signalCode !== null;
-		if (!isGone()) {
-			const gone = new Promise((resolve) => this.#child.once("close", resolve));
-			const late = setTimeout(() => this.#kill(), farewellMs);
-			// It ends by itself when nobody can ask any more.
-			this.#child.stdin.end();
-			await gone;
-			clearTimeout(late);
-		}
-		this.#kill();
+		const late = setTimeout(() => this.#kill(), farewellMs);
+		// It ends by itself when nobody can ask any more.
+		this.#child.stdin.end();
+		await this.#gone;
+		clearTimeout(late);
 	}
 
 	#kill(): void {

@@ -3,8 +3,8 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { SubjectProcess } from "./subject-process.ts";
 import { timed } from "./subject.ts";
+import { SubjectProcess } from "./subject-process.ts";
 
 const span = { ms: 0, min: 1 };
 const ask = { row: "one", args: { n: 2 }, warmup: span, slice: span };
@@ -25,7 +25,11 @@ describe("timed", () => {
 
 	test("a number that the work returns counts instead of the whole", async () => {
 		let ms = 0;
-		const numbers = await timed({ run: async () => ++ms })({ ...ask, warmup: { ms: 0, min: 0 }, slice: { ms: 0, min: 3 } });
+		const numbers = await timed({ run: async () => ++ms })({
+			...ask,
+			warmup: { ms: 0, min: 0 },
+			slice: { ms: 0, min: 3 },
+		});
 		expect(numbers).toMatchObject({ p50: 2, repetitions: 3 });
 	});
 });
@@ -71,7 +75,8 @@ describe("a subject's process", () => {
 	});
 
 	test("is gone after it was closed, with the processes that it started", async () => {
-		const spawning = "const { spawn } = await import('node:child_process'); spawn('sleep', ['1000'], { stdio: 'inherit' })";
+		const spawning =
+			"const { spawn } = await import('node:child_process'); spawn('sleep', ['1000'], { stdio: 'inherit' })";
 		const subject = open(`one: async () => { ${spawning}; return {}; }`);
 		await subject.ask(ask);
 		// `close` waits for the end of its pipes, and the one that it started holds them.

@@ -21,14 +21,17 @@ export type Measure = (ask: Ask) => Promise<Numbers>;
 /** Before every line of ours: libraries print, too. */
 export const replyMark = "@reply ";
 
+/** Serves until nobody can ask any more; then `end`, and the process is over, whatever it was at. */
 export async function serveRows(rows: { readonly [row: string]: Measure }, end?: () => Promise<void>): Promise<void> {
-	for await (const line of createInterface({ input: process.stdin })) {
+	const lines = createInterface({ input: process.stdin });
+	lines.once("close", async () => {
+		await end?.();
+		process.exit(0);
+	});
+	for await (const line of lines) {
 		const ask = JSON.parse(line) as Ask;
 		process.stdout.write(`${replyMark}${JSON.stringify(await replyTo(rows[ask.row], ask))}\n`);
 	}
-	await end?.();
-	// Some libraries keep timers and sockets.
-	process.exit(0);
 }
 
 async function replyTo(measure: Measure | undefined, ask: Ask): Promise<Reply> {

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { allBenchmarks } from "./all-benchmarks.ts";
 import type { Benchmark } from "./benchmark.ts";
-import { publishedFile, readResults, type Results } from "./results-file.ts";
+import { publishedFile, type Results, readResults } from "./results-file.ts";
 import { chartFile, chartOf, docsFile, withTables } from "./write-docs.ts";
 
 const machine = { cpus: 2, cpu: "a", memoryGb: 4, node: "v24", platform: "linux x64", disk: "ext4", load: 1 };
@@ -51,7 +51,9 @@ describe("the document", () => {
 
 test("the longest bar of a chart is the slowest, and the others are in proportion", () => {
 	const chart = chartOf(results({ "overhead.1tool": 50, "overhead.1tool.aisdk": 200, "overhead.1tool.mastra": 100 }));
-	const widths = [...chart.matchAll(/class="(?:ours|peer)" x="\d+" y="\d+" width="(\d+)"/g)].map((match) => Number(match[1]));
+	const widths = [...chart.matchAll(/class="(?:ours|peer)" x="\d+" y="\d+" width="(\d+)"/g)].map((match) =>
+		Number(match[1]),
+	);
 	const longest = Math.max(...widths);
 	expect(widths).toEqual([longest / 4, longest, longest / 2]);
 });

@@ -104,7 +104,7 @@ function limitsPage(): string {
 }
 
 function limitRows(type: string, values: object): string[] {
-	const body = new RegExp(`export interface ${type} \\{([sS]*?)\\n\\}`).exec(spec("limits"))?.[1] ?? "";
+	const body = new RegExp(`export interface ${type} \\{([\\s\\S]*?)\\n\\}`).exec(spec("limits"))?.[1] ?? "";
 	const known = values as Record<string, number>;
 	const rows = [...body.matchAll(/\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*readonly (\w+): number;/g)].map(
 		([, comment, name]) =>

@@ -188,13 +188,13 @@ function applyCallEvent(state: RunState, event: CallEvent): void {
 			call.phase = "finished";
 			return settleTurn(state, call);
 		default:
-			applyProgramEvent(state, call, event);
+			applyProgramEvent(call, event);
 	}
 }
 
 type ProgramEvent = Extract<CallEvent, { readonly type: `program.${string}` }>;
 
-function applyProgramEvent(state: RunState, call: CallState, event: ProgramEvent): void {
+function applyProgramEvent(call: CallState, event: ProgramEvent): void {
 	if (event.type === "program.started") {
 		const { provider, guest, seed, clock, body } = event;
 		call.program = {

@@ -13,7 +13,7 @@ test("the base image is the one that this version names (a change of engine or p
 	expect(bootBaseImage(bytes, new Module(bytes)).digest).toBe(guestDigest);
 });
 
-test("two fresh processes, one of them in another time zone, boot to the same bytes", () => {
+test("two fresh processes, one of them in another time zone, boot to the same bytes", { timeout: 60_000 }, () => {
 	const script = `
 		import { readFileSync } from "node:fs";
 		import { bootBaseImage } from ${JSON.stringify(new URL("./base-image.ts", import.meta.url).href)};
