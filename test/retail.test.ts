@@ -51,7 +51,7 @@ describe("the retail desk through the whole harness", { timeout: 120_000 }, () =
 		expect([replays.length, equal.length]).toEqual([114, 114]);
 		const sum = (count: (replay: Replay) => number) => replays.reduce((total, each) => total + count(each), 0);
 		// Every write was held, the refused ones too, and nothing else: 176 that change the database and 4 hand-overs.
-		expect([sum(({ approvals }) => approvals), sum(({ writes }) => writes)]).toEqual([180, 180]);
+		expect([sum(({ approvals }) => approvals), sum(({ effects }) => effects.length)]).toEqual([180, 180]);
 		expect(sum(({ turns }) => turns)).toBe(wiring === "turns" ? 550 + 114 : 2 * 114);
 	});
 

@@ -6,6 +6,7 @@ import { canonical } from "./canonical.ts";
 import { didNotHappen, type Played, type PlayOptions, playToEnd, runIdOf } from "./play.ts";
 import type { RetailTask } from "./tasks.ts";
 import { retailTools } from "./tools.ts";
+import type { EffectRecord } from "./world.ts";
 
 /* Plays a task through the whole harness and compares all that came of it with the recording. */
 
@@ -21,7 +22,7 @@ export interface Replay extends Played {
 	/** Answers of the model. */
 	readonly turns: number;
 	/** Writes that the world recorded, the refused ones too. */
-	readonly writes: number;
+	readonly effects: readonly EffectRecord[];
 	/** Writes that took effect. */
 	readonly effectCount: number;
 	/** How it is not what the recording says; empty where all is equal. */
@@ -39,22 +40,23 @@ export async function replayTask(options: ReplayOptions): Promise<Replay> {
 	const agent = retailAgent(options);
 	const played = await playToEnd({ harness, agent, task, world });
 	const { state } = await harness.show(runIdOf(agent));
+	const ended = { hash: world.hash(), effects: world.effects(), effectCount: world.effectCount() };
 	return {
 		...played,
 		task: task.id,
 		wiring,
-		hash: world.hash(),
+		...ended,
 		turns: state.turns,
-		writes: world.effects().length,
-		effectCount: world.effectCount(),
-		problems: problemsOf(options, state),
+		problems: problemsOf(options, state, ended),
 	};
 }
 
-function problemsOf({ task, wiring, world }: ReplayOptions, state: RunState): readonly Problem[] {
+type Ended = Pick<Replay, "hash" | "effects" | "effectCount">;
+
+function problemsOf({ task, wiring }: ReplayOptions, state: RunState, ended: Ended): readonly Problem[] {
 	const gold = task.actions.map(({ recorded }) => recorded);
 	const goldWrites = task.actions.filter(({ name }) => retailTools.get(name)?.effect === "write");
-	const effects = world.effects();
+	const { effects, effectCount, hash } = ended;
 	const problems: Problem[] = [];
 	const expect = (what: Problem["what"], got: unknown, gold: unknown): void => {
 		const [left, right] = [canonical(got as Json), canonical(gold as Json)];
@@ -76,8 +78,8 @@ function problemsOf({ task, wiring, world }: ReplayOptions, state: RunState): re
 		goldWrites.map(({ name }) => name),
 	);
 	expect("writes", new Set(effects.map(({ key }) => key)).size, goldWrites.length);
-	expect("writes", world.effectCount(), goldWrites.filter(({ recorded }) => "result" in recorded).length);
-	expect("hash", world.hash(), task.finalHash);
+	expect("writes", effectCount, goldWrites.filter(({ recorded }) => "result" in recorded).length);
+	expect("hash", hash, task.finalHash);
 	return problems;
 }
 

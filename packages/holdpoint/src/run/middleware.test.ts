@@ -88,16 +88,18 @@ describe("around a tool call", () => {
 	});
 
 	test("I5: it cannot change the arguments that were decided, not even in place", async () => {
+		const told: unknown[] = [];
 		const layer: Middleware = {
 			name: "l",
 			call: (info, next) => {
+				told.push({ ...(info.args as object) });
 				(info.args as { amount: number }).amount = 1_000_000;
 				return next();
 			},
 		};
-		const { scene, seen } = play([layer]);
+		const { scene, seen } = play([layer, layer]);
 		await scene.harness.run(scene.agent, "go");
-		expect(seen).toEqual([{ amount: 5 }]);
+		expect([...told, ...seen]).toEqual([{ amount: 5 }, { amount: 5 }, { amount: 5 }]);
 	});
 
 	test("it runs the tool once, however often it asks for it", async () => {

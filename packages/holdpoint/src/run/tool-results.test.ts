@@ -6,6 +6,7 @@ import type { Store } from "../spec/store.ts";
 import { ofType, onlyWait, type StageOptions, stage } from "../testing/stage.ts";
 import { call, say } from "../testing/story.ts";
 import { defineTool, type ToolDefinition } from "../tools/define-tool.ts";
+import { OutcomeUnknown } from "../tools/outcome-unknown.ts";
 
 const input = z.object({ n: z.int().default(1) });
 const by = { id: "ann", via: "test" };
@@ -172,10 +173,11 @@ describe("arguments", () => {
 			(args) => {
 				seen.push({ ...args });
 				(args as { n: number }).n = 99;
+				throw new OutcomeUnknown("lost");
 			},
-			{ story: story('{"more":1}') },
+			{ story: story('{"more":1}'), limits: { attemptsMax: 2 } },
 		);
-		expect(seen).toEqual([{ n: 1 }]);
+		expect(seen).toEqual([{ n: 1 }, { n: 1 }]);
 	});
 
 	test("nested deeper than the limit beside what the schema keeps do not stop the run", async () => {

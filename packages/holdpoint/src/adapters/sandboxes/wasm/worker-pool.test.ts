@@ -162,11 +162,12 @@ describe("processes", () => {
 		expect(runProcess(script)).toBe('"done"\n');
 	});
 
-	test("importing the provider and making one starts no thread and loads no engine", () => {
-		const script = `const provider = wasmSandbox(); const { resourceUsage } = process;
-			const loaded = process.report.getReport().sharedObjects; void loaded; void resourceUsage;
-			console.log(process.getActiveResourcesInfo().filter((name) => /worker|message/i.test(name)).length, provider.name);`;
-		expect(runProcess(script)).toBe("0 wasm\n");
+	test("a thread starts with the first use, not before", () => {
+		const script = `let threads = 0; process.on("worker", () => { threads++; });
+			const turn = () => new Promise((resolve) => setTimeout(resolve, 0));
+			const provider = wasmSandbox(); await turn(); const before = threads;
+			await provider.probe(); await turn(); console.log(before, threads);`;
+		expect(runProcess(script)).toBe("0 1\n");
 	});
 });
 
