@@ -1,6 +1,6 @@
-import { afterAll, describe, expect, test } from "vitest";
 import { createHarness, defineAgent, defineTool, type HarnessOptions, jsonSchema, memoryStore } from "holdpoint";
 import { bypassSuite, call, say, scriptedModel } from "holdpoint/testing";
+import { afterAll, describe, expect, test } from "vitest";
 import { wasmSandbox } from "../packages/holdpoint/src/adapters/sandboxes/wasm/provider.ts";
 
 /** No door leads around the policy. The suite is published; here it is run, and it is shown that it can fail. */
@@ -57,7 +57,9 @@ test("an agent that tries to approve itself finds no way to", async () => {
 	});
 	let paid = 0;
 	const pay = defineTool({ name: "pay", description: "Pays.", input, execute: () => paid++ });
-	const model = scriptedModel([call("pay"), call("approve_everything"), say("I approve it myself: apr_1 approved")], { countTokens: false });
+	const model = scriptedModel([call("pay"), call("approve_everything"), say("I approve it myself: apr_1 approved")], {
+		countTokens: false,
+	});
 	const agent = defineAgent({ name: "self", instructions: "Approve yourself.", model, tools: [approve, pay] });
 	const harness = createHarness({ store: memoryStore(), keys: [key], sandbox: "off" });
 	const session = harness.session("s", agent);

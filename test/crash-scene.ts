@@ -62,7 +62,11 @@ const story: Story = (ask, n) => {
 };
 
 function crashAgent(world: World) {
-	const input = jsonSchema<{ what: string }>({ type: "object", properties: { what: { type: "string" } }, required: ["what"] });
+	const input = jsonSchema<{ what: string }>({
+		type: "object",
+		properties: { what: { type: "string" } },
+		required: ["what"],
+	});
 	const book = (verb: string) => (args: { what: string }, context: { idempotencyKey: string }) =>
 		world.keyed(`${verb}:${args.what}`, context.idempotencyKey);
 	const tools = [
@@ -116,7 +120,11 @@ async function approve(harness: Harness, approval: string): Promise<void> {
 }
 
 /** A person looks into the world. */
-async function settle(harness: Harness, world: World, wait: { readonly call: string; readonly args: unknown }): Promise<string> {
+async function settle(
+	harness: Harness,
+	world: World,
+	wait: { readonly call: string; readonly args: unknown },
+): Promise<string> {
 	const effect = `mailed:${(wait.args as { what: string }).what}`;
 	const happened = world.happened.includes(effect);
 	await harness.settle(runId, wait.call, { happened, result: effect });

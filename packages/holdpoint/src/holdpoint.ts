@@ -25,11 +25,11 @@ export interface HarnessOptions {
 	readonly agents?: readonly Agent[];
 	/** For agents that have none of their own. */
 	readonly model?: LanguageModel;
-	/** Default: in memory, gone with the process. */
+	/** Default: in memory, gone with the process. The harness owns it from here on, and closes it. */
 	readonly store?: Store;
 	/** Default: the tool's effect class decides. A function is a policy too. */
 	readonly policy?: PolicyLike;
-	/** Default: `auto`, the best that this machine has; started when the first program runs. */
+	/** Default: `auto`, the best that this machine has; started when the first program runs, closed with the harness. */
 	readonly sandbox?: SandboxProvider | "auto" | "off";
 	/** `hardware`: refuse what is no hardware isolation instead of falling back. Default: `any`. */
 	readonly isolation?: "hardware" | "any";

@@ -7,7 +7,7 @@ import type { RunEvent } from "../spec/events.ts";
 import type { RunResult } from "../spec/result.ts";
 import { promptProblems } from "../testing/prompt-order.ts";
 import { ofType, type Stage, stage, stageKeys } from "../testing/stage.ts";
-import { calls, say, type StoryStep } from "../testing/story.ts";
+import { calls, type StoryStep, say } from "../testing/story.ts";
 import { defineTool } from "../tools/define-tool.ts";
 import { OutcomeUnknown } from "../tools/outcome-unknown.ts";
 import { next } from "./next.ts";
@@ -22,7 +22,11 @@ const anyAnswer = fc.oneof(
 );
 const anyAct = fc.oneof(
 	fc.record({ do: fc.constant("approve by both"), which: fc.nat(3), who: fc.constant("") }),
-	fc.record({ do: fc.constantFrom("approve", "deny", "edit", "settle"), which: fc.nat(3), who: fc.constantFrom("ann", "bob") }),
+	fc.record({
+		do: fc.constantFrom("approve", "deny", "edit", "settle"),
+		which: fc.nat(3),
+		who: fc.constantFrom("ann", "bob"),
+	}),
 	fc.record({ do: fc.constantFrom("turn", "queue"), which: fc.constant(0), who: fc.constant("") }),
 	fc.record({ do: fc.constantFrom("wait an hour", "restart", "cancel"), which: fc.constant(0), who: fc.constant("") }),
 );
@@ -43,14 +47,26 @@ function tools(executed: string[]) {
 		return value;
 	};
 	const tool = (name: string, effect: "read" | "write", execute: (key: string) => unknown) =>
-		defineTool({ name, description: name, input, effect, execute: (_, { call, run, attempt }) => execute(`${run} ${call} ${attempt}`) });
+		defineTool({
+			name,
+			description: name,
+			input,
+			effect,
+			execute: (_, { call, run, attempt }) => execute(`${run} ${call} ${attempt}`),
+		});
 	return [
 		tool("look", "read", (key) => ran(key, "seen")),
 		tool("pay", "write", (key) => ran(key, "paid")),
 		tool("free", "write", (key) => ran(key, { given: true })),
 		tool("never", "write", (key) => ran(key, "must not")),
-		tool("fail", "read", (key) => { ran(key, 0); throw new Error("failed"); }),
-		tool("lose", "write", (key) => { ran(key, 0); throw new OutcomeUnknown("lost"); }),
+		tool("fail", "read", (key) => {
+			ran(key, 0);
+			throw new Error("failed");
+		}),
+		tool("lose", "write", (key) => {
+			ran(key, 0);
+			throw new OutcomeUnknown("lost");
+		}),
 	];
 }
 
@@ -68,12 +84,14 @@ async function perform(scene: Stage, act: Act, result: RunResult): Promise<Stage
 	const approval = held[act.which % Math.max(1, held.length)]?.approval;
 	if (act.do === "approve" && approval) await scene.harness.approve(approval, { by }).catch(unlessAnswered);
 	if (act.do === "approve by both" && approval) {
-		for (const id of ["ann", "bob"]) await scene.harness.approve(approval, { by: { id, via: "test" } }).catch(unlessAnswered);
+		for (const id of ["ann", "bob"])
+			await scene.harness.approve(approval, { by: { id, via: "test" } }).catch(unlessAnswered);
 	}
 	if (act.do === "edit" && approval) await scene.harness.approve(approval, { by, args: { n: 1, by: act.who } });
 	if (act.do === "deny" && approval) await scene.harness.deny(approval, { by, reason: "no" });
 	const unknown = lost[act.which % Math.max(1, lost.length)];
-	if (act.do === "settle" && unknown) await scene.harness.settle(result.run, unknown.call, { happened: act.who === "ann", by });
+	if (act.do === "settle" && unknown)
+		await scene.harness.settle(result.run, unknown.call, { happened: act.who === "ann", by });
 	if (act.do === "turn" || act.do === "queue") await scene.harness.tell(result.run, `a message for ${act.do}`, act.do);
 	if (act.do === "wait an hour") scene.clock.advance(3_600_000);
 	if (act.do === "cancel") await scene.harness.cancel(result.run);
@@ -92,21 +110,36 @@ function foldOf(run: string, events: readonly RunEvent[]): RunState {
 
 test("I3 I5 I7: every conversation keeps the rules", { timeout: 60_000 }, async () => {
 	await fc.assert(
-		fc.asyncProperty(fc.array(anyAnswer, { minLength: 1, maxLength: 5 }), fc.array(anyAct, { maxLength: 12 }), async (answers, acts) => {
-			const executed: string[] = [];
-			const observed: RunEvent[] = [];
-			const onEvent = (event: RunEvent) => void observed.push(event);
-			let scene = stage({ story: storyOf(answers), tools: tools(executed), harness: { policy }, limits: { turnsMax: 12, approvalExpiresInMs: 5 * 3_600_000 } });
-			const scenes = [scene];
-			let result = await scene.harness.run(scene.agent, "go", { runId: "r", onEvent });
-			for (const act of acts) {
-				if (result.status !== "waiting") break;
-				scene = await perform(scene, act, result);
-				scenes.push(scene);
-				result = await scene.harness.resume("r", { onEvent });
-			}
-			await examine({ scene, executed, observed, result, prompts: [...new Set(scenes)].flatMap(({ prompts }) => prompts) });
-		}),
+		fc.asyncProperty(
+			fc.array(anyAnswer, { minLength: 1, maxLength: 5 }),
+			fc.array(anyAct, { maxLength: 12 }),
+			async (answers, acts) => {
+				const executed: string[] = [];
+				const observed: RunEvent[] = [];
+				const onEvent = (event: RunEvent) => void observed.push(event);
+				let scene = stage({
+					story: storyOf(answers),
+					tools: tools(executed),
+					harness: { policy },
+					limits: { turnsMax: 12, approvalExpiresInMs: 5 * 3_600_000 },
+				});
+				const scenes = [scene];
+				let result = await scene.harness.run(scene.agent, "go", { runId: "r", onEvent });
+				for (const act of acts) {
+					if (result.status !== "waiting") break;
+					scene = await perform(scene, act, result);
+					scenes.push(scene);
+					result = await scene.harness.resume("r", { onEvent });
+				}
+				await examine({
+					scene,
+					executed,
+					observed,
+					result,
+					prompts: [...new Set(scenes)].flatMap(({ prompts }) => prompts),
+				});
+			},
+		),
 		{ numRuns: 200 },
 	);
 });
@@ -136,9 +169,16 @@ async function examine({ scene, executed, observed, result, prompts }: Played): 
 	if (result.status === "waiting") expect(steps).toEqual([]);
 	const stored = await scene.store.load("r");
 	expect(stored).toMatchObject({ signals: [], lease: undefined });
-	if (stored) expect(runSeal(keyRing(stageKeys), await scene.store.id(), "r").open(stored).entries.flatMap((entry) => entry.events)).toEqual(events);
+	if (stored)
+		expect(
+			runSeal(keyRing(stageKeys), await scene.store.id(), "r")
+				.open(stored)
+				.entries.flatMap((entry) => entry.events),
+		).toEqual(events);
 	const open = (await scene.store.approvals({ run: "r" })).map(({ approval }) => approval).sort();
-	const held = [...state.calls.values()].flatMap(({ phase, approval }) => (phase === "held" && approval ? approval.id : []));
+	const held = [...state.calls.values()].flatMap(({ phase, approval }) =>
+		phase === "held" && approval ? approval.id : [],
+	);
 	expect(open).toEqual(state.status === "running" ? held.sort() : []);
 }
 
@@ -147,12 +187,17 @@ function expectHonest(events: readonly RunEvent[], executed: readonly string[]):
 	const started = ofType(events, "call.started");
 	expect([...executed].sort()).toEqual(started.map(({ call, attempt }) => `r ${call} ${attempt}`).sort());
 	for (const { call } of started) {
-		const before = events.slice(0, events.findIndex((event) => event.type === "call.started" && event.call === call));
+		const before = events.slice(
+			0,
+			events.findIndex((event) => event.type === "call.started" && event.call === call),
+		);
 		const decision = ofType(before, "call.decided").findLast((event) => event.call === call);
 		expect(decision?.verdict).not.toBe("deny");
 		if (decision?.verdict === "ask") expect(new Set(decision.approvedBy).size).toBeGreaterThanOrEqual(2);
 	}
-	const ends = [...ofType(events, "call.finished"), ...ofType(events, "call.settled")].map(({ call, outcome }) => `${call} ${"unknown" in outcome ? "?" : ""}`);
+	const ends = [...ofType(events, "call.finished"), ...ofType(events, "call.settled")].map(
+		({ call, outcome }) => `${call} ${"unknown" in outcome ? "?" : ""}`,
+	);
 	expect(new Set(ends).size).toBe(ends.length);
 	expect(ofType(events, "run.finished").length).toBeLessThanOrEqual(1);
 }

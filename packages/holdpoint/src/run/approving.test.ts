@@ -304,6 +304,19 @@ describe("several people", () => {
 		expect(paid).toHaveLength(1);
 	});
 
+	test.each([undefined, {}, { id: "" }, { id: 5 }, { id: "x".repeat(300) }])(
+		"somebody without a name (%j) is nobody",
+		async (by) => {
+			const { scene } = payStage();
+			const { wait } = await held(scene);
+			if (by)
+				await expect(scene.harness.approve(wait.approval, { by: by as never })).rejects.toMatchObject({
+					code: "approval.invalid",
+				});
+			else expect(await scene.harness.approve(wait.approval)).toMatchObject({ approval: wait.approval });
+		},
+	);
+
 	test("roles that an approver claims for itself are worth nothing", async () => {
 		const { scene, paid } = payStage({ ask: { roles: ["manager"] }, harness: { rolesOf } });
 		const { run, wait } = await held(scene);

@@ -224,7 +224,10 @@ test("the session's next run sees every call of the cancelled one with a result,
 			name: "work",
 			description: "Works.",
 			input: empty,
-			execute: () => (begun.resolve(), new Promise(() => undefined)),
+			execute: () => {
+				begun.resolve();
+				return new Promise(() => undefined);
+			},
 		}),
 	];
 	const scene = stage({

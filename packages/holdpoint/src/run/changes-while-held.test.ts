@@ -117,7 +117,8 @@ describe("the tool changed while a call of it was held", () => {
 	test("I5: its schema, so that the arguments do not fit any more: nothing runs, and the model reads why", async () => {
 		const { scene, paid, run } = await approved();
 		const stricter = defineTool({
-			name: "pay", description: "Pays.",
+			name: "pay",
+			description: "Pays.",
 			input: z.object({ amount: z.int(), currency: z.string() }),
 			execute: (args) => void paid.push(args),
 		});
@@ -133,7 +134,8 @@ describe("the tool changed while a call of it was held", () => {
 	test("I5: its schema, so that they mean something else: what is asked for anew is what will run", async () => {
 		const { scene, paid, run } = await approved();
 		const withDefault = defineTool({
-			name: "pay", description: "Pays.",
+			name: "pay",
+			description: "Pays.",
 			input: z.object({ amount: z.int(), currency: z.string().default("EUR") }),
 			execute: (args) => void paid.push(args),
 		});

@@ -2,10 +2,11 @@ import { canonicalJson } from "../kit/canonical-json.ts";
 import { digest } from "../kit/digest.ts";
 import type { Agent, Middleware, ProgramOptions } from "../spec/agent.ts";
 import { HoldpointError } from "../spec/errors.ts";
-import { defaultLimits, type Limits } from "../spec/limits.ts";
+import { defaultLimits, defaultProgramLimits, type Limits } from "../spec/limits.ts";
 import type { LanguageModel, ModelSettings } from "../spec/model.ts";
 import type { AnySchema, Tool } from "../spec/tool.ts";
 import { toJsonSchema } from "../tools/json-schema.ts";
+import { limitProblem } from "./limit-problem.ts";
 import { executeCodeName } from "./ready-agent.ts";
 
 export interface AgentDefinition {
@@ -27,10 +28,14 @@ export interface AgentDefinition {
 /** Declares an agent. Errors: `agent.invalid`. */
 export function defineAgent(definition: AgentDefinition): Agent {
 	const { name, instructions, tools = [], limits = {}, output } = definition;
-	check(/^[A-Za-z_][A-Za-z0-9_-]{0,63}$/.test(name), `"${String(name).slice(0, 80)}" is no agent name`);
+	check(
+		typeof name === "string" && /^[A-Za-z_][A-Za-z0-9_-]{0,63}$/.test(name),
+		`"${String(name).slice(0, 80)}" is no agent name`,
+	);
 	check(typeof instructions === "string" && instructions !== "", `agent ${name} has no instructions`);
-	checkLimits(name, limits);
+	checkLimits(name, limits, defaultLimits);
 	const programs = programOptions(definition.programs);
+	checkLimits(name, programs?.limits ?? {}, defaultProgramLimits);
 	checkTools(name, tools, programs);
 	const json = output && toJsonSchema(output, "input");
 	return {
@@ -57,8 +62,11 @@ function programOptions(programs: AgentDefinition["programs"]): ProgramOptions |
 }
 
 function checkTools(agent: string, tools: readonly Tool[], programs: ProgramOptions | undefined): void {
+	check(Array.isArray(tools), `agent ${agent} has tools that are no list`);
 	const names = new Set<string>();
 	for (const tool of tools) {
+		const made = typeof tool?.execute === "function" && typeof tool.version === "string";
+		check(made, `agent ${agent} has a tool that \`defineTool\` did not make: ${String(tool?.name)}`);
 		check(!names.has(tool.name), `agent ${agent} has two tools named ${tool.name}`);
 		check(tool.name !== executeCodeName, `agent ${agent}: the name ${executeCodeName} is taken by the program tool`);
 		names.add(tool.name);
@@ -67,11 +75,9 @@ function checkTools(agent: string, tools: readonly Tool[], programs: ProgramOpti
 		check(names.has(name), `agent ${agent} declares "${name}" as direct, and has no such tool`);
 }
 
-function checkLimits(agent: string, limits: Partial<Limits>): void {
-	for (const [name, value] of Object.entries(limits)) {
-		check(name in defaultLimits, `agent ${agent} sets "${name}", which is no limit`);
-		check(typeof value === "number" && Number.isFinite(value) && value >= 1, `agent ${agent} sets ${name} to ${value}`);
-	}
+function checkLimits(agent: string, limits: object, known: object): void {
+	const problem = limitProblem(limits, known);
+	check(problem === undefined, `agent ${agent} sets ${problem}`);
 }
 
 function check(condition: boolean, message: string): void {

@@ -13,7 +13,7 @@ import { wasmSandbox } from "../adapters/sandboxes/wasm/provider.ts";
 import type { RunEvent } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
 import type { RunResult } from "../spec/result.ts";
-import { type Stage, stage, type StageOptions } from "../testing/stage.ts";
+import { type Stage, type StageOptions, stage } from "../testing/stage.ts";
 import { call, calls, failing, json, program, say } from "../testing/story.ts";
 import { defineTool } from "../tools/define-tool.ts";
 import { OutcomeUnknown } from "../tools/outcome-unknown.ts";
@@ -47,15 +47,43 @@ function summaryOf(state: RunState): Json {
 	const { status, messages, turn, late, queued, modelDue, turns, usage, text, rejections, timer, cancel } = state;
 	const result = state.finished ? resultOf(state) : undefined;
 	const versions = Object.fromEntries(state.tools);
-	const whole = { status, messages, calls, turn, late, queued, modelDue, turns, usage, text, rejections, timer, cancel, versions, waits: waitsOf(state), result };
+	const whole = {
+		status,
+		messages,
+		calls,
+		turn,
+		late,
+		queued,
+		modelDue,
+		turns,
+		usage,
+		text,
+		rejections,
+		timer,
+		cancel,
+		versions,
+		waits: waitsOf(state),
+		result,
+	};
 	return JSON.parse(JSON.stringify(whole)) as Json;
 }
 
 type Scene = (play: (options: StageOptions) => Stage) => Promise<RunResult>;
 
 const amount = z.object({ amount: z.int() });
-const look = defineTool({ name: "look", description: "Looks.", input: z.object({}), effect: "read", execute: () => "seen" });
-const pay = defineTool({ name: "pay", description: "Pays.", input: amount, execute: (args) => ({ paid: args.amount }) });
+const look = defineTool({
+	name: "look",
+	description: "Looks.",
+	input: z.object({}),
+	effect: "read",
+	execute: () => "seen",
+});
+const pay = defineTool({
+	name: "pay",
+	description: "Pays.",
+	input: amount,
+	execute: (args) => ({ paid: args.amount }),
+});
 
 async function approveAll({ harness }: Stage, result: RunResult, args?: Json): Promise<RunResult> {
 	for (const wait of result.status === "waiting" ? result.waits : []) {
@@ -65,14 +93,34 @@ async function approveAll({ harness }: Stage, result: RunResult, args?: Json): P
 }
 
 const scenes: Record<string, readonly [about: string, scene: Scene]> = {
-	"hello": ["One answer without calls.", (play) => run(play({ story: [say("hello")] }))],
+	hello: ["One answer without calls.", (play) => run(play({ story: [say("hello")] }))],
 	"parallel-and-failures": [
 		"Calls of one answer: a value, a failure, a wrong argument, an unknown tool, a large result.",
 		(play) => {
-			const fail = defineTool({ name: "fail", description: "Fails.", input: z.object({}), effect: "read", execute: () => Promise.reject(new Error("broken")) });
-			const large = defineTool({ name: "large", description: "Large.", input: z.object({}), effect: "read", execute: () => "x".repeat(400) });
-			const list = [{ tool: "look" }, { tool: "fail" }, { tool: "pay", args: { amount: 1.5 } }, { tool: "gone", undeclared: true }, { tool: "large" }];
-			return run(play({ story: [calls(list), say("done")], tools: [look, fail, pay, large], limits: { inlineBytesMax: 100 } }));
+			const fail = defineTool({
+				name: "fail",
+				description: "Fails.",
+				input: z.object({}),
+				effect: "read",
+				execute: () => Promise.reject(new Error("broken")),
+			});
+			const large = defineTool({
+				name: "large",
+				description: "Large.",
+				input: z.object({}),
+				effect: "read",
+				execute: () => "x".repeat(400),
+			});
+			const list = [
+				{ tool: "look" },
+				{ tool: "fail" },
+				{ tool: "pay", args: { amount: 1.5 } },
+				{ tool: "gone", undeclared: true },
+				{ tool: "large" },
+			];
+			return run(
+				play({ story: [calls(list), say("done")], tools: [look, fail, pay, large], limits: { inlineBytesMax: 100 } }),
+			);
 		},
 	],
 	"approved-with-edit": [
@@ -90,7 +138,10 @@ const scenes: Record<string, readonly [about: string, scene: Scene]> = {
 	"pending-while-talking": [
 		"Two held calls; a message is answered meanwhile; one is denied and one approved, and both come as notes.",
 		async (play) => {
-			const two = calls([{ tool: "pay", args: { amount: 1 } }, { tool: "pay", args: { amount: 2 } }]);
+			const two = calls([
+				{ tool: "pay", args: { amount: 1 } },
+				{ tool: "pay", args: { amount: 2 } },
+			]);
 			const scene = play({ story: [two, say("pending"), say("one is denied"), say("done")], tools: [pay] });
 			const first = await run(scene);
 			await scene.harness.tell(first.run, "how far?");
@@ -103,9 +154,18 @@ const scenes: Record<string, readonly [about: string, scene: Scene]> = {
 	"unknown-and-settled": [
 		"A call whose outcome nobody knew, settled by a person; before it a wait for the model.",
 		async (play) => {
-			const lose = defineTool({ name: "lose", description: "Loses.", input: z.object({}), execute: () => Promise.reject(new OutcomeUnknown("lost")) });
+			const lose = defineTool({
+				name: "lose",
+				description: "Loses.",
+				input: z.object({}),
+				execute: () => Promise.reject(new OutcomeUnknown("lost")),
+			});
 			const policy = () => ({ verdict: "allow" }) as const;
-			const scene = play({ story: [failing(429, { "retry-after": "60" }), call("lose"), say("done")], tools: [lose], harness: { policy } });
+			const scene = play({
+				story: [failing(429, { "retry-after": "60" }), call("lose"), say("done")],
+				tools: [lose],
+				harness: { policy },
+			});
 			const first = await run(scene);
 			scene.clock.advance(60_000);
 			await scene.harness.resume(first.run);
@@ -113,29 +173,52 @@ const scenes: Record<string, readonly [about: string, scene: Scene]> = {
 			return scene.harness.resume(first.run);
 		},
 	],
-	"waiting": ["A run that waits for an approval, with a queued message.", async (play) => {
-		const scene = play({ story: [calls([{ tool: "look" }, { tool: "pay", args: { amount: 5 } }])], tools: [look, pay] });
-		const first = await run(scene);
-		await scene.harness.tell(first.run, "and then?", "queue");
-		return scene.harness.resume(first.run);
-	}],
-	"cancelled": ["A run that was cancelled while it waited.", async (play) => {
-		const scene = play({ story: [calls([{ tool: "look" }, { tool: "pay", args: { amount: 5 } }])], tools: [look, pay] });
-		const first = await run(scene);
-		return (await scene.harness.cancel(first.run, { by: "ann", reason: "stop" })) ?? first;
-	}],
-	"structured-output": ["An answer that did not fit, and its repair.", (play) =>
-		run(play({ story: [json({ total: "five" }), json({ total: 5 })], output: z.object({ total: z.int() }) }))],
-	"program-suspended": ["A program that reads, is held in its middle, is approved and goes on from its snapshot.", async (play) => {
-		const code = "const seen = await tools.look({});\nconsole.log(seen);\nconst both = await Promise.all([1, 2].map((amount) => tools.pay({ amount })));\nreturn { seen, both };";
-		const sandbox = wasmSandbox({ workersMax: 1 });
-		const scene = play({ story: [program(code), say("done")], tools: [look, pay], programs: true, harness: { sandbox } });
-		try {
-			return await approveAll(scene, await run(scene));
-		} finally {
-			await sandbox.close();
-		}
-	}],
+	waiting: [
+		"A run that waits for an approval, with a queued message.",
+		async (play) => {
+			const scene = play({
+				story: [calls([{ tool: "look" }, { tool: "pay", args: { amount: 5 } }])],
+				tools: [look, pay],
+			});
+			const first = await run(scene);
+			await scene.harness.tell(first.run, "and then?", "queue");
+			return scene.harness.resume(first.run);
+		},
+	],
+	cancelled: [
+		"A run that was cancelled while it waited.",
+		async (play) => {
+			const scene = play({
+				story: [calls([{ tool: "look" }, { tool: "pay", args: { amount: 5 } }])],
+				tools: [look, pay],
+			});
+			const first = await run(scene);
+			return (await scene.harness.cancel(first.run, { by: "ann", reason: "stop" })) ?? first;
+		},
+	],
+	"structured-output": [
+		"An answer that did not fit, and its repair.",
+		(play) => run(play({ story: [json({ total: "five" }), json({ total: 5 })], output: z.object({ total: z.int() }) })),
+	],
+	"program-suspended": [
+		"A program that reads, is held in its middle, is approved and goes on from its snapshot.",
+		async (play) => {
+			const code =
+				"const seen = await tools.look({});\nconsole.log(seen);\nconst both = await Promise.all([1, 2].map((amount) => tools.pay({ amount })));\nreturn { seen, both };";
+			const sandbox = wasmSandbox({ workersMax: 1 });
+			const scene = play({
+				story: [program(code), say("done")],
+				tools: [look, pay],
+				programs: true,
+				harness: { sandbox },
+			});
+			try {
+				return await approveAll(scene, await run(scene));
+			} finally {
+				await sandbox.close();
+			}
+		},
+	],
 };
 
 function run(scene: Stage): Promise<RunResult> {
@@ -176,7 +259,22 @@ describe("golden journals", async () => {
 	});
 
 	test("between them they hold every kind of event that runs of today write", () => {
-		const kinds = new Set(names.flatMap((name) => (JSON.parse(readFileSync(`${folder}${name}.json`, "utf8")) as Golden).events.map(({ type }) => type)));
-		expect([...kinds].sort()).toEqual(expect.arrayContaining(["approval.closed", "call.settled", "message.received", "output.rejected", "program.delivered", "program.restored", "program.suspended", "timer.fired"]));
+		const kinds = new Set(
+			names.flatMap((name) =>
+				(JSON.parse(readFileSync(`${folder}${name}.json`, "utf8")) as Golden).events.map(({ type }) => type),
+			),
+		);
+		expect([...kinds].sort()).toEqual(
+			expect.arrayContaining([
+				"approval.closed",
+				"call.settled",
+				"message.received",
+				"output.rejected",
+				"program.delivered",
+				"program.restored",
+				"program.suspended",
+				"timer.fired",
+			]),
+		);
 	});
 });

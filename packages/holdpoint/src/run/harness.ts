@@ -3,7 +3,7 @@ import { canonicalJson } from "../kit/canonical-json.ts";
 import { reasonOf } from "../kit/reason-of.ts";
 import type { Agent } from "../spec/agent.ts";
 import { HoldpointError } from "../spec/errors.ts";
-import type { Approver, RunEvent, RunStarted, SessionPlace } from "../spec/events.ts";
+import type { Approver, Outcome, RunEvent, RunStarted, SessionPlace } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
 import { defaultLimits, type Limits } from "../spec/limits.ts";
 import type { LanguageModel } from "../spec/model.ts";
@@ -11,6 +11,7 @@ import type { RunResult } from "../spec/result.ts";
 import type { RunQuery, RunRow } from "../spec/store.ts";
 import { resumeRun, startRun, type Watching } from "./advance.ts";
 import { answerApproval, leaveSignal, type OpenApproval, openApprovals } from "./inbox.ts";
+import { limitProblem } from "./limit-problem.ts";
 import { openRun } from "./open-run.ts";
 import { readyAgent } from "./ready-agent.ts";
 import type { RunOptions } from "./run-options.ts";
@@ -52,6 +53,11 @@ export class Harness {
 
 	constructor(parts: HarnessParts) {
 		this.parts = parts;
+		const problem = limitProblem(parts.limits, defaultLimits);
+		if (problem) {
+			const hint = "docs/reference/limits.md lists them.";
+			throw new HoldpointError("config.invalid", `createHarness({ limits }) sets ${problem}`, { hint });
+		}
 		for (const agent of parts.agents) this.know(agent);
 	}
 
@@ -84,6 +90,7 @@ export class Harness {
 
 	/** A conversation that spans runs. */
 	session(id: string, agent: Agent): Session {
+		checkSessionId(id);
 		this.know(agent);
 		return new Session(id, {
 			latest: async () => (await (await this.ports()).store.runs({ session: id, limit: 1 }))[0],
@@ -151,11 +158,7 @@ export class Harness {
 	}
 
 	/** Says what became of a call whose outcome is unknown. Errors: `settle.invalid`, `run.unknown`. */
-	async settle(
-		run: string,
-		call: string,
-		truth: { readonly happened: boolean; readonly result?: Json; readonly by?: Approver },
-	): Promise<void> {
+	async settle(run: string, call: string, truth: SettledTruth): Promise<void> {
 		const ports = await this.ports();
 		const { state } = await this.show(run);
 		if (state.status !== "running" || state.calls.get(call)?.phase !== "unknown") {
@@ -163,9 +166,8 @@ export class Harness {
 				details: { run, call },
 			});
 		}
-		const outcome = truth.happened
-			? ({ ok: foundResult(truth.result ?? null, { ...defaultLimits, ...this.parts.limits }.resultBytesMax) } as const)
-			: ({ failed: "It was looked into: the call did not happen.", code: "settled.did_not_happen" } as const);
+		const { resultBytesMax } = { ...defaultLimits, ...this.parts.limits };
+		const outcome = settledOutcome(truth, resultBytesMax);
 		await this.signal(ports, run, {
 			kind: "settle",
 			call,
@@ -336,6 +338,22 @@ export class Harness {
 	}
 }
 
+/** What somebody found out about a call. */
+export interface SettledTruth {
+	readonly happened: boolean;
+	/** What it returned, where it happened. */
+	readonly result?: Json;
+	/** It reached the other side and was refused there with this text. */
+	readonly refused?: string;
+	readonly by?: Approver;
+}
+
+function settledOutcome(truth: SettledTruth, bytesMax: number): Outcome {
+	if (truth.refused !== undefined) return { failed: truth.refused, code: "tool.threw" };
+	if (truth.happened) return { ok: foundResult(truth.result ?? null, bytesMax) };
+	return { failed: "It was looked into: the call did not happen.", code: "settled.did_not_happen" };
+}
+
 /** How long what runs may take to stop when the harness is closed. Milliseconds. */
 const closeGraceMs = 5_000;
 
@@ -387,6 +405,15 @@ function checkInput(input: unknown, bytesMax: number): void {
 			`The input has ${Buffer.byteLength(input)} bytes; the limit is ${bytesMax} (inputBytesMax)`,
 		);
 	}
+}
+
+function checkSessionId(id: unknown): void {
+	if (typeof id === "string" && /^\P{Cc}{1,200}$/u.test(id) && id.isWellFormed()) return;
+	const shown = JSON.stringify(String(id).slice(0, 80));
+	throw new HoldpointError(
+		"run.input_invalid",
+		`${shown} is no session id: 1 to 200 characters, none of them a control`,
+	);
 }
 
 function checkRunId(run: string): void {

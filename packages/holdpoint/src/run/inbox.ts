@@ -139,6 +139,7 @@ export async function answerApproval(
 	ports: RunPorts,
 	request: AnswerRequest,
 ): Promise<{ readonly run: string; readonly approval: string }> {
+	checkPerson(request.by);
 	const row = await findRow(ports, request.approval);
 	const view = await viewOf(ports, row.run);
 	const open = approvalOf(view, row);
@@ -172,6 +173,12 @@ export async function answerApproval(
 		...(request.args === undefined ? {} : { args: request.args }),
 	});
 	return { run: row.run, approval: row.approval };
+}
+
+/** Whoever has no name would count as one person with everybody else who has none. */
+function checkPerson(by: Approver): void {
+	if (typeof by?.id === "string" && by.id !== "" && by.id.length <= 200) return;
+	throw new HoldpointError("approval.invalid", "The person who answers has no id", { hint: "Pass `by: { id, via }`." });
 }
 
 async function checkEdit(

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { memoryStore } from "../adapters/stores/memory.ts";
 import type { Store } from "../spec/store.ts";
-import { gate, ofType, onlyWait, stage, type StageOptions } from "../testing/stage.ts";
+import { gate, ofType, onlyWait, type StageOptions, stage } from "../testing/stage.ts";
 import { call, calls, say } from "../testing/story.ts";
 import { defineTool } from "../tools/define-tool.ts";
 
@@ -58,14 +58,31 @@ describe("I6: the lease of a run", () => {
 		const paid: string[] = [];
 		const tools = [
 			defineTool({ name: "pay", description: "Pays.", input: empty, execute: () => void paid.push("paid") }),
-			defineTool({ name: "slow", description: "Slow.", input: empty, effect: "read", execute: () => new Promise(() => undefined) }),
+			defineTool({
+				name: "slow",
+				description: "Slow.",
+				input: empty,
+				effect: "read",
+				execute: () => new Promise(() => undefined),
+			}),
 		];
-		const policy = ({ tool }: { tool: { name: string } }) => (tool.name === "pay" ? ({ verdict: "ask", reason: "money" } as const) : allow());
-		const scene = stage({ story: [calls([{ tool: "pay" }, { tool: "slow" }]), say("done")], tools, harness: { policy } });
+		const policy = ({ tool }: { tool: { name: string } }) =>
+			tool.name === "pay" ? ({ verdict: "ask", reason: "money" } as const) : allow();
+		const scene = stage({
+			story: [calls([{ tool: "pay" }, { tool: "slow" }]), say("done")],
+			tools,
+			harness: { policy },
+		});
 		const running = scene.harness.run(scene.agent, "go", { runId: "r" });
 		while ((await scene.harness.approvals()).length === 0) await new Promise((resolve) => setImmediate(resolve));
 		scene.clock.advance(60_000);
-		const quick = defineTool({ name: "slow", description: "Slow.", input: empty, effect: "read", execute: () => "seen" });
+		const quick = defineTool({
+			name: "slow",
+			description: "Slow.",
+			input: empty,
+			effect: "read",
+			execute: () => "seen",
+		});
 		const other = scene.again({ agent: { tools: [tools[0] as never, quick] } });
 		const wait = onlyWait(await other.harness.resume("r"), "approval");
 		await other.harness.approve(wait.approval);
@@ -151,7 +168,12 @@ describe("I1: intent before effect", () => {
 				journals.push(stored?.entries.map(({ body }) => body).join("") ?? "");
 			},
 		});
-		const scene = stage({ story: [calls([{ tool: "pay" }, { tool: "pay" }]), say("done")], tools: [pay], store, harness: { policy: allow } });
+		const scene = stage({
+			story: [calls([{ tool: "pay" }, { tool: "pay" }]), say("done")],
+			tools: [pay],
+			store,
+			harness: { policy: allow },
+		});
 		await scene.harness.run(scene.agent, "go");
 		expect(journals).toHaveLength(2);
 		for (const text of journals) {

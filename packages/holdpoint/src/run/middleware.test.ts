@@ -63,7 +63,13 @@ describe("middleware", () => {
 
 	test("is told what it surrounds", async () => {
 		const told: unknown[] = [];
-		const layer: Middleware = { name: "l", call: (info, next, context) => (told.push(info, context), next()) };
+		const layer: Middleware = {
+			name: "l",
+			call: (info, next, context) => {
+				told.push(info, context);
+				return next();
+			},
+		};
 		const { scene } = play([layer]);
 		await scene.harness.run(scene.agent, "go", { runId: "r", principal: "ann" });
 		expect(told).toEqual([
@@ -121,7 +127,13 @@ describe("around a tool call", () => {
 
 	test("it is not run for a call that is denied or held", async () => {
 		let ran = 0;
-		const layer: Middleware = { name: "l", call: (_, next) => (ran++, next()) };
+		const layer: Middleware = {
+			name: "l",
+			call: (_, next) => {
+				ran++;
+				return next();
+			},
+		};
 		for (const verdict of ["deny", "ask"] as const) {
 			const { scene } = play([layer], { harness: { policy: () => ({ verdict, reason: "so" }) } });
 			await scene.harness.run(scene.agent, "go");
@@ -257,7 +269,14 @@ describe("around the model", () => {
 
 describe("around the run", () => {
 	test("that asks for it twice is an error, and nothing is done twice", async () => {
-		const { scene, seen } = play([{ name: "twice", run: async (_, next) => (await next(), next()) }]);
+		const layer: Middleware = {
+			name: "twice",
+			run: async (_, next) => {
+				await next();
+				return next();
+			},
+		};
+		const { scene, seen } = play([layer]);
 		await expect(scene.harness.run(scene.agent, "go", { runId: "r" })).rejects.toThrow("more than once");
 		expect(seen).toHaveLength(1);
 		expect(await scene.harness.show("r")).toMatchObject({ state: { status: "completed" } });

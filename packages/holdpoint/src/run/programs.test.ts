@@ -4,7 +4,7 @@ import { wasmSandbox } from "../adapters/sandboxes/wasm/provider.ts";
 import { memoryStore } from "../adapters/stores/memory.ts";
 import type { Store } from "../spec/store.ts";
 import { promptProblems } from "../testing/prompt-order.ts";
-import { gate, ofType, onlyWait, type Stage, stage, type StageOptions } from "../testing/stage.ts";
+import { gate, ofType, onlyWait, type Stage, type StageOptions, stage } from "../testing/stage.ts";
 import { calls, program, say } from "../testing/story.ts";
 import { defineTool } from "../tools/define-tool.ts";
 import { OutcomeUnknown } from "../tools/outcome-unknown.ts";
@@ -37,7 +37,12 @@ function play(code: string, options: Partial<StageOptions> = {}): Seen & { scene
 			return `seen ${n}`;
 		},
 	});
-	const pay = defineTool({ name: "pay", description: "Pays.", input, execute: ({ n }) => ({ paid: paid.push(n) && n }) });
+	const pay = defineTool({
+		name: "pay",
+		description: "Pays.",
+		input,
+		execute: ({ n }) => ({ paid: paid.push(n) && n }),
+	});
 	const scene = stage({
 		story: [program(code), say("done"), say("really done")],
 		tools: [look, pay],
@@ -77,9 +82,19 @@ describe("a program that is held in its middle", () => {
 		expect(looked).toEqual([1]);
 		expect(await approveHeld(scene.again(), run)).toMatchObject({ status: "waiting" });
 		expect(await approveHeld(scene.again(), run)).toMatchObject({ status: "completed" });
-		expect(await valueOf(scene, run)).toEqual({ seen: ["seen 1", "seen 2"], first: { paid: 10 }, second: { paid: 20 } });
-		expect([looked, paid]).toEqual([[1, 2], [10, 20]]);
-		expect(ofType(await scene.events(run), "program.restored").map(({ from }) => from)).toEqual(["snapshot", "snapshot"]);
+		expect(await valueOf(scene, run)).toEqual({
+			seen: ["seen 1", "seen 2"],
+			first: { paid: 10 },
+			second: { paid: 20 },
+		});
+		expect([looked, paid]).toEqual([
+			[1, 2],
+			[10, 20],
+		]);
+		expect(ofType(await scene.events(run), "program.restored").map(({ from }) => from)).toEqual([
+			"snapshot",
+			"snapshot",
+		]);
 	});
 
 	test("shows where it stands: source, line, and what it did so far", async () => {
@@ -95,7 +110,9 @@ describe("a program that is held in its middle", () => {
 	});
 
 	test("denied, it may catch that", async () => {
-		const { scene, paid } = play(`try { await tools.pay({ n: 1 }); } catch (error) { return error.name + ": " + error.message; }`);
+		const { scene, paid } = play(
+			`try { await tools.pay({ n: 1 }); } catch (error) { return error.name + ": " + error.message; }`,
+		);
 		const { run } = await scene.harness.run(scene.agent, "go");
 		const [open] = await scene.harness.approvals();
 		await scene.harness.deny(open?.approval ?? "", { by, reason: "no" });
@@ -110,7 +127,9 @@ describe("a program that is held in its middle", () => {
 		await approveHeld(scene, run, { n: 3 });
 		expect(paid).toEqual([3]);
 		const finished = ofType(await scene.events(run), "call.finished").findLast(({ call }) => call === "c1");
-		expect(finished?.outcome).toMatchObject({ ok: { value: "paid 5", edited: [{ tool: "pay", asked: { n: 5 }, executedWith: { n: 3 } }] } });
+		expect(finished?.outcome).toMatchObject({
+			ok: { value: "paid 5", edited: [{ tool: "pay", asked: { n: 5 }, executedWith: { n: 3 } }] },
+		});
 	});
 
 	test("in one of several branches: the others go on, and it is suspended when nothing moves", async () => {
@@ -141,17 +160,22 @@ describe("a program that is held in its middle", () => {
 	});
 
 	test("two of them in one answer are held and go on independently", async () => {
-		const two = ["10", "20"].map((n) => ({ tool: "execute_code", args: { code: `return await tools.pay({ n: ${n} });` } }));
+		const two = ["10", "20"].map((n) => ({
+			tool: "execute_code",
+			args: { code: `return await tools.pay({ n: ${n} });` },
+		}));
 		const { scene, paid } = play("", { story: [calls(two), say("done")] });
 		const { run } = await scene.harness.run(scene.agent, "go");
 		expect(await approveHeld(scene, run)).toMatchObject({ status: "waiting" });
 		expect(await approveHeld(scene, run)).toMatchObject({ status: "completed" });
-		expect(paid).toEqual([10, 20]);
+		expect(paid.sort()).toEqual([10, 20]);
 	});
 
 	test("its snapshot is deleted when it ends, is cancelled, or is suspended anew", async () => {
 		const kept = async (scene: Stage, run: string) => {
-			const references = ofType(await scene.events(run), "program.suspended").flatMap(({ snapshot }) => snapshot?.digest ?? []);
+			const references = ofType(await scene.events(run), "program.suspended").flatMap(
+				({ snapshot }) => snapshot?.digest ?? [],
+			);
 			const blobs = await Promise.all(references.map((digest) => scene.store.blob(run, digest)));
 			return blobs.map((blob) => blob !== undefined);
 		};
@@ -185,7 +209,10 @@ describe("a snapshot", () => {
 		opened.tamper(() => undefined);
 		await approveHeld(scene, run);
 		expect(await approveHeld(scene, run)).toMatchObject({ status: "completed" });
-		expect([looked, paid]).toEqual([[1, 2], [10, 20]]);
+		expect([looked, paid]).toEqual([
+			[1, 2],
+			[10, 20],
+		]);
 		expect(ofType(await scene.events(run), "program.restored")).toMatchObject([
 			{ from: "start", why: expect.stringContaining("lost") },
 			{ from: "start" },
@@ -209,14 +236,21 @@ describe("a snapshot", () => {
 		const { run } = await scene.harness.run(scene.agent, "go");
 		const other = scene.again({ harness: { sandbox: { ...sandbox, guest: "another build" } } });
 		await approveHeld(other, run);
-		expect(ofType(await scene.events(run), "program.restored")).toMatchObject([{ from: "start", why: expect.stringContaining("guest") }]);
+		expect(ofType(await scene.events(run), "program.restored")).toMatchObject([
+			{ from: "start", why: expect.stringContaining("guest") },
+		]);
 		expect(looked).toEqual([1, 2]);
 	});
 });
 
 describe("a program whose calls do not end well", () => {
 	test("I7: with an unknown outcome inside: the run waits, and it goes on once that is settled", async () => {
-		const lose = defineTool({ name: "lose", description: "Loses.", input: z.object({}), execute: () => Promise.reject(new OutcomeUnknown("lost")) });
+		const lose = defineTool({
+			name: "lose",
+			description: "Loses.",
+			input: z.object({}),
+			execute: () => Promise.reject(new OutcomeUnknown("lost")),
+		});
 		const policy = () => ({ verdict: "allow" }) as const;
 		const { scene } = play(`return { found: await tools.lose({}) };`, { tools: [lose], harness: { policy } });
 		const first = await scene.harness.run(scene.agent, "go");
@@ -228,14 +262,21 @@ describe("a program whose calls do not end well", () => {
 	});
 
 	test("arguments that do not fit reject that call, and it may go on", async () => {
-		const { scene, looked } = play(`const n = "x"; return await tools.look({ n }).catch((error) => [error.name, error.code]);`);
+		const { scene, looked } = play(
+			`const n = "x"; return await tools.look({ n }).catch((error) => [error.name, error.code]);`,
+		);
 		const { run } = await scene.harness.run(scene.agent, "go");
 		expect(await valueOf(scene, run)).toEqual(["ToolFailed", "tool.args_invalid"]);
 		expect(looked).toEqual([]);
 	});
 
 	test.each([
-		["throws", `console.log("so far"); throw new RangeError("too far");`, "program.threw", /RangeError: too far.*so far/s],
+		[
+			"throws",
+			`console.log("so far"); throw new RangeError("too far");`,
+			"program.threw",
+			/RangeError: too far.*so far/s,
+		],
 		["does not parse", `return (;`, "program.invalid", /1:9 Expression expected/],
 		["never comes to an end", `for (;;);`, "program.stopped", /stopped \((cpu|slice)\)/],
 	])("that %s has failed, and the model reads why", async (_, code, failure, why) => {
@@ -278,11 +319,16 @@ describe("a program that is stopped from outside", () => {
 		await scene.harness.cancel("r", { reason: "stop" });
 		expect(await running).toMatchObject({ status: "cancelled" });
 		const ended = ofType(await scene.events("r"), "call.finished").map(({ call, outcome }) => [call, outcome]);
-		expect(ended.sort()).toEqual([["c1", { cancelled: "stop" }], ["c1.1", { cancelled: "stop" }]]);
+		expect(ended.sort()).toEqual([
+			["c1", { cancelled: "stop" }],
+			["c1.1", { cancelled: "stop" }],
+		]);
 	});
 
 	test("cancelled while it computes", async () => {
-		const { scene } = play(`await tools.look({ n: 1 }); for (;;);`, { programs: { limits: { cpuMs: 60_000, sliceMs: 60_000 } } });
+		const { scene } = play(`await tools.look({ n: 1 }); for (;;);`, {
+			programs: { limits: { cpuMs: 60_000, sliceMs: 60_000 } },
+		});
 		const delivered = gate<void>();
 		const onEvent = (event: { type: string }) => event.type === "program.delivered" && delivered.resolve();
 		const running = scene.harness.run(scene.agent, "go", { runId: "r", onEvent });
@@ -318,7 +364,9 @@ describe("a program that is stopped from outside", () => {
 test("a harness without a sandbox says so, and the run is kept for one that has it", async () => {
 	const { scene, looked } = play(`return await tools.look({ n: 1 });`);
 	const bare = scene.again({ harness: { sandbox: "off" } });
-	await expect(bare.harness.run(bare.agent, "go", { runId: "r" })).rejects.toMatchObject({ code: "sandbox.unavailable" });
+	await expect(bare.harness.run(bare.agent, "go", { runId: "r" })).rejects.toMatchObject({
+		code: "sandbox.unavailable",
+	});
 	expect(await scene.harness.run(scene.agent, "go", { runId: "r" })).toMatchObject({ status: "completed" });
 	expect(looked).toEqual([1]);
 });

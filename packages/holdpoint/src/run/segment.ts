@@ -197,6 +197,7 @@ export class Segment {
 	private async write(status: RunStatus, dueAt?: number, release = false): Promise<void> {
 		const events = this.buffer;
 		const taken = this.taken.length;
+		const unseen = this.unseen.length;
 		const at = this.ports.clock.now();
 		const writes: Write[] = this.extra;
 		this.buffer = [];
@@ -228,7 +229,10 @@ export class Segment {
 		this.seq = seq;
 		this.lastMac = lastMac;
 		this.taken = this.taken.slice(taken);
-		for (const event of this.unseen.splice(0)) this.show(event);
+		for (const event of this.unseen.splice(0, unseen)) this.show(event);
+		// What came during the commit is durable with the next one; up to the first that waits for that, it is shown.
+		const next = this.unseen.findIndex((event) => durableFirst.has(event.type));
+		for (const event of this.unseen.splice(0, next < 0 ? this.unseen.length : next)) this.show(event);
 	}
 
 	/** Keeps the lease and listens for signals while something takes long. Started with the first wait. */

@@ -94,6 +94,18 @@ describe("a session", () => {
 	});
 });
 
+test.each(["", "a\nb", "a\0b", "\ud800", "x".repeat(201), undefined, 5])("%j is no id of a session", (id) => {
+	const { scene } = talk([say("one")]);
+	expect(() => scene.harness.session(id as string, scene.agent)).toThrow("is no session id");
+});
+
+test("a session's id may be any text that people use", async () => {
+	const { scene } = talk([say("one")]);
+	expect(await scene.harness.session("Größe: 1/2 (ж) 🙂", scene.agent).send("hi")).toMatchObject({
+		status: "completed",
+	});
+});
+
 describe("a message to a session whose run waits", () => {
 	const story = [call("pay", { amount: 5 }), say("it is pending"), say("it is paid")];
 
@@ -135,6 +147,25 @@ describe("a message to a session whose run waits", () => {
 		expect(await scene.harness.resume(first.run)).toMatchObject({ status: "completed" });
 		expect(lastPrompt(scene)).toEqual(["user: pay 5", "call: pay", 'result: "paid 5"', "user: and then?"]);
 		expect(paid).toEqual([5]);
+	});
+
+	test("`queue`: also when the call reads as pending already; it is read after its result", async () => {
+		const { scene, session } = talk([call("pay", { amount: 5 }), say("it is pending"), say("all done")]);
+		await session.send("pay 5");
+		const waiting = await session.send("how far are you?");
+		expect(await session.send("and then?", { whenWaiting: "queue" })).toMatchObject({ text: "it is pending" });
+		expect(scene.prompts).toHaveLength(2);
+		await scene.harness.approve(onlyWait(waiting, "approval").approval, { by });
+		expect(await scene.harness.resume(waiting.run)).toMatchObject({ status: "completed", text: "all done" });
+		expect(lastPrompt(scene).slice(-2)).toEqual([expect.stringContaining('"paid 5"'), "user: and then?"]);
+	});
+
+	test("`queue`: what was queued for a run that was cancelled is still in the conversation", async () => {
+		const { scene, session } = talk([call("pay", { amount: 5 }), say("as you like")]);
+		await session.send("pay 5");
+		await session.send("and then?", { whenWaiting: "queue" });
+		await session.send("forget it", { whenWaiting: "cancel" });
+		expect(lastPrompt(scene).slice(-2)).toEqual(["user: and then?", "user: forget it"]);
 	});
 
 	test("`cancel`: the waiting run ends, nothing of it runs, and a new one answers", async () => {

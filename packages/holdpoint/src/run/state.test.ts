@@ -29,12 +29,25 @@ function answered(...content: readonly AnswerPart[]): RunEvent {
 }
 
 const text = (value: string): AnswerPart => ({ type: "text", text: value });
-const toolCall = (toolCallId: string, input = "{}"): AnswerPart => ({ type: "tool-call", toolCallId, toolName: "look", input });
+const toolCall = (toolCallId: string, input = "{}"): AnswerPart => ({
+	type: "tool-call",
+	toolCallId,
+	toolName: "look",
+	input,
+});
 const decided = (call: string): RunEvent => ({ type: "call.decided", call, verdict: "ask", policy: "p", digest: "d" });
-const requested = (call: string, approval = "a1"): RunEvent => ({ type: "approval.requested", approval, call, expiresAt: 2_000 });
+const requested = (call: string, approval = "a1"): RunEvent => ({
+	type: "approval.requested",
+	approval,
+	call,
+	expiresAt: 2_000,
+});
 const ok = (call: string, value: string): RunEvent => ({ type: "call.finished", call, outcome: { ok: value } });
 const said = (state: RunState) =>
-	state.messages.map((message) => `${message.role} ${message.role === "system" ? "" : message.content.map((part) => part.type).join(" ")}`);
+	state.messages.map(
+		(message) =>
+			`${message.role} ${message.role === "system" ? "" : message.content.map((part) => part.type).join(" ")}`,
+	);
 
 describe("the fold", () => {
 	test("an answer without calls leaves nothing due, an answer with calls opens a turn", () => {
@@ -62,14 +75,23 @@ describe("the fold", () => {
 	test("calls are numbered in the order of the journal, those of programs too", () => {
 		const program: RunEvent = { type: "program.started", call: "c1", provider: "wasm", guest: "g", seed: 1, clock: 1 };
 		const asked: RunEvent = { type: "call.asked", call: "c1.1", parent: "c1", tool: "look", args: {}, line: 3 };
-		const state = fold(answered(toolCall("x"), toolCall("y")), { type: "call.started", call: "c1", attempt: 1 }, program, asked);
-		expect([...state.calls.values()].map(({ id, ordinal }) => [id, ordinal])).toEqual([["c1", 1], ["c2", 2], ["c1.1", 3]]);
+		const state = fold(
+			answered(toolCall("x"), toolCall("y")),
+			{ type: "call.started", call: "c1", attempt: 1 },
+			program,
+			asked,
+		);
+		expect([...state.calls.values()].map(({ id, ordinal }) => [id, ordinal])).toEqual([
+			["c1", 1],
+			["c2", 2],
+			["c1.1", 3],
+		]);
 		expect(state.calls.get("c1")?.program).toMatchObject({ asks: ["c1.1"], quiet: false });
 	});
 
 	test.each([
 		["", {}],
-		["{\"a\":1}", { a: 1 }],
+		['{"a":1}', { a: 1 }],
 		["null", null],
 		["{a:1}", undefined],
 	])("arguments %j are asked as %j", (input, asked) => {
@@ -77,14 +99,24 @@ describe("the fold", () => {
 	});
 
 	test("what the provider executed by itself is no call of ours", () => {
-		const own: AnswerPart = { type: "tool-call", toolCallId: "p", toolName: "web", input: "{}", providerExecuted: true };
+		const own: AnswerPart = {
+			type: "tool-call",
+			toolCallId: "p",
+			toolName: "web",
+			input: "{}",
+			providerExecuted: true,
+		};
 		expect(fold(answered(own, text("found"))).calls.size).toBe(0);
 	});
 
 	test("a hold, an answer, a carried answer and a void one", () => {
 		const resolved = { type: "approval.resolved", call: "c1", answer: "approve", by, at: 5, signal: "s" } as const;
 		const state = fold(answered(toolCall("x")), decided("c1"), requested("c1"));
-		expect(state.calls.get("c1")).toMatchObject({ phase: "held", approvals: 1, approval: { id: "a1", count: 1, roles: [] } });
+		expect(state.calls.get("c1")).toMatchObject({
+			phase: "held",
+			approvals: 1,
+			approval: { id: "a1", count: 1, roles: [] },
+		});
 		apply(state, { ...resolved, approval: "a1", open: true });
 		expect(state.calls.get("c1")).toMatchObject({ phase: "held", approval: { answers: [{ by, at: 5 }] } });
 		apply(state, { type: "approval.requested", approval: "a2", call: "c1", expiresAt: 9, count: 2, carries: ["ann"] });

@@ -27,8 +27,10 @@ export interface RunState {
 	turn: string[];
 	/** Calls that the model was told are pending; their results enter as notes. */
 	readonly late: string[];
-	/** Messages that wait for the open turn's end. */
+	/** Messages that wait until no call is open. */
 	readonly queued: string[];
+	/** What is to be said when the open turn's results are in. */
+	readonly notes: string[];
 	/** Is the model to be asked next (when no turn is open)? */
 	modelDue: boolean;
 	turns: number;
@@ -62,6 +64,7 @@ export function emptyState(run: string, history: readonly Message[], blobs: Map<
 		turn: [],
 		late: [],
 		queued: [],
+		notes: [],
 		modelDue: false,
 		turns: 0,
 		directCalls: 0,
@@ -99,7 +102,8 @@ export function apply(state: RunState, event: RunEvent): void {
 			return;
 		case "message.received":
 			if (event.mode === "turn" && state.turn.length > 0) closeTurn(state);
-			sayWhenPossible(state, event.text);
+			if (event.mode === "queue" && hasOpenCalls(state)) state.queued.push(event.text);
+			else sayWhenPossible(state, event.text);
 			return;
 		case "model.answered":
 			return applyAnswer(state, event);
@@ -125,6 +129,7 @@ export function apply(state: RunState, event: RunEvent): void {
 			state.finished = event;
 			// A call whose outcome stayed unknown: the session's next run may not find it without a result.
 			if (state.turn.length > 0) closeTurn(state);
+			for (const text of state.queued.splice(0)) say(state, text);
 			return;
 		default:
 			applyCallEvent(state, event);
@@ -325,6 +330,7 @@ function settleTurn(state: RunState, call: CallState): void {
 	if (late >= 0) {
 		state.late.splice(late, 1);
 		sayWhenPossible(state, lateNote(call, valueOf(state, call)));
+		sayQueued(state);
 		return;
 	}
 	if (state.turn.every((id) => callOf(state, id).phase === "finished")) closeTurn(state);
@@ -341,12 +347,22 @@ function closeTurn(state: RunState): void {
 	state.messages.push({ role: "tool", content: results });
 	state.turn.length = 0;
 	state.modelDue = true;
+	for (const text of state.notes.splice(0)) say(state, text);
+	sayQueued(state);
+}
+
+function hasOpenCalls(state: RunState): boolean {
+	return state.turn.length > 0 || state.late.length > 0;
+}
+
+function sayQueued(state: RunState): void {
+	if (hasOpenCalls(state)) return;
 	for (const text of state.queued.splice(0)) say(state, text);
 }
 
 /** Between calls and their results nothing may stand: it waits for the open turn's end. */
 function sayWhenPossible(state: RunState, text: string): void {
-	if (state.turn.length > 0) state.queued.push(text);
+	if (state.turn.length > 0) state.notes.push(text);
 	else say(state, text);
 }
 

@@ -1,18 +1,16 @@
 import type { LanguageModelV4StreamPart } from "@ai-sdk/provider";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
+import { memoryStore } from "../adapters/stores/memory.ts";
+import type { RunEvent } from "../spec/events.ts";
+import type { Store } from "../spec/store.ts";
 import { gate, ofType, onlyWait, type StageOptions, stage } from "../testing/stage.ts";
-import { breaking, call, type StoryStep, say } from "../testing/story.ts";
+import { breaking, call, calls, type StoryStep, say } from "../testing/story.ts";
 import { defineTool } from "../tools/define-tool.ts";
 import type { RunStream, StreamEvent } from "./stream.ts";
 
-const look = defineTool({
-	name: "look",
-	description: "Looks.",
-	input: z.object({}),
-	effect: "read",
-	execute: () => "seen",
-});
+const lookDefinition = { name: "look", description: "Looks.", input: z.object({}), effect: "read" } as const;
+const look = defineTool({ ...lookDefinition, execute: () => "seen" });
 const pay = defineTool({ name: "pay", description: "Pays.", input: z.object({}), execute: () => "paid" });
 const play = (story: readonly StoryStep[], options: Partial<StageOptions> = {}) =>
 	stage({ story, tools: [look, pay], ...options });
@@ -54,6 +52,42 @@ describe("a stream", () => {
 			if (event.type === "approval.requested") await scene.harness.approve(event.approval);
 		}
 		expect(ofType(await scene.events((await stream.result).run), "approval.resolved").length).toBeLessThanOrEqual(1);
+	});
+
+	test("shows it also then only when it is durable, if it was held while something else was being written", async () => {
+		const inner = memoryStore();
+		const durable = new Set<string>();
+		const writing = gate<void>();
+		const goOn = gate<void>();
+		const store: Store = {
+			...inner,
+			async commit(run, epoch, writes) {
+				if (writes.some((write) => write.kind === "entry" && write.body.includes("call.finished"))) {
+					writing.resolve();
+					await goOn.promise;
+				}
+				const receipt = await inner.commit(run, epoch, writes);
+				for (const write of writes) if (write.kind === "approval") durable.add(write.approval);
+				return receipt;
+			},
+		};
+		const free = defineTool({ name: "free", description: "Free.", input: z.object({}), execute: () => "free" });
+		const late = defineTool({ ...lookDefinition, execute: () => writing.promise });
+		const policy = ({ tool }: { tool: { name: string } }) =>
+			tool.name === "pay" ? ({ verdict: "ask", reason: "money" } as const) : ({ verdict: "allow" } as const);
+		const three = calls(["free", "look", "pay"].map((tool) => ({ tool })));
+		const options = { tools: [free, late, pay], store, harness: { policy }, limits: { concurrencyMax: 2 } };
+		const scene = play([three, say("done")], options);
+		const shown: boolean[] = [];
+		const onEvent = (event: RunEvent) => {
+			if (event.type === "approval.requested") shown.push(durable.has(event.approval));
+		};
+		const running = scene.harness.run(scene.agent, "go", { runId: "r", onEvent });
+		await writing.promise;
+		for (let i = 0; i < 5; i++) await turn();
+		goOn.resolve();
+		await running;
+		expect(shown).toEqual([true]);
 	});
 
 	test("of a resumed run gives what is new", async () => {
@@ -167,7 +201,10 @@ describe("an abort", () => {
 			description: "Looks.",
 			input: z.object({}),
 			effect: "read",
-			execute: () => (begun.resolve(), hang ? new Promise(() => undefined) : "seen"),
+			execute: () => {
+				begun.resolve();
+				return hang ? new Promise(() => undefined) : "seen";
+			},
 		});
 		const scene = play([call("look"), say("done")], { tools: [slow] });
 		const controller = new AbortController();

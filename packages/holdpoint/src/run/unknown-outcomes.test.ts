@@ -140,6 +140,14 @@ describe("settling", () => {
 		expect(JSON.stringify(scene.prompts[1]?.at(-1))).toContain("the call did not happen");
 	});
 
+	test("it reached the other side and was refused there: the model reads that", async () => {
+		const { scene, run } = lossy("once", 99);
+		await run();
+		await scene.harness.settle("r", "c1", { happened: false, refused: "no such account", by });
+		expect(await scene.harness.resume("r")).toMatchObject({ status: "completed" });
+		expect(JSON.stringify(scene.prompts.at(-1)?.at(-1))).toContain("no such account");
+	});
+
 	test("only what is unknown can be settled", async () => {
 		const { scene, run } = lossy("once", 1);
 		await run();

@@ -153,7 +153,6 @@ const grant = (names) => {
 	const tools = new ProxyOf(granted, {
 		__proto__: null,
 		get: (_, key) => mapGet(made, key) ?? toolOf(granted, made, key),
-		set: refuse,
 		defineProperty: refuse,
 		deleteProperty: refuse,
 		setPrototypeOf: refuse,

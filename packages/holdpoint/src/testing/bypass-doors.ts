@@ -27,7 +27,10 @@ export const doors: readonly Door[] = [
 		"inside the Promise.all of a program",
 		`return await Promise.all([tools.peek({}), tools.danger({ n: 1 }).catch(told), tools.peek({})]);`,
 	),
-	inProgram("inside a program after a resume", `await tools.gate({}); return await tools.danger({ n: 1 }).catch(told);`),
+	inProgram(
+		"inside a program after a resume",
+		`await tools.gate({}); return await tools.danger({ n: 1 }).catch(told);`,
+	),
 	inProgram(
 		"inside a program that closed over it before a resume",
 		`const later = () => tools["dan" + "ger"]({ n: 1 }); await tools.gate({}); return await later().catch(told);`,

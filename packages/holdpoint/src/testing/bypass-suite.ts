@@ -188,6 +188,9 @@ async function assertRecorded(harness: Harness, verdict: Verdict): Promise<void>
 	const about = events.flatMap(({ event }) => ("call" in event && event.call === calls[0] ? event : []));
 	const decisions = about.flatMap((event) => (event.type === "call.decided" ? event.verdict : []));
 	const expected = verdict.decide === ask ? "ask" : verdict.runs === 1 ? "allow" : "deny";
-	assert.ok(decisions.length > 0 && decisions.every((decision) => decision === expected), `it was decided ${decisions}`);
+	assert.ok(
+		decisions.length > 0 && decisions.every((decision) => decision === expected),
+		`it was decided ${decisions}`,
+	);
 	assert.equal(about.filter((event) => event.type === "call.started").length, verdict.runs);
 }

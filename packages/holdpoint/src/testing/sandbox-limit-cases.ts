@@ -215,6 +215,8 @@ export const limitCases: readonly SandboxCase[] = [
 				assert.ok(Buffer.byteLength(console) <= 1_000 + 40, `${Buffer.byteLength(console)} bytes`);
 				assert.ok(!console.includes("\ufffd"));
 			}
+			const twice = "console.log('€'.repeat(400)); await tools.search(); console.log('€'.repeat(400));";
+			assert.ok(Buffer.byteLength((await play(provider, twice, { limits })).console) <= 1_000 + 40);
 		},
 	},
 	{

@@ -60,7 +60,13 @@ export function stage(options: StageOptions): Stage {
 		clock,
 		prompts,
 		again: (changes = {}) =>
-			stage({ ...options, ...changes.agent, store: changes.store ?? store, clock, harness: { ...ports, ...changes.harness } }),
+			stage({
+				...options,
+				...changes.agent,
+				store: changes.store ?? store,
+				clock,
+				harness: { ...ports, ...changes.harness },
+			}),
 		events: async (run) => (await harness.show(run)).events.map(({ event }) => event),
 	};
 }

@@ -3,4 +3,4 @@
  * A worker that boots to anything else refuses to serve. After a change of the engine or the prelude the test of this
  * file prints the new value.
  */
-export const guestDigest = "8081cc7961ef89b4d0b4fda3ee190b044c0f5eedc24feff877d4ec8b0d88e4a5";
+export const guestDigest = "a05146ba0a38b3ac1fbad3b3d6876fcc52c4735386b26955a6c946dce025de56";

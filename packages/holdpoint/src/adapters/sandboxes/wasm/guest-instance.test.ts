@@ -87,11 +87,13 @@ describe("a slice", () => {
 		expect(Buffer.from(deliver(guest, [{ n: 2, ok: "2" }]).outbox).toString()).toBe("r [1,2]");
 	});
 
-	test("runs no code of a program that was stopped", () => {
+	test.each(["", "await null;"])("runs no code of a program that was stopped (%s)", (first) => {
 		const guest = new GuestInstance(module, base);
-		const source = "let i = 0; console.log('a'); for (;;) try { for (;;); } finally { console.log('b'); }";
+		const source = `${first} console.log("a"); queueMicrotask(() => console.log("b")); tools.search().finally(() => console.log("b"));
+			try { for (;;) try { for (;;); } finally { console.log("b"); } } catch { console.log("b"); }`;
 		const end = start(guest, source, { sliceMs: 20 });
 		expect(end.stop).toBe("slice");
+		expect(Buffer.from(end.outbox).toString()).toContain('"a"');
 		expect(Buffer.from(end.outbox).toString()).not.toContain('"b"');
 	});
 

@@ -156,7 +156,6 @@ export class GuestInstance {
 			this.#stop = this.#diagnose(thrown);
 			outbox = this.#lastWords();
 		}
-		this.#engine.hooks.interrupt = () => true;
 		return { outbox, stop: this.#stop, unknownCall, cpuMs: meter.usedMs() };
 	}
 

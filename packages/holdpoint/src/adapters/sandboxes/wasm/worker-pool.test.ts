@@ -91,6 +91,18 @@ describe("a pool", () => {
 		await assertUnharmed(provider);
 	});
 
+	test("a cancelled program leaves its neighbours alone", async () => {
+		const provider = sandbox(1);
+		const neighbour = await begin(provider, "return await tools.search();");
+		const controller = new AbortController();
+		const options = { signal: controller.signal, limits: { sliceMs: 60_000, cpuMs: 60_000 } };
+		const endless = begin(provider, "for (;;);", options);
+		await new Promise(setImmediate);
+		controller.abort();
+		expect(limitOf((await endless).slice)).toBe("cancelled");
+		expect(valueOf(await neighbour.guest.advance(deliveryOf([ok(1, 5)])))).toBe(5);
+	});
+
 	test("a signal that serves many slices gathers no listeners", async () => {
 		const { signal } = new AbortController();
 		let listeners = 0;
