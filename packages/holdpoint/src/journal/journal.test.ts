@@ -191,6 +191,12 @@ describe("a journal", () => {
 		expect(error.details).toMatchObject({ version: journalVersion + 1, known: journalVersion });
 	});
 
+	test("an event of a kind that a newer library wrote is refused by name, not folded", () => {
+		const event = { type: "budget.reserved", amount: 1 } as never;
+		const error = failureOf(() => open(stored({ entries: [{ seq: 1, at: 1, events: [started, event] }] })));
+		expect(error).toMatchObject({ code: "journal.newer", details: { event: "budget.reserved" } });
+	});
+
 	test("sealed bytes that are no JSON are damaged, not tampered with", () => {
 		const body = "old {";
 		const mac = ring.code("old", `entry\nstore-1\nrun-1\n1\n\n${body}`) ?? "";

@@ -134,8 +134,40 @@ function parseEntry(run: string, seq: number, text: string): Entry {
 			},
 		);
 	}
+	const unknown = value.events.find(({ type }) => !Object.hasOwn(eventTypes, type));
+	if (unknown) {
+		const message = `Run ${run} holds the event ${unknown.type}, which this library does not know`;
+		throw new HoldpointError("journal.newer", message, { details: { run, seq, event: unknown.type } });
+	}
 	return { seq, at: value.at, events: value.events };
 }
+
+/** The kinds that can be folded; the type makes the list complete. */
+const eventTypes: Readonly<Record<RunEvent["type"], true>> = {
+	"run.started": true,
+	"run.resumed": true,
+	"message.received": true,
+	"model.answered": true,
+	"output.rejected": true,
+	"call.asked": true,
+	"call.decided": true,
+	"approval.requested": true,
+	"approval.resolved": true,
+	"approval.refused": true,
+	"approval.closed": true,
+	"call.started": true,
+	"call.finished": true,
+	"call.settled": true,
+	"program.started": true,
+	"program.delivered": true,
+	"program.suspended": true,
+	"program.restored": true,
+	"timer.set": true,
+	"timer.fired": true,
+	"cancel.requested": true,
+	"signal.ignored": true,
+	"run.finished": true,
+};
 
 /** The index rows and clean-ups that follow from events, in the commit that writes them. */
 export function writesFor(events: readonly RunEvent[], at: number, toolOf: (call: string) => string): Write[] {

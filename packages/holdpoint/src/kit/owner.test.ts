@@ -38,7 +38,7 @@ test("a name that is none of ours says nothing", () => {
 	}
 });
 
-describe.skipIf(noProc)(`with /proc${noProc ? ` (${noProc})` : ""}`, () => {
+describe.skipIf(noProc)(noProc ? `skipped: ${noProc}` : "with /proc", () => {
 	test("a process that has ended is dead", () => {
 		const { stdout } = spawnSync(process.execPath, ["--input-type=module", "-e", print], { encoding: "utf8" });
 		expect(stdout).toMatch(/^p1\./);

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { memoryStore } from "../adapters/stores/memory.ts";
+import { createHarness } from "../holdpoint.ts";
 import { runSeal } from "../journal/journal.ts";
 import { keyRing } from "../kit/seal.ts";
 import type { Signal } from "../spec/signals.ts";
@@ -244,5 +245,29 @@ describe("I5: an approval is spent once", () => {
 		await expect(scene.harness.approve(approval, { by })).rejects.toMatchObject({ code: "approval.unknown" });
 		await expect(scene.harness.approve("", { by })).rejects.toMatchObject({ code: "approval.unknown" });
 		expect(paid).toEqual([5]);
+	});
+
+	test("a run whose journal was changed is shown as unreadable, and hides no other", async () => {
+		const { scene } = payStage();
+		const good = await held(scene, "good");
+		await held(scene, "bad");
+		const load = scene.store.load.bind(scene.store);
+		const harness = createHarness({
+			keys: stageKeys,
+			clock: scene.clock,
+			store: {
+				...scene.store,
+				async load(run, after) {
+					const stored = await load(run, after);
+					if (run !== "bad" || !stored) return stored;
+					return { ...stored, entries: stored.entries.map((entry) => ({ ...entry, body: `${entry.body} ` })) };
+				},
+			},
+		});
+		const open = await harness.approvals();
+		expect(open.find(({ run }) => run === "good")).toMatchObject({ approval: good.approval, args: { amount: 5 } });
+		const bad = open.find(({ run }) => run === "bad");
+		expect(bad).toMatchObject({ args: null, problem: expect.stringContaining("was changed") });
+		await expect(harness.approve(bad?.approval ?? "")).rejects.toMatchObject({ code: "journal.tampered" });
 	});
 });

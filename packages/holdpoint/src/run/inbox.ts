@@ -31,6 +31,8 @@ export interface OpenApproval extends Omit<Extract<Wait, { kind: "approval" }>, 
 	readonly answeredBy: readonly Approver[];
 	/** Answers that were left and that the run has not read yet: resume it. */
 	readonly unread: readonly { readonly by: Approver; readonly answer: "approve" | "deny" | "edit" }[];
+	/** Its run cannot be read, so that it cannot be answered: why. Only what the index says is shown then. */
+	readonly problem?: string;
 	/** The program that asks, its source and the line; what it did so far. */
 	readonly program?: {
 		readonly call: string;
@@ -52,15 +54,27 @@ export async function openApprovals(
 	query: { readonly run?: string; readonly limit?: number },
 ): Promise<OpenApproval[]> {
 	const rows = await ports.store.approvals(query);
-	const views = new Map<string, RunView>();
+	const views = new Map<string, RunView | HoldpointError>();
 	const found: OpenApproval[] = [];
 	for (const row of rows) {
-		const view = views.get(row.run) ?? (await viewOf(ports, row.run));
+		const view = views.get(row.run) ?? (await viewOf(ports, row.run).catch(asProblem));
 		views.set(row.run, view);
-		const approval = approvalOf(view, row);
+		const approval = view instanceof HoldpointError ? unreadable(row, view) : approvalOf(view, row);
 		if (approval) found.push(approval);
 	}
 	return found;
+}
+
+/** One run that cannot be read (tampered with, sealed with a key that is not here) must not hide the others. */
+function asProblem(error: unknown): HoldpointError {
+	if (error instanceof HoldpointError && error.code.startsWith("journal.")) return error;
+	throw error;
+}
+
+function unreadable(row: ApprovalRow, { message }: HoldpointError): OpenApproval {
+	const { approval, run, call, tool, requestedAt, expiresAt } = row;
+	const shown = { approval, run, call, tool, requestedAt, expiresAt, args: null, problem: message };
+	return { ...shown, reason: "", ask: {}, agent: "", principal: "", digest: "", answeredBy: [], unread: [] };
 }
 
 interface RunView {
@@ -214,5 +228,7 @@ async function findRow(ports: RunPorts, id: string): Promise<ApprovalRow> {
 /** Stored even if nobody waits. Errors: `run.unknown`. */
 export async function leaveSignal(ports: RunPorts, run: string, signal: Signal): Promise<void> {
 	const sealed = runSeal(ports.ring, ports.storeId, run).signal(newId("sig", ports.clock.now()), signal);
-	await ports.store.commit(run, 0, [{ kind: "signal", signal: sealed, max: defaultLimits.signalsMax }]);
+	// A flood of messages must not lock out the people who decide.
+	const max = signal.kind === "message" ? defaultLimits.signalsMax : 2 * defaultLimits.signalsMax;
+	await ports.store.commit(run, 0, [{ kind: "signal", signal: sealed, max }]);
 }

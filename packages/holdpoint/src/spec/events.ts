@@ -279,7 +279,7 @@ export interface CancelRequested {
 	readonly signal: string;
 }
 
-/** A signal that meant nothing any more: a message to a finished run, a second cancel, a replayed one. */
+/** A signal that meant nothing any more: a forged one, a second cancel, one that was taken before. */
 export interface SignalIgnored {
 	readonly type: "signal.ignored";
 	readonly signal: string;

@@ -39,7 +39,7 @@ export interface Limits {
 	readonly modelWaitsMax: number;
 	/** Lease of a run; the heartbeat is a third of it. Milliseconds. */
 	readonly leaseMs: number;
-	/** Stored signals (messages, answers) that one run may have unread. */
+	/** Messages that one run may have unread; twice as many with answers and cancellations. Not set per agent. */
 	readonly signalsMax: number;
 	/** Events that a slow reader of a stream may leave unread before the run waits for it. */
 	readonly streamBufferMax: number;

@@ -20,6 +20,7 @@ const contextLines = 3;
 export function approvalCard(approval: OpenApproval, options: CardOptions): string[] {
 	const { style } = options;
 	const head = `${style.yellow("‖")} ${style.bold(inlineText(approval.tool, 80))} ${style.yellow("is held")}`;
+	if (approval.problem !== undefined) return unreadableCard(approval, approval.problem, { head, style });
 	const args = argumentFields(approval.args);
 	const about = aboutFields(approval, options.now);
 	const columns = nameColumns([...args, ...about]);
@@ -34,6 +35,20 @@ export function approvalCard(approval: OpenApproval, options: CardOptions): stri
 	return [
 		`${style.yellow("┌")} ${head}`,
 		...body.map((line) => `${style.yellow("│")} ${line}`.trimEnd()),
+		style.yellow("└"),
+	];
+}
+
+/** Its run does not verify: nothing of it is shown as if it were true. */
+function unreadableCard(
+	approval: OpenApproval,
+	problem: string,
+	{ head, style }: { head: string; style: Style },
+): string[] {
+	return [
+		`${style.yellow("┌")} ${head}, and its run cannot be read`,
+		`${style.yellow("│")} ${visibleText(problem, 500)}`,
+		`${style.yellow("│")} run ${visibleText(approval.run, 128)}: it cannot be answered before that is mended`,
 		style.yellow("└"),
 	];
 }

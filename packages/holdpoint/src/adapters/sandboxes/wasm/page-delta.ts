@@ -24,7 +24,7 @@ export interface PageDelta {
  */
 export function encodeDelta(memory: Uint8Array, base: Uint8Array, from: number): PageDelta {
 	const pages = changedPages(asBuffer(memory), asBuffer(base), from);
-	const raw = new Uint32Array(pages.length * (1 + pageWords));
+	const raw = new Int32Array(pages.length * (1 + pageWords));
 	raw.set(pages);
 	const words = asWords(memory);
 	const baseWords = asWords(base);
@@ -95,6 +95,7 @@ function asBuffer(bytes: Uint8Array): Buffer {
 	return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 }
 
-function asWords(bytes: Uint8Array): Uint32Array {
-	return new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+/** Signed, because half of the unsigned ones are no small integers to the host's own engine, which makes it slow. */
+function asWords(bytes: Uint8Array): Int32Array {
+	return new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
 }
