@@ -1,4 +1,5 @@
 /** The vocabulary of the benchmarks: what is measured, against what, and beside whom. */
+import type { Pace } from "./pace.ts";
 import type { Lane, Laps } from "./race.ts";
 
 export const peerTitles = {
@@ -82,22 +83,6 @@ export interface NodeRun {
 	readonly stdout: string;
 	/** From the start of the process to its end. */
 	readonly ms: number;
-}
-
-export interface Pace {
-	/** Fresh processes. */
-	readonly rounds: number;
-	/** Turns that each lane has in a process. */
-	readonly slices: number;
-	/** Before the first slice. */
-	readonly warmup: Span;
-	readonly slice: Span;
-}
-
-/** At least `min` repetitions, and as many more as begin within `ms`. */
-export interface Span {
-	readonly ms: number;
-	readonly min: number;
 }
 
 /** The row, and the same of each peer: `<name>.<peer>`. */

@@ -4,7 +4,7 @@
  *
  * A group's lanes take turns with each other; groups follow one another; a round does it all again in fresh processes.
  */
-import type { Pace } from "./benchmark.ts";
+import type { Pace } from "./pace.ts";
 import { median, type Numbers } from "./statistics.ts";
 import type { Ask, Reply } from "./subject.ts";
 

@@ -3,7 +3,7 @@
  * output. It lives as long as whoever started it; between two asks it does nothing, so that others can have their turn.
  */
 import { createInterface } from "node:readline";
-import type { Span } from "./benchmark.ts";
+import type { Span } from "./pace.ts";
 import { type Numbers, quantile } from "./statistics.ts";
 
 export interface Ask {

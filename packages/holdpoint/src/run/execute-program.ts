@@ -291,8 +291,8 @@ async function suspendedEvent(segment: Segment, call: CallState, live: LiveProgr
 	if (before) segment.keep({ kind: "blob.drop", digest: before.digest });
 	// A program that is over has nothing to go on with; its end is found again by replaying it.
 	if (live.ending) return { ...place, ...said };
-	const bytes = await live.guest.snapshot();
-	if (bytes.length >= limitsOf(segment).snapshotBytesMax) return { ...place, ...said };
+	const bytes = await snapshotOf(live.guest);
+	if (!bytes || bytes.length >= limitsOf(segment).snapshotBytesMax) return { ...place, ...said };
 	const sandbox = await sandboxOf(segment);
 	const snapshot = {
 		digest: digest(bytes),
@@ -303,6 +303,16 @@ async function suspendedEvent(segment: Segment, call: CallState, live: LiveProgr
 	};
 	segment.keep({ kind: "blob", digest: snapshot.digest, body: bytes });
 	return { ...place, ...said, snapshot };
+}
+
+/** Undefined where it is too large to be kept: the program is replayed then. */
+async function snapshotOf(guest: Guest): Promise<Uint8Array | undefined> {
+	try {
+		return await guest.snapshot();
+	} catch (error) {
+		if (error instanceof HoldpointError && error.code === "snapshot.refused") return undefined;
+		throw error;
+	}
 }
 
 /** The guest as it was: from its snapshot, or replayed from the start; then the deliveries that came after. */

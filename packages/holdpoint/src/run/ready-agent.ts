@@ -55,7 +55,7 @@ function programTools(tools: readonly Tool[], tokensMax: number | undefined) {
 
 function executeCode(declarations: string): Tool {
 	const description = `Runs a JavaScript or TypeScript program in a sandbox and returns its value. Prefer one program that does all the work over many.
-The program is the body of an async function: use \`await\` at the top level, loops, \`Promise.all\`; end with \`return value\`. \`console.log\` output comes back too. There is no network, file system, timer or import: only these tools. A refused call throws ToolDenied, a failed one ToolFailed; both can be caught. A call may take days when a person must approve it; the program simply goes on after it.
+The program is the body of an async function: use \`await\` at the top level, loops, \`Promise.all\`; end with \`return value\`. \`console.log\` output comes back too. There is no network, file system, timer or import: only these tools. A refused call throws ToolDenied, a failed one ToolFailed; both can be caught. Await every call: one that is still unawaited when the program ends is not made. A call may take days when a person must approve it; the program simply goes on after it.
 
 ${declarations}`;
 	return internalTool({ name: executeCodeName, description, input: stringField("code"), execute: () => null });

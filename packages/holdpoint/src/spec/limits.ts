@@ -95,7 +95,7 @@ export const defaultProgramLimits: ProgramLimits = {
 	sliceMs: 5_000,
 	memoryBytesMax: 64 * 1_048_576,
 	callsMax: 500,
-	openCallsMax: 128,
+	openCallsMax: 256,
 	valueBytesMax: 4_194_304,
 	consoleBytesMax: 65_536,
 	sourceBytesMax: 262_144,
