@@ -48,7 +48,7 @@ export async function startRun(ports: RunPorts, ready: ReadyAgent, request: Star
 	watching.onSegment?.(segment);
 	segment.emit(started);
 	try {
-		return await through(segment);
+		return await untilUnheard(segment, { ...watching, leaseMs: ready.limits.leaseMs, agentOf: () => ready });
 	} catch (error) {
 		if (!isHoldpointError(error) || error.code !== "run.exists" || error.details["run"] !== request.run) throw error;
 		return joinRun(ports, ready, { started, request });
@@ -140,7 +140,19 @@ async function resumeAcquired(ports: RunPorts, stored: StoredRun, options: Resum
 	options.onSegment?.(segment);
 	const changed = resumedEvent(ready, verdict);
 	if (changed) segment.emit(changed);
-	return through(segment);
+	return untilUnheard(segment, options);
+}
+
+/** Whoever answers between the last look and the release finds the run busy and goes; so it is looked at once more. */
+async function untilUnheard(segment: Segment, options: ResumeOptions): Promise<RunResult> {
+	const result = await through(segment);
+	if (result.status !== "waiting" || !segment.signalsStored) return result;
+	try {
+		return await resumeRun(segment.ports, segment.state.run, options);
+	} catch (error) {
+		if (isHoldpointError(error) && error.code === "run.busy") return result;
+		throw error;
+	}
 }
 
 type Parts = Pick<SegmentStart, "ports" | "ready" | "state" | "epoch" | "seq" | "lastMac" | "signals" | "head"> & {

@@ -42,7 +42,7 @@ interface Candidate extends Deciding {
 export function decideCall(segment: Segment, call: CallState): void | Promise<void> {
 	const place = { segment, call };
 	const tool = toolFor(place);
-	if (call.phase === "started") return decideAfterCrash(place, tool);
+	if (call.phase === "started") return decideAgain(place, tool);
 	if (typeof tool === "string") return fail(place, "tool.unknown", tool);
 	const { callsMax } = segment.ready.limits;
 	if (call.ordinal > callsMax) return fail(place, "limit.calls", `This run has made its ${callsMax} calls (callsMax)`);
@@ -110,7 +110,7 @@ function candidateOf(deciding: Deciding, { args, text }: Pick<Candidate, "args" 
 	const { segment, call, tool } = deciding;
 	const bound = { run: segment.state.run, call: call.id, tool: tool.name, version: tool.version, args: text };
 	const digest = callDigest(bound);
-	const answers = digest === call.digest ? validAnswers(segment, call) : [];
+	const answers = digest === call.digest ? answersFor(deciding) : [];
 	return { segment, call, tool, args, text, digest, answers };
 }
 
@@ -146,6 +146,11 @@ function policyRequest({ segment, call, tool, args, answers }: Candidate): Polic
 	};
 }
 
+/** A repetition is the same call under the same key: what allowed it the first time counts on. */
+function answersFor({ segment, call }: Place): readonly ApprovalAnswer[] {
+	return call.attempt > 0 ? (call.approval?.answers ?? []) : validAnswers(segment, call);
+}
+
 /** Those that are not spent, void or too old. */
 export function validAnswers(segment: Segment, call: CallState): readonly ApprovalAnswer[] {
 	const { approval } = call;
@@ -167,7 +172,7 @@ function follow(candidate: Candidate, decision: Decision): void {
 		// Parsed anew: the policy has had the candidate's in its hands.
 		...(sameArguments(call, text) ? {} : { args: JSON.parse(text) as Json }),
 	});
-	if (decision.verdict === "deny") return finish(candidate, { denied: decision.reason, by: "policy" });
+	if (decision.verdict === "deny") return refuse(candidate, decision.reason, "policy");
 	if (decision.verdict === "ask") {
 		const ask = { roles: decision.ask?.roles ?? [], count: decision.ask?.count ?? 1 };
 		if (lacking(ask, answers) !== undefined) return hold(candidate, decision);
@@ -206,11 +211,11 @@ function decideAfterWait(deciding: Deciding): void | Promise<void> {
 	const { approval } = call;
 	if (approval?.denied) {
 		const { by, reason } = approval.denied;
-		return finish(deciding, { denied: reason ?? "no reason given", by: by.id });
+		return refuse(deciding, reason ?? "no reason given", by.id);
 	}
 	if (call.phase === "held") {
 		segment.emit({ type: "approval.closed", approval: approval?.id ?? "", call: call.id, why: "expired" });
-		return finish(deciding, { denied: "nobody approved it in time", by: "expiry" });
+		return refuse(deciding, "nobody approved it in time", "expiry");
 	}
 	const candidate = knownCandidate(deciding);
 	if (candidate.digest === call.digest) return askPolicy(candidate);
@@ -218,20 +223,25 @@ function decideAfterWait(deciding: Deciding): void | Promise<void> {
 	return call.edited ? decideArguments(deciding, call.args ?? null) : decideFirst(deciding);
 }
 
-/** I7: started by a process that died. What may be repeated is decided anew and repeated; the rest nobody knows. */
-function decideAfterCrash(place: Place, tool: Tool | string): void | Promise<void> {
+/**
+ * I7: started, and no outcome: its process died, or it was given up and may be repeated. The policy is asked anew; a call
+ * that may not be repeated is one that nobody knows.
+ */
+function decideAgain(place: Place, tool: Tool | string): void | Promise<void> {
 	const { segment, call } = place;
 	const unknown = (why: string): void => finish(place, { unknown: why });
 	if (typeof tool === "string") return unknown(`the process that ran it died, and it cannot be repeated: ${tool}`);
+	const candidate = knownCandidate({ ...place, tool });
+	if (candidate.digest !== call.digest) return unknown("the process that ran it died, and the tool has changed since");
 	if (tool.repeat === "once") return unknown("the process that ran it died before its outcome was written");
 	if (call.attempt >= segment.ready.limits.attemptsMax && tool.effect !== "internal") {
 		return unknown(`it was started ${call.attempt} times and no outcome was ever written`);
 	}
-	const decision = decisionOn(knownCandidate({ ...place, tool }));
-	const again = (value: Decision): void => {
-		// Its approval was spent on this very call and key; only a denial stops the repetition, and then nobody knows.
-		if (value.verdict === "deny") return unknown(`the policy no longer allows to repeat it: ${value.reason}`);
-		segment.emit({ type: "call.started", call: call.id, attempt: call.attempt + 1 });
-	};
-	return decision instanceof Promise ? decision.then(again) : again(decision);
+	return askPolicy(candidate);
+}
+
+/** What was never started is denied; what was started and may not be repeated, nobody knows. */
+function refuse(place: Place, why: string, by: string): void {
+	if (place.call.attempt === 0) return finish(place, { denied: why, by });
+	finish(place, { unknown: `it was started, and ${by} no longer allows to repeat it: ${why}` });
 }

@@ -2,7 +2,7 @@
  * Runs one call whose intent is durable, and writes down what became of it.
  *
  * 1. A tool that threw has failed: the outcome is known, and it is never run again.
- * 2. Started and not known (time-out, abort, `OutcomeUnknown`): repeated where the tool says that it may be, otherwise
+ * 2. Started and not known (time-out, abort, lost connection, `OutcomeUnknown`): repeated where the tool says that it may be, otherwise
  *    `unknown`, never `failed` (I7). A `read` changes nothing, so that its time-out is a known failure.
  * 3. The result of a call that changes something is durable before the model sees it.
  */
@@ -16,7 +16,7 @@ import type { CallInfo } from "../spec/agent.ts";
 import type { FailureCode, Outcome } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
 import type { Tool, ToolContext } from "../spec/tool.ts";
-import { isOutcomeUnknown } from "../tools/outcome-unknown.ts";
+import { isLostConnection, isOutcomeUnknown } from "../tools/outcome-unknown.ts";
 import { validate } from "../tools/validate.ts";
 import type { CallState } from "./call-state.ts";
 import { startProgram } from "./execute-program.ts";
@@ -37,19 +37,27 @@ export async function executeCall(segment: Segment, call: CallState): Promise<vo
 		version: tool.version,
 		args: canonicalJson(args),
 	};
-	assert(callDigest(bound) === call.digest || call.attempt > 1, "what runs is what was decided");
+	assert(callDigest(bound) === call.digest, "what runs is what was decided");
 	const began = segment.ports.clock.now();
 	segment.running++;
-	let outcome: Outcome;
+	let outcome: Outcome | undefined;
 	try {
-		outcome = await attempts(segment, call, { tool, text: bound.args });
+		outcome = await attempt(segment, call, { tool, text: bound.args });
+		if (await mayRepeat(segment, call, { tool, outcome })) return;
 	} finally {
 		segment.running--;
 	}
 	// Cancelled meanwhile: its outcome was written by whoever cancelled, or will be where nobody knows it.
 	if (call.phase !== "started" || (segment.state.cancel && "unknown" in outcome)) return;
-	segment.emit({ type: "call.finished", call: call.id, outcome, ms: segment.ports.clock.now() - began });
-	if (tool.effect === "write" || tool.effect === "destructive") await segment.flush();
+	const known = "unknown" in outcome && isHarmless(tool) ? { failed: outcome.unknown, code: timedOut } : outcome;
+	segment.emit({ type: "call.finished", call: call.id, outcome: known, ms: segment.ports.clock.now() - began });
+	if (!isHarmless(tool)) await segment.flush();
+}
+
+const timedOut: FailureCode = "tool.timed_out";
+
+function isHarmless({ effect }: Tool): boolean {
+	return effect === "read" || effect === "internal";
 }
 
 interface Execution {
@@ -58,24 +66,14 @@ interface Execution {
 	readonly text: string;
 }
 
-async function attempts(segment: Segment, call: CallState, execution: Execution): Promise<Outcome> {
-	const { tool } = execution;
-	for (;;) {
-		const outcome = await attempt(segment, call, execution);
-		const again = "unknown" in outcome && tool.repeat !== "once" && call.attempt < segment.ready.limits.attemptsMax;
-		if (again && !segment.abort.signal.aborted) {
-			await segment.ports.clock.sleep(100 * 2 ** call.attempt, segment.abort.signal).catch(() => undefined);
-			// Stopped while it waited: it is not begun again.
-			if (call.phase !== "started" || segment.abort.signal.aborted) return outcome;
-			segment.emit({ type: "call.started", call: call.id, attempt: call.attempt + 1 });
-			await segment.flush();
-			continue;
-		}
-		const harmless = tool.effect === "read" || tool.effect === "internal";
-		return harmless && "unknown" in outcome && !segment.state.cancel
-			? { failed: outcome.unknown, code: "tool.timed_out" }
-			: outcome;
-	}
+/** After a pause the call is left as it is, started and without an outcome: it is decided anew, and begun again. */
+async function mayRepeat(segment: Segment, call: CallState, did: { tool: Tool; outcome: Outcome }): Promise<boolean> {
+	const { signal } = segment.abort;
+	const { attemptsMax } = segment.ready.limits;
+	if (!("unknown" in did.outcome) || did.tool.repeat === "once" || call.attempt >= attemptsMax) return false;
+	if (signal.aborted) return false;
+	await segment.ports.clock.sleep(100 * 2 ** call.attempt, signal).catch(() => undefined);
+	return call.phase === "started" && !signal.aborted;
 }
 
 async function attempt(segment: Segment, call: CallState, { tool, text }: Execution): Promise<Outcome> {
@@ -98,7 +96,7 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 function outcomeOfError(error: unknown, limited: Attempt): Outcome {
 	if (limited.stopped) return { unknown: limited.stopped };
 	const message = reasonOf(error);
-	if (isOutcomeUnknown(error)) return { unknown: message };
+	if (isOutcomeUnknown(error) || isLostConnection(error)) return { unknown: message };
 	return { failed: message.slice(0, errorCharsMax) || "The tool threw an error without a message", code: "tool.threw" };
 }
 

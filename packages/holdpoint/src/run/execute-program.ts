@@ -4,7 +4,8 @@
  * Owns: the life of a guest: start, deliveries, suspension, restoring, the end. Its calls are calls of the run like any
  * other; they go through `decide-call.ts` and `execute-call.ts` and are merely delivered here.
  *
- * 1. What enters a guest is journaled before it enters (`program.delivered`), so that a replay delivers exactly so.
+ * 1. What enters a guest is an event before it enters (`program.delivered`), and durable before the next effect, so that
+ *    a replay delivers exactly so.
  * 2. A replayed program must ask for what the journal says that it asked for; otherwise it has diverged and stops.
  * 3. A program ends only when every call that it started has an outcome.
  */
@@ -65,7 +66,8 @@ export async function startProgram(segment: Segment, call: CallState): Promise<v
 export async function advanceProgram(segment: Segment, call: CallState, answers: readonly string[]): Promise<void> {
 	const program = programOf(call);
 	const live = segment.live.get(call.id) ?? (await bringBack(segment, call));
-	if (segment.state.cancel) return;
+	// Bringing it back may have found its end.
+	if (segment.state.cancel || call.phase !== "started") return;
 	if (live.ending) return tryToEnd(segment, call, live);
 	if (answers.length === 0) return;
 	const clock = segment.ports.clock.now();

@@ -280,3 +280,95 @@ describe("I7: a call that a dead process had started", () => {
 		expect(executed.length).toBeGreaterThan(0);
 	});
 });
+
+describe("I4: a repetition is decided anew", () => {
+	/** Allowed at first; from the second decision on, whatever `later` says. */
+	function changing(later: () => unknown) {
+		let decisions = 0;
+		return () => (decisions++ === 0 ? allow() : later()) as ReturnType<typeof allow>;
+	}
+
+	test("allowed without a person, and today's policy asks: it is held before it is tried again", async () => {
+		const asks = changing(() => ({ verdict: "ask", reason: "today a person decides" }));
+		const { scene, attempts, run } = lossy("keyed", 1, { harness: { policy: asks } });
+		const wait = onlyWait(await run(), "approval");
+		expect(attempts).toHaveLength(1);
+		expect(ofType(await scene.events("r"), "call.decided").map(({ verdict }) => verdict)).toEqual(["allow", "ask"]);
+		await scene.harness.approve(wait.approval, { by });
+		expect(await scene.harness.resume("r")).toMatchObject({ status: "completed" });
+		expect(new Set(attempts.map(({ key }) => key)).size).toBe(1);
+		expect(attempts).toHaveLength(2);
+	});
+
+	test("I7: denied by that person, it is unknown and not denied: it was started before", async () => {
+		const asks = changing(() => ({ verdict: "ask", reason: "today a person decides" }));
+		const { scene, attempts, run } = lossy("keyed", 1, { harness: { policy: asks } });
+		const wait = onlyWait(await run(), "approval");
+		await scene.harness.deny(wait.approval, { by, reason: "not again" });
+		expect(onlyWait(await scene.harness.resume("r"), "unknown").why).toContain("not again");
+		expect(attempts).toHaveLength(1);
+	});
+
+	test("with the approval that allowed it the first time, it needs no second one", async () => {
+		const policy = () => ({ verdict: "ask", reason: "money" }) as const;
+		const { scene, attempts, run } = lossy("keyed", 1, { harness: { policy } });
+		await scene.harness.approve(onlyWait(await run(), "approval").approval, { by });
+		expect(await scene.harness.resume("r")).toMatchObject({ status: "completed" });
+		expect(attempts).toHaveLength(2);
+	});
+
+	test("I5: a tool that changed while its call was in flight is not what was started: nobody knows", async () => {
+		const store = memoryStore();
+		const stuck = crashingStore(store, { at: 2, when: "before", crash: () => new Promise<never>(() => {}) });
+		const first = lossy("keyed", 0, { store: stuck });
+		void first.run().catch(() => undefined);
+		await expect.poll(() => stuck.crashed).toBe(true);
+		const second = lossy("keyed", 0, { store, clock: first.scene.clock, tool: { version: "2" } });
+		first.scene.clock.advance(60_000);
+		expect(onlyWait(await second.scene.harness.resume("r"), "unknown").why).toContain("changed");
+		expect([first.attempts.length, second.attempts.length]).toEqual([1, 0]);
+	});
+});
+
+describe("I7: a connection that broke off in its middle", () => {
+	const broken = (code: string) => Object.assign(new TypeError("fetch failed"), { cause: { code } });
+
+	test.each(["ECONNRESET", "EPIPE", "UND_ERR_SOCKET", "UND_ERR_BODY_TIMEOUT"])("%s: nobody knows", async (code) => {
+		const { run } = lossy("once", 0, { tool: { execute: () => Promise.reject(broken(code)) } });
+		expect(onlyWait(await run(), "unknown").why).toContain("fetch failed");
+	});
+
+	test.each(["ECONNREFUSED", "ENOTFOUND", "UND_ERR_CONNECT_TIMEOUT"])(
+		"%s: it never began, and has failed",
+		async (code) => {
+			const { scene, run } = lossy("once", 0, { tool: { execute: () => Promise.reject(broken(code)) } });
+			expect(await run()).toMatchObject({ status: "completed" });
+			expect(ofType(await scene.events("r"), "call.finished")).toMatchObject([{ outcome: { code: "tool.threw" } }]);
+		},
+	);
+});
+
+describe("I2: an answer that comes while the run is about to wait", () => {
+	test("is taken, although the one who gave it found the run busy", async () => {
+		const store = memoryStore();
+		const policy = () => ({ verdict: "ask", reason: "money" }) as const;
+		const { scene, attempts, run } = lossy("keyed", 0, { store, harness: { policy } });
+		const held = onlyWait(await run(), "approval");
+		// Somebody's resume lets go of the run without having seen the answer that was left just before.
+		let left = false;
+		const slow = scene.again({
+			store: {
+				...store,
+				async commit(id, epoch, writes) {
+					if (!left && writes.some(({ kind }) => kind === "release")) {
+						left = true;
+						await scene.harness.approve(held.approval, { by });
+					}
+					return store.commit(id, epoch, writes);
+				},
+			},
+		});
+		expect(await slow.harness.resume("r")).toMatchObject({ status: "completed" });
+		expect(attempts).toHaveLength(1);
+	});
+});

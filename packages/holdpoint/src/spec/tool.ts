@@ -18,7 +18,7 @@ export type Repeatability =
 	| "repeatable"
 	/** Run it again with the same idempotency key: the other side does it once. */
 	| "keyed"
-	/** Never: a person or a lookup settles it. The default of `write` and `destructive`. */
+	/** Never by itself: a person settles it. The default of `write` and `destructive`. */
 	| "once";
 
 /** Where a result comes from and who may read it. A missing label is the worst label. */
