@@ -25,7 +25,10 @@ import { defineTool } from ${source("../tools/define-tool.ts")};
 import { jsonSchema } from ${source("../tools/json-schema.ts")};
 import { scriptedModel } from ${source("../testing/scripted-model.ts")};
 import { call, say } from ${source("../testing/story.ts")};
-const hangs = () => new Promise(() => setInterval(() => undefined, 1_000));
+const hangs = () => {
+	process.stderr.write("it hangs");
+	return new Promise(() => setInterval(() => undefined, 1_000));
+};
 const slow = defineTool({
 	name: "slow", description: "Slow.", effect: "read", input: jsonSchema({ type: "object" }),
 	execute: () => (process.env.HANGS ? hangs() : "quick"),
@@ -38,13 +41,17 @@ export const config = { agents: [defineAgent({ name: "a", instructions: "x", too
 	const child = spawn(process.execPath, argv, {
 		cwd,
 		env: { PATH: process.env["PATH"], HANGS: "1" },
-		stdio: ["ignore", "pipe", "inherit"],
+		stdio: ["ignore", "pipe", "pipe"],
 	});
 	let out = "";
+	let said = "";
 	child.stdout.setEncoding("utf8").on("data", (text: string) => {
-		const isNew = !out.includes("call.started");
 		out += text;
-		if (isNew && out.includes("call.started")) child.kill("SIGINT");
+	});
+	// The tool runs by then, and leaves something behind that would keep the process alive.
+	child.stderr.setEncoding("utf8").on("data", (text: string) => {
+		said += text;
+		if (said === "it hangs") child.kill("SIGINT");
 	});
 	const [code] = (await once(child, "close")) as [number | null];
 	expect(code).toBe(130);

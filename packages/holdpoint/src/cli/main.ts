@@ -36,3 +36,6 @@ if (Number.parseInt(process.versions.node, 10) < nodeNeeded) {
 }
 
 process.exitCode = await runCli(process.argv.slice(2), host);
+// Ends by itself within this time, unless a tool left something behind, such as a timer of a call that was given up.
+const leftoversMs = 500;
+setTimeout(() => process.exit(), leftoversMs).unref();
