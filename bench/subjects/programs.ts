@@ -14,9 +14,10 @@ const sources = {
 	parallel: (calls: number) =>
 		`const all = await Promise.all(Array.from({ length: ${calls} }, (_, id) => tools.lookup({ id })));
 return all.reduce((sum, item) => sum + item.price, 0)`,
+	/** Its rows are still needed after the wait, so that they are in the snapshot. */
 	held: (calls: number) =>
-		`let s = 0; for (let i = 0; i < ${calls}; i++) s += (await tools.lookup({ id: i })).price;
-const paid = await tools.pay({ id: 7 }); return s + paid.price`,
+		`const rows = []; for (let i = 0; i < ${calls}; i++) rows.push(await tools.lookup({ id: i }));
+const paid = await tools.pay({ id: 7 }); return rows.reduce((sum, row) => sum + row.price, paid.price)`,
 	gated: "return (await tools.gate({ id: 1 })).price",
 };
 

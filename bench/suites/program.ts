@@ -35,14 +35,9 @@ const keptTargets = new Map([
 	[200, 34_000],
 ]);
 
-const running = [
-	...withPeers(empty, peers),
-	cold,
-	...withPeers(one, peers),
-	...withPeers(sequential, peers),
-	parallel,
-	first,
-];
+const short = [...withPeers(empty, peers), cold, ...withPeers(one, peers), first];
+const long = [...withPeers(sequential, peers), parallel];
+const title = "wasm sandbox; a whole governed run around each, store in memory";
 
 const waits = [0, 9, 200].map((calls) => {
 	const suspend = row(
@@ -74,25 +69,32 @@ const waiting = waits.flatMap(({ suspend, resume, kept }) => [
 /** A whole governed run around each program: a model that writes it, reads its value and is done. */
 export const program: readonly Benchmark[] = [
 	{
-		title: "Programs (wasm sandbox; a whole governed run around each, store in memory)",
-		rows: running,
+		title: `Short programs (${title})`,
+		rows: short,
 		peers,
 		async run(context) {
 			const whose = { subject, peers: context.peers };
-			const cleared = await context.race([
+			const groups = [
 				lanesOf(empty, { row: "empty" }, whose),
 				lanesOf(one, { row: "sequential", args: { calls: 1 } }, whose),
-				lanesOf(sequential, { row: "sequential", args: { calls: 50 } }, whose),
-				lanesOf(parallel, { row: "parallel", args: { calls: 50 } }, { subject }),
-			]);
+			];
+			const laps = await context.race(groups, { warmup: { ms: 1_500, min: 3 } });
 			const alone = { slices: 1, warmup: { ms: 200, min: 1 }, slice: { ms: 500, min: 2 } };
 			const colds = await context.race([lanesOf(cold, { row: "cold" }, { subject })], alone);
 			const firsts = await context.race([lanesOf(first, { row: "first" }, { subject })], { slices: 1 });
-			return {
-				...valuesOf(running, cleared),
-				[cold.name]: colds.value(cold.name),
-				[first.name]: firsts.value(first.name),
-			};
+			return { ...valuesOf(short, laps), [cold.name]: colds.value(cold.name), [first.name]: firsts.value(first.name) };
+		},
+	},
+	{
+		title: `Programs with many calls (${title})`,
+		rows: long,
+		peers,
+		async run(context) {
+			const groups = [
+				lanesOf(sequential, { row: "sequential", args: { calls: 50 } }, { subject, peers: context.peers }),
+				lanesOf(parallel, { row: "parallel", args: { calls: 50 } }, { subject }),
+			];
+			return valuesOf(long, await context.race(groups, { warmup: { ms: 3_000, min: 3 } }));
 		},
 	},
 	{
