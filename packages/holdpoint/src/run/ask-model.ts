@@ -44,7 +44,8 @@ function requestOf(segment: Segment): ModelRequest {
 	const { state, ready } = segment;
 	const { agent } = ready;
 	return {
-		prompt: [ready.system, ...state.messages],
+		// Copied in one piece: element by element, long conversations would cost the square of their turns.
+		prompt: [ready.system].concat(state.messages),
 		...(ready.modelTools.length > 0 ? { tools: ready.modelTools } : {}),
 		...(agent.settings ? { settings: agent.settings } : {}),
 		...(agent.output ? { responseFormat: { type: "json", schema: agent.output.json as never } } : {}),
