@@ -137,10 +137,12 @@ function checkModel(model: unknown): void {
 		throw new HoldpointError("model.missing", `The model is ${model === null ? "null" : typeof model}.`, { hint });
 	}
 	const { specificationVersion: version, doGenerate, doStream } = model as Partial<LanguageModel>;
-	if ((version === "v3" || version === "v4") && typeof doGenerate === "function" && typeof doStream === "function")
-		return;
-	const message = `The model has specification version ${JSON.stringify(version)}; "v3" and "v4" are known.`;
-	throw new HoldpointError("model.missing", message, { hint });
+	if (version !== "v3" && version !== "v4") {
+		const message = `The model has specification version ${JSON.stringify(version)}; "v3" and "v4" are known.`;
+		throw new HoldpointError("model.missing", message, { hint });
+	}
+	if (typeof doGenerate === "function" && typeof doStream === "function") return;
+	throw new HoldpointError("model.missing", "The model lacks doGenerate or doStream; it needs both.", { hint });
 }
 
 /** Errors that are nobody's failure to answer go on as they are. */
