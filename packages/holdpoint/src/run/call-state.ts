@@ -1,5 +1,6 @@
 import type { Approver, Outcome, ProgramSuspended } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
+import type { ProgramLimits } from "../spec/limits.ts";
 
 /** A call as the fold of its events. */
 export interface CallState {
@@ -11,7 +12,7 @@ export interface CallState {
 	readonly line: number;
 	/** The id under which the model knows the call. */
 	readonly modelId: string;
-	/** What was asked; undefined where the model's text is no JSON (`input` has it). */
+	/** What was asked; undefined where it is no JSON: `input` has the model's text, or says what was wrong with a program's. */
 	readonly asked: Json | undefined;
 	readonly input: string;
 	/** Canonical arguments, once decided. */
@@ -51,10 +52,15 @@ export interface ProgramState {
 	readonly seed: number;
 	readonly clock: number;
 	readonly body: string | undefined;
+	/** Undefined in journals of before they were written down. */
+	readonly tools: readonly string[] | undefined;
+	readonly limits: Partial<ProgramLimits> | undefined;
 	/** Ids of the calls it made, in its own order: index n - 1. */
 	readonly asks: string[];
 	/** Those of them whose outcome it has not been given. */
 	readonly open: Set<string>;
+	/** Those of the open ones that have an outcome, in the order in which they got it: so they are delivered. */
+	readonly settled: Set<string>;
 	readonly deliveries: { readonly answers: readonly string[]; readonly clock: number }[];
 	suspended: ProgramSuspended | undefined;
 	/** Nothing moved since the snapshot. */

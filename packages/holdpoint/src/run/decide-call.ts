@@ -54,11 +54,13 @@ function toolFor({ segment, call }: Place): Tool | string {
 	const names = call.parent === undefined ? ready.directTools : ready.programTools;
 	const tool = names.has(call.tool) ? ready.tools.get(call.tool) : undefined;
 	if (tool) return tool;
-	const elsewhere = ready.tools.has(call.tool)
-		? call.parent === undefined
-			? ` Call it from a program: await tools.${call.tool}(...).`
-			: " It cannot be called from a program."
-		: "";
+	// Only what the other side is told of, so that nothing is said of tools that nobody was told of.
+	const others = call.parent === undefined ? ready.programTools : ready.directTools;
+	const hint =
+		call.parent === undefined
+			? `Call it from a program: await tools.${call.tool}(...).`
+			: "It cannot be called from a program.";
+	const elsewhere = others.has(call.tool) ? ` ${hint}` : "";
 	const available = [...names].slice(0, 50).join(", ") || "none";
 	return `There is no tool "${call.tool.slice(0, 100)}" here.${elsewhere} Available: ${available}.`;
 }
@@ -72,11 +74,19 @@ function finish({ segment, call }: Place, outcome: Outcome): void {
 }
 
 function decideFirst(deciding: Deciding): void | Promise<void> {
-	const { segment, call, tool } = deciding;
+	const { segment, call } = deciding;
+	// What a program could not say is nobody's to mend; a model's text may be.
+	if (call.asked === undefined && call.parent !== undefined) return failUnreadable(deciding);
 	if (segment.ready.agent.middleware.some((layer) => layer.prepareCall)) return decidePrepared(deciding);
 	if (call.asked !== undefined) return decideArguments(deciding, call.asked);
-	const said = call.input.slice(0, 200);
-	return fail(deciding, "tool.args_invalid", `The arguments of ${tool.name} are no valid JSON: ${said}`);
+	return failUnreadable(deciding);
+}
+
+/** `input` holds what the model wrote, or what is wrong with what a program gave. */
+function failUnreadable(deciding: Deciding): void {
+	const { call, tool } = deciding;
+	const what = call.parent === undefined ? "are no valid JSON" : "cannot be used";
+	fail(deciding, "tool.args_invalid", `The arguments of ${tool.name} ${what}: ${call.input.slice(0, 200)}`);
 }
 
 async function decidePrepared(deciding: Deciding): Promise<void> {

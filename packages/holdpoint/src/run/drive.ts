@@ -15,8 +15,9 @@ import { cancelRun } from "./cancel-run.ts";
 import { finishRun, resultOf, waitsOf } from "./conclude.ts";
 import { decideCall } from "./decide-call.ts";
 import { executeCall } from "./execute-call.ts";
-import { advanceProgram, suspendPrograms } from "./execute-program.ts";
+import { advanceProgram } from "./execute-program.ts";
 import { modelWork, next, type Step } from "./next.ts";
+import { suspendPrograms } from "./restore-program.ts";
 import type { Segment } from "./segment.ts";
 import { takeSignals } from "./take-signals.ts";
 

@@ -80,10 +80,10 @@ function canMove(call: CallState, doing: Doing): boolean {
 	}
 }
 
-function programStep({ state, doing, steps }: Look, call: CallState): void {
+function programStep({ doing, steps }: Look, call: CallState): void {
 	const program = call.program;
 	if (!program) return;
-	const answers = [...program.open].filter((id) => callOf(state, id).phase === "finished");
+	const answers = [...program.settled];
 	// A guest that is neither here nor quiet died in mid-slice: it must be replayed to learn what it asked.
 	const lost = !doing.live.has(call.id) && !program.quiet;
 	if (answers.length > 0 || lost) steps.push({ do: "advance-program", call, answers });

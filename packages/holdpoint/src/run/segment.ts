@@ -90,6 +90,8 @@ export class Segment {
 	readonly seal: RunSeal;
 	readonly busy = new Set<string>();
 	readonly live = new Map<string, LiveProgram>();
+	/** How often each program's guest was lost with that of another program. */
+	readonly losses = new Map<string, number>();
 	readonly abort = new AbortController();
 	readonly onDelta: SegmentStart["onDelta"];
 	readonly paced: SegmentStart["paced"];

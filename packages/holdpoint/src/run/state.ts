@@ -147,8 +147,9 @@ function applyCallEvent(state: RunState, event: CallEvent): void {
 		const program = callOf(state, event.parent).program;
 		program?.asks.push(event.call);
 		program?.open.add(event.call);
-		const { call: id, tool, parent, line, args } = event;
-		state.calls.set(id, newCall({ id, ordinal: state.calls.size + 1, tool, parent, line, asked: args }));
+		const { call: id, tool, parent, line, args, unreadable } = event;
+		const asked = unreadable === undefined ? { asked: args } : { asked: undefined, input: unreadable };
+		state.calls.set(id, newCall({ id, ordinal: state.calls.size + 1, tool, parent, line, ...asked }));
 		if (program) program.quiet = false;
 		return;
 	}
@@ -187,11 +188,11 @@ function applyCallEvent(state: RunState, event: CallEvent): void {
 		case "call.finished":
 			call.outcome = event.outcome;
 			call.phase = "unknown" in event.outcome ? "unknown" : "finished";
-			return settleTurn(state, call);
+			return settle(state, call);
 		case "call.settled":
 			call.outcome = event.outcome;
 			call.phase = "finished";
-			return settleTurn(state, call);
+			return settle(state, call);
 		default:
 			applyProgramEvent(call, event);
 	}
@@ -201,15 +202,18 @@ type ProgramEvent = Extract<CallEvent, { readonly type: `program.${string}` }>;
 
 function applyProgramEvent(call: CallState, event: ProgramEvent): void {
 	if (event.type === "program.started") {
-		const { provider, guest, seed, clock, body } = event;
+		const { provider, guest, seed, clock, body, tools, limits } = event;
 		call.program = {
 			provider,
 			guest,
 			seed,
 			clock,
 			body,
+			tools,
+			limits,
 			asks: [],
 			open: new Set(),
+			settled: new Set(),
 			deliveries: [],
 			suspended: undefined,
 			quiet: false,
@@ -222,7 +226,10 @@ function applyProgramEvent(call: CallState, event: ProgramEvent): void {
 		case "program.delivered":
 			program.deliveries.push({ answers: event.answers, clock: event.clock });
 			program.quiet = false;
-			for (const id of event.answers) program.open.delete(id);
+			for (const id of event.answers) {
+				program.open.delete(id);
+				program.settled.delete(id);
+			}
 			return;
 		case "program.suspended":
 			program.suspended = event;
@@ -323,9 +330,13 @@ function newCall(call: NewCall): CallState {
 	};
 }
 
-/** A direct call has an outcome: when it was the turn's last, the results enter the conversation in source order. */
-function settleTurn(state: RunState, call: CallState): void {
-	if (call.phase !== "finished" || call.parent !== undefined) return;
+/** A call has an outcome: when it was the last of a turn, the results enter the conversation in source order. */
+function settle(state: RunState, call: CallState): void {
+	if (call.phase !== "finished") return;
+	if (call.parent !== undefined) {
+		callOf(state, call.parent).program?.settled.add(call.id);
+		return;
+	}
 	const late = state.late.indexOf(call.id);
 	if (late >= 0) {
 		state.late.splice(late, 1);

@@ -1,5 +1,6 @@
 import type { ErrorCode } from "./errors.ts";
 import type { Json } from "./json.ts";
+import type { ProgramLimits } from "./limits.ts";
 import type { AnswerPart, ModelUsage } from "./model.ts";
 
 /**
@@ -96,6 +97,8 @@ export interface CallAsked {
 	readonly parent: string;
 	readonly tool: string;
 	readonly args: Json;
+	/** Why what the program wrote could not be read as arguments; `args` is null then. */
+	readonly unreadable?: string;
 	readonly line: number;
 }
 
@@ -221,6 +224,10 @@ export interface ProgramStarted {
 	readonly clock: number;
 	/** The plain JavaScript that runs; left out where it is the call's own text. */
 	readonly body?: string;
+	/** Names under `tools`, in their order: the program has these for good, whatever the agent has later. */
+	readonly tools?: readonly string[];
+	/** The limits that the agent set itself. */
+	readonly limits?: Partial<ProgramLimits>;
 }
 
 /** Journaled before it is made: which answers enter the guest, in which order, at what guest time. */

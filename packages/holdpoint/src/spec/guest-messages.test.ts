@@ -15,11 +15,13 @@ const program: ProgramSpec = {
 
 describe("readOutbox", () => {
 	test("reads calls, console and the state", () => {
-		const text = 'c "one\\ntwo"\na 3 12 "search" {"q":"\u2028"}\na 4 0 "q\\"uoted\\\\" null\nc "three"\no';
+		const text =
+			'c "one\\ntwo"\na 3 12 "search" {"q":"\u2028"}\na 4 0 "q\\"uoted\\\\" null\na 5 0 "search" \nc "three"\no';
 		expect(readOutbox(text, program)).toEqual({
 			asks: [
 				{ n: 3, tool: "search", args: '{"q":"\u2028"}', line: 12 },
 				{ n: 4, tool: 'q"uoted\\', args: "null", line: 0 },
+				{ n: 5, tool: "search", args: "", line: 0 },
 			],
 			console: "one\ntwo\nthree\n",
 			state: { kind: "open" },
@@ -32,7 +34,7 @@ describe("readOutbox", () => {
 		["a number above the limit of calls", 'a 51 1 "search" null\no'],
 		["a number that is none", 'a -1 1 "search" null\no'],
 		["a line that is none", 'a 1 x "search" null\no'],
-		["no arguments", 'a 1 1 "search" \no'],
+		["no place for arguments", 'a 1 1 "search"\no'],
 		["an unknown line", "z 1\no"],
 		["console text that is no string", "c {}\no"],
 		["no state", 'c "x"'],
@@ -76,23 +78,23 @@ describe("readOutbox", () => {
 				for (const ask of outbox.asks) {
 					expect(["search", 'q"uoted\\', "ünï", "$search", "$describe"]).toContain(ask.tool);
 					expect(ask.n).toBeLessThanOrEqual(50);
-					expect(Buffer.byteLength(ask.args)).toBeLessThanOrEqual(20);
+					expect(Buffer.byteLength(ask.args)).toBeLessThan(20);
 				}
-				if (outbox.state.kind === "returned") expect(Buffer.byteLength(outbox.state.value)).toBeLessThanOrEqual(20);
+				if (outbox.state.kind === "returned") expect(Buffer.byteLength(outbox.state.value)).toBeLessThan(20);
 			}),
 			{ numRuns: 2_000 },
 		);
 	});
 
-	test("sizes count in bytes, at the limit and one above", () => {
+	test("sizes count in bytes, below the limit and at it", () => {
 		const state = (value: string) => readOutbox(`r ${value}`, program).state.kind;
 		for (const character of ["x", "é", "€", "😀"]) {
-			const bytes = Buffer.byteLength(character);
-			const fitting = character.repeat(Math.floor(18 / bytes));
+			// With its two quotes it has fewer bytes than the limit of 20; filled up, it has as many.
+			const fitting = character.repeat(Math.floor(17 / Buffer.byteLength(character)));
+			const room = 18 - Buffer.byteLength(fitting);
 			expect(state(`"${fitting}"`)).toBe("returned");
-			expect(state(`"${fitting}${character}"`)).toBe(
-				18 % bytes === 0 ? "stopped" : Buffer.byteLength(fitting) + bytes > 18 ? "stopped" : "returned",
-			);
+			expect(state(`"${fitting}${"x".repeat(room - 1)}"`)).toBe("returned");
+			expect(state(`"${fitting}${"x".repeat(room)}"`)).toBe("stopped");
 		}
 		expect(readOutbox(`a 1 1 "search" "${"€".repeat(7)}"\no`, program)).toMatchObject({
 			asks: [],
@@ -155,7 +157,7 @@ describe("messages to the guest", () => {
 
 	test("a result above the limit becomes a failure that says so", () => {
 		const message = deliveryMessage([{ n: 1, ok: JSON.stringify("x".repeat(30)) }], program.limits);
-		expect(message).toContain('"code":"result.too_large"');
+		expect(message).toContain('"code":"tool.result_too_large"');
 		expect(message).not.toContain("xxx");
 	});
 });

@@ -61,18 +61,30 @@ export function deliveryMessage(answers: readonly Answer[], limits: ProgramLimit
 	const header: number[] = [];
 	let payloads = "";
 	for (const answer of answers) {
-		const payload = "ok" in answer ? (oversized(answer.ok, limits) ?? answer.ok) : JSON.stringify(answer.error);
-		const kind = "ok" in answer && payload === answer.ok ? 0 : 1;
-		header.push(answer.n, kind, payload.length);
+		const large = "ok" in answer && isTooLarge(answer.ok, limits.valueBytesMax);
+		const payload = "ok" in answer && !large ? answer.ok : faultText("ok" in answer ? tooLarge(limits) : answer.error);
+		header.push(answer.n, kindOf(answer, large), payload.length);
 		payloads += payload;
 	}
 	return `${JSON.stringify(header)}\n${payloads}`;
 }
 
-function oversized(result: string, limits: ProgramLimits): string | undefined {
-	if (!isOver(result, limits.valueBytesMax)) return undefined;
-	const message = `The result is over the ${limits.valueBytesMax} bytes that one call may bring into a program`;
-	return JSON.stringify({ name: "ToolFailed", message, code: "result.too_large" });
+/** 0: a value. 1: a fault. 2: the value of a call whose arguments were changed by an approver. */
+function kindOf(answer: Answer, large: boolean): 0 | 1 | 2 {
+	if (!("ok" in answer) || large) return 1;
+	return answer.edited ? 2 : 0;
+}
+
+type Fault = Extract<Answer, { readonly error: unknown }>["error"];
+
+function faultText({ name, message, code = null }: Omit<Fault, "code"> & { readonly code?: string | null }): string {
+	return JSON.stringify({ name, message, code });
+}
+
+/** The call was executed: a program that only read "failed" might well repeat it. */
+function tooLarge({ valueBytesMax }: ProgramLimits): Fault {
+	const message = `It ran, but its result has ${valueBytesMax} bytes or more, and so many may not enter a program (valueBytesMax)`;
+	return { name: "ToolFailed", message, code: "tool.result_too_large" };
 }
 
 /**
@@ -89,13 +101,13 @@ export function readOutbox(text: string, program: ProgramSpec): Outbox {
 		else asks.push(readAsk(line, program, asks.at(-1)?.n ?? 0));
 	}
 	const state = readState(last, program.limits);
-	const large = asks.find((ask) => isOver(ask.args, program.limits.valueBytesMax));
+	const large = asks.find((ask) => isTooLarge(ask.args, program.limits.valueBytesMax));
 	if (!large) return { asks: state.kind === "stopped" ? [] : asks, console: printed, state };
-	const message = `An argument of tools.${large.tool} is over ${program.limits.valueBytesMax} bytes`;
+	const message = `An argument of tools.${large.tool} has ${program.limits.valueBytesMax} bytes or more`;
 	return { asks: [], console: printed, state: { kind: "stopped", limit: "value", message } };
 }
 
-const askLine = /^a (\d{1,9}) (\d{1,9}) ("(?:[^"\\]|\\.)*") (.+)$/s;
+const askLine = /^a (\d{1,9}) (\d{1,9}) ("(?:[^"\\]|\\.)*") (.*)$/s;
 
 function readAsk(line: string, program: ProgramSpec, previous: number): Ask {
 	const found = askLine.exec(line);
@@ -113,8 +125,12 @@ function readState(line: string, limits: ProgramLimits): SliceState {
 		case "o":
 			return { kind: "open" };
 		case "r ":
-			if (!isOver(body, limits.valueBytesMax)) return { kind: "returned", value: body };
-			return { kind: "stopped", limit: "value", message: `The program's value is over ${limits.valueBytesMax} bytes` };
+			if (!isTooLarge(body, limits.valueBytesMax)) return { kind: "returned", value: body };
+			return {
+				kind: "stopped",
+				limit: "value",
+				message: `The program's value has ${limits.valueBytesMax} bytes or more`,
+			};
 		case "t ":
 			return readThrown(body);
 		case "s ":
@@ -162,13 +178,13 @@ function unreadable(line: string): Error {
 	return new Error(`The guest wrote a line that its prelude does not write: ${JSON.stringify(line.slice(0, 80))}`);
 }
 
-/** Whether the text has more UTF-8 bytes than `bytesMax`; counts only where its length leaves that open. */
-function isOver(text: string, bytesMax: number): boolean {
-	if (text.length * 3 <= bytesMax) return false;
+/** Whether the text has `bytesMax` UTF-8 bytes or more; counts only where its length leaves that open. */
+function isTooLarge(text: string, bytesMax: number): boolean {
+	if (text.length * 3 < bytesMax) return false;
 	let bytes = text.length;
-	for (let i = 0; i < text.length && bytes <= bytesMax; i++) {
+	for (let i = 0; i < text.length && bytes < bytesMax; i++) {
 		const code = text.charCodeAt(i);
 		if (code > 0x7f) bytes += code > 0x7ff && (code & 0xf800) !== 0xd800 ? 2 : 1;
 	}
-	return bytes > bytesMax;
+	return bytes >= bytesMax;
 }

@@ -25,9 +25,10 @@ const PromiseOf = Promise, TypeErrorOf = TypeError, ErrorOf = Error, RangeErrorO
 const MapOf = Map, ProxyOf = Proxy;
 const captureStack = Error.captureStackTrace;
 const { parse, stringify } = JSON;
-const { defineProperty, freeze } = Object;
+const { defineProperty, freeze, hasOwn } = Object;
 const isError = Error.isError, evaluate = eval;
 const slice = uncurry(String.prototype.slice), indexOf = uncurry(String.prototype.indexOf);
+const lastIndexOf = uncurry(String.prototype.lastIndexOf);
 const codeAt = uncurry(String.prototype.charCodeAt);
 const mapGet = uncurry(Map.prototype.get), mapSet = uncurry(Map.prototype.set);
 const mapHas = uncurry(Map.prototype.has), mapDelete = uncurry(Map.prototype.delete);
@@ -83,33 +84,43 @@ const failure = (thrown) => {
 	return thrownLine(name, message, field(thrown, "stack") ?? "");
 };
 
-// Digits only: the name of a function is the program's own text.
-const digits = (from, at) => {
-	let n = 0;
-	for (let code; n < 1e6 && (code = codeAt(from, at) - 48) >= 0 && code <= 9; at++) n = n * 10 + code;
-	return n;
+// The place at the very end of one frame. What stands before it, the name of a function, is the program's own text.
+const lineAtEnd = (frame) => {
+	let at = lastIndexOf(frame, "(<input>:") + 9, n = 0, code;
+	if (at < 9) return 0;
+	for (; n < 1e6 && (code = codeAt(frame, at) - 48) >= 0 && code <= 9; at++) n = n * 10 + code;
+	if (code !== 10) return 0;
+	while ((code = codeAt(frame, ++at) - 48) >= 0 && code <= 9);
+	return code === -7 && at + 2 >= frame.length ? n : 0;
 };
-// The program's line that called "callee". Frames are what a stack costs: two reach through a built-in like "map".
+// The program's line that called "callee". Frames are what a stack costs: the second one, where a built-in like "map"
+// stands between, is looked at only then.
 const holder = { __proto__: null };
-const lineOf = (callee) => {
-	setFramesMax(ErrorOf, 2);
+const lineWithin = (callee, frames) => {
+	setFramesMax(ErrorOf, frames);
 	captureStack(holder, callee);
 	setFramesMax(ErrorOf, 10);
-	const at = indexOf(holder.stack, "<input>:");
-	return at < 0 ? 0 : digits(holder.stack, at + 8);
+	return lineAtEnd(holder.stack);
 };
+const lineOf = (callee) => lineWithin(callee, 1) || lineWithin(callee, 2);
 
-const rejected = (message) => new PromiseOf((_, reject) => reject(new TypeErrorOf(message)));
+const rejected = (message) => new PromiseOf((_, reject) => {
+	const error = new ToolFailed(message);
+	hidden(error, "code", "tool.args_invalid");
+	reject(error);
+});
 const ask = ({ name, quoted, callee }, value) => {
 	let json;
 	try {
-		json = value === undefined ? "null" : stringify(value);
+		json = value === undefined ? "" : stringify(value);
 	} catch (thrown) {
 		return rejected("tools." + name + ": the argument cannot be sent as JSON (" + show(thrown) + ")");
 	}
 	if (json === undefined) return rejected("tools." + name + ": a " + typeof value + " cannot be sent as JSON");
 	if (state !== "") throw new RangeErrorOf("The program is over");
-	if (json.length > limits.value) stop("value", "An argument of tools." + name + " is over " + limits.value + " bytes");
+	if (json.length >= limits.value) {
+		stop("value", "An argument of tools." + name + " has " + limits.value + " bytes or more");
+	}
 	if (asked >= limits.calls) stop("calls", "The program made more than " + limits.calls + " tool calls");
 	if (open >= limits.open) stop("openCalls", "More than " + limits.open + " tool calls were open at the same time");
 	const line = lineOf(callee);
@@ -191,8 +202,8 @@ const run = async (body) => {
 		const value = await promise;
 		const json = value === undefined ? "null" : stringify(value);
 		if (json === undefined) throw new TypeErrorOf("The program returned a " + typeof value + ", which JSON cannot carry");
-		line = json.length > limits.value
-			? "s value " + stringify("The program's value is over " + limits.value + " bytes")
+		line = json.length >= limits.value
+			? "s value " + stringify("The program's value has " + limits.value + " bytes or more")
 			: "r " + json;
 	} catch (thrown) {
 		line = failure(thrown);
@@ -223,23 +234,27 @@ const deliver = (message) => {
 		const n = header[i], call = mapGet(pending, n), payload = slice(message, at, at += header[i + 2]);
 		mapDelete(pending, n);
 		open--;
-		if (header[i + 1] === 0) settle(call, payload);
-		else fail(call, parse(payload));
+		if (header[i + 1] === 1) fail(call, parse(payload));
+		else settle(call, payload, header[i + 1] === 2);
 	}
 	return 0;
 };
-const settle = (call, payload) => {
+// An approver may have changed what was asked: the result says so, without being another value for it.
+const settle = (call, payload, isEdited) => {
 	let value;
 	try {
 		value = parse(payload);
 	} catch (thrown) {
-		return fail(call, { name: "ToolFailed", message: "The result cannot be read as JSON (" + show(thrown) + ")" });
+		const message = "The result cannot be read as JSON (" + show(thrown) + ")";
+		return fail(call, { name: "ToolFailed", message, code: "tool.result_invalid" });
 	}
+	if (isEdited && typeof value === "object" && value !== null && !hasOwn(value, "edited")) hidden(value, "edited", true);
 	call.resolve(value);
 };
 const fail = (call, fault) => {
+	// Each field is there: one that is not would be looked for where a program can put it.
 	const error = new (fault.name === "ToolDenied" ? ToolDenied : ToolFailed)(fault.message);
-	if (fault.code !== undefined) hidden(error, "code", fault.code);
+	if (fault.code !== null) hidden(error, "code", fault.code);
 	setStack(error, "    at <input>:" + call.line + ":0\n");
 	call.reject(error);
 };

@@ -78,7 +78,7 @@ export interface Ask {
 	/** 1, 2, 3 … in the order in which the program made them. */
 	readonly n: number;
 	readonly tool: string;
-	/** Arguments as JSON text, `null` where the program gave none. Hostile: not validated. */
+	/** Arguments as JSON text, empty where the program gave none. Hostile: not validated. */
 	readonly args: string;
 	/** Line in the program's source, 1-based; 0 where unknown. */
 	readonly line: number;

@@ -67,7 +67,7 @@ const tricks: readonly { readonly name: string; readonly source: string; readonl
 			await tools.search(p); const e = await tools.search({ get x() { throw new RangeError('mine'); } }).catch((e) => e.name);
 			const revoked = Proxy.revocable({}, {}); revoked.revoke(); const f = await tools.search(revoked.proxy).catch((e) => e.name);
 			return [reads, e, f];`,
-		value: [1, "TypeError", "TypeError"],
+		value: [1, "ToolFailed", "ToolFailed"],
 	},
 	{
 		name: "a call made while arguments are written is a call of its own, before it",
@@ -104,7 +104,7 @@ export const hostileCases: readonly SandboxCase[] = [
 					[
 						[1, "search", '"one"'],
 						[2, "pay", "2"],
-						[3, "search", "null"],
+						[3, "search", ""],
 					],
 					poison,
 				);
@@ -135,13 +135,22 @@ export const hostileCases: readonly SandboxCase[] = [
 				const answer = (ask: { n: number; args: string }) =>
 					ask.args === "{}"
 						? { n: ask.n, ok: '{"__proto__":{"polluted":1},"constructor":{"x":1},"then":5}' }
-						: { n: ask.n, ok: ask.args };
+						: { n: ask.n, ok: ask.args || "null" };
 				const value = await evaluate(provider, trick.source, { answer });
 				assert.deepEqual(value, trick.value);
 				await assertUnharmed(provider);
 			},
 		}),
 	),
+	{
+		name: "a fault without a code is looked for nowhere else",
+		async run(make) {
+			const source = `Object.defineProperty(Object.prototype, 'code', { get() { throw new Error('mine'); }, configurable: true });
+				const caught = await tools.search({}).catch((error) => error.name); delete Object.prototype.code; return caught;`;
+			const answer = ({ n }: { n: number }) => ({ n, error: { name: "ToolDenied", message: "no" } });
+			assert.equal(await evaluate(make(), source, { answer }), "ToolDenied");
+		},
+	},
 	{
 		name: "no text of a program passes for a line of the guest",
 		async run(make) {

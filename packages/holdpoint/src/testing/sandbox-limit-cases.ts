@@ -235,7 +235,7 @@ export const limitCases: readonly SandboxCase[] = [
 				return r.map((s) => s.value ?? [s.reason.name, s.reason.code]);`;
 			const answer = ({ args }: { args: string }) => (args === '"big"' ? "x".repeat(2_000) : "ok");
 			const value = await evaluate(make(), source, { answer, limits: { valueBytesMax: 1_000 } });
-			assert.deepEqual(value, [["ToolFailed", "result.too_large"], "ok"]);
+			assert.deepEqual(value, [["ToolFailed", "tool.result_too_large"], "ok"]);
 		},
 	},
 	{

@@ -87,7 +87,7 @@ export async function play(provider: SandboxProvider, source: string, options: P
 }
 
 function answerOf(ask: Ask, options: PlayOptions): Answer {
-	const answer = options.answer ? options.answer(ask) : JSON.parse(ask.args);
+	const answer = options.answer ? options.answer(ask) : JSON.parse(ask.args || "null");
 	return isAnswer(answer) ? answer : ok(ask.n, answer);
 }
 

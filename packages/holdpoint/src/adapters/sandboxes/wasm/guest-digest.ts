@@ -3,4 +3,4 @@
  * A worker that boots to anything else refuses to serve. After a change of the engine or the prelude the test of this
  * file prints the new value.
  */
-export const guestDigest = "a05146ba0a38b3ac1fbad3b3d6876fcc52c4735386b26955a6c946dce025de56";
+export const guestDigest = "d997eb6caee38cb8520de60dd054236224bc6fe53e61da688df81bcb0531bc66";

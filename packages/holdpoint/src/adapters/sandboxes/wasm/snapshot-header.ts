@@ -38,7 +38,7 @@ export function encodeSnapshot(snapshot: GuestSnapshot, program: ProgramSpec): U
 /** Reads hostile bytes. Errors: an Error that says why they are refused. */
 export function decodeSnapshot(snapshot: Uint8Array, program: ProgramSpec, memoryBytesMax: number): GuestSnapshot {
 	const bytes = Buffer.from(snapshot.buffer, snapshot.byteOffset, snapshot.length);
-	refuseUnless(bytes.length <= program.limits.snapshotBytesMax, "it is larger than a snapshot may be");
+	refuseUnless(bytes.length < program.limits.snapshotBytesMax, "it is larger than a snapshot may be");
 	refuseUnless(bytes.length > headBytes && bytes.toString("latin1", 0, 4) === magic, "it is no snapshot");
 	const format = bytes.readUInt16LE(4);
 	refuseUnless(format === snapshotFormat, `its format is ${format}, this host has ${snapshotFormat}`);

@@ -76,8 +76,8 @@ export class WasmGuest implements Guest {
 		assert(size === delivery.answers.length, "a delivery answers each call once");
 		if (signal?.aborted) return this.#stopped("cancelled");
 		const { limits } = this.#program;
-		if (!this.#lane && Buffer.byteLength(this.#program.source) > limits.sourceBytesMax) {
-			return this.#stopped("value", `The program's text is over ${limits.sourceBytesMax} bytes`);
+		if (!this.#lane && Buffer.byteLength(this.#program.source) >= limits.sourceBytesMax) {
+			return this.#stopped("value", `The program's text has ${limits.sourceBytesMax} bytes or more`);
 		}
 		if (this.#cpuMs >= limits.cpuMs) return this.#stopped("cpu");
 		this.#busy = true;
@@ -99,9 +99,9 @@ export class WasmGuest implements Guest {
 			const used = { cpuMs: this.#cpuMs, consoleBytes: this.#consoleBytes };
 			const bytes = encodeSnapshot({ ...reply, ...used }, this.#program);
 			const { snapshotBytesMax } = this.#program.limits;
-			if (bytes.length <= snapshotBytesMax) return bytes;
+			if (bytes.length < snapshotBytesMax) return bytes;
 			throw refused(
-				`it has ${bytes.length} bytes, ${snapshotBytesMax} are allowed`,
+				`it has ${bytes.length} bytes, and the limit is ${snapshotBytesMax}`,
 				"The program is replayed instead.",
 			);
 		} finally {
