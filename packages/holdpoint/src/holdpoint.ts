@@ -17,7 +17,7 @@ import { HoldpointError } from "./spec/errors.ts";
 import type { Approver } from "./spec/events.ts";
 import type { Limits } from "./spec/limits.ts";
 import type { LanguageModel } from "./spec/model.ts";
-import type { SandboxProvider } from "./spec/sandbox.ts";
+import type { Isolation, SandboxProvider } from "./spec/sandbox.ts";
 import type { Store } from "./spec/store.ts";
 
 export interface HarnessOptions {
@@ -46,6 +46,11 @@ export function createHarness(options: HarnessOptions = {}): Harness {
 	const store = options.store ?? memoryStore();
 	const clock = options.clock ?? systemClock;
 	let sandbox: Promise<SandboxProvider> | undefined;
+	// What a machine lacks now it may have at the next try.
+	const forget = (error: unknown): never => {
+		sandbox = undefined;
+		throw error;
+	};
 	let user: string | undefined;
 	const ports = async (): Promise<RunPorts> => ({
 		store,
@@ -57,7 +62,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
 		ownerIsDead,
 		policy: options.policy ? toPolicy(options.policy) : effectPolicy,
 		rolesOf: options.rolesOf ?? (() => []),
-		sandbox: options.sandbox === "off" ? undefined : () => (sandbox ??= openSandbox(options)),
+		sandbox: options.sandbox === "off" ? undefined : () => (sandbox ??= openSandbox(options).catch(forget)),
 	});
 	return new Harness({
 		ports,
@@ -86,14 +91,21 @@ function keysFor(store: Store): readonly SealKey[] {
 	return store.keyFile === undefined ? [newKey()] : loadKeys({ env: process.env, file: store.keyFile });
 }
 
-async function openSandbox(options: HarnessOptions): Promise<SandboxProvider> {
-	if (typeof options.sandbox === "object") return options.sandbox;
-	if (options.isolation === "hardware") {
-		throw new HoldpointError(
-			"sandbox.isolation",
-			"Hardware isolation is required, and the sandbox of this machine is wasm",
-		);
-	}
+/** What the machine's processor isolates by itself, without a hypervisor's software in between. */
+const hardware: ReadonlySet<string> = new Set(["svm", "vmx"] satisfies Isolation[]);
+
+async function openSandbox({ sandbox, isolation = "any" }: HarnessOptions): Promise<SandboxProvider> {
+	const provider = typeof sandbox === "object" ? sandbox : await bestSandbox();
+	if (isolation === "any") return provider;
+	const probe = await provider.probe();
+	if (probe.ok && hardware.has(probe.isolation)) return provider;
+	const what = probe.ok
+		? `the sandbox ${probe.provider} gives ${probe.isolation}`
+		: `${probe.provider}: ${probe.reason}`;
+	throw new HoldpointError("sandbox.isolation", `Hardware isolation is required, and ${what}`);
+}
+
+async function bestSandbox(): Promise<SandboxProvider> {
 	const { wasmSandbox } = await import("./adapters/sandboxes/wasm/provider.ts");
 	return wasmSandbox();
 }

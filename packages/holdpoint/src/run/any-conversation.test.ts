@@ -161,7 +161,14 @@ async function examine({ scene, executed, observed, result, prompts }: Played): 
 	const { state } = await scene.harness.show("r");
 	expect(foldOf("r", events)).toEqual(state);
 	expect(result.status === "waiting").toBe(state.status === "running");
-	const doing = { busy: new Set<string>(), live: new Set<string>(), room: 8, now: scene.clock.now() };
+	const doing = {
+		busy: new Set<string>(),
+		live: new Set<string>(),
+		room: 8,
+		turnsMax: 20,
+		ended: new Set<string>(),
+		now: scene.clock.now(),
+	};
 	const before = structuredClone(state);
 	const steps = next(state, doing);
 	expect(next(state, doing)).toEqual(steps);

@@ -1,18 +1,11 @@
 import { callModel } from "../model/call-model.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import type { ModelAnswer, ModelRequest } from "../spec/model.ts";
-import { closeOpenCalls } from "./cancel-run.ts";
 import type { Segment } from "./segment.ts";
 
 /** Asks the model once and writes down its answer, or that it is to be asked later. */
 export async function askModel(segment: Segment): Promise<void> {
 	const { state, ready, ports } = segment;
-	if (state.turns >= ready.limits.turnsMax) {
-		const message = `The model answered ${state.turns} times without coming to an end (turnsMax)`;
-		closeOpenCalls(segment, message);
-		segment.emit({ type: "run.finished", status: "failed", error: { code: "limit.turns", message } });
-		return;
-	}
 	if (!ready.model) {
 		throw new HoldpointError("model.missing", `Agent ${ready.agent.name} has no model`, {
 			details: { run: state.run },

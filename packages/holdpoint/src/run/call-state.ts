@@ -35,6 +35,8 @@ export interface ApprovalState {
 	readonly count: number;
 	readonly expiresAt: number;
 	readonly answers: ApprovalAnswer[];
+	/** So many of them, the first ones, were given to the approval before this one. */
+	readonly carried: number;
 	denied: ApprovalAnswer | undefined;
 	/** Why it is over without an answer. */
 	closed: "expired" | "lapsed" | "voided" | "cancelled" | undefined;

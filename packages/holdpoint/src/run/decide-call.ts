@@ -23,6 +23,8 @@ import type { Segment } from "./segment.ts";
 interface Place {
 	readonly segment: Segment;
 	readonly call: CallState;
+	/** Where it stood when its decision began. */
+	readonly phase: CallState["phase"];
 }
 
 interface Deciding extends Place {
@@ -40,9 +42,11 @@ interface Candidate extends Deciding {
 
 /** Moves a call that can move. Synchronous where schema and policy are. */
 export function decideCall(segment: Segment, call: CallState): void | Promise<void> {
-	const place = { segment, call };
+	const { phase } = call;
+	if (phase === "finished" || phase === "unknown") return;
+	const place = { segment, call, phase };
 	const tool = toolFor(place);
-	if (call.phase === "started") return decideAgain(place, tool);
+	if (call.attempt > 0) return decideAgain(place, tool);
 	if (typeof tool === "string") return fail(place, "tool.unknown", tool);
 	const { callsMax } = segment.ready.limits;
 	if (call.ordinal > callsMax) return fail(place, "limit.calls", `This run has made its ${callsMax} calls (callsMax)`);
@@ -69,8 +73,14 @@ function fail(place: Place, code: FailureCode, message: string): void {
 	finish(place, { failed: message, code });
 }
 
-function finish({ segment, call }: Place, outcome: Outcome): void {
-	segment.emit({ type: "call.finished", call: call.id, outcome });
+function finish(place: Place, outcome: Outcome): void {
+	if (hasMoved(place)) return;
+	place.segment.emit({ type: "call.finished", call: place.call.id, outcome });
+}
+
+/** While a schema, a policy or middleware took its time, the call may have come to its end. */
+function hasMoved({ segment, call, phase }: Place): boolean {
+	return call.phase !== phase || segment.state.status !== "running";
 }
 
 function decideFirst(deciding: Deciding): void | Promise<void> {
@@ -117,11 +127,11 @@ function decideParsed(deciding: Deciding, parsed: CanonicalArguments): void | Pr
 }
 
 function candidateOf(deciding: Deciding, { args, text }: Pick<Candidate, "args" | "text">): Candidate {
-	const { segment, call, tool } = deciding;
+	const { segment, call, phase, tool } = deciding;
 	const bound = { run: segment.state.run, call: call.id, tool: tool.name, version: tool.version, args: text };
 	const digest = callDigest(bound);
-	const answers = digest === call.digest ? answersFor(deciding) : [];
-	return { segment, call, tool, args, text, digest, answers };
+	const answers = digest === call.digest ? validAnswers(segment, call) : [];
+	return { segment, call, phase, tool, args, text, digest, answers };
 }
 
 /** The call with the arguments that the journal has; a copy, because a policy gets them in its hands. */
@@ -132,7 +142,14 @@ function knownCandidate(deciding: Deciding): Candidate {
 
 function askPolicy(candidate: Candidate): void | Promise<void> {
 	const decision = decisionOn(candidate);
-	return decision instanceof Promise ? decision.then((value) => follow(candidate, value)) : follow(candidate, decision);
+	return decision instanceof Promise
+		? decision.then((value) => followLater(candidate, value))
+		: follow(candidate, decision);
+}
+
+/** Whoever asked for the run's end meanwhile was heard only by the store: nothing starts after that. */
+async function followLater(candidate: Candidate, decision: Decision): Promise<void> {
+	if (!(await candidate.segment.isCancelStored())) follow(candidate, decision);
 }
 
 function decisionOn(candidate: Candidate): Decision | Promise<Decision> {
@@ -156,20 +173,20 @@ function policyRequest({ segment, call, tool, args, answers }: Candidate): Polic
 	};
 }
 
-/** A repetition is the same call under the same key: what allowed it the first time counts on. */
-function answersFor({ segment, call }: Place): readonly ApprovalAnswer[] {
-	return call.attempt > 0 ? (call.approval?.answers ?? []) : validAnswers(segment, call);
-}
-
-/** Those that are not spent, void or too old. */
+/**
+ * Answers that are not spent, void or too old. A repetition is the same call under the same key: what allowed it the
+ * first time counts on; what was answered since then lapses like any other answer.
+ */
 export function validAnswers(segment: Segment, call: CallState): readonly ApprovalAnswer[] {
 	const { approval } = call;
 	if (!approval || approval.denied || approval.closed) return [];
 	const oldest = segment.ports.clock.now() - segment.ready.limits.approvalSpendWithinMs;
-	return approval.answers.filter((answer) => answer.at > oldest);
+	const spent = call.attempt === 0 ? 0 : call.phase === "started" ? approval.answers.length : approval.carried;
+	return approval.answers.filter((answer, i) => i < spent || answer.at > oldest);
 }
 
 function follow(candidate: Candidate, decision: Decision): void {
+	if (hasMoved(candidate)) return;
 	const { segment, call, text, digest, answers } = candidate;
 	segment.emit({
 		type: "call.decided",
@@ -217,28 +234,37 @@ function hold(candidate: Candidate, decision: Extract<Decision, { verdict: "ask"
 
 /** Held, and now answered, expired or closed. The stored arguments are canonical: the same tool does not parse them again. */
 function decideAfterWait(deciding: Deciding): void | Promise<void> {
-	const { segment, call } = deciding;
-	const { approval } = call;
-	if (approval?.denied) {
-		const { by, reason } = approval.denied;
-		return refuse(deciding, reason ?? "no reason given", by.id);
-	}
-	if (call.phase === "held") {
-		segment.emit({ type: "approval.closed", approval: approval?.id ?? "", call: call.id, why: "expired" });
-		return refuse(deciding, "nobody approved it in time", "expiry");
-	}
+	const { call } = deciding;
+	if (isRefused(deciding)) return;
 	const candidate = knownCandidate(deciding);
 	if (candidate.digest === call.digest) return askPolicy(candidate);
 	// The tool changed while it waited: what was canonical for the old one may not fit the new one.
 	return call.edited ? decideArguments(deciding, call.args ?? null) : decideFirst(deciding);
 }
 
+/** Whether it was denied, or nobody answered in time; it is over then. */
+function isRefused(place: Place): boolean {
+	const { segment, call, phase } = place;
+	const { approval } = call;
+	if (phase !== "held" && phase !== "answered") return false;
+	if (approval?.denied) {
+		const { by, reason } = approval.denied;
+		refuse(place, reason ?? "no reason given", by.id);
+		return true;
+	}
+	if (phase === "answered") return false;
+	segment.emit({ type: "approval.closed", approval: approval?.id ?? "", call: call.id, why: "expired" });
+	refuse({ ...place, phase: call.phase }, "nobody approved it in time", "expiry");
+	return true;
+}
+
 /**
- * I7: started, and no outcome: its process died, or it was given up and may be repeated. The policy is asked anew; a call
- * that may not be repeated is one that nobody knows.
+ * I7: started, and no outcome: its process died, or it was given up and may be repeated, perhaps after a wait. The policy
+ * is asked anew; a call that may not be repeated as it was is one that nobody knows.
  */
 function decideAgain(place: Place, tool: Tool | string): void | Promise<void> {
 	const { segment, call } = place;
+	if (isRefused(place)) return;
 	const unknown = (why: string): void => finish(place, { unknown: why });
 	if (typeof tool === "string") return unknown(`the process that ran it died, and it cannot be repeated: ${tool}`);
 	const candidate = knownCandidate({ ...place, tool });

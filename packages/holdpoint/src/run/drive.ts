@@ -11,7 +11,7 @@
 import type { RunResult } from "../spec/result.ts";
 import { askModel } from "./ask-model.ts";
 import type { CallState } from "./call-state.ts";
-import { cancelRun } from "./cancel-run.ts";
+import { cancelRun, giveUp } from "./cancel-run.ts";
 import { finishRun, resultOf, waitsOf } from "./conclude.ts";
 import { decideCall } from "./decide-call.ts";
 import { executeCall } from "./execute-call.ts";
@@ -31,7 +31,10 @@ export async function drive(segment: Segment): Promise<RunResult> {
 			if (steps.length > 0) await begin(segment, steps);
 			else if (segment.busy.size > 0) await segment.changed();
 			else if (segment.state.status !== "running") break;
-			else if (!(await takeSignals(segment, "waiting"))) return await wait(segment);
+			else if (!(await takeSignals(segment, "waiting"))) {
+				segment.check();
+				return await wait(segment);
+			}
 		}
 		await segment.release(segment.state.status, undefined);
 		return resultOf(segment.state);
@@ -56,6 +59,9 @@ async function begin(segment: Segment, steps: readonly Step[]): Promise<void> {
 			case "cancel":
 				await cancelRun(segment);
 				break;
+			case "give-up":
+				giveUp(segment);
+				break;
 			case "advance-program":
 				void inFlight(segment, step.call.id, () => advanceProgram(segment, step.call, step.answers));
 				break;
@@ -78,7 +84,9 @@ async function advanceCalls(segment: Segment, calls: readonly CallState[]): Prom
 	if (!starting.every(inside) || shown) await segment.flush();
 	// Stopped while that was written: nothing begins any more.
 	segment.check();
-	for (const call of starting) void inFlight(segment, call.id, () => executeCall(segment, call));
+	for (const call of starting) {
+		if (call.phase === "started") void inFlight(segment, call.id, () => executeCall(segment, call));
+	}
 }
 
 /** Runs one thing beside the loop. Its failure is the segment's: there is no promise whose rejection nobody hears. */

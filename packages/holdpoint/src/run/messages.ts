@@ -26,18 +26,24 @@ export function failureText(call: CallState): string {
 	if (!outcome) return "";
 	if ("failed" in outcome) return outcome.failed;
 	if ("denied" in outcome) return `Denied${outcome.by ? ` by ${outcome.by}` : ""}, not executed: ${outcome.denied}`;
-	if ("cancelled" in outcome) return `Cancelled, not executed: ${outcome.cancelled}`;
+	if ("cancelled" in outcome) {
+		return `${call.attempt > 0 ? "Cancelled before its end" : "Cancelled, not executed"}: ${outcome.cancelled}`;
+	}
 	if ("unknown" in outcome) return `It was started and nobody knows yet whether it happened: ${outcome.unknown}`;
 	return "";
 }
 
 /** What the model reads of a call that is still open while somebody speaks to it. */
 export function pendingNote(call: CallState): LanguageModelV4ToolResultPart {
-	const why =
-		call.phase === "unknown"
-			? "Pending: it was started and its outcome is being looked into. Do not repeat it."
-			: "Pending: not executed yet, it waits for an approval. Do not repeat it; its result will be given to you later.";
-	return { type: "tool-result", toolCallId: call.modelId, toolName: call.tool, output: { type: "text", value: why } };
+	const value = `Pending: ${pendingState(call)}. Do not repeat it; its result will be given to you later.`;
+	return { type: "tool-result", toolCallId: call.modelId, toolName: call.tool, output: { type: "text", value } };
+}
+
+function pendingState(call: CallState): string {
+	if (call.program) return "it stands in its middle and waits";
+	return call.attempt > 0
+		? "it was started and its outcome is being looked into"
+		: "not executed yet, it waits for an approval";
 }
 
 /** How a result enters the conversation after its call had read as pending. */

@@ -14,6 +14,8 @@ export type Step =
 	/** Start the guest, or deliver what its calls returned. */
 	| { readonly do: "advance-program"; readonly call: CallState; readonly answers: readonly string[] }
 	| { readonly do: "cancel" }
+	/** The model has had all the turns that it may have. */
+	| { readonly do: "give-up" }
 	| { readonly do: "finish" };
 
 /** The name under which the driver is busy with the model. */
@@ -24,8 +26,11 @@ export interface Doing {
 	readonly busy: ReadonlySet<string>;
 	/** Program calls whose guest is in this process. */
 	readonly live: { has(call: string): boolean };
+	/** Programs that have ended, and wait for what they started. */
+	readonly ended: { has(call: string): boolean };
 	/** How many more tool calls may run at the same time. */
 	readonly room: number;
+	readonly turnsMax: number;
 	readonly now: number;
 }
 
@@ -40,6 +45,7 @@ export function next(state: RunState, doing: Doing): Step[] {
 		for (const id of state.late) stepsOfCall(look, callOf(state, id));
 	}
 	if (state.turn.length > 0 || state.timer || doing.busy.has(modelWork)) return steps;
+	if (state.modelDue && state.turns >= doing.turnsMax) return lastSteps(look);
 	if (state.modelDue) steps.push({ do: "ask-model" });
 	else if (state.late.length === 0 && steps.length === 0) steps.push({ do: "finish" });
 	return steps;
@@ -50,6 +56,15 @@ interface Look {
 	readonly state: RunState;
 	readonly doing: Doing;
 	readonly steps: Step[];
+}
+
+/** The model is asked no more: nothing starts, and what was started is brought to an outcome, or waited for (I7). */
+function lastSteps({ state, doing, steps }: Look): Step[] {
+	const begun = steps.filter((step) => step.do === "advance-call" && step.call.attempt > 0);
+	if (begun.length > 0 || doing.busy.size > 0) return begun;
+	const calls = [...state.calls.values()];
+	const isOpen = calls.some((call) => call.attempt > 0 && !call.program && call.phase !== "finished");
+	return isOpen ? [] : [{ do: "give-up" }];
 }
 
 function stepsOfCall(look: Look, call: CallState): void {
@@ -80,9 +95,14 @@ function canMove(call: CallState, doing: Doing): boolean {
 	}
 }
 
-function programStep({ doing, steps }: Look, call: CallState): void {
+function programStep({ state, doing, steps }: Look, call: CallState): void {
 	const program = call.program;
 	if (!program) return;
+	if (doing.ended.has(call.id)) {
+		const isOver = [...program.open].every((id) => callOf(state, id).phase === "finished");
+		if (isOver) steps.push({ do: "advance-program", call, answers: [] });
+		return;
+	}
 	const answers = [...program.settled];
 	// A guest that is neither here nor quiet died in mid-slice: it must be replayed to learn what it asked.
 	const lost = !doing.live.has(call.id) && !program.quiet;

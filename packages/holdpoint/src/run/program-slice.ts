@@ -8,6 +8,7 @@ import type { FailureCode, Outcome } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
 import type { Ask, ProgramError, Slice, SliceState } from "../spec/sandbox.ts";
 import type { CallState } from "./call-state.ts";
+import { closeCall } from "./close-call.ts";
 import { keepBeside } from "./keep-beside.ts";
 import { limitsOf, programOf } from "./program-guest.ts";
 import type { LiveProgram, Segment } from "./segment.ts";
@@ -72,16 +73,7 @@ export function tryToEnd(segment: Segment, call: CallState, live: LiveProgram): 
 	const program = programOf(call);
 	for (const id of program.open) {
 		const child = callOf(segment.state, id);
-		if (child.phase === "held" && child.approval) {
-			segment.emit({ type: "approval.closed", approval: child.approval.id, call: id, why: "cancelled" });
-		}
-		if (child.phase === "asked" || child.phase === "held" || child.phase === "answered") {
-			segment.emit({
-				type: "call.finished",
-				call: id,
-				outcome: { cancelled: "the program ended without waiting for it" },
-			});
-		}
+		if (child.phase !== "started") closeCall(segment, child, "the program ended without waiting for it");
 	}
 	const open = [...program.open].some((id) => callOf(segment.state, id).phase !== "finished");
 	if (open || !live.ending) return;
@@ -152,7 +144,9 @@ function describeError(error: ProgramError): string {
 function editedCalls(segment: Segment, call: CallState): Extra["edited"] {
 	const edited = programOf(call).asks.flatMap((id) => {
 		const child = callOf(segment.state, id);
-		return child.edited ? [{ tool: child.tool, asked: child.asked ?? null, executedWith: child.args ?? null }] : [];
+		return child.edited && child.attempt > 0
+			? [{ tool: child.tool, asked: child.asked ?? null, executedWith: child.args ?? null }]
+			: [];
 	});
 	return edited.length > 0 ? { edited } : {};
 }

@@ -320,7 +320,7 @@ describe("a program that is stopped from outside", () => {
 		expect(await running).toMatchObject({ status: "cancelled" });
 		const ended = ofType(await scene.events("r"), "call.finished").map(({ call, outcome }) => [call, outcome]);
 		expect(ended.sort()).toEqual([
-			["c1", { cancelled: "stop" }],
+			["c1", { cancelled: "stop. Its calls until then: slow (c1.1): stopped" }],
 			["c1.1", { cancelled: "stop" }],
 		]);
 	});

@@ -90,6 +90,7 @@ export class Segment {
 	readonly seal: RunSeal;
 	readonly busy = new Set<string>();
 	readonly live = new Map<string, LiveProgram>();
+	private readonly ended = { has: (call: string) => this.live.get(call)?.ending !== undefined };
 	/** How often each program's guest was lost with that of another program. */
 	readonly losses = new Map<string, number>();
 	readonly abort = new AbortController();
@@ -144,8 +145,9 @@ export class Segment {
 	}
 
 	get doing(): Doing {
-		const room = this.ready.limits.concurrencyMax - this.running;
-		return { busy: this.busy, live: this.live, room, now: this.ports.clock.now() };
+		const { concurrencyMax, turnsMax } = this.ready.limits;
+		const room = concurrencyMax - this.running;
+		return { busy: this.busy, live: this.live, ended: this.ended, room, turnsMax, now: this.ports.clock.now() };
 	}
 
 	/** Folds events now; they are durable after the next `flush`. */
@@ -274,6 +276,12 @@ export class Segment {
 		const stored = await this.ports.store.load(this.state.run, this.seq);
 		const known = new Set([...this.signals.map((signal) => signal.id), ...this.taken]);
 		for (const signal of stored?.signals ?? []) if (!known.has(signal.id)) this.signals.push(signal);
+	}
+
+	/** Has somebody asked for the run's end that it has not read yet? */
+	async isCancelStored(): Promise<boolean> {
+		await this.fetchSignals();
+		return this.signals.some((stored) => this.seal.openSignal(stored).signal?.kind === "cancel");
 	}
 
 	/** Something changed: the driver looks again. */

@@ -170,6 +170,7 @@ function applyCallEvent(state: RunState, event: CallEvent): void {
 				count: event.count ?? 1,
 				expiresAt: event.expiresAt,
 				answers: carried,
+				carried: carried.length,
 				denied: undefined,
 				closed: undefined,
 			};

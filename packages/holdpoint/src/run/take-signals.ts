@@ -115,6 +115,9 @@ async function answerEvents(segment: Segment, id: string, signal: AnswerSignal):
 		...(signal.reason ? { reason: signal.reason } : {}),
 	};
 	if (signal.answer === "deny") return [{ type: "approval.resolved", ...common, answer: "deny" }];
+	if (signal.answer === "edit" && call.attempt > 0) {
+		return refuse("the call was started before with these arguments: it can only be repeated as it is");
+	}
 	const fits = seatFor(call, by);
 	if (!fits) return refuse("this person has none of the roles that it asks for");
 	if (signal.answer === "approve") {
@@ -154,6 +157,8 @@ async function editEvents(segment: Segment, { call, signal, common }: Edit): Pro
 	if (!tool || signal.args === undefined) return refuse("it edits nothing");
 	const parsed = await canonicalArguments(tool, signal.args, segment.ready.limits.argsBytesMax);
 	if (!parsed.ok) return refuse(parsed.message);
+	// A schema may have taken its time.
+	if (call.phase !== "held") return refuse("it was answered or closed before");
 	const digest = callDigest({
 		run: segment.state.run,
 		call: call.id,
