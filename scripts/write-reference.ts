@@ -5,7 +5,7 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { errorCodes } from "../packages/holdpoint/src/spec/errors.ts";
+import { errorCodes, failureHints } from "../packages/holdpoint/src/spec/errors.ts";
 import { defaultLimits, defaultProgramLimits } from "../packages/holdpoint/src/spec/limits.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -23,7 +23,7 @@ export function referencePages(): ReadonlyMap<string, string> {
 
 function errorsPage(): string {
 	const rows = Object.entries(errorCodes).map(([code, { retry, hint }]) => `| \`${code}\` | ${retry} | ${hint} |`);
-	const failures = literalsOf("FailureCode").map((code) => `\`${code}\``);
+	const failures = Object.entries(failureHints).map(([code, hint]) => `| \`${code}\` | ${hint} |`);
 	const ends = literalsOf("RunFailureCode").map((code) => `\`${code}\``);
 	return page("Errors", [
 		"Expected outcomes (a denied call, a waiting run) are values. Operational failures are one class, `HoldpointError`,",
@@ -39,7 +39,11 @@ function errorsPage(): string {
 		"",
 		"## Failed calls",
 		"",
-		`A tool's failure is an outcome that the model reads; it never ends a run. Its codes: ${failures.join(", ")}.`,
+		"A tool's failure is an outcome that the model reads, with the hint of its code; it never ends a run.",
+		"",
+		"| Code | What the model reads besides |",
+		"|---|---|",
+		...failures,
 		"",
 		"## Failed runs",
 		"",

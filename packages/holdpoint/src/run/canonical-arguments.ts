@@ -1,6 +1,6 @@
 import { canonicalJson, parseJson } from "../kit/canonical-json.ts";
 import { reasonOf } from "../kit/reason-of.ts";
-import type { FailureCode } from "../spec/events.ts";
+import type { FailureCode } from "../spec/errors.ts";
 import type { Json } from "../spec/json.ts";
 import type { Tool } from "../spec/tool.ts";
 import { type Validated, validate } from "../tools/validate.ts";

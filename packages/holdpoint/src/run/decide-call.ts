@@ -11,12 +11,14 @@ import { approvalId, callDigest, lacking } from "../approvals/approvals.ts";
 import { canonicalJson } from "../kit/canonical-json.ts";
 import { reasonOf } from "../kit/reason-of.ts";
 import { decide } from "../policy/decide.ts";
-import type { FailureCode, Outcome } from "../spec/events.ts";
+import type { FailureCode } from "../spec/errors.ts";
+import type { Outcome } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
 import type { Decision, PolicyRequest } from "../spec/policy.ts";
 import type { Tool } from "../spec/tool.ts";
 import type { ApprovalAnswer, CallState } from "./call-state.ts";
 import { type CanonicalArguments, canonicalArguments } from "./canonical-arguments.ts";
+import { failedWith } from "./failed-with.ts";
 import type { Segment } from "./segment.ts";
 
 /** One call of one run. */
@@ -70,7 +72,7 @@ function toolFor({ segment, call }: Place): Tool | string {
 }
 
 function fail(place: Place, code: FailureCode, message: string): void {
-	finish(place, { failed: message, code });
+	finish(place, failedWith(code, message));
 }
 
 function finish(place: Place, outcome: Outcome): void {

@@ -13,13 +13,14 @@ import { timerMsMax } from "../kit/clock.ts";
 import { digest } from "../kit/digest.ts";
 import { reasonOf } from "../kit/reason-of.ts";
 import type { CallInfo } from "../spec/agent.ts";
-import type { FailureCode, Outcome } from "../spec/events.ts";
+import type { Outcome } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
 import type { Tool, ToolContext } from "../spec/tool.ts";
 import { isLostConnection, isOutcomeUnknown } from "../tools/outcome-unknown.ts";
 import { validate } from "../tools/validate.ts";
 import type { CallState } from "./call-state.ts";
 import { startProgram } from "./execute-program.ts";
+import { failedWith } from "./failed-with.ts";
 import { keepBeside } from "./keep-beside.ts";
 import { onceOnly } from "./once-only.ts";
 import { executeCodeName } from "./ready-agent.ts";
@@ -49,12 +50,10 @@ export async function executeCall(segment: Segment, call: CallState): Promise<vo
 	}
 	// Cancelled meanwhile: its outcome was written by whoever cancelled, or will be where nobody knows it.
 	if (call.phase !== "started" || (segment.state.cancel && "unknown" in outcome)) return;
-	const known = "unknown" in outcome && isHarmless(tool) ? { failed: outcome.unknown, code: timedOut } : outcome;
+	const known = "unknown" in outcome && isHarmless(tool) ? failedWith("tool.timed_out", outcome.unknown) : outcome;
 	segment.emit({ type: "call.finished", call: call.id, outcome: known, ms: segment.ports.clock.now() - began });
 	if (!isHarmless(tool)) await segment.flush();
 }
-
-const timedOut: FailureCode = "tool.timed_out";
 
 function isHarmless({ effect }: Tool): boolean {
 	return effect === "read" || effect === "internal";
@@ -203,7 +202,7 @@ async function toOutcome(segment: Segment, { call, tool, value }: Returned): Pro
 	if (tool.output) {
 		const result = await validate(tool.output, value);
 		if (!result.ok)
-			return badResult(
+			return failedWith(
 				"tool.result_invalid",
 				`${tool.name} ran, but its result does not fit its output schema: ${result.issues}`,
 			);
@@ -213,22 +212,18 @@ async function toOutcome(segment: Segment, { call, tool, value }: Returned): Pro
 	try {
 		text = JSON.stringify(checked);
 	} catch (error) {
-		return badResult("tool.result_invalid", `${tool.name} ran, but its result is no JSON: ${reasonOf(error)}`);
+		return failedWith("tool.result_invalid", `${tool.name} ran, but its result is no JSON: ${reasonOf(error)}`);
 	}
 	const { resultBytesMax, inlineBytesMax } = segment.ready.limits;
 	const edited = call.edited ? ({ edited: true } as const) : {};
 	if (text === undefined) return { ok: null, ...edited };
 	const bytes = Buffer.byteLength(text);
 	if (bytes >= resultBytesMax) {
-		return badResult(
+		return failedWith(
 			"tool.result_too_large",
 			`${tool.name} ran, but its result has ${bytes} bytes; the limit is ${resultBytesMax} (resultBytesMax)`,
 		);
 	}
 	const plain = JSON.parse(text) as Json;
 	return bytes < inlineBytesMax ? { ok: plain, ...edited } : { ...keepBeside(segment, text, plain), ...edited };
-}
-
-function badResult(code: FailureCode, failed: string): Outcome {
-	return { failed, code };
 }

@@ -13,6 +13,7 @@ import { digest } from "../kit/digest.ts";
 import { isHoldpointError } from "../spec/errors.ts";
 import { defaultProgramLimits } from "../spec/limits.ts";
 import type { CallState } from "./call-state.ts";
+import { failedWith } from "./failed-with.ts";
 import { codeOf, deliveryOf, programOf, sandboxOf, specOf } from "./program-guest.ts";
 import { end, takeSlice, tryToEnd } from "./program-slice.ts";
 import { bringBack } from "./restore-program.ts";
@@ -25,7 +26,7 @@ export async function startProgram(segment: Segment, call: CallState): Promise<v
 	const own = segment.ready.agent.programs?.limits;
 	const prepared = await prepareProgram(source, programTools(segment), { ...defaultProgramLimits, ...own });
 	if (!prepared.ok) {
-		return end(segment, call, { failed: formatProblems(source, prepared.problems), code: "program.invalid" });
+		return end(segment, call, failedWith("program.invalid", `${formatProblems(source, prepared.problems)}\n`));
 	}
 	const sandbox = await sandboxOf(segment);
 	const seed = Buffer.from(digest(`seed\n${segment.state.run}\n${call.id}`), "base64url").readUInt32BE(0);

@@ -4,11 +4,13 @@
  */
 import { parseJson } from "../kit/canonical-json.ts";
 import { reasonOf } from "../kit/reason-of.ts";
-import type { FailureCode, Outcome } from "../spec/events.ts";
+import type { FailureCode } from "../spec/errors.ts";
+import type { Outcome } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
 import type { Ask, ProgramError, Slice, SliceState } from "../spec/sandbox.ts";
 import type { CallState } from "./call-state.ts";
 import { closeCall } from "./close-call.ts";
+import { failedWith } from "./failed-with.ts";
 import { keepBeside } from "./keep-beside.ts";
 import { limitsOf, programOf } from "./program-guest.ts";
 import type { LiveProgram, Segment } from "./segment.ts";
@@ -132,7 +134,8 @@ interface Extra {
 function failure(code: FailureCode, message: string, { console, edited }: Extra): Outcome {
 	const said = console === "" ? "" : `\nConsole before that:\n${console}`;
 	const changed = edited.edited ? `\nChanged by approvers: ${JSON.stringify(edited.edited)}` : "";
-	return { failed: message + said + changed, code };
+	const more = said + changed;
+	return failedWith(code, more === "" ? message : `${message}${more}\n`);
 }
 
 function describeError(error: ProgramError): string {

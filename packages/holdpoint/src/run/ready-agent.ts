@@ -49,8 +49,11 @@ function toModelTool(tool: Tool): ModelTool {
 
 function programTools(tools: readonly Tool[], tokensMax: number | undefined) {
 	const declaration = declareTools(tools, tokensMax === undefined ? {} : { tokensMax });
-	const finders = declaration.mode === "index" ? [searchTool(tools), describeToolTool(tools)] : [];
-	return { executeCode: executeCode(declaration.text), callable: [...tools, ...finders] };
+	// Also where all tools are declared: the engine's own message on an unknown tool names them.
+	return {
+		executeCode: executeCode(declaration.text),
+		callable: [...tools, searchTool(tools), describeToolTool(tools)],
+	};
 }
 
 function executeCode(declarations: string): Tool {

@@ -93,6 +93,28 @@ export const errorCodes = {
 
 export type ErrorCode = keyof typeof errorCodes;
 
+/**
+ * Codes of calls that failed, and what whoever made the call can do. A failed call is no error: it is an outcome that the
+ * model reads. Where Holdpoint words it, the hint stands behind the message; what a tool threw stays the tool's own text.
+ */
+export const failureHints = {
+	"tool.unknown": "Use one of the tools that are there.",
+	"tool.args_invalid": "Mend the arguments after the tool's schema, and call it again.",
+	"tool.threw": "It ran and failed, and it is not run again by itself: read what it says before you decide.",
+	"tool.timed_out": "It changes nothing, so it may be called again; ask for less at a time where that is possible.",
+	"tool.result_invalid": "It ran, and what it did stands: do not repeat it to get a better result.",
+	"tool.result_too_large": "It ran, and what it did stands: ask for less at a time.",
+	"tool.args_too_large": "Send less at a time.",
+	"program.invalid": "Nothing of the program ran. Mend it and send it again.",
+	"program.threw": "Calls that it made before stand: write the next program so that it does not repeat them.",
+	"program.stopped": "Calls that it made before stand: write a program that does less, or less at a time.",
+	"program.diverged": "Calls that it made before stand: look at what they did before you go on.",
+	"limit.calls": "No further call is made in this run: answer with what you have.",
+	"settled.did_not_happen": "Somebody found out that it did not happen: it may be done anew.",
+} as const satisfies Record<string, string>;
+
+export type FailureCode = keyof typeof failureHints;
+
 const brand = Symbol.for("holdpoint.error");
 
 /** The one error class. `code` is stable, `hint` says what to do, `cause` is kept. */

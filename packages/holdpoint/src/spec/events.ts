@@ -1,4 +1,4 @@
-import type { ErrorCode } from "./errors.ts";
+import type { ErrorCode, FailureCode } from "./errors.ts";
 import type { Json } from "./json.ts";
 import type { ProgramLimits } from "./limits.ts";
 import type { AnswerPart, ModelUsage } from "./model.ts";
@@ -190,21 +190,6 @@ export type Outcome =
 	| { readonly cancelled: string }
 	/** I7: started, and nobody knows. A wait, until it is settled. */
 	| { readonly unknown: string };
-
-export type FailureCode =
-	| "tool.unknown"
-	| "tool.args_invalid"
-	| "tool.threw"
-	| "tool.timed_out"
-	| "tool.result_invalid"
-	| "tool.result_too_large"
-	| "tool.args_too_large"
-	| "program.invalid"
-	| "program.threw"
-	| "program.stopped"
-	| "program.diverged"
-	| "limit.calls"
-	| "settled.did_not_happen";
 
 /** Somebody found out what became of a call with an unknown outcome. */
 export interface CallSettled {

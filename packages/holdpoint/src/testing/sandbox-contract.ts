@@ -2,6 +2,7 @@
  * What every sandbox provider promises, as cases that any test runner can run:
  * `for (const c of sandboxContract) test(c.name, () => c.run(make))`.
  */
+import { callCases } from "./sandbox-call-cases.ts";
 import { hostileCases } from "./sandbox-hostile-cases.ts";
 import { limitCases } from "./sandbox-limit-cases.ts";
 import type { SandboxCase } from "./sandbox-play.ts";
@@ -12,6 +13,7 @@ export type { MakeSandbox, SandboxCase } from "./sandbox-play.ts";
 
 export const sandboxContract: readonly SandboxCase[] = [
 	...surfaceCases,
+	...callCases,
 	...waitingCases,
 	...limitCases,
 	...hostileCases,
