@@ -116,6 +116,20 @@ describe("a replayed program", () => {
 		expect(await programOutcome(uninterrupted.scene, straight)).toMatchObject(value);
 	});
 
+	test("compares what the program asked with, not what an approver made of it", async () => {
+		const { scene, ran } = play(
+			"const a = await tools.pay({ n: 1 }); const b = await tools.pay({ n: 2 }); return { a, b };",
+		);
+		const { run } = await scene.harness.run(scene.agent, "go");
+		const [open] = await scene.harness.approvals({ run });
+		await scene.harness.approve(open?.approval ?? "", { by, args: { n: 5 } });
+		const elsewhere = scene.again({ harness: { sandbox: other((spec) => spec) } });
+		await elsewhere.harness.resume(run);
+		expect(await approve(scene.again(), run)).toMatchObject({ status: "completed" });
+		expect(ran).toEqual(["pay 5", "pay 2"]);
+		expect(await programOutcome(scene, run)).toEqual({ a: { paid: 5 }, b: { paid: 2 } });
+	});
+
 	test("does not run a call again that threw", async () => {
 		const code = `
 			let why = "";

@@ -5,6 +5,8 @@ export interface Door {
 	readonly name: string;
 	readonly programs: boolean;
 	readonly story: Story;
+	/** Each process finds a snapshot that it cannot restore, so that the program is replayed from its start. */
+	readonly replayed?: true;
 	/** It must not exist: nobody is even asked. */
 	readonly closed?: true;
 }
@@ -35,6 +37,13 @@ export const doors: readonly Door[] = [
 		"inside a program that closed over it before a resume",
 		`const later = () => tools["dan" + "ger"]({ n: 1 }); await tools.gate({}); return await later().catch(told);`,
 	),
+	{
+		...inProgram(
+			"inside a program that is replayed from its start",
+			`await tools.peek({}); await tools.gate({}); return await tools.danger({ n: 1 }).catch(told);`,
+		),
+		replayed: true,
+	},
 	inProgram(
 		"inside a program that swallows every error",
 		`for (let tries = 0; tries < 1; tries++) { try { await tools.danger({ n: 1 }); } catch {} } return "tried";`,

@@ -123,7 +123,11 @@ async function approach({ door, verdict, makeHarness, sandbox }: Knocking): Prom
 		if (tool.name === "danger") return verdict.decide();
 		return tool.name === "gate" ? ask() : { verdict: "allow" };
 	};
-	const open = () => makeHarness({ agents: [agent], policy, sandbox: sandbox ?? "off" });
+	let processes = 0;
+	const open = () => {
+		const guest = door.replayed && sandbox ? { ...sandbox, guest: `build ${++processes}` } : sandbox;
+		return makeHarness({ agents: [agent], policy, sandbox: guest ?? "off" });
+	};
 	const started = await (await open()).run(agent, "Go through the door.", { runId: "bypass" });
 	return { open, ran, first: await passGates(started, open) };
 }
