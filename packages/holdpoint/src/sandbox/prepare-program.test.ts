@@ -153,6 +153,32 @@ describe("size", () => {
 		const prepared = await prepareProgram(`let ${names};`, tools, { sourceBytesMax: 4_000_000 });
 		expect(listed(prepared)[0]).toContain("1:1 too-long It takes more than 1000 ms to read");
 	});
+
+	describe("of a short text that the parser would read for half a minute", () => {
+		// Each alternative doubles what the check for groups of one name compares.
+		const endless = `/${"(?:".repeat(640)}(?<a>x)${"|(?<a>y))".repeat(640)}/`;
+		const tooLong = "1:1 too-long It takes more than 1000 ms to read";
+
+		test.each([
+			["as a script", `return 1; ${endless}`, tooLong],
+			["as TypeScript", `let a: string; ${endless}`, tooLong],
+			["as an object that ends it", `{ a: 1, b: ${endless} }`, "syntax"],
+			["as a function without a name", `function () { ${endless} }`, "syntax"],
+		])("%s", async (...[, source, problem]) => {
+			expect((await problemsOf(source))[0]).toContain(problem);
+		});
+	});
+
+	test("a fence of endless blanks is read at once", async () => {
+		const blanks = " ".repeat(250_000);
+		expect(await problemsOf(`\`\`\`${blanks}!\n\`\`\``)).toEqual([]);
+	});
+
+	test("what is reported of a long expression is short", async () => {
+		const [problem] = await problemsOf(`/${"a".repeat(100_000)}(/`);
+		expect(problem).toContain("1:2 syntax Invalid regular expression: /aaaa");
+		expect(problem?.length).toBeLessThan(400);
+	});
 });
 
 describe("modules", () => {
