@@ -8,6 +8,7 @@ import { type ExpressionStatement, type Options, parseExpressionAt, type Stateme
 import type { ProgramProblem } from "./program-problems.ts";
 import { ReadingTime, readingMsMax } from "./reading-time.ts";
 import { type Stripped, stripTypes } from "./strip-types.ts";
+import { withoutTypeArguments } from "./type-arguments.ts";
 import { endOf, inProgram, opening, placeOf, unwrap, wrap } from "./wrapped-program.ts";
 
 export interface ParsedProgram {
@@ -40,12 +41,21 @@ export async function parseProgram(source: string): Promise<Parsed> {
 	const text = wrap(source);
 	const time = new ReadingTime();
 	const script = parseWrapped(text, time);
-	if (script.ok || script.problem.message === tooDeep || script.problem.code === "too-long") return script;
-	const statements = parseEndingExpression(source, time);
+	if (script.ok) return asTypeScriptReads(script, text, time);
+	if (script.problem.message === tooDeep || script.problem.code === "too-long") return script;
+	const statements = await parseEndingExpression(source, time);
 	if (statements) return { ok: true, program: { text, statements, endsWithObject: false } };
 	const stripped = await stripTypes(text);
 	if (!stripped.ok) return { ok: false, problem: strippingProblem(text, stripped, script.problem) };
 	return stripped.text === text ? script : parseWrapped(stripped.text, time);
+}
+
+/** What JavaScript takes for comparisons may be calls with type arguments. */
+async function asTypeScriptReads(script: Parsed, text: string, time: ReadingTime): Promise<Parsed> {
+	const plain = await withoutTypeArguments(text);
+	if (plain === undefined) return script;
+	const called = parseWrapped(plain, time);
+	return called.ok || called.problem.code === "too-long" ? called : script;
 }
 
 function parseWrapped(text: string, time: ReadingTime): Parsed {
@@ -75,12 +85,15 @@ function statementsOf(text: string): readonly Statement[] | number {
  * Two programs that are none by the grammar, but leave no doubt about what is meant: one that ends with a line
  * `{ total, count: 2 }`, which is read as a block, and one that is a single `async function () {...}` without a name.
  */
-function parseEndingExpression(source: string, time: ReadingTime): readonly Statement[] | undefined {
+async function parseEndingExpression(source: string, time: ReadingTime): Promise<readonly Statement[] | undefined> {
 	const at = /^\s*(?:async\s+)?function\s*\(/.test(source) ? source.search(/\S/) : lastLineWithBrace(source);
 	if (at < 0) return undefined;
 	try {
 		const read = time.read(source, () => endingExpression(source, at));
-		return read.done ? read.value : undefined;
+		if (!read.done || !read.value) return undefined;
+		// Written as it is meant: is all of it JavaScript to TypeScript too? If not, there is doubt about what is meant.
+		const meant = wrap(`${source.slice(0, at)}return ${source.slice(at)}`);
+		return (await withoutTypeArguments(meant)) === undefined ? read.value : undefined;
 	} catch {
 		return undefined;
 	}

@@ -77,6 +77,11 @@ describe("the value of a program", () => {
 		["TypeScript", "const a: number = 14;\na as unknown", 14],
 		["TypeScript with a return", "interface A { b: string }\nconst a = {} as A;\nreturn a satisfies A", {}],
 		["TypeScript in an arrow function", "async (): Promise<number> => { const a: number = 15; return a }", 15],
+		["a generic call", "return [1, 2].reduce<number>((a, b) => a + b, 12)", 15],
+		["a generic construction", "new Set<string>(['a', 'a']).size", 1],
+		["nested type arguments", "const m = [new Map<string, Array<number>>([['a', [16]]])];\nm[0].get('a')", [16]],
+		["a tag with type arguments", "const tag = (parts) => parts[0];\ntag<string>`17`", "17"],
+		["comparisons that TypeScript takes for such", "const i = 1;\ni < 2 && 3 > (2)", true],
 		["a Markdown block", "```ts\nconst a: number = 16;\nreturn a;\n```\n", 16],
 		["a Markdown block with other line ends", "\n~~~js\r\nreturn 17\r\n~~~", 17],
 		["none after a declaration", "const a = 1", undefined],
@@ -96,6 +101,16 @@ describe("the value of a program", () => {
 		expect(body.split("\n")).toHaveLength(source.split("\n").length);
 		expect(body.split("\n")[4]).toBe("return a");
 		expect(await bodyOf("return 1")).toBe("return 1");
+	});
+
+	test("a call with type arguments is a call, with a last line that is no statement too", async () => {
+		const source = "const user = await tools.get_user<User>({ id: 'a' });\nreturn user";
+		expect(await prepare(source)).toMatchObject({ ok: true, calls: ["get_user"] });
+		expect(await problemsOf("return tools.get_user<User>({ id: 1 })")).toEqual([
+			"1:35 argument tools.get_user: args.id: expected string, got number",
+		]);
+		expect((await problemsOf("const n = f<number>(1);\n{ n, b: 2, ...c }"))[0]).toContain("syntax");
+		expect(await problemsOf("const n = '<b>(';\n{ n, b: 2, ...c }")).toEqual([]);
 	});
 
 	test("a function that takes parameters is a value and not the program", async () => {
