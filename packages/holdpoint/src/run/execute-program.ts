@@ -38,7 +38,8 @@ export async function startProgram(segment: Segment, call: CallState): Promise<v
 	const { prepareProgram, formatProblems } = await import("../sandbox/prepare-program.ts");
 	const limits = limitsOf(segment);
 	const tools = programTools(segment);
-	const prepared = await prepareProgram(source, tools, limits);
+	const argumentsMayChange = segment.ready.agent.middleware.some((layer) => layer.prepareCall !== undefined);
+	const prepared = await prepareProgram(source, tools, { ...limits, argumentsMayChange });
 	if (!prepared.ok) {
 		return end(segment, call, { failed: formatProblems(source, prepared.problems), code: "program.invalid" });
 	}

@@ -1,6 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import type { JsonSchema } from "../spec/json.ts";
+import type { AnySchema } from "../spec/tool.ts";
+import { jsonSchema } from "../tools/json-schema.ts";
 import { type PreparedProgram, prepareProgram } from "./prepare-program.ts";
 import type { ProgramTool } from "./program-tool.ts";
 
@@ -141,6 +143,103 @@ describe("arguments", () => {
 		expect(await problemsOf("tools.pay({ kind: { type: 'card', last4: last } })", pay)).toEqual([]);
 		expect(await problemsOf("tools.pay({ kind: { type: 'card', last4: 4242 } })", pay)).toEqual([
 			"1:42 argument tools.pay: args.kind.last4: expected string, got number",
+		]);
+	});
+
+	describe("a tool with a validator of its own", () => {
+		const described = {
+			name: "t",
+			description: "",
+			inputSchema: { type: "object", properties: { n: { type: "number" } }, required: ["n"] },
+		};
+		const given = (validate: AnySchema["~standard"]["validate"], vendor = "test") => [
+			{ ...described, input: { "~standard": { version: 1 as const, vendor, validate } } },
+		];
+		const refuse = { issues: [{ message: "no" }] };
+		const wrong = "1:14 argument tools.t: args.n: expected number, got string";
+
+		test("is believed where it accepts and where it refuses", async () => {
+			expect(
+				await problemsOf(
+					"tools.t({ n: '1' })",
+					given((value) => ({ value })),
+				),
+			).toEqual([]);
+			expect(
+				await problemsOf(
+					"tools.t({ n: '1' })",
+					given(() => refuse),
+				),
+			).toEqual([wrong]);
+			expect(
+				await problemsOf(
+					"tools.t()",
+					given(() => refuse),
+				),
+			).toHaveLength(1);
+		});
+
+		test("gets what the program would send", async () => {
+			const got: unknown[] = [];
+			const noted = given((value) => {
+				got.push(value);
+				return refuse;
+			});
+			await problemsOf("tools.t({ n: 'a', m: [{}] }); tools.t()", noted);
+			expect(got).toEqual([{ n: "a", m: [{}] }, {}, null]);
+			expect(Object.getPrototypeOf(got[0])).toBe(Object.prototype);
+		});
+
+		test.each([
+			["answers later", given(async () => refuse)],
+			["rejects", given(() => Promise.reject(new Error("offline")))],
+			[
+				"throws",
+				given(() => {
+					throw new Error("offline");
+				}),
+			],
+			[
+				"never ends",
+				given(() => {
+					for (;;);
+				}),
+			],
+		])("is no reason to refuse where it %s", async (...[, lenient]) => {
+			expect(await problemsOf("tools.t({ n: '1' }); tools.t({ n: '2' })", lenient)).toEqual([]);
+		});
+
+		test("is not asked again once it has accepted what its schema refuses", async () => {
+			let asked = 0;
+			const counted = given((value) => ({ value, asked: asked++ }));
+			await problemsOf("tools.t({ n: '1' });".repeat(1_000), counted);
+			expect(asked).toBe(1);
+		});
+
+		test("is not judged by half an argument, unless it is its schema", async () => {
+			const half = "tools.t({ n: '1', m: a }); tools.t({ m: a })";
+			expect(
+				await problemsOf(
+					half,
+					given(() => refuse),
+				),
+			).toEqual([]);
+			expect(await problemsOf(half, [described])).toHaveLength(2);
+			const input = jsonSchema(described.inputSchema);
+			expect(await problemsOf(half, [{ ...described, input }])).toHaveLength(2);
+		});
+	});
+
+	test("null stands for no argument, as the guest sends it", async () => {
+		const all = [{ name: "t", description: "", inputSchema: { type: "object", properties: { n: {} } } }];
+		expect(await problemsOf("tools.t(null); tools.t()", all)).toEqual([]);
+	});
+
+	test("are not judged where they may be replaced before anybody validates them; names are", async () => {
+		const source = "tools.get_user({}); tools.get_usr()";
+		const prepared = await prepareProgram(source, tools, { ...limits, argumentsMayChange: true });
+		expect(listed(prepared)).toEqual([
+			"1:27 unknown-tool tools.get_usr is not a tool of this program. Did you mean tools.get_user?",
 		]);
 	});
 

@@ -34,19 +34,21 @@ export type PreparedProgram =
 			readonly problems: readonly ProgramProblem[];
 	  };
 
-export interface PrepareLimits {
+export interface PrepareOptions {
 	readonly sourceBytesMax: number;
+	/** Something may replace arguments before they are validated, so that those of the program tell nothing. */
+	readonly argumentsMayChange?: boolean;
 }
 
 /** Reads a program in JavaScript or TypeScript, and finds what is certainly wrong with it. */
 export async function prepareProgram(
 	source: string,
 	tools: readonly ProgramTool[],
-	limits: PrepareLimits,
+	options: PrepareOptions,
 ): Promise<PreparedProgram> {
 	const bytes = Buffer.byteLength(source);
-	if (bytes > limits.sourceBytesMax) {
-		const message = `The program has ${bytes} bytes; at most ${limits.sourceBytesMax} are allowed`;
+	if (bytes > options.sourceBytesMax) {
+		const message = `The program has ${bytes} bytes; at most ${options.sourceBytesMax} are allowed`;
 		return { ok: false, problems: [{ line: 1, column: 1, code: "too-long", message }] };
 	}
 	const parsed = await parseProgram(codeInside(source));
@@ -54,7 +56,8 @@ export async function prepareProgram(
 	const { text, statements } = parsed.program;
 	const examination = examineProgram(statements);
 	const byName = new Map(tools.map((tool) => [tool.name, tool]));
-	const found = [...modulesIn(examination), ...checkCalls(examination, byName)];
+	const calls = checkCalls(examination, byName, { judgeArguments: !options.argumentsMayChange });
+	const found = [...modulesIn(examination), ...calls];
 	if (found.length > 0) return { ok: false, problems: placed(found, text) };
 	const named = examination.uses.map(({ name }) => name).filter((name) => byName.has(name));
 	return { ok: true, body: finishProgram(parsed.program), calls: [...new Set(named)] };

@@ -1,0 +1,56 @@
+/** What the check before a program runs lets through, and where the run then says that things are. */
+import { afterAll, describe, expect, test } from "vitest";
+import { z } from "zod";
+import { wasmSandbox } from "../adapters/sandboxes/wasm/provider.ts";
+import type { Json } from "../spec/json.ts";
+import { ofType, type Stage, type StageOptions, stage } from "../testing/stage.ts";
+import { program, say } from "../testing/story.ts";
+import { defineTool } from "../tools/define-tool.ts";
+
+const sandbox = wasmSandbox({ workersMax: 1 });
+afterAll(() => sandbox.close());
+
+const echo = defineTool({
+	name: "echo",
+	description: "Says it again.",
+	input: z.object({ n: z.coerce.number(), at: z.string().regex(/^[a-z]+$/i) }),
+	effect: "read",
+	execute: (args) => args,
+});
+const pay = defineTool({
+	name: "pay",
+	description: "Pays.",
+	input: z.object({ n: z.int() }),
+	execute: ({ n }) => ({ paid: n }),
+});
+
+function play(code: string, options: Partial<StageOptions> = {}): Stage {
+	const story = [program(code), say("done"), say("really done")];
+	return stage({ story, tools: [echo, pay], programs: true, harness: { sandbox }, ...options });
+}
+
+/** What the model reads of the program: its value, or its failure. */
+async function outcomeOf(scene: Stage): Promise<unknown> {
+	const { run } = await scene.harness.run(scene.agent, "go");
+	const finished = ofType(await scene.events(run), "call.finished").findLast(({ call }) => call === "c1");
+	const outcome = finished?.outcome;
+	return outcome && "ok" in outcome ? (outcome.ok as { value: unknown }).value : outcome;
+}
+
+describe("arguments", () => {
+	test("pass where the tool's validator takes what its schema does not say", async () => {
+		const scene = play(`return await tools.echo({ n: "5", at: "HERE" });`);
+		expect(await outcomeOf(scene)).toEqual({ n: 5, at: "HERE" });
+	});
+
+	test("are refused where it refuses them", async () => {
+		const scene = play(`return await tools.echo({ n: "five", at: "HERE" });`);
+		expect(await outcomeOf(scene)).toMatchObject({ code: "program.invalid" });
+	});
+
+	test("pass where middleware may fill in what is left out", async () => {
+		const tenant = { name: "tenant", prepareCall: ({ args }: { args: Json }) => ({ at: "here", ...(args as object) }) };
+		const scene = play("return await tools.echo({ n: 1 });", { middleware: [tenant] });
+		expect(await outcomeOf(scene)).toEqual({ n: 1, at: "here" });
+	});
+});
