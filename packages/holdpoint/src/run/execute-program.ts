@@ -11,6 +11,7 @@
  */
 import { canonicalJson, parseJson } from "../kit/canonical-json.ts";
 import { digest } from "../kit/digest.ts";
+import { sourceColumn } from "../sandbox/source-column.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import type { FailureCode, Outcome, ProgramSuspended } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
@@ -222,7 +223,7 @@ function outcomeOf(segment: Segment, call: CallState, { console, ending }: Ended
 		case "returned":
 			return returned(segment, { ...said, ...edited }, ending.value);
 		case "threw":
-			return failure("program.threw", describeError(ending.error), { console, edited });
+			return failure("program.threw", describeError(call, ending.error), { console, edited });
 		case "stopped":
 			return failure("program.stopped", `The program was stopped (${ending.limit}): ${ending.message}`, {
 				console,
@@ -255,8 +256,10 @@ function failure(
 	return { failed: message + said + edited, code };
 }
 
-function describeError(error: ProgramError): string {
-	const place = error.line > 0 ? ` (line ${error.line}${error.column > 0 ? `, column ${error.column}` : ""})` : "";
+function describeError(call: CallState, error: ProgramError): string {
+	const { body } = programOf(call);
+	const column = body === undefined ? error.column : sourceColumn(codeOf(call), body, error);
+	const place = error.line > 0 ? ` (line ${error.line}${column > 0 ? `, column ${column}` : ""})` : "";
 	return `The program threw ${error.name}: ${error.message}${place}`;
 }
 

@@ -54,3 +54,17 @@ describe("arguments", () => {
 		expect(await outcomeOf(scene)).toEqual({ n: 1, at: "here" });
 	});
 });
+
+describe("an error in a program", () => {
+	test.each([
+		["in its last expression", "const a = 1;\n  missing.b", "(line 2, column 3)"],
+		["on its first line", "missing.b", "(line 1, column 1)"],
+		["in a statement", "const a = 1;\n  missing.b;\nreturn a", "(line 2, column 3)"],
+		["in a function that is the program", "async () => { missing.b }", "(line 1, column 15)"],
+	])("%s has the place that the model wrote it at", async (...[, code, place]) => {
+		expect(await outcomeOf(play(code))).toMatchObject({
+			failed: expect.stringContaining(place),
+			code: "program.threw",
+		});
+	});
+});
