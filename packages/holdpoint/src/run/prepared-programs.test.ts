@@ -68,3 +68,10 @@ describe("an error in a program", () => {
 		});
 	});
 });
+
+test("a program that passes the check is not too long for the sandbox", async () => {
+	for (let spare = 0; spare < 12; spare++) {
+		const scene = play(`/*${"x".repeat(989 - spare)}*/ 1 + 1`, { programs: { limits: { sourceBytesMax: 1_000 } } });
+		expect([2, expect.objectContaining({ code: "program.invalid" })]).toContainEqual(await outcomeOf(scene));
+	}
+});

@@ -157,9 +157,17 @@ describe("syntax", () => {
 
 describe("size", () => {
 	test("is counted in bytes, and the limit itself is allowed", async () => {
-		const prepared = await prepareProgram("'é'", tools, { sourceBytesMax: 3 });
-		expect(listed(prepared)).toEqual(["1:1 too-long The program has 4 bytes; at most 3 are allowed"]);
-		expect((await prepareProgram("'é'", tools, { sourceBytesMax: 4 })).ok).toBe(true);
+		const tooLong = (bytes: number) => [
+			`1:1 too-long The program has ${bytes} bytes as it runs; at most ${bytes - 1} are allowed`,
+		];
+		const sized = async (source: string, sourceBytesMax: number) =>
+			listed(await prepareProgram(source, tools, { sourceBytesMax }));
+		expect(await sized("return 'é'", 10)).toEqual(tooLong(11));
+		expect(await sized("return 'é'", 11)).toEqual([]);
+		// What runs is counted: with the `return` that is added, without the fence that is taken away.
+		expect(await sized("'é'", 10)).toEqual(tooLong(11));
+		expect(await sized("'é'", 11)).toEqual([]);
+		expect(await sized("```ts\nreturn 'é'\n```", 11)).toEqual([]);
 	});
 
 	test("a text that the parser would read for minutes is given up", async () => {

@@ -46,12 +46,10 @@ export async function prepareProgram(
 	tools: readonly ProgramTool[],
 	options: PrepareOptions,
 ): Promise<PreparedProgram> {
-	const bytes = Buffer.byteLength(source);
-	if (bytes > options.sourceBytesMax) {
-		const message = `The program has ${bytes} bytes; at most ${options.sourceBytesMax} are allowed`;
-		return { ok: false, problems: [{ line: 1, column: 1, code: "too-long", message }] };
-	}
-	const parsed = await parseProgram(codeInside(source));
+	const code = codeInside(source);
+	const tooLong = sizeProblem(code, options);
+	if (tooLong) return { ok: false, problems: [tooLong] };
+	const parsed = await parseProgram(code);
 	if (!parsed.ok) return { ok: false, problems: [parsed.problem] };
 	const { text, statements } = parsed.program;
 	const examination = examineProgram(statements);
@@ -60,7 +58,18 @@ export async function prepareProgram(
 	const found = [...modulesIn(examination), ...calls];
 	if (found.length > 0) return { ok: false, problems: placed(found, text) };
 	const named = examination.uses.map(({ name }) => name).filter((name) => byName.has(name));
-	return { ok: true, body: finishProgram(parsed.program), calls: [...new Set(named)] };
+	const body = finishProgram(parsed.program);
+	// The sandbox counts what runs, and a `return` may have been added.
+	const grown = sizeProblem(body, options);
+	if (grown) return { ok: false, problems: [grown] };
+	return { ok: true, body, calls: [...new Set(named)] };
+}
+
+function sizeProblem(code: string, { sourceBytesMax }: PrepareOptions): ProgramProblem | undefined {
+	const bytes = Buffer.byteLength(code);
+	if (bytes <= sourceBytesMax) return undefined;
+	const message = `The program has ${bytes} bytes as it runs; at most ${sourceBytesMax} are allowed`;
+	return { line: 1, column: 1, code: "too-long", message };
 }
 
 function modulesIn({ modules }: Examination): FoundProblem[] {
