@@ -75,3 +75,20 @@ test("a program that passes the check is not too long for the sandbox", async ()
 		expect([2, expect.objectContaining({ code: "program.invalid" })]).toContainEqual(await outcomeOf(scene));
 	}
 });
+
+describe("the line that asks", () => {
+	/** The line of the shown source that an approval marks. */
+	async function markedIn(code: string): Promise<string | undefined> {
+		const scene = play(code);
+		await scene.harness.run(scene.agent, "go");
+		const [open] = await scene.harness.approvals();
+		return open?.program?.source.split(/\r\n|[\n\r]/)[open.program.line - 1];
+	}
+
+	test.each([
+		["as it is", "const a = 1;\nawait tools.pay({ n: a });\nawait tools.pay({ n: 2 });"],
+		["in a Markdown fence", "```ts\nconst a: number = 1;\nawait tools.pay({ n: a });\nawait tools.pay({ n: 2 });\n```"],
+	])("is marked in the source: %s", async (...[, code]) => {
+		expect(await markedIn(code)).toBe("await tools.pay({ n: a });");
+	});
+});

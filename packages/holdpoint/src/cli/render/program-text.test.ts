@@ -22,6 +22,11 @@ describe("a program", () => {
 		]);
 	});
 
+	test("in a Markdown fence is shown without it, as its lines count", () => {
+		const fenced = `\`\`\`ts\n${source}\n\`\`\``;
+		expect(programLines({ source: fenced, marked: [6], context: 0, style, width: 80 })).toEqual(["▶  6 │ step(6);"]);
+	});
+
 	test("is shown whole without a context, and nothing is marked that is not there", () => {
 		const lines = programLines({ source, marked: [0, 99], style, width: 80 });
 		expect(lines).toHaveLength(12);
