@@ -88,7 +88,23 @@ describe("the line that asks", () => {
 	test.each([
 		["as it is", "const a = 1;\nawait tools.pay({ n: a });\nawait tools.pay({ n: 2 });"],
 		["in a Markdown fence", "```ts\nconst a: number = 1;\nawait tools.pay({ n: a });\nawait tools.pay({ n: 2 });\n```"],
+		[
+			"after every kind of line end",
+			"1;\r\n2;\r3;\n/* \r \r\n */\n`\r\r\n`;\nconst a = 1;\rawait tools.pay({ n: a });\r1",
+		],
+		[
+			"after separators in texts",
+			`const t = [\`\u2028 \${1}\u2029\`, '\u2028'];\nconst a = 1;\nawait tools.pay({ n: a });\n2;\n3;`,
+		],
 	])("is marked in the source: %s", async (...[, code]) => {
 		expect(await markedIn(code)).toBe("await tools.pay({ n: a });");
+	});
+
+	test("is never hidden behind a line end that cannot be seen", async () => {
+		const hidden = "/* pays five */\u2028\nawait tools.pay({ n: 999 });\nawait tools.pay({ n: 5 });";
+		expect(await outcomeOf(play(hidden))).toMatchObject({
+			failed: expect.stringContaining("1:16 U+2028 ends a line without showing it"),
+			code: "program.invalid",
+		});
 	});
 });

@@ -7,6 +7,7 @@
 import { type ExpressionStatement, type Options, parseExpressionAt, type Statement } from "acorn";
 import type { ProgramProblem } from "./program-problems.ts";
 import { ReadingTime, readingMsMax } from "./reading-time.ts";
+import { sourceLines } from "./source-lines.ts";
 import { type Stripped, stripTypes } from "./strip-types.ts";
 import { withoutTypeArguments } from "./type-arguments.ts";
 import { endOf, inProgram, opening, placeOf, unwrap, wrap } from "./wrapped-program.ts";
@@ -177,6 +178,6 @@ function strippingProblem(
 	const isInside = place && place.line <= endOf(text).line && place.column >= 1;
 	if (isInside) return { ...place, code: "syntax", message: stripped.message };
 	// It stumbled over the end; the parser knows why where it got that far, and where it fell over a type it does not.
-	const stumbledAt = unwrap(text).split("\n")[asScript.line - 1]?.[asScript.column - 1];
+	const stumbledAt = sourceLines(unwrap(text))[asScript.line - 1]?.[asScript.column - 1];
 	return asScript.message.startsWith("Unterminated") || stumbledAt === "}" ? asScript : unexpectedEnd(text);
 }

@@ -203,6 +203,32 @@ describe("size", () => {
 	});
 });
 
+describe("line ends", () => {
+	const refused = (code: string) => `forbidden U+${code} ends a line without showing it: use an ordinary line end`;
+
+	test.each([
+		["between statements", "f();\u2028g()", [`1:5 ${refused("2028")}`]],
+		["behind a comment", "// why\u2029g()", [`1:7 ${refused("2029")}`]],
+		["in a comment", "/* \u2028 */ g()", [`1:4 ${refused("2028")}`]],
+		["inside a template, in an expression", `\`\u2028\${\u2028a}\``, [`1:5 ${refused("2028")}`]],
+		["in texts", `['\u2028', \`\u2029\${'\u2028'}\u2028\`, { '\u2028': 1 }]`, []],
+		["in a text that is a type", "let a: string = '\u2028'; a as '\u2028'", [`1:28 ${refused("2028")}`]],
+		["in an object that ends the program", "f('\u2028');\n{ '\u2028': 1, b: 2 }", []],
+	])("that cannot be seen, %s", async (...[, source, problems]) => {
+		expect(await problemsOf(source)).toEqual(problems);
+	});
+
+	test("of any kind are counted, and those in texts are not", async () => {
+		expect(await problemsOf("f('\u2028');\r\n1;\r2;\n  tools.nope()")).toEqual([
+			"4:9 unknown-tool tools.nope is not a tool of this program. It has get_user, list-all",
+		]);
+		expect(await problemsOf("f('\u2028');\r\n1;\r2;\n  let a: string = ;")).toEqual([
+			"4:19 syntax Expression expected",
+		]);
+		expect(await bodyOf("1;\r2;\r\n`\r`")).toBe("1;\n2;\r\nreturn `\n`");
+	});
+});
+
 describe("modules", () => {
 	const refused = "forbidden Modules cannot be loaded: a program has plain JavaScript and its tools, nothing else";
 

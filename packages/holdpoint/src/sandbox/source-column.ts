@@ -1,4 +1,5 @@
 import { codeInside } from "./fenced-code.ts";
+import { sourceLines } from "./source-lines.ts";
 
 /** What `finishProgram` puts before the value of a program, by how much longer its line becomes. */
 const insertions: ReadonlyMap<number, string> = new Map([
@@ -26,5 +27,5 @@ export function sourceColumn(source: string, body: string, { line, column }: Bod
 }
 
 function lineOf(text: string, line: number): string {
-	return text.split(/\r\n|[\n\r]/)[line - 1] ?? "";
+	return sourceLines(text)[line - 1] ?? "";
 }

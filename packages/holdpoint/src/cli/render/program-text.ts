@@ -1,4 +1,5 @@
 import { codeInside } from "../../sandbox/fenced-code.ts";
+import { sourceLines } from "../../sandbox/source-lines.ts";
 import { visibleText } from "./safe-text.ts";
 import type { Style } from "./style.ts";
 import { padStart, piecesOf } from "./text-width.ts";
@@ -20,7 +21,8 @@ const sourceCharsMax = 40_000;
 /** Numbered lines of a program; the line that asks is marked. Nothing in the source reaches the terminal unseen. */
 export function programLines(view: ProgramView): string[] {
 	const { style, context } = view;
-	const lines = visibleText(codeInside(view.source).replaceAll("\t", "  "), sourceCharsMax).split("\n");
+	const text = sourceLines(codeInside(view.source).replaceAll("\t", "  ")).join("\n");
+	const lines = visibleText(text, sourceCharsMax).split("\n");
 	const marked = new Set(view.marked ?? []);
 	const digits = String(lines.length).length;
 	const shown: string[] = [];
