@@ -23,8 +23,11 @@ import type { LiveProgram, Segment } from "./segment.ts";
 export async function startProgram(segment: Segment, call: CallState): Promise<void> {
 	const source = codeOf(call);
 	const { prepareProgram, formatProblems } = await import("../sandbox/prepare-program.ts");
-	const own = segment.ready.agent.programs?.limits;
-	const prepared = await prepareProgram(source, programTools(segment), { ...defaultProgramLimits, ...own });
+	const { middleware, programs } = segment.ready.agent;
+	const own = programs?.limits;
+	const argumentsMayChange = middleware.some((layer) => layer.prepareCall !== undefined);
+	const limits = { ...defaultProgramLimits, ...own, argumentsMayChange };
+	const prepared = await prepareProgram(source, programTools(segment), limits);
 	if (!prepared.ok) {
 		return end(segment, call, failedWith("program.invalid", `${formatProblems(source, prepared.problems)}\n`));
 	}

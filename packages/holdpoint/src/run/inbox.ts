@@ -6,6 +6,7 @@ import { runSeal } from "../journal/journal.ts";
 import { canonicalJson } from "../kit/canonical-json.ts";
 import { newId } from "../kit/id.ts";
 import { reasonOf } from "../kit/reason-of.ts";
+import { codeInside } from "../sandbox/fenced-code.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import type { Approver } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
@@ -115,7 +116,8 @@ function programView(state: RunState, id: string): { readonly source: string; re
 	const program = callOf(state, id);
 	const args = program.args as { readonly code?: string } | undefined;
 	const done = (program.program?.asks ?? []).map((ask) => doneCall(callOf(state, ask)));
-	return { source: args?.code ?? "", done };
+	// Lines count in the code, a Markdown fence around it apart.
+	return { source: codeInside(args?.code ?? ""), done };
 }
 
 function doneCall(call: CallState): DoneCall {

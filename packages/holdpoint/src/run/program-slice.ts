@@ -4,6 +4,7 @@
  */
 import { parseJson } from "../kit/canonical-json.ts";
 import { reasonOf } from "../kit/reason-of.ts";
+import { sourceColumn } from "../sandbox/source-column.ts";
 import type { FailureCode } from "../spec/errors.ts";
 import type { Outcome } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
@@ -12,7 +13,7 @@ import type { CallState } from "./call-state.ts";
 import { closeCall } from "./close-call.ts";
 import { failedWith } from "./failed-with.ts";
 import { keepBeside } from "./keep-beside.ts";
-import { limitsOf, programOf } from "./program-guest.ts";
+import { codeOf, limitsOf, programOf } from "./program-guest.ts";
 import type { LiveProgram, Segment } from "./segment.ts";
 import { callOf } from "./state.ts";
 
@@ -102,7 +103,7 @@ function outcomeOf(segment: Segment, call: CallState, { console, ending }: Ended
 		case "returned":
 			return returned(segment, extra, ending.value);
 		case "threw":
-			return failure("program.threw", describeError(ending.error), extra);
+			return failure("program.threw", describeError(call, ending.error), extra);
 		case "stopped":
 			return failure("program.stopped", `The program was stopped (${ending.limit}): ${ending.message}`, extra);
 	}
@@ -138,8 +139,10 @@ function failure(code: FailureCode, message: string, { console, edited }: Extra)
 	return failedWith(code, more === "" ? message : `${message}${more}\n`);
 }
 
-function describeError(error: ProgramError): string {
-	const place = error.line > 0 ? ` (line ${error.line}${error.column > 0 ? `, column ${error.column}` : ""})` : "";
+function describeError(call: CallState, error: ProgramError): string {
+	const { body } = programOf(call);
+	const column = body === undefined ? error.column : sourceColumn(codeOf(call), body, error);
+	const place = error.line > 0 ? ` (line ${error.line}${column > 0 ? `, column ${column}` : ""})` : "";
 	return `The program threw ${error.name}: ${error.message}${place}`;
 }
 

@@ -1,5 +1,5 @@
 import type { ExpressionStatement } from "acorn";
-import { type ParsedProgram, readsAsObject } from "./parse-program.ts";
+import { lastOf, type ParsedProgram } from "./parse-program.ts";
 import { unwrap } from "./wrapped-program.ts";
 
 /**
@@ -11,17 +11,16 @@ import { unwrap } from "./wrapped-program.ts";
  * parameters is called (`async () => {...}` as the whole program); a program that is one function declaration without
  * parameters calls it.
  */
-export function finishProgram({ text, statements: all }: ParsedProgram): string {
+export function finishProgram({ text, statements: all, endsWithObject }: ParsedProgram): string {
 	const statements = all.filter((statement) => statement.type !== "EmptyStatement");
 	const [only] = statements;
 	if (only?.type === "FunctionDeclaration" && statements.length === 1) {
 		const called = only.params.length === 0 && !only.generator;
 		return called ? `${unwrap(text)}\nreturn ${only.id.name}();` : unwrap(text);
 	}
-	// Declared functions are there before anything runs, wherever they stand.
-	const last = statements.findLast((statement) => statement.type !== "FunctionDeclaration");
+	const last = lastOf(statements);
 	if (last?.type === "ExpressionStatement") return unwrap(returning(text, last));
-	if (last?.type === "BlockStatement" && readsAsObject(text, last)) return unwrap(insert(text, last.start, "return "));
+	if (last?.type === "BlockStatement" && endsWithObject) return unwrap(insert(text, last.start, "return "));
 	return unwrap(text);
 }
 

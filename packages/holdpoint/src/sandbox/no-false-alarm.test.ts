@@ -1,8 +1,10 @@
 import { runInThisContext, Script } from "node:vm";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
+import { z } from "zod";
 import type { Json } from "../spec/json.ts";
 import { type Choose, fittingSchema } from "../testing/fitting-schema.ts";
+import { toJsonSchema } from "../tools/json-schema.ts";
 import { formatProblems, prepareProgram } from "./prepare-program.ts";
 
 /** Writes a program whose call has exactly this argument when it runs, some parts literal and some computed. */
@@ -104,6 +106,66 @@ test("a program whose argument is valid when it runs is never refused", async ()
 	);
 });
 
+/** Validators that take more than their JSON Schema says, each with a value that shows it. */
+const lenient: readonly (readonly [z.ZodType, Json])[] = [
+	[z.coerce.number(), "5"],
+	[z.coerce.string(), 5],
+	[z.coerce.boolean(), 1],
+	[z.number().catch(0), "x"],
+	[z.number().default(1), 2],
+	[z.string().trim().max(3), "  abc  "],
+	[
+		z
+			.string()
+			.toLowerCase()
+			.regex(/^[a-z]+$/),
+		"ABC",
+	],
+	[z.string().regex(/^[a-z]+$/i), "ABC"],
+	[z.preprocess((value) => Number(value), z.int()), "5"],
+	[z.preprocess((value) => ({ id: "a", ...(value as object) }), z.object({ id: z.string() })), {}],
+	[z.array(z.coerce.number().transform(String)), ["20"]],
+	[z.union([z.number(), z.string().trim().length(1)]), " a "],
+	[z.discriminatedUnion("kind", [z.object({ kind: z.literal("a"), n: z.coerce.number() })]), { kind: "a", n: "1" }],
+	[z.string().nullish(), null],
+	[z.int(), 7],
+];
+
+/** An object schema of such fields, with arguments that it accepts. */
+function lenientObject(choose: Choose): { readonly input: z.ZodType; readonly sent: Json } {
+	const picked = Array.from(
+		{ length: choose(3) + 1 },
+		() => lenient[choose(lenient.length)] ?? ([z.null(), null] as const),
+	);
+	const shape = Object.fromEntries(picked.map(([schema], i) => [`f${i}`, schema]));
+	const sent = Object.fromEntries(picked.map(([, json], i) => [`f${i}`, json]));
+	const object = choose(2) === 0 ? z.object(shape) : z.strictObject(shape);
+	if (choose(4) > 0) return { input: object, sent };
+	// The whole may be made of what the argument lacks, too.
+	const input = z.preprocess((given) => ({ ...sent, ...(given as object) }), object);
+	return { input, sent: choose(2) === 0 ? {} : { f0: sent["f0"] ?? null } };
+}
+
+test("a tool's own validator has the last word about its arguments", async () => {
+	let refusedBySchema = 0;
+	await fc.assert(
+		fc.asyncProperty(fc.gen(), async (gen) => {
+			const choose: Choose = (below) => gen(fc.nat, { max: below - 1 });
+			const { input, sent } = lenientObject(choose);
+			expect(input.safeParse(sent).success).toBe(true);
+			const source = new ProgramWriter(choose).write(sent);
+			const described = { name: "t", description: "", inputSchema: toJsonSchema(input, "input") };
+			const bySchema = await prepareProgram(source, [described], { sourceBytesMax: 1e6 });
+			if (!bySchema.ok) refusedBySchema++;
+			const prepared = await prepareProgram(source, [{ ...described, input }], { sourceBytesMax: 1e6 });
+			expect(prepared.ok, `${source}\n${JSON.stringify(described.inputSchema)}`).toBe(true);
+		}),
+		{ numRuns: 500 },
+	);
+	// Else nothing was put to the validators.
+	expect(refusedBySchema).toBeGreaterThan(100);
+});
+
 test("whatever the text, it is accepted or refused with places inside it", async () => {
 	const piece = fc.constantFrom(
 		..."tools .t ( ) { } [ ] , ; : = => async await function return const a ? ` $ { } ' \" /* */ // \n 1 ... + ``` ```ts\n import < > ! \u2028 é 😀 # \\ let class".split(
@@ -118,7 +180,7 @@ test("whatever the text, it is accepted or refused with places inside it", async
 			// Read again as the guest will: what was accepted is a body.
 			if (prepared.ok) new Script(`(async () => {${prepared.body}\n})`);
 			if (prepared.ok) return;
-			const lines = source.split(/\r\n|[\n\r\u2028\u2029]/);
+			const lines = source.split(/\r\n|[\n\r]/);
 			for (const { line, column } of prepared.problems) {
 				expect(lines[line - 1], source).toBeDefined();
 				expect(column).toBeGreaterThan(0);

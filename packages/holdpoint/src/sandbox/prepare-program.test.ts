@@ -1,6 +1,5 @@
 import { runInThisContext } from "node:vm";
 import { describe, expect, test } from "vitest";
-import { z } from "zod";
 import type { JsonSchema } from "../spec/json.ts";
 import { formatProblems, type PreparedProgram, prepareProgram } from "./prepare-program.ts";
 import type { ProgramTool } from "./program-tool.ts";
@@ -77,6 +76,11 @@ describe("the value of a program", () => {
 		["TypeScript", "const a: number = 14;\na as unknown", 14],
 		["TypeScript with a return", "interface A { b: string }\nconst a = {} as A;\nreturn a satisfies A", {}],
 		["TypeScript in an arrow function", "async (): Promise<number> => { const a: number = 15; return a }", 15],
+		["a generic call", "return [1, 2].reduce<number>((a, b) => a + b, 12)", 15],
+		["a generic construction", "new Set<string>(['a', 'a']).size", 1],
+		["nested type arguments", "const m = [new Map<string, Array<number>>([['a', [16]]])];\nm[0].get('a')", [16]],
+		["a tag with type arguments", "const tag = (parts) => parts[0];\ntag<string>`17`", "17"],
+		["comparisons that TypeScript takes for such", "const i = 1;\ni < 2 && 3 > (2)", true],
 		["a Markdown block", "```ts\nconst a: number = 16;\nreturn a;\n```\n", 16],
 		["a Markdown block with other line ends", "\n~~~js\r\nreturn 17\r\n~~~", 17],
 		["none after a declaration", "const a = 1", undefined],
@@ -96,6 +100,16 @@ describe("the value of a program", () => {
 		expect(body.split("\n")).toHaveLength(source.split("\n").length);
 		expect(body.split("\n")[4]).toBe("return a");
 		expect(await bodyOf("return 1")).toBe("return 1");
+	});
+
+	test("a call with type arguments is a call, with a last line that is no statement too", async () => {
+		const source = "const user = await tools.get_user<User>({ id: 'a' });\nreturn user";
+		expect(await prepare(source)).toMatchObject({ ok: true, calls: ["get_user"] });
+		expect(await problemsOf("return tools.get_user<User>({ id: 1 })")).toEqual([
+			"1:35 argument tools.get_user: args.id: expected string, got number",
+		]);
+		expect((await problemsOf("const n = f<number>(1);\n{ n, b: 2, ...c }"))[0]).toContain("syntax");
+		expect(await problemsOf("const n = '<b>(';\n{ n, b: 2, ...c }")).toEqual([]);
 	});
 
 	test("a function that takes parameters is a value and not the program", async () => {
@@ -142,16 +156,74 @@ describe("syntax", () => {
 });
 
 describe("size", () => {
-	test("is counted in bytes, and the limit itself is allowed", async () => {
-		const prepared = await prepareProgram("'é'", tools, { sourceBytesMax: 3 });
-		expect(listed(prepared)).toEqual(["1:1 too-long The program has 4 bytes; at most 3 are allowed"]);
-		expect((await prepareProgram("'é'", tools, { sourceBytesMax: 4 })).ok).toBe(true);
+	test("is counted in bytes, and stays below the limit", async () => {
+		const tooLong = ["1:1 too-long The program has 11 bytes as it runs; fewer than 11 are allowed (sourceBytesMax)"];
+		const sized = async (source: string, sourceBytesMax: number) =>
+			listed(await prepareProgram(source, tools, { sourceBytesMax }));
+		expect(await sized("return 'é'", 11)).toEqual(tooLong);
+		expect(await sized("return 'é'", 12)).toEqual([]);
+		// What runs is counted: with the `return` that is added, without the fence that is taken away.
+		expect(await sized("'é'", 11)).toEqual(tooLong);
+		expect(await sized("'é'", 12)).toEqual([]);
+		expect(await sized("```ts\nreturn 'é'\n```", 12)).toEqual([]);
 	});
 
 	test("a text that the parser would read for minutes is given up", async () => {
 		const names = Array.from({ length: 400_000 }, (_, i) => `a${i}`).join(",");
 		const prepared = await prepareProgram(`let ${names};`, tools, { sourceBytesMax: 4_000_000 });
 		expect(listed(prepared)[0]).toContain("1:1 too-long It takes more than 1000 ms to read");
+	});
+
+	describe("of a short text that the parser would read for half a minute", () => {
+		// Each alternative doubles what the check for groups of one name compares.
+		const endless = `/${"(?:".repeat(640)}(?<a>x)${"|(?<a>y))".repeat(640)}/`;
+		const tooLong = "1:1 too-long It takes more than 1000 ms to read";
+
+		test.each([
+			["as a script", `return 1; ${endless}`, tooLong],
+			["as TypeScript", `let a: string; ${endless}`, tooLong],
+			["as an object that ends it", `{ a: 1, b: ${endless} }`, "syntax"],
+			["as a function without a name", `function () { ${endless} }`, "syntax"],
+		])("%s", async (...[, source, problem]) => {
+			expect((await problemsOf(source))[0]).toContain(problem);
+		});
+	});
+
+	test("a fence of endless blanks is read at once", async () => {
+		const blanks = " ".repeat(250_000);
+		expect(await problemsOf(`\`\`\`${blanks}!\n\`\`\``)).toEqual([]);
+	});
+
+	test("what is reported of a long expression is short", async () => {
+		const [problem] = await problemsOf(`/${"a".repeat(100_000)}(/`);
+		expect(problem).toContain("1:2 syntax Invalid regular expression: /aaaa");
+		expect(problem?.length).toBeLessThan(400);
+	});
+});
+
+describe("line ends", () => {
+	const refused = (code: string) => `forbidden U+${code} ends a line without showing it: use an ordinary line end`;
+
+	test.each([
+		["between statements", "f();\u2028g()", [`1:5 ${refused("2028")}`]],
+		["behind a comment", "// why\u2029g()", [`1:7 ${refused("2029")}`]],
+		["in a comment", "/* \u2028 */ g()", [`1:4 ${refused("2028")}`]],
+		["inside a template, in an expression", `\`\u2028\${\u2028a}\``, [`1:5 ${refused("2028")}`]],
+		["in texts", `['\u2028', \`\u2029\${'\u2028'}\u2028\`, { '\u2028': 1 }]`, []],
+		["in a text that is a type", "let a: string = '\u2028'; a as '\u2028'", [`1:28 ${refused("2028")}`]],
+		["in an object that ends the program", "f('\u2028');\n{ '\u2028': 1, b: 2 }", []],
+	])("that cannot be seen, %s", async (...[, source, problems]) => {
+		expect(await problemsOf(source)).toEqual(problems);
+	});
+
+	test("of any kind are counted, and those in texts are not", async () => {
+		expect(await problemsOf("f('\u2028');\r\n1;\r2;\n  tools.nope()")).toEqual([
+			"4:9 unknown-tool tools.nope is not a tool of this program. It has get_user, list-all",
+		]);
+		expect(await problemsOf("f('\u2028');\r\n1;\r2;\n  let a: string = ;")).toEqual([
+			"4:19 syntax Expression expected",
+		]);
+		expect(await bodyOf("1;\r2;\r\n`\r`")).toBe("1;\n2;\r\nreturn `\n`");
 	});
 });
 
@@ -245,125 +317,6 @@ describe("unknown tools", () => {
 			"await tools['list-all'](); const { get_user: g } = tools; tools['list-all']; tools.$search('')",
 		);
 		expect(prepared).toMatchObject({ ok: true, calls: ["list-all", "get_user"] });
-	});
-});
-
-describe("arguments", () => {
-	test.each<[string, string, string]>([
-		[
-			"a wrong literal",
-			"tools.get_user({ id: 1 })",
-			"1:22 argument tools.get_user: args.id: expected string, got number",
-		],
-		[
-			"a wrong literal by text",
-			'tools["get_user"]({ "id": -1 })',
-			"1:27 argument tools.get_user: args.id: expected string, got number",
-		],
-		[
-			"beside what is computed",
-			"tools.get_user({ id, limit: 0 })",
-			"1:29 argument tools.get_user: args.limit: 0 is less than 1",
-		],
-		[
-			"inside",
-			"tools.get_user({ id, tags: ['a', 2, b] })",
-			"1:34 argument tools.get_user: args.tags[1]: expected string, got number",
-		],
-		[
-			"inside an alternative",
-			"tools.get_user({ id, address: { zip: 1 } })",
-			"1:38 argument tools.get_user: args.address.zip: expected string, got number",
-		],
-		[
-			"an unknown name",
-			"tools.get_user({ id, [`limit`]: 1, Limit: a })",
-			'1:36 argument tools.get_user: args.Limit: the property "Limit" is not known; "id", "limit", "tags", "address" are',
-		],
-		[
-			"a missing property",
-			"tools.get_user({ limit: a })",
-			'1:16 argument tools.get_user: the property "id" is missing',
-		],
-		["no argument", "tools.get_user()", '1:7 argument tools.get_user: the property "id" is missing'],
-		["a wrong kind", "tools.get_user('u1')", "1:16 argument tools.get_user: expected object, got string"],
-		["a wrong kind, computed", "tools.get_user([a])", "1:16 argument tools.get_user: expected object, got array"],
-		["in TypeScript", "const a: string = '';\ntools.get_user(<any>{ id: 1 } as any)", "2:16 syntax"],
-		[
-			"in TypeScript that can be stripped",
-			"const a: string = '';\ntools.get_user({ id: 1 as any })",
-			"2:22 argument tools.get_user: args.id: expected string, got number",
-		],
-	])("%s", async (...[, source, problem]) => {
-		const [first, ...more] = await problemsOf(source);
-		expect(first?.slice(0, problem.length)).toBe(problem);
-		expect(more).toEqual([]);
-	});
-
-	test.each([
-		"tools.get_user(a)",
-		"tools.get_user(...a)",
-		"tools.get_user(f())",
-		"tools.get_user({ ...a })",
-		"tools.get_user({ id: 1, ...a })",
-		"tools.get_user({ id: 1, [a]: 'b' })",
-		"tools.get_user({ id: 1, id: 'b' })",
-		"tools.get_user({ id: a, extra: undefined, other: b ? 1 : undefined, f() {} })",
-		`tools.get_user({ id: \`a\${b}\`, limit: +'1', tags: [...a, b] })`,
-		"tools.get_user({ __proto__: a })",
-		"tools.get_user({ toJSON: () => ({ id: 'a' }) })",
-		"tools.get_user({ get id() { return 'a' } })",
-		"tools.get_user({ id: 'a', address: null })",
-		"tools.get_user({ id: 'a', address: cond ? null : { zip: 1 } })",
-		"tools['list-all']()",
-		"tools['list-all']({ anything: [1n, /x/, NaN] })",
-		"const f = (tools) => tools.get_user(1)",
-	])("no false alarm: %s", async (source) => {
-		expect(await problemsOf(source)).toEqual([]);
-	});
-
-	test("a format is no reason to refuse, since a server may take more than the format says", async () => {
-		const dated = {
-			name: "t",
-			description: "",
-			inputSchema: { properties: { at: { type: "string", format: "date-time" } } },
-		};
-		expect(await problemsOf("tools.t({ at: '2026-11-01T10:00:00' })", [dated])).toEqual([]);
-	});
-
-	test("a tool that takes null may be called with nothing", async () => {
-		const nullish = { name: "t", description: "", inputSchema: { type: "null" } };
-		expect(await problemsOf("tools.t()", [nullish])).toEqual([]);
-	});
-
-	test("schemas as zod writes them", async () => {
-		const inputSchema = z
-			.object({
-				kind: z.discriminatedUnion("type", [
-					z.object({ type: z.literal("card"), last4: z.string().length(4) }),
-					z.object({ type: z.literal("cash") }),
-				]),
-				note: z.string().nullish(),
-			})
-			["~standard"].jsonSchema.input({ target: "draft-2020-12" }) as JsonSchema;
-		const pay = [{ name: "pay", description: "", inputSchema }];
-		expect(await problemsOf("tools.pay({ kind: { type: 'cash' }, note: null })", pay)).toEqual([]);
-		expect(await problemsOf("tools.pay({ kind: { type: 'card', last4: last } })", pay)).toEqual([]);
-		expect(await problemsOf("tools.pay({ kind: { type: 'card', last4: 4242 } })", pay)).toEqual([
-			"1:42 argument tools.pay: args.kind.last4: expected string, got number",
-		]);
-	});
-
-	test("a schema that cannot be used, or needs too long, stops nobody", async () => {
-		const given = (inputSchema: JsonSchema) => [{ name: "t", description: "", inputSchema }];
-		const slow = given({ properties: { a: { pattern: "^(a+)+$" } } });
-		const text = JSON.stringify(`${"a".repeat(60)}!`);
-		expect(await problemsOf(`for (;;) { tools.t({ a: ${text} }); tools.t({ a: ${text} }) }`, slow)).toEqual([]);
-		const broken = JSON.parse(
-			'{"type":"any","required":true,"properties":{"a":{"$ref":"#/x","format":"__proto__"},"constructor":{"type":"string"}}}',
-		);
-		expect(await problemsOf("tools.t({ a: 1 })", given(broken))).toEqual([]);
-		expect(await problemsOf("tools.t({ a: 1 })", given({ anyOf: [{ $ref: "#" }] }))).toEqual([]);
 	});
 });
 

@@ -1,4 +1,5 @@
 import { codeInside } from "./fenced-code.ts";
+import { sourceLines } from "./source-lines.ts";
 
 /** Why a program was not run. */
 export interface ProgramProblem {
@@ -15,7 +16,7 @@ const shownCharsMax = 120;
 
 /** What the model reads: each problem with its line and a caret below the spot. */
 export function formatProblems(source: string, problems: readonly ProgramProblem[]): string {
-	const lines = codeInside(source).split(/\r\n|[\n\r\u2028\u2029]/);
+	const lines = sourceLines(codeInside(source));
 	const texts = problems.map((problem) => {
 		const text = `${problem.line}:${problem.column} ${problem.message}`;
 		const line = lines[problem.line - 1];

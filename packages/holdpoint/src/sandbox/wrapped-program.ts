@@ -1,4 +1,4 @@
-import { getLineInfo } from "acorn";
+import { sourceLines } from "./source-lines.ts";
 
 /**
  * A program is the body of an async function, and only inside one is it read exactly as the guest will read it. So it is
@@ -22,8 +22,8 @@ export interface Place {
 
 /** Where an offset of the wrapped text lies in the program. Shape: line and column count from 1. */
 export function placeOf(text: string, offset: number): Place {
-	const { line, column } = getLineInfo(text, offset);
-	return inProgram({ line, column: column + 1 });
+	const lines = sourceLines(text.slice(0, offset));
+	return inProgram({ line: lines.length, column: (lines.at(-1)?.length ?? 0) + 1 });
 }
 
 /** The same place, told from the program's own start. */

@@ -22,6 +22,21 @@ describe("a program", () => {
 		]);
 	});
 
+	test("has the lines that the engine counts", () => {
+		const ends = "a();\r\nb();\rc('\u2028');\nd();";
+		expect(programLines({ source: ends, style, width: 80 })).toEqual([
+			"  1 │ a();",
+			"  2 │ b();",
+			"  3 │ c('\\u{2028}');",
+			"  4 │ d();",
+		]);
+	});
+
+	test("in a Markdown fence is shown without it, as its lines count", () => {
+		const fenced = `\`\`\`ts\n${source}\n\`\`\``;
+		expect(programLines({ source: fenced, marked: [6], context: 0, style, width: 80 })).toEqual(["▶  6 │ step(6);"]);
+	});
+
 	test("is shown whole without a context, and nothing is marked that is not there", () => {
 		const lines = programLines({ source, marked: [0, 99], style, width: 80 });
 		expect(lines).toHaveLength(12);
@@ -37,7 +52,7 @@ describe("a program", () => {
 
 	test("cannot hide a line with control characters", () => {
 		const lines = programLines({ source: "refund(1);\rrefund(9);\n\u001b[1A\u001b[2Kharmless();", style, width: 80 });
-		expect(lines).toEqual(["  1 │ refund(1);\\u{d}refund(9);", "  2 │ \\u{1b}[1A\\u{1b}[2Kharmless();"]);
+		expect(lines).toEqual(["  1 │ refund(1);", "  2 │ refund(9);", "  3 │ \\u{1b}[1A\\u{1b}[2Kharmless();"]);
 	});
 
 	test("of endless length is cut and says so", () => {

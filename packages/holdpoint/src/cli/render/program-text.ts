@@ -1,8 +1,11 @@
+import { codeInside } from "../../sandbox/fenced-code.ts";
+import { sourceLines } from "../../sandbox/source-lines.ts";
 import { visibleText } from "./safe-text.ts";
 import type { Style } from "./style.ts";
 import { padStart, piecesOf } from "./text-width.ts";
 
 export interface ProgramView {
+	/** As the model wrote it; lines count in the code, a Markdown fence around it apart. */
 	readonly source: string;
 	/** 1-based lines that stand out; 0 marks nothing. */
 	readonly marked?: readonly number[];
@@ -18,7 +21,8 @@ const sourceCharsMax = 40_000;
 /** Numbered lines of a program; the line that asks is marked. Nothing in the source reaches the terminal unseen. */
 export function programLines(view: ProgramView): string[] {
 	const { style, context } = view;
-	const lines = visibleText(view.source.replaceAll("\t", "  "), sourceCharsMax).split("\n");
+	const text = sourceLines(codeInside(view.source).replaceAll("\t", "  ")).join("\n");
+	const lines = visibleText(text, sourceCharsMax).split("\n");
 	const marked = new Set(view.marked ?? []);
 	const digits = String(lines.length).length;
 	const shown: string[] = [];
