@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
+import { memoryStore } from "../adapters/stores/memory.ts";
+import { HoldpointError } from "../spec/errors.ts";
 import { promptProblems } from "../testing/prompt-order.ts";
 import { ofType, onlyWait, type StageOptions, stage } from "../testing/stage.ts";
 import { breaking, call, calls, failing, json, type StoryStep, say } from "../testing/story.ts";
@@ -147,6 +149,30 @@ describe("a model that does not answer", () => {
 		expect(await scene.harness.readyRuns()).toHaveLength(1);
 		expect(await scene.harness.resume("r")).toMatchObject({ status: "completed", text: "done" });
 		expect(ofType(await scene.events("r"), "call.started").length).toBeLessThanOrEqual(2);
+	});
+
+	test("that stays away from the first call on: the run is kept as well, and the next message of its session reaches it", async () => {
+		const failures = Array.from({ length: 2 }, () => failing(503));
+		const scene = play([...failures, say("done")], { limits: { modelAttemptsMax: 2 } });
+		const session = scene.harness.session("chat", scene.agent);
+		await expect(session.send("first")).rejects.toMatchObject({ code: "model.unavailable" });
+		const [row, ...others] = await scene.harness.readyRuns();
+		expect(others).toEqual([]);
+		expect(row).toMatchObject({ status: "running", session: "chat", lease: undefined });
+		expect(await session.send("second")).toMatchObject({ run: row?.run, status: "completed", text: "done" });
+		expect(JSON.stringify(scene.prompts.at(-1))).toMatch(/first.*second/);
+	});
+
+	test("the store that fails in the first call leaves no run behind: nobody knows what it holds", async () => {
+		const inner = memoryStore();
+		let commits = 0;
+		const commit = () => {
+			commits++;
+			return Promise.reject(new HoldpointError("store.full", "no room"));
+		};
+		const scene = play([say("done")], { store: { ...inner, commit } });
+		await expect(scene.harness.run(scene.agent, "go")).rejects.toMatchObject({ code: "store.full" });
+		expect(commits).toBe(1);
 	});
 
 	test("I2: that wants to be left alone for long: a durable timer, no process waits, and it goes on when due", async () => {

@@ -110,6 +110,8 @@ export class Segment {
 	private extra: Write[] = [];
 	private writing: Promise<void> | undefined;
 	private failure: unknown;
+	/** The store refused a write: nobody knows what it holds, so that nothing more is written. */
+	private refused = false;
 	private unseen: RunEvent[] = [];
 	private observe: Observer | undefined;
 	private heart: NodeJS.Timeout | undefined;
@@ -224,6 +226,7 @@ export class Segment {
 			const receipt = await this.ports.store.commit(this.state.run, this.epoch, writes);
 			if (receipt.signals > 0) this.signalsStored = true;
 		} catch (error) {
+			this.refused = true;
 			this.stop(error);
 			throw error;
 		}
@@ -306,12 +309,16 @@ export class Segment {
 		this.wake();
 	}
 
-	/** After a failure: what is durable stays, and the lease keeps nobody out. */
+	/**
+	 * After a failure: what is durable stays, and the lease keeps nobody out. A run that failed in its first answer is
+	 * not in the store yet; it is written, because whoever started it is told that it was kept.
+	 */
 	async abandon(reason: unknown): Promise<void> {
 		this.stop(reason);
-		if (this.epoch === 0) return;
+		await this.writing?.catch(() => undefined);
 		try {
-			await this.ports.store.commit(this.state.run, this.epoch, [{ kind: "release" }]);
+			if (this.epoch > 0) await this.ports.store.commit(this.state.run, this.epoch, [{ kind: "release" }]);
+			else if (!this.refused) await this.write("running", undefined, true);
 		} catch {
 			// The lease is lost, or the store is down: both end the lease without us.
 		}

@@ -223,26 +223,36 @@ describe("an abort", () => {
 		expect(await scene.harness.resume("r")).toMatchObject({ status: "completed" });
 	});
 
-	test("with `null` while the model is asked stops it too", async () => {
+	test.each([
+		["an error", new Error("the user left")],
+		["null", null],
+	])("with %s while the model is asked for the first time: the run is kept too", async (_, reason) => {
 		const asked = gate<void>();
+		let hang = true;
 		const around: NonNullable<StageOptions["around"]> = (model) => ({
 			...model,
-			doGenerate: ({ abortSignal }) => {
+			doGenerate: (request) => {
 				asked.resolve();
+				const { abortSignal } = request;
+				if (!hang) return model.doGenerate(request);
 				return new Promise((_, reject) => abortSignal?.addEventListener("abort", () => reject(new Error("aborted"))));
 			},
 		});
 		const scene = play([say("done")], { around });
 		const controller = new AbortController();
-		const running = scene.harness.run(scene.agent, "go", { signal: controller.signal });
+		const running = scene.harness.run(scene.agent, "go", { runId: "r", signal: controller.signal });
 		const outcome = running.then(
 			() => "finished",
 			(error: unknown) => error,
 		);
 		await asked.promise;
-		controller.abort(null);
-		expect(await outcome).toMatchObject({ code: "stream.aborted" });
+		controller.abort(reason);
+		if (reason) expect(await outcome).toBe(reason);
+		else expect(await outcome).toMatchObject({ code: "stream.aborted" });
 		expect(scene.prompts).toHaveLength(1);
+		expect(await scene.harness.runs()).toMatchObject([{ run: "r", status: "running", lease: undefined }]);
+		hang = false;
+		expect(await scene.harness.resume("r")).toMatchObject({ status: "completed", text: "done" });
 	});
 
 	test("before it began: nothing is done", async () => {
