@@ -28,6 +28,8 @@ export async function askModel(segment: Segment): Promise<void> {
 		if (error instanceof AskLater) return setTimer(segment, error);
 		throw error;
 	}
+	// Cancelled, and over: it came after the grace.
+	if (state.finished) return;
 	const { content, finish, usage } = answer;
 	const unheard = state.messages.length - heard;
 	segment.emit({

@@ -29,6 +29,8 @@ export async function drive(segment: Segment): Promise<RunResult> {
 			await takeSignals(segment, "moving");
 			const steps = next(segment.state, segment.doing);
 			if (steps.length > 0) await begin(segment, steps);
+			// Its calls have an outcome each; whatever did not stop within the grace is not waited for.
+			else if (segment.state.finished?.status === "cancelled") break;
 			else if (segment.busy.size > 0) await segment.changed();
 			else if (segment.state.status !== "running") break;
 			else if (!(await takeSignals(segment, "waiting"))) return await wait(segment);

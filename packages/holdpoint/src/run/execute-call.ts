@@ -19,6 +19,7 @@ import type { Tool, ToolContext } from "../spec/tool.ts";
 import { isLostConnection, isOutcomeUnknown } from "../tools/outcome-unknown.ts";
 import { validate } from "../tools/validate.ts";
 import type { CallState } from "./call-state.ts";
+import { graceMs } from "./cancel-run.ts";
 import { startProgram } from "./execute-program.ts";
 import { keepBeside } from "./keep-beside.ts";
 import { onceOnly } from "./once-only.ts";
@@ -144,19 +145,21 @@ class Attempt implements ToolContext {
 
 	inTime(work: PromiseLike<unknown>): Promise<unknown> {
 		return new Promise((resolve, reject) => {
-			const stop = (why: string) => {
+			const tell = (why: string): Error => {
 				this.stopped ??= why;
 				const reason = new Error(this.stopped);
 				this.#controller?.abort(reason);
-				reject(reason);
+				return reason;
 			};
+			const stop = (why: string) => reject(tell(why));
 			this.#timer = setTimeout(() => stop(`it did not answer within ${this.#timeoutMs} ms`), this.#timeoutMs);
 			this.#onAbort = () => {
 				const why = "it was in flight when the run was stopped";
 				if (!this.#controller || !this.#segment.state.cancel) return stop(why);
 				// It listens: what it says within the grace of a cancellation is what became of it.
-				this.stopped ??= why;
-				this.#controller.abort(new Error(why));
+				const reason = tell(why);
+				clearTimeout(this.#timer);
+				this.#timer = setTimeout(reject, graceMs, reason);
 			};
 			this.#segment.abort.signal.addEventListener("abort", this.#onAbort, { once: true });
 			work.then(resolve, reject);
