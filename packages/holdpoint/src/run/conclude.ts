@@ -18,7 +18,7 @@ export async function finishRun(segment: Segment): Promise<void> {
 	}
 	const parsed = jsonOf(state.text);
 	if (parsed === undefined) return retryOrFail(segment, "it is no JSON", "output.invalid");
-	const result = await validate(ready.agent.output.schema, parsed);
+	const result = await validate(ready.agent.output.schema, parsed, segment.parsing.patience);
 	if (!result.ok) return retryOrFail(segment, result.issues, "output.invalid");
 	const output = plain(result.value);
 	if (output === undefined) return retryOrFail(segment, "what the schema makes of it is no JSON", "output.invalid");

@@ -39,6 +39,8 @@ export async function drive(segment: Segment): Promise<RunResult> {
 		return resultOf(segment.state);
 	} catch (error) {
 		await segment.abandon(error);
+		// What killed it first, and not what came of that.
+		segment.check();
 		throw error;
 	} finally {
 		segment.dropGuests();

@@ -204,7 +204,7 @@ interface Returned {
 async function toOutcome(segment: Segment, { call, tool, value }: Returned): Promise<Outcome> {
 	let checked = value;
 	if (tool.output) {
-		const result = await validate(tool.output, value);
+		const result = await validate(tool.output, value, segment.parsing.patience);
 		if (!result.ok)
 			return badResult(
 				"tool.result_invalid",

@@ -210,7 +210,10 @@ async function checkEdit(
 		});
 	}
 	if (!known.tool) return;
-	const parsed = await canonicalArguments(known.tool, args, known.limits.argsBytesMax);
+	const parsed = await canonicalArguments(known.tool, args, {
+		bytesMax: known.limits.argsBytesMax,
+		patience: { timeoutMs: known.limits.validationTimeoutMs },
+	});
 	if (!parsed.ok) throw new HoldpointError("approval.invalid", parsed.message, { details });
 }
 

@@ -20,6 +20,7 @@ import type { Policy } from "../spec/policy.ts";
 import type { Guest, SandboxProvider, SliceState } from "../spec/sandbox.ts";
 import type { RunStatus, Store, StoredSignal, Write } from "../spec/store.ts";
 import type { Tool } from "../spec/tool.ts";
+import type { ParsingLimits } from "./canonical-arguments.ts";
 import type { Doing } from "./next.ts";
 import { apply, callOf, type RunState } from "./state.ts";
 
@@ -93,6 +94,8 @@ export class Segment {
 	/** How often each program's guest was lost with that of another program. */
 	readonly losses = new Map<string, number>();
 	readonly abort = new AbortController();
+	/** For whatever a schema or a layer of somebody else's parses. */
+	readonly parsing: ParsingLimits;
 	readonly onDelta: SegmentStart["onDelta"];
 	readonly paced: SegmentStart["paced"];
 	/** Tool calls that run now; programs do not count. */
@@ -129,6 +132,8 @@ export class Segment {
 		this.lastMac = start.lastMac;
 		this.head = start.head;
 		this.signals = [...start.signals];
+		const { argsBytesMax: bytesMax, validationTimeoutMs: timeoutMs } = start.ready.limits;
+		this.parsing = { bytesMax, patience: { timeoutMs, signal: this.abort.signal } };
 		this.observe = start.observe;
 		this.onDelta = start.onDelta;
 		this.paced = start.paced;

@@ -152,7 +152,7 @@ async function editEvents(segment: Segment, { call, signal, common }: Edit): Pro
 	];
 	const tool = segment.ready.tools.get(call.tool);
 	if (!tool || signal.args === undefined) return refuse("it edits nothing");
-	const parsed = await canonicalArguments(tool, signal.args, segment.ready.limits.argsBytesMax);
+	const parsed = await canonicalArguments(tool, signal.args, segment.parsing);
 	if (!parsed.ok) return refuse(parsed.message);
 	const digest = callDigest({
 		run: segment.state.run,
