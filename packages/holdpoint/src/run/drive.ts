@@ -25,7 +25,7 @@ export async function drive(segment: Segment): Promise<RunResult> {
 	try {
 		for (;;) {
 			segment.check();
-			await segment.paced?.();
+			await heldBack(segment);
 			await takeSignals(segment, "moving");
 			const steps = next(segment.state, segment.doing);
 			if (steps.length > 0) await begin(segment, steps);
@@ -44,6 +44,14 @@ export async function drive(segment: Segment): Promise<RunResult> {
 		throw error;
 	} finally {
 		segment.dropGuests();
+	}
+}
+
+/** While a slow reader catches up. Whoever stops or cancels the run does not wait for that reader. */
+async function heldBack(segment: Segment): Promise<void> {
+	for (let held = segment.paced?.(); held && !segment.isCalled; held = segment.paced?.()) {
+		segment.beat();
+		await Promise.race([held, segment.changed()]);
 	}
 }
 

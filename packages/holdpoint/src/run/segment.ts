@@ -276,6 +276,11 @@ export class Segment {
 		this.wake();
 	}
 
+	/** It is to stop, or somebody left a signal: not to be waited with. */
+	get isCalled(): boolean {
+		return this.signalsStored || this.abort.signal.aborted;
+	}
+
 	async fetchSignals(): Promise<void> {
 		if (!this.signalsStored || this.epoch === 0) return;
 		this.signalsStored = false;

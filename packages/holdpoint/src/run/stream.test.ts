@@ -158,6 +158,46 @@ describe("back-pressure", () => {
 		expect(await stream.result).toMatchObject({ status: "completed" });
 	});
 
+	/** A run that makes call after call without a word, and whose reader stops reading after one event. */
+	async function stalled(options: { signal?: AbortSignal } = {}) {
+		let answers = 0;
+		const usage = { inputTokens: 1, outputTokens: 1 };
+		const model = async () => {
+			const content = [{ type: "tool-call", toolCallId: `t${++answers}`, toolName: "look", input: "{}" } as const];
+			return { content, finish: "tool-calls" as const, usage };
+		};
+		const limits = { streamBufferMax: 4, turnsMax: 10, leaseMs: 150 };
+		const scene = play([], { middleware: [{ name: "wordless", model }], limits });
+		const stream = scene.harness.stream(scene.agent, "go", { runId: "r", ...options });
+		const reader = stream[Symbol.asyncIterator]();
+		await reader.next();
+		for (let i = 0; i < 50; i++) await turn();
+		return { scene, stream, reader, answers: () => answers };
+	}
+
+	test("I8: a slow reader holds the driver back too, where there are no words to hold back", async () => {
+		const { stream, reader, answers } = await stalled();
+		expect(answers()).toBeLessThan(4);
+		while (!(await reader.next()).done);
+		expect(answers()).toBe(10);
+		expect(await stream.result).toMatchObject({ status: "failed", error: { code: "limit.turns" } });
+	});
+
+	test("a reader that has stopped reading does not keep anybody from aborting the run", async () => {
+		const controller = new AbortController();
+		const { scene, stream } = await stalled({ signal: controller.signal });
+		controller.abort(new Error("enough"));
+		await expect(stream.result).rejects.toThrow("enough");
+		expect((await scene.store.load("r"))?.lease).toBeUndefined();
+	});
+
+	test.each(["this", "another"])("nor from cancelling it, in %s process", async (where) => {
+		const { scene, stream } = await stalled();
+		const { harness } = where === "this" ? scene : scene.again();
+		await harness.cancel("r");
+		expect(await stream.result).toMatchObject({ status: "cancelled" });
+	});
+
 	test("a signal that comes while the reader is slow does not make the run hang", async () => {
 		const scene = play([call("look"), long, say("second answer")], { limits: { streamBufferMax: 4 } });
 		const stream = scene.harness.stream(scene.agent, "go", { runId: "r" });
