@@ -34,11 +34,15 @@ function retryOrFail(segment: Segment, issues: string, code: "output.invalid" | 
 	segment.emit({ type: "run.finished", status: "failed", error: { code, message } });
 }
 
-/** Models like to wrap JSON in a fence. */
+const fence = "```";
+
+/** Models like to wrap JSON in a fence. Cut, not matched: an expression can be kept busy by what a model writes. */
 function jsonOf(text: string): Json | undefined {
-	const fenced = /^\s*```(?:json)?\s*\n([\s\S]*?)\n\s*```\s*$/.exec(text);
+	const whole = text.trim();
+	const isFenced = whole.startsWith(fence) && whole.endsWith(fence);
+	const opening = whole.startsWith(`${fence}json`) ? `${fence}json` : fence;
 	try {
-		return JSON.parse(fenced?.[1] ?? text) as Json;
+		return JSON.parse(isFenced ? whole.slice(opening.length, -fence.length) : whole) as Json;
 	} catch {
 		return undefined;
 	}

@@ -207,10 +207,21 @@ describe("structured output", () => {
 	const output = z.object({ total: z.int() });
 
 	test("is parsed and checked; a fence around it does no harm", async () => {
-		for (const answer of ['{"total":5}', '```json\n{"total":5}\n```', '\n```\n{"total":5}\n```\n']) {
+		for (const answer of [
+			'{"total":5}',
+			'```json\n{"total":5}\n```',
+			'\n```\n{"total":5}\n```\n',
+			'```json{"total":5}```',
+		]) {
 			const scene = play([say(answer)], { output });
 			expect(await scene.harness.run(scene.agent, "go")).toMatchObject({ status: "completed", output: { total: 5 } });
 		}
+	});
+
+	test("that only looks like a fence takes no longer to be refused, however long it is", async () => {
+		const long = say(`\`\`\`json\n${"\n".repeat(200_000)}x`);
+		const scene = play([long, json({ total: 5 })], { output });
+		expect(await scene.harness.run(scene.agent, "go")).toMatchObject({ status: "completed", output: { total: 5 } });
 	});
 
 	test("that does not fit: one repair, told what is wrong", async () => {
