@@ -57,6 +57,32 @@ describe("cancelling a run that waits", () => {
 		expect(events.at(-1)?.type).toBe("run.finished");
 	});
 
+	test("lists as done what ran and gave a result that cannot be used", async () => {
+		const [big, wrong] = [() => "x".repeat(100), () => 10n];
+		const tools = [
+			defineTool({ name: "big", description: "Gives much.", input: empty, execute: big }),
+			defineTool({ name: "wrong", description: "Gives no JSON.", input: empty, execute: wrong }),
+			defineTool({
+				name: "broken",
+				description: "Throws.",
+				input: empty,
+				execute: () => {
+					throw new Error("no");
+				},
+			}),
+			defineTool({ name: "pay", description: "Pays.", input: empty, execute: () => null }),
+		];
+		const story = [calls(tools.map(({ name }) => ({ tool: name })))];
+		const scene = stage({ story, tools, harness: { policy }, limits: { resultBytesMax: 50 } });
+		const { run } = await scene.harness.run(scene.agent, "go");
+		expect(await scene.harness.cancel(run)).toMatchObject({
+			done: [
+				{ tool: "big", outcome: "ok" },
+				{ tool: "wrong", outcome: "ok" },
+			],
+		});
+	});
+
 	test("with an answer already left: whichever came first counts, and nothing runs after the cancellation", async () => {
 		const paid: unknown[] = [];
 		const pay = defineTool({ name: "pay", description: "Pays.", input: empty, execute: () => void paid.push(1) });

@@ -1,4 +1,4 @@
-import type { RunFinished } from "../spec/events.ts";
+import type { Outcome, RunFinished } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
 import type { RunResult, Wait } from "../spec/result.ts";
 import { validate } from "../tools/validate.ts";
@@ -103,12 +103,21 @@ function waitOf(state: RunState, call: CallState): Wait | undefined {
 	};
 }
 
+type Done = NonNullable<RunFinished["done"]>[number];
+
 /** What a cancelled run did before. */
-export function doneOf(state: RunState): NonNullable<RunFinished["done"]> {
-	return [...state.calls.values()].flatMap((call) => {
+export function doneOf(state: RunState): Done[] {
+	return [...state.calls.values()].flatMap((call): Done[] => {
 		const { outcome } = call;
 		if (!outcome || call.program) return [];
-		const kind = "unknown" in outcome ? "unknown" : "ok" in outcome || "blob" in outcome ? "ok" : undefined;
-		return kind ? [{ call: call.id, tool: call.tool, outcome: kind as "ok" | "unknown" }] : [];
+		const about = { call: call.id, tool: call.tool };
+		if ("unknown" in outcome) return [{ ...about, outcome: "unknown" }];
+		return hasHappened(outcome) ? [{ ...about, outcome: "ok" }] : [];
 	});
+}
+
+/** A result that cannot be used belongs to a call that ran. */
+function hasHappened(outcome: Outcome): boolean {
+	if ("failed" in outcome) return outcome.code === "tool.result_invalid" || outcome.code === "tool.result_too_large";
+	return "ok" in outcome || "blob" in outcome;
 }

@@ -79,11 +79,15 @@ async function mayRepeat(segment: Segment, call: CallState, did: { tool: Tool; o
 
 async function attempt(segment: Segment, call: CallState, { tool, text }: Execution): Promise<Outcome> {
 	const limited = new Attempt(segment, call, tool);
+	const did: Did = { call, text, ran: false };
 	try {
-		const returned = throughMiddleware(segment, { call, text }, () => tool.execute(JSON.parse(text) as Json, limited));
+		const returned = throughMiddleware(segment, did, () => tool.execute(JSON.parse(text) as Json, limited));
 		const value = isThenable(returned) ? await limited.inTime(returned) : returned;
+		did.ran = true;
 		return await toOutcome(segment, { call, tool, value });
 	} catch (error) {
+		// Whatever failed since, what the tool does is done: known, and nothing to be repeated.
+		if (did.ran) return badResult("tool.result_invalid", `${tool.name} ran, but its result was lost: ${lossOf(error)}`);
 		return outcomeOfError(error, limited);
 	} finally {
 		limited.end();
@@ -92,6 +96,18 @@ async function attempt(segment: Segment, call: CallState, { tool, text }: Execut
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
 	return typeof (value as PromiseLike<unknown> | null | undefined)?.then === "function";
+}
+
+/** One attempt of a call on its way through the middleware. */
+interface Did {
+	readonly call: CallState;
+	readonly text: string;
+	/** The tool came to its end, whatever became of its result. */
+	ran: boolean;
+}
+
+function lossOf(error: unknown): string {
+	return reasonOf(error).slice(0, errorCharsMax) || "an error without a message";
 }
 
 function outcomeOfError(error: unknown, limited: Attempt): Outcome {
@@ -174,16 +190,17 @@ class Attempt implements ToolContext {
 }
 
 /** Each layer is given a copy of the arguments: what was decided is what runs, whatever a layer does to its own. */
-function throughMiddleware(
-	segment: Segment,
-	{ call, text }: { call: CallState; text: string },
-	execute: () => unknown,
-): unknown {
+function throughMiddleware(segment: Segment, did: Did, execute: () => unknown): unknown {
+	const { call, text } = did;
 	const onion = segment.ready.agent.middleware.filter((layer) => layer.call);
 	if (onion.length === 0) return execute();
 	const layer = async (index: number): Promise<unknown> => {
 		const outer = onion[index];
-		if (!outer?.call) return execute();
+		if (!outer?.call) {
+			const value = await execute();
+			did.ran = true;
+			return value;
+		}
 		const info: CallInfo = { call: call.id, tool: call.tool, parent: call.parent, args: JSON.parse(text) as Json };
 		return outer.call(
 			info,
