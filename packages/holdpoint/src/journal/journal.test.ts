@@ -5,7 +5,7 @@ import { type HoldpointError, isHoldpointError } from "../spec/errors.ts";
 import { journalVersion, type RunEvent, type RunStarted } from "../spec/events.ts";
 import type { Signal } from "../spec/signals.ts";
 import type { StoredEntry, StoredRun } from "../spec/store.ts";
-import { type Entry, firstMac, runSeal, writesFor } from "./journal.ts";
+import { type Entry, firstMac, offsetsOf, runSeal, timeOf, writesFor } from "./journal.ts";
 
 const oldKey: SealKey = { id: "old", secret: new Uint8Array(32).fill(1) };
 const newKey: SealKey = { id: "new", secret: new Uint8Array(32).fill(2) };
@@ -282,5 +282,28 @@ describe("index rows", () => {
 			{ type: "signal.ignored", signal: "s", why: "no" },
 		];
 		for (const event of read) expect(writes(event)).toEqual([{ kind: "signal.drop", id: "s" }]);
+	});
+});
+
+describe("the times of events", () => {
+	const times = fc.array(fc.integer({ min: 0, max: 2_000 }), { maxLength: 8 });
+
+	test("come back as they were, whatever the clock did", () => {
+		fc.assert(
+			fc.property(times, fc.integer({ min: 0, max: 2_000 }), (happened, at) => {
+				const events = happened.map(() => started);
+				const written = stored({ entries: [{ seq: 1, at, t: offsetsOf(happened, at), events }] });
+				const [entry] = open(written).entries;
+				expect(happened.map((_, index) => timeOf(entry as Entry, index))).toEqual(happened);
+			}),
+		);
+	});
+
+	test("cost nothing where there is nothing to say, and are those of the entry in journals that do not have them", () => {
+		expect(offsetsOf([7, 7], 7)).toBeUndefined();
+		expect(offsetsOf([5, 7, 6, 7, 7], 7)).toEqual([2, 0, 1]);
+		const written = stored({ entries: [{ seq: 1, at: 7, t: offsetsOf([7, 7], 7), events: [started, started] }] });
+		expect(written.entries[0]?.body).toMatch(/^old \{"at":7,"events":/);
+		expect(open(written).entries.map((entry) => timeOf(entry, 1))).toEqual([7]);
 	});
 });

@@ -20,7 +20,23 @@ import type { RunHead, StoredRun, StoredSignal, Write } from "../spec/store.ts";
 export interface Entry {
 	readonly seq: number;
 	readonly at: number;
+	/**
+	 * How long before `at` each event happened; left out from where on it is 0, and in old journals, which did not know.
+	 * Units: milliseconds.
+	 */
+	readonly t?: readonly number[] | undefined;
 	readonly events: readonly RunEvent[];
+}
+
+/** The shortest `t` for events that happened at these times. */
+export function offsetsOf(times: readonly number[], at: number): readonly number[] | undefined {
+	const count = times.findLastIndex((time) => time !== at) + 1;
+	return count > 0 ? times.slice(0, count).map((time) => at - time) : undefined;
+}
+
+/** When the event at this place of an entry happened. */
+export function timeOf({ at, t }: Pick<Entry, "at" | "t">, index: number): number {
+	return at - (t?.[index] ?? 0);
 }
 
 export interface ReceivedSignal {
@@ -63,7 +79,7 @@ export function runSeal(ring: KeyRing, store: string, run: string): RunSeal {
 
 	return {
 		entry(previous, entry) {
-			const body = `${ring.current} ${JSON.stringify({ at: entry.at, events: entry.events })}`;
+			const body = `${ring.current} ${JSON.stringify({ at: entry.at, t: entry.t, events: entry.events })}`;
 			return { body, mac: code("entry", ring.current, `${entry.seq}\n${previous}\n${body}`) };
 		},
 		head(lastMac, fields) {
@@ -114,7 +130,7 @@ function tampered(run: string, what: string): HoldpointError {
 }
 
 function parseEntry(run: string, seq: number, text: string): Entry {
-	let value: { at: number; events: RunEvent[] };
+	let value: Pick<Entry, "at" | "t" | "events">;
 	try {
 		// Its seal was right, so we wrote it: no further check of its form.
 		value = JSON.parse(text) as typeof value;
@@ -139,7 +155,7 @@ function parseEntry(run: string, seq: number, text: string): Entry {
 		const message = `Run ${run} holds the event ${unknown.type}, which this library does not know`;
 		throw new HoldpointError("journal.newer", message, { details: { run, seq, event: unknown.type } });
 	}
-	return { seq, at: value.at, events: value.events };
+	return { seq, ...value };
 }
 
 /** The kinds that can be folded; the type makes the list complete. */

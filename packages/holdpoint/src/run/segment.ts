@@ -7,7 +7,7 @@
  * 2. After a failed flush the segment is dead: memory is ahead of the store, so nothing may be done any more.
  * 3. Observers see an event at once, except those that invite somebody to act on them: these only when durable.
  */
-import { type RunSeal, runSeal, writesFor } from "../journal/journal.ts";
+import { offsetsOf, type RunSeal, runSeal, writesFor } from "../journal/journal.ts";
 import type { Clock } from "../kit/clock.ts";
 import { reasonOf } from "../kit/reason-of.ts";
 import type { KeyRing } from "../kit/seal.ts";
@@ -108,6 +108,8 @@ export class Segment {
 	private lastMac: string;
 	private head: SegmentStart["head"];
 	private buffer: RunEvent[] = [];
+	/** When each event of the buffer happened. */
+	private times: number[] = [];
 	/** Signals that became events which are not yet durable: the store has them still. */
 	private taken: string[] = [];
 	private extra: Write[] = [];
@@ -161,6 +163,7 @@ export class Segment {
 			if ("signal" in event) this.taken.push(event.signal);
 			apply(this.state, event);
 			this.buffer.push(event);
+			this.times.push(this.ports.clock.now());
 			if (!this.observe) continue;
 			if (this.unseen.length > 0 || durableFirst.has(event.type)) this.unseen.push(event);
 			else this.show(event);
@@ -209,7 +212,9 @@ export class Segment {
 		const unseen = this.unseen.length;
 		const at = this.ports.clock.now();
 		const writes: Write[] = this.extra;
+		const t = offsetsOf(this.times, at);
 		this.buffer = [];
+		this.times = [];
 		this.extra = [];
 		const creating = this.epoch === 0;
 		let lastMac = this.lastMac;
@@ -217,7 +222,7 @@ export class Segment {
 		// A head belongs to an entry, so a changed head brings one, be it empty.
 		if (events.length > 0 || this.head?.status !== status || this.head.dueAt !== dueAt) {
 			this.head = { status, dueAt };
-			const entry = this.seal.entry(lastMac, { seq: ++seq, at, events });
+			const entry = this.seal.entry(lastMac, { seq: ++seq, at, t, events });
 			lastMac = entry.mac;
 			writes.push({ kind: "entry", seq, ...entry }, ...writesFor(events, at, (call) => callOf(this.state, call).tool));
 			const { name: agent } = this.ready.agent;
