@@ -3,7 +3,7 @@ import { timeOf } from "../journal/journal.ts";
 import { canonicalJson } from "../kit/canonical-json.ts";
 import { reasonOf } from "../kit/reason-of.ts";
 import type { Agent } from "../spec/agent.ts";
-import { HoldpointError } from "../spec/errors.ts";
+import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
 import type { Approver, Outcome, RunEvent, RunStarted, SessionPlace } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
 import { defaultLimits, type Limits } from "../spec/limits.ts";
@@ -128,7 +128,7 @@ export class Harness {
 			return await this.goOn(run, {}, undefined);
 		} catch (error) {
 			// Whoever advances it reads the signal at the next heartbeat at the latest.
-			if (error instanceof HoldpointError && error.code === "run.busy") return undefined;
+			if (isHoldpointError(error) && error.code === "run.busy") return undefined;
 			throw error;
 		}
 	}

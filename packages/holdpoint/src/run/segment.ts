@@ -12,7 +12,7 @@ import type { Clock } from "../kit/clock.ts";
 import { reasonOf } from "../kit/reason-of.ts";
 import type { KeyRing } from "../kit/seal.ts";
 import type { Agent, RunInfo } from "../spec/agent.ts";
-import { HoldpointError } from "../spec/errors.ts";
+import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
 import type { Approver, RunEvent } from "../spec/events.ts";
 import type { Limits } from "../spec/limits.ts";
 import type { LanguageModel, ModelDelta, ModelMessage, ModelTool } from "../spec/model.ts";
@@ -270,7 +270,7 @@ export class Segment {
 			if (receipt.signals > 0) this.poke();
 		} catch (error) {
 			// A busy database is no lost lease; the next beat tries again, and a real loss shows at the next commit.
-			if (error instanceof HoldpointError && error.code !== "run.lease_lost") return;
+			if (isHoldpointError(error) && error.code !== "run.lease_lost") return;
 			this.stop(error);
 		}
 	}
