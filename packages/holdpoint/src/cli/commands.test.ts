@@ -78,9 +78,15 @@ describe("the commands", () => {
 	});
 
 	test("live events are lines of JSON, the result is the last", async () => {
-		const lines = (await cli("run", "hello", "--json")).json();
-		expect(lines.map(({ type }) => type)).toEqual(["run.started", "model.answered", "run.finished", "run.result"]);
-		expect(lines.at(-1)).toMatchObject({ status: "completed", output: "You said: hello" });
+		for (const flags of [[], ["--run-id", "job-1"], ["--session", "s1"]]) {
+			const lines = (await cli("run", "hello", ...flags, "--json")).json();
+			const result = lines.pop();
+			expect(result).toMatchObject({ type: "run.result", status: "completed", output: "You said: hello" });
+			const [shown] = (await cli("show", String(result?.["run"]), "--json")).json() as [
+				{ events: { event: unknown }[] },
+			];
+			expect(lines).toEqual(shown.events.map(({ event }) => ({ run: result?.["run"], at: expect.any(Number), event })));
+		}
 	});
 
 	test("a run that waits is exit code 3, says for what, and prints the commands that answer it", async () => {

@@ -24,7 +24,7 @@ export type PastEvents = readonly { readonly event: RunEvent }[];
 
 /** Watches a run: its timeline as it grows, and below it what it is doing now; or each event as a line of JSON. */
 export function liveView(terminal: Terminal, run: string, past: PastEvents): LiveView {
-	if (terminal.isJson) return jsonView(terminal);
+	if (terminal.isJson) return jsonView(terminal, run);
 	const timeline = new Timeline({ run, style: terminal.style, width: terminal.width });
 	timeline.past(past);
 	const writing = { text: "", since: Date.now() };
@@ -65,9 +65,10 @@ function linesOf(timeline: Timeline, at: number, event: RunEvent): string[] {
 	}
 }
 
-function jsonView(terminal: Terminal): LiveView {
+/** As `show --json` has them, and of which run, because several may follow each other. */
+function jsonView(terminal: Terminal, run: string): LiveView {
 	return {
-		onEvent: (event) => terminal.data(event),
+		onEvent: (event) => terminal.data({ run, at: Date.now(), event }),
 		onDelta: () => undefined,
 		saidAll: () => true,
 		close: () => undefined,
