@@ -16,27 +16,30 @@ import { journalVersion, type RunEvent } from "../spec/events.ts";
 import type { Signal } from "../spec/signals.ts";
 import type { RunHead, StoredRun, StoredSignal, Write } from "../spec/store.ts";
 
-/** What was durably written at one moment. */
+/** What became durable together. */
 export interface Entry {
 	readonly seq: number;
+	/** When its first event happened; in journals without `t`, when it was written. Units: milliseconds since 1970. */
 	readonly at: number;
 	/**
-	 * How long before `at` each event happened; left out from where on it is 0, and in old journals, which did not know.
-	 * Units: milliseconds.
+	 * How long after `at` each event from the second on happened: the last one stands for all that follow it. Left out
+	 * where all are 0. Units: milliseconds.
 	 */
 	readonly t?: readonly number[] | undefined;
 	readonly events: readonly RunEvent[];
 }
 
-/** The shortest `t` for events that happened at these times. */
-export function offsetsOf(times: readonly number[], at: number): readonly number[] | undefined {
-	const count = times.findLastIndex((time) => time !== at) + 1;
-	return count > 0 ? times.slice(0, count).map((time) => at - time) : undefined;
+/** In the shortest form, when the events of an entry happened that is written now. */
+export function timesOf(times: readonly number[], now: number): Pick<Entry, "at" | "t"> {
+	const [at = now, ...others] = times;
+	const last = others.at(-1) ?? at;
+	const count = others.findLastIndex((time) => time !== last) + 2;
+	return { at, t: count === 1 && last === at ? undefined : others.slice(0, count).map((time) => time - at) };
 }
 
 /** When the event at this place of an entry happened. */
 export function timeOf({ at, t }: Pick<Entry, "at" | "t">, index: number): number {
-	return at - (t?.[index] ?? 0);
+	return index === 0 ? at : at + (t?.[index - 1] ?? t?.at(-1) ?? 0);
 }
 
 export interface ReceivedSignal {

@@ -7,7 +7,7 @@
  * 2. After a failed flush the segment is dead: memory is ahead of the store, so nothing may be done any more.
  * 3. Observers see an event at once, except those that invite somebody to act on them: these only when durable.
  */
-import { offsetsOf, type RunSeal, runSeal, writesFor } from "../journal/journal.ts";
+import { type RunSeal, runSeal, timesOf, writesFor } from "../journal/journal.ts";
 import type { Clock } from "../kit/clock.ts";
 import { reasonOf } from "../kit/reason-of.ts";
 import type { KeyRing } from "../kit/seal.ts";
@@ -212,7 +212,7 @@ export class Segment {
 		const unseen = this.unseen.length;
 		const at = this.ports.clock.now();
 		const writes: Write[] = this.extra;
-		const t = offsetsOf(this.times, at);
+		const times = timesOf(this.times, at);
 		this.buffer = [];
 		this.times = [];
 		this.extra = [];
@@ -222,7 +222,7 @@ export class Segment {
 		// A head belongs to an entry, so a changed head brings one, be it empty.
 		if (events.length > 0 || this.head?.status !== status || this.head.dueAt !== dueAt) {
 			this.head = { status, dueAt };
-			const entry = this.seal.entry(lastMac, { seq: ++seq, at, t, events });
+			const entry = this.seal.entry(lastMac, { seq: ++seq, ...times, events });
 			lastMac = entry.mac;
 			writes.push({ kind: "entry", seq, ...entry }, ...writesFor(events, at, (call) => callOf(this.state, call).tool));
 			const { name: agent } = this.ready.agent;
