@@ -1,8 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { memoryStore } from "../adapters/stores/memory.ts";
+import type { Middleware } from "../spec/agent.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import { promptProblems } from "../testing/prompt-order.ts";
+import { scriptedModel } from "../testing/scripted-model.ts";
 import { ofType, onlyWait, type StageOptions, stage } from "../testing/stage.ts";
 import { breaking, call, calls, failing, json, type StoryStep, say } from "../testing/story.ts";
 import { defineTool } from "../tools/define-tool.ts";
@@ -34,6 +36,26 @@ describe("an answer of the model", () => {
 		const result = await scene.harness.run(scene.agent, "go");
 		expect(result).toMatchObject({ status: "completed", output: "done", text: "done" });
 		expect(result.usage).toEqual({ inputTokens: expect.any(Number), outputTokens: expect.any(Number) });
+	});
+
+	test("says which model gave it, where that is another one than before, a layer of its own included", async () => {
+		const held = defineTool({ name: "held", description: "Held.", input: z.object({}), execute: () => "done" });
+		const story = [call("look"), call("held"), say("well"), say("not this")];
+		const scene = play(story, { tools: [look, held] });
+		const named = (modelId: string) => scriptedModel(story, { modelId, countTokens: false });
+		const first = scene.again({ agent: { model: named("small") } });
+		const { run } = await first.harness.run(first.agent, "go");
+		const usage = { inputTokens: 0, outputTokens: 0 };
+		const recalled = { content: [{ type: "text", text: "recalled" }], finish: "stop", usage } as const;
+		const alone: Middleware = { name: "memory", model: async () => recalled };
+		const second = scene.again({ agent: { model: named("large"), middleware: [] } });
+		await second.harness.approve((await second.harness.approvals())[0]?.approval ?? "");
+		await second.harness.resume(run);
+		const models = ofType(await scene.events(run), "model.answered").map(({ model }) => model);
+		expect(models).toEqual(["holdpoint.scripted/small", undefined, "holdpoint.scripted/large"]);
+		const third = scene.again({ agent: { middleware: [alone] } });
+		const other = await third.harness.run(third.agent, "go");
+		expect(ofType(await scene.events(other.run), "model.answered")).toMatchObject([{ model: "middleware" }]);
 	});
 
 	test.each([
