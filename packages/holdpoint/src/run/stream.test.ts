@@ -5,7 +5,7 @@ import { memoryStore } from "../adapters/stores/memory.ts";
 import type { RunEvent } from "../spec/events.ts";
 import type { Store } from "../spec/store.ts";
 import { gate, ofType, onlyWait, type StageOptions, stage } from "../testing/stage.ts";
-import { breaking, call, calls, type StoryStep, say } from "../testing/story.ts";
+import { breaking, call, calls, failing, type StoryStep, say } from "../testing/story.ts";
 import { defineTool } from "../tools/define-tool.ts";
 import type { RunStream, StreamEvent } from "./stream.ts";
 
@@ -112,6 +112,18 @@ describe("a stream", () => {
 		const words = events.slice(restarted).flatMap((event) => (event.type === "text.delta" ? event.text : []));
 		expect(restarted).toBeGreaterThan(0);
 		expect(words.join("")).toBe("the answer is five");
+	});
+
+	test("says which attempts of the model failed, and when the next one comes", async () => {
+		const scene = play([failing(500), breaking(), say("done")]);
+		const stream = scene.harness.stream(scene.agent, "go");
+		const failed = (await read(stream)).filter(({ type }) => type === "attempt.failed");
+		expect(failed).toMatchObject([
+			{ attempt: 1, attemptsMax: 4, status: 500, waitMs: expect.any(Number) },
+			{ attempt: 2, attemptsMax: 4, reason: expect.any(String), waitMs: expect.any(Number) },
+		]);
+		const types = (await scene.events((await stream.result).run)).map(({ type }) => type);
+		expect(types).not.toContain("attempt.failed");
 	});
 
 	test("fails its reader and its result with the same error", async () => {

@@ -1,6 +1,6 @@
 import type { CallState } from "../../run/call-state.ts";
 import type { RunEvent } from "../../spec/events.ts";
-import type { ModelDelta } from "../../spec/model.ts";
+import type { AttemptFailed, ModelDelta } from "../../spec/model.ts";
 import type { Terminal } from "../terminal.ts";
 import { duration } from "./duration.ts";
 import { inlineText } from "./safe-text.ts";
@@ -28,11 +28,13 @@ export function liveView(terminal: Terminal, run: string, past: PastEvents): Liv
 	const timeline = new Timeline({ run, style: terminal.style, width: terminal.width });
 	timeline.past(past);
 	const writing = { text: "", since: Date.now() };
+	const failed = { text: "", until: 0 };
 	let frame = 0;
 	let saidAll = false;
 	const tick = (): void => {
 		const spinner = frames[frame++ % frames.length];
-		const doing = runningTools(timeline.calls) || said(writing.text);
+		const asked = Date.now() < failed.until ? failed.text : said(writing.text);
+		const doing = runningTools(timeline.calls) || asked;
 		terminal.status(`${spinner} ${doing}  ${duration(Date.now() - writing.since)}`);
 	};
 	const timer = setInterval(tick, frameMs);
@@ -46,7 +48,10 @@ export function liveView(terminal: Terminal, run: string, past: PastEvents): Liv
 		},
 		onDelta: (delta) => {
 			if (delta.type === "answer.restarted") writing.text = "";
-			else writing.text = (writing.text + delta.text).slice(-tailChars * 4);
+			else if (delta.type === "attempt.failed") {
+				failed.text = failedText(delta);
+				failed.until = Date.now() + delta.waitMs;
+			} else writing.text = (writing.text + delta.text).slice(-tailChars * 4);
 		},
 		saidAll: () => saidAll,
 		close: () => {
@@ -73,6 +78,11 @@ function jsonView(terminal: Terminal, run: string): LiveView {
 		saidAll: () => true,
 		close: () => undefined,
 	};
+}
+
+function failedText({ attempt, attemptsMax, status, reason, waitMs }: AttemptFailed): string {
+	const why = status === undefined ? inlineText(reason, tailChars) : `status ${status}`;
+	return `attempt ${attempt} of ${attemptsMax}: ${why}, again in ${duration(waitMs)}`;
 }
 
 function said(text: string): string {
