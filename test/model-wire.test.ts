@@ -286,6 +286,7 @@ describe.each(protocols)("$name, a stream", (protocol) => {
 		expect(deltas.map((delta) => (delta.type === "text.delta" ? delta.text : delta.type))).toEqual([
 			"half of it",
 			"answer.restarted",
+			"attempt.failed",
 			"Seven is dearer.",
 		]);
 		expect(server.requests).toHaveLength(2);

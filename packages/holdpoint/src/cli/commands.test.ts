@@ -16,7 +16,7 @@ import { defineTool } from "${pathToFileURL(join(import.meta.dirname, "../tools/
 import { jsonSchema } from "${pathToFileURL(join(import.meta.dirname, "../tools/json-schema.ts")).href}";
 import { OutcomeUnknown } from "${pathToFileURL(join(import.meta.dirname, "../tools/outcome-unknown.ts")).href}";
 import { scriptedModel } from "${pathToFileURL(join(import.meta.dirname, "../testing/scripted-model.ts")).href}";
-import { call, say } from "${pathToFileURL(join(import.meta.dirname, "../testing/story.ts")).href}";
+import { call, failing, say } from "${pathToFileURL(join(import.meta.dirname, "../testing/story.ts")).href}";
 
 const cents = jsonSchema({ type: "object", properties: { cents: { type: "integer" } }, required: ["cents"] });
 const pay = defineTool({
@@ -35,6 +35,7 @@ const guess = defineTool({
 });
 const story = (ask) => {
 	if (ask.results.length > 0) return say("Result: " + JSON.stringify(ask.results[0].value));
+	if (ask.lastUser.includes("refuse")) return failing(400);
 	if (ask.lastUser.includes("guess")) return call("guess", { cents: 1 });
 	return ask.lastUser.includes("pay") ? call("pay", { cents: 900 }) : say("You said: " + ask.lastUser);
 };
@@ -77,9 +78,15 @@ describe("the commands", () => {
 	});
 
 	test("live events are lines of JSON, the result is the last", async () => {
-		const lines = (await cli("run", "hello", "--json")).json();
-		expect(lines.map(({ type }) => type)).toEqual(["run.started", "model.answered", "run.finished", "run.result"]);
-		expect(lines.at(-1)).toMatchObject({ status: "completed", output: "You said: hello" });
+		for (const flags of [[], ["--run-id", "job-1"], ["--session", "s1"]]) {
+			const lines = (await cli("run", "hello", ...flags, "--json")).json();
+			const result = lines.pop();
+			expect(result).toMatchObject({ type: "run.result", status: "completed", output: "You said: hello" });
+			const [shown] = (await cli("show", String(result?.["run"]), "--json")).json() as [
+				{ events: { event: unknown }[] },
+			];
+			expect(lines).toEqual(shown.events.map(({ event }) => ({ run: result?.["run"], at: expect.any(Number), event })));
+		}
 	});
 
 	test("a run that waits is exit code 3, says for what, and prints the commands that answer it", async () => {
@@ -181,6 +188,30 @@ describe("the commands", () => {
 			code: 1,
 			err: expect.stringContaining("run.exists"),
 		});
+	});
+
+	test("a run whose model fails in its first answer is kept: it says how to go on, and for machines which run it is", async () => {
+		for (const flags of [[], ["--session", "s1"]]) {
+			const failed = await cli("run", "refuse", ...flags);
+			expect(failed).toMatchObject({ code: 1, err: expect.stringContaining("(model.refused)") });
+			const [, run = ""] = /go on with: holdpoint resume (\S+)/.exec(failed.err) ?? [];
+			expect((await cli("runs", "--json")).out).toContain(run);
+			const again = await cli("resume", run, "--json");
+			expect(again).toMatchObject({ code: 1, err: "" });
+			expect(again.json()).toEqual([
+				{ error: expect.objectContaining({ code: "model.refused", details: expect.objectContaining({ run }) }) },
+			]);
+		}
+	});
+
+	test("where no run was kept, nothing is said of going on", async () => {
+		await cli("run", "--run-id", "job-1", "hello");
+		const other = await cli("run", "--run-id", "job-1", "other");
+		expect(other.err).toContain("run.exists");
+		expect(other.err).not.toContain("go on with");
+		const nothing = await cli("run", "--run-id", "job-2", " ");
+		expect(nothing.err).toContain("run.input_invalid");
+		expect(nothing.err).not.toContain("go on with");
 	});
 
 	test("an agent, a model or a config that does not exist is named", async () => {

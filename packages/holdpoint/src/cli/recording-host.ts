@@ -1,5 +1,6 @@
 import type { Host } from "./host.ts";
 import { runCli } from "./run-cli.ts";
+import { createTerminal, type Terminal } from "./terminal.ts";
 
 export interface Recorded {
 	readonly code: number;
@@ -35,4 +36,20 @@ export async function recorded(
 
 async function* oncePart(text: string): AsyncGenerator<string> {
 	yield text;
+}
+
+/** A terminal that keeps what its last line said. */
+export function recordingTerminal(): { readonly terminal: Terminal; readonly statuses: string[] } {
+	const statuses: string[] = [];
+	const host: Host = {
+		env: {},
+		cwd: "",
+		stdin: { [Symbol.asyncIterator]: () => oncePart("") },
+		stdout: { write: () => true },
+		stderr: { write: () => true },
+		command: "holdpoint",
+		entry: "",
+	};
+	const plain = createTerminal(host, { isJson: false, isColourless: true });
+	return { terminal: { ...plain, status: (text) => void statuses.push(text) }, statuses };
 }

@@ -1,10 +1,10 @@
 /** One invocation: finds the command, runs it, and turns whatever happens into output and an exit code. */
-import { isHoldpointError } from "../spec/errors.ts";
 import { type CommandSpec, exitCodes } from "./command.ts";
 import { commands } from "./command-list.ts";
 import type { Host } from "./host.ts";
 import { nearest, parseArguments, usageInvalid } from "./parse-arguments.ts";
-import { inlineText, proseText } from "./render/safe-text.ts";
+import { inlineText } from "./render/safe-text.ts";
+import { reportError } from "./report-error.ts";
 import { createTerminal, type Terminal } from "./terminal.ts";
 
 /** Never throws; returns the exit code. */
@@ -17,7 +17,7 @@ export async function runCli(argv: readonly string[], host: Host): Promise<numbe
 		return await dispatch(argv, host, terminal);
 	} catch (error) {
 		terminal.status("");
-		return report(error, terminal);
+		return reportError(error, terminal);
 	}
 }
 
@@ -57,25 +57,4 @@ function findCommand(name: string): CommandSpec {
 		`There is no command ${shown}${near ? `; did you mean \`${near}\`?` : ""}`,
 		`Commands: ${names.join(", ")}.`,
 	);
-}
-
-const messageCharsMax = 4_000;
-
-/** What went wrong and what to do, on standard error; as JSON on standard output where that was asked for. */
-function report(error: unknown, terminal: Terminal): number {
-	const known = isHoldpointError(error) ? error : undefined;
-	if (terminal.isJson) {
-		terminal.data({ error: known?.toJSON() ?? { code: "internal", message: textOf(error) } });
-	} else {
-		const { style } = terminal;
-		const code = known ? style.dim(` (${known.code})`) : "";
-		terminal.note(`${style.red("✗")} ${proseText(known?.message ?? textOf(error), messageCharsMax)}${code}`);
-		if (known) terminal.note(`  ${proseText(known.hint, messageCharsMax)}`);
-	}
-	return known?.code === "usage.invalid" ? exitCodes.usage : exitCodes.failed;
-}
-
-/** A failure that is none of ours to expect shows where it came from. */
-function textOf(error: unknown): string {
-	return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

@@ -5,7 +5,7 @@ import { type HoldpointError, isHoldpointError } from "../spec/errors.ts";
 import { journalVersion, type RunEvent, type RunStarted } from "../spec/events.ts";
 import type { Signal } from "../spec/signals.ts";
 import type { StoredEntry, StoredRun } from "../spec/store.ts";
-import { type Entry, firstMac, runSeal, writesFor } from "./journal.ts";
+import { type Entry, firstMac, runSeal, timeOf, timesOf, writesFor } from "./journal.ts";
 
 const oldKey: SealKey = { id: "old", secret: new Uint8Array(32).fill(1) };
 const newKey: SealKey = { id: "new", secret: new Uint8Array(32).fill(2) };
@@ -282,5 +282,33 @@ describe("index rows", () => {
 			{ type: "signal.ignored", signal: "s", why: "no" },
 		];
 		for (const event of read) expect(writes(event)).toEqual([{ kind: "signal.drop", id: "s" }]);
+	});
+});
+
+describe("the times of events", () => {
+	const written = (times: readonly number[], now: number) =>
+		stored({ entries: [{ seq: 1, ...timesOf(times, now), events: times.map(() => started) }] });
+
+	test("come back as they were, whatever the clock did", () => {
+		const times = fc.array(fc.integer({ min: 0, max: 20 }), { minLength: 1, maxLength: 8 });
+		fc.assert(
+			fc.property(times, (happened) => {
+				const [entry] = open(written(happened, 20)).entries;
+				expect(happened.map((_, index) => timeOf(entry as Entry, index))).toEqual(happened);
+			}),
+		);
+	});
+
+	test("take no more room than they must, and none where all is said by the entry's own", () => {
+		expect(timesOf([], 9)).toEqual({ at: 9 });
+		expect(timesOf([7, 7, 7], 9)).toEqual({ at: 7 });
+		expect(timesOf([5, 8, 6, 6, 6], 9)).toEqual({ at: 5, t: [3, 1] });
+		expect(timesOf([5, 8, 5, 5], 9)).toEqual({ at: 5, t: [3, 0] });
+		expect(written([7, 7], 9).entries[0]?.body).toMatch(/^old \{"at":7,"events":/);
+	});
+
+	test("of a journal that does not have them are those of its entries", () => {
+		const old = open(stored({ entries: [{ seq: 1, at: 7, events: [started, started] }] })).entries;
+		expect(old.flatMap((entry) => [timeOf(entry, 0), timeOf(entry, 1)])).toEqual([7, 7]);
 	});
 });

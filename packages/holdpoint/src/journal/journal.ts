@@ -16,11 +16,30 @@ import { journalVersion, type RunEvent } from "../spec/events.ts";
 import type { Signal } from "../spec/signals.ts";
 import type { RunHead, StoredRun, StoredSignal, Write } from "../spec/store.ts";
 
-/** What was durably written at one moment. */
+/** What became durable together. */
 export interface Entry {
 	readonly seq: number;
+	/** When its first event happened; in journals without `t`, when it was written. Units: milliseconds since 1970. */
 	readonly at: number;
+	/**
+	 * How long after `at` each event from the second on happened: the last one stands for all that follow it. Left out
+	 * where all are 0. Units: milliseconds.
+	 */
+	readonly t?: readonly number[] | undefined;
 	readonly events: readonly RunEvent[];
+}
+
+/** In the shortest form, when the events of an entry happened that is written now. */
+export function timesOf(times: readonly number[], now: number): Pick<Entry, "at" | "t"> {
+	const [at = now, ...others] = times;
+	const last = others.at(-1) ?? at;
+	const count = others.findLastIndex((time) => time !== last) + 2;
+	return { at, t: count === 1 && last === at ? undefined : others.slice(0, count).map((time) => time - at) };
+}
+
+/** When the event at this place of an entry happened. */
+export function timeOf({ at, t }: Pick<Entry, "at" | "t">, index: number): number {
+	return index === 0 ? at : at + (t?.[index - 1] ?? t?.at(-1) ?? 0);
 }
 
 export interface ReceivedSignal {
@@ -63,7 +82,7 @@ export function runSeal(ring: KeyRing, store: string, run: string): RunSeal {
 
 	return {
 		entry(previous, entry) {
-			const body = `${ring.current} ${JSON.stringify({ at: entry.at, events: entry.events })}`;
+			const body = `${ring.current} ${JSON.stringify({ at: entry.at, t: entry.t, events: entry.events })}`;
 			return { body, mac: code("entry", ring.current, `${entry.seq}\n${previous}\n${body}`) };
 		},
 		head(lastMac, fields) {
@@ -114,7 +133,7 @@ function tampered(run: string, what: string): HoldpointError {
 }
 
 function parseEntry(run: string, seq: number, text: string): Entry {
-	let value: { at: number; events: RunEvent[] };
+	let value: Pick<Entry, "at" | "t" | "events">;
 	try {
 		// Its seal was right, so we wrote it: no further check of its form.
 		value = JSON.parse(text) as typeof value;
@@ -139,7 +158,7 @@ function parseEntry(run: string, seq: number, text: string): Entry {
 		const message = `Run ${run} holds the event ${unknown.type}, which this library does not know`;
 		throw new HoldpointError("journal.newer", message, { details: { run, seq, event: unknown.type } });
 	}
-	return { seq, at: value.at, events: value.events };
+	return { seq, ...value };
 }
 
 /** The kinds that can be folded; the type makes the list complete. */

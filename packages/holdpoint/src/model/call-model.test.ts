@@ -334,7 +334,7 @@ describe("time and abort", () => {
 		const reason = new Error("the user left");
 		const controller = new AbortController();
 		const model = fakeModel({ stream: () => [{ type: "text-delta", id: "t", delta: "x" }, apiError(500)] }).model;
-		for (const stuckAt of ["text.delta", "answer.restarted"]) {
+		for (const stuckAt of ["text.delta", "answer.restarted", "attempt.failed"]) {
 			const stuck = Promise.withResolvers<void>();
 			const aborting = new AbortController();
 			const onDelta = (delta: ModelDelta) => {

@@ -2,7 +2,7 @@ import type { LanguageModelV4 } from "@ai-sdk/provider";
 import type { Clock } from "../kit/clock.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
 import type { Limits } from "../spec/limits.ts";
-import type { LanguageModel, ModelAnswer, ModelRequest } from "../spec/model.ts";
+import type { AttemptFailed, LanguageModel, ModelAnswer, ModelDelta, ModelRequest } from "../spec/model.ts";
 import { AnswerBuilder, AnswerInvalid, isFields } from "./answer-builder.ts";
 import { type Attempt, runAttempt } from "./attempt.ts";
 import { requestForV3, requestForV4 } from "./call-options.ts";
@@ -23,14 +23,7 @@ export interface CallModelOptions {
 	readonly onRetry?: (retry: ModelRetry) => void;
 }
 
-export interface ModelRetry {
-	/** The attempt that failed: 1, 2, … */
-	readonly attempt: number;
-	readonly attemptsMax: number;
-	readonly waitMs: number;
-	readonly reason: string;
-	readonly status?: number;
-}
+export type ModelRetry = Omit<AttemptFailed, "type">;
 
 export type ModelOutcome =
 	| { readonly kind: "answer"; readonly answer: ModelAnswer }
@@ -65,11 +58,12 @@ export async function callModel(
 			return { kind: "answer", answer: await ask(call, delivery) };
 		} catch (error) {
 			const failure = failureOf(error, call);
-			if (delivery.delivered) await restart(failure, options);
+			if (delivery.delivered) await tell({ type: "answer.restarted", reason: failure.message }, options);
 			const next = nextStep(failure, attempt, options);
 			if (next === "give-up") throw asError(failure, attempt, model);
 			if (next.kind === "later") return next;
 			options.onRetry?.(next.retry);
+			await tell({ type: "attempt.failed", ...next.retry }, options);
 			await options.clock.sleep(next.retry.waitMs, options.signal);
 		}
 	}
@@ -153,13 +147,14 @@ function failureOf(error: unknown, { request, options }: Call): ProviderFailure 
 	return providerFailure(error, options.clock.now(), secretsOf(request.settings?.headers));
 }
 
-/** Tells the reader that what it has is void; an abort does not wait for a reader that is stuck. */
-async function restart(failure: ProviderFailure, { onDelta, signal }: CallModelOptions): Promise<void> {
-	const told = onDelta?.({ type: "answer.restarted", reason: failure.message });
+/** Tells the reader how it stands; an abort does not wait for a reader that is stuck. */
+async function tell(delta: ModelDelta, { onDelta, signal }: CallModelOptions): Promise<void> {
+	const told = onDelta?.(delta);
 	if (told === undefined) return;
 	const aborted = Promise.withResolvers<never>();
 	const onAbort = () => aborted.reject(signal?.reason);
 	signal?.addEventListener("abort", onAbort, { once: true });
+	if (signal?.aborted) onAbort();
 	try {
 		await Promise.race([told, aborted.promise]);
 	} finally {

@@ -93,6 +93,7 @@ export function apiError(statusCode: number, extra: Record<string, unknown> = {}
 
 interface Told {
 	clock: TestClock;
+	/** Pieces of the answer; what is told of failed attempts is in `retries`. */
 	deltas: ModelDelta[];
 	retries: ModelRetry[];
 }
@@ -103,12 +104,15 @@ export async function call(
 ) {
 	const { stream, request: asked = request, ...rest } = changes;
 	const told: Told = { clock: new TestClock(), deltas: [], retries: [] };
+	const onDelta = (delta: ModelDelta): void => {
+		if (delta.type !== "attempt.failed") told.deltas.push(delta);
+	};
 	const options: CallModelOptions = {
 		limits,
 		clock: told.clock,
 		random: () => 0.5,
 		onRetry: (retry) => told.retries.push(retry),
-		...(stream ? { onDelta: (delta: ModelDelta) => void told.deltas.push(delta) } : undefined),
+		...(stream ? { onDelta } : undefined),
 		...rest,
 	};
 	const outcome = await callModel(model, asked, options).then(

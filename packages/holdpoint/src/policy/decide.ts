@@ -2,8 +2,8 @@
  * I4: asking a policy is total and fails closed. A policy that throws, is late, or answers with a shape that is not a
  * decision has said `deny`, and the reason says what was wrong.
  */
-import { timerMsMax } from "../kit/clock.ts";
 import { digest } from "../kit/digest.ts";
+import { inTime } from "../kit/in-time.ts";
 import { reasonOf } from "../kit/reason-of.ts";
 import type { Ask, Decision, Policy, PolicyRequest } from "../spec/policy.ts";
 
@@ -19,7 +19,7 @@ export function toPolicy(policy: PolicyLike): Policy {
 export function decide(policy: Policy, request: PolicyRequest, timeoutMs: number): Decision | Promise<Decision> {
 	try {
 		const answer: unknown = policy.decide(request);
-		return isThenable(answer) ? inTime(answer, timeoutMs).then(checked).catch(failed) : checked(answer);
+		return isThenable(answer) ? inTime(answer, "it", { timeoutMs }).then(checked).catch(failed) : checked(answer);
 	} catch (error) {
 		return failed(error);
 	}
@@ -27,17 +27,6 @@ export function decide(policy: Policy, request: PolicyRequest, timeoutMs: number
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
 	return typeof (value as PromiseLike<unknown> | undefined)?.then === "function";
-}
-
-async function inTime(answer: PromiseLike<unknown>, timeoutMs: number): Promise<unknown> {
-	const late = Promise.withResolvers<never>();
-	const stop = () => late.reject(new Error(`it did not answer within ${timeoutMs} ms`));
-	const timer = setTimeout(stop, Math.min(timeoutMs, timerMsMax));
-	try {
-		return await Promise.race([answer, late.promise]);
-	} finally {
-		clearTimeout(timer);
-	}
 }
 
 function failed(error: unknown): Decision {

@@ -13,18 +13,22 @@ export async function askModel(segment: Segment): Promise<void> {
 	}
 	const began = ports.clock.now();
 	const heard = state.messages.length;
+	const asked: Asked = { model: "middleware" };
 	let answer: ModelAnswer;
 	try {
-		answer = await throughMiddleware(segment, requestOf(segment));
+		answer = await throughMiddleware(segment, asked, requestOf(segment));
 	} catch (error) {
 		if (state.cancel) return;
 		if (error instanceof AskLater) return setTimer(segment, error);
 		throw error;
 	}
+	// Cancelled, and over: it came after the grace.
+	if (state.finished) return;
 	const { content, finish, usage } = answer;
 	const unheard = state.messages.length - heard;
 	segment.emit({
 		type: "model.answered",
+		...(asked.model === state.model ? {} : { model: asked.model }),
 		content,
 		finish,
 		usage,
@@ -56,17 +60,22 @@ class AskLater extends Error {
 	}
 }
 
-function throughMiddleware(segment: Segment, request: ModelRequest): Promise<ModelAnswer> {
+/** Who answered. */
+interface Asked {
+	model: string;
+}
+
+function throughMiddleware(segment: Segment, asked: Asked, request: ModelRequest): Promise<ModelAnswer> {
 	const onion = segment.ready.agent.middleware.filter((layer) => layer.model);
 	const layer = (index: number, inner: ModelRequest): Promise<ModelAnswer> => {
 		const outer = onion[index];
-		if (!outer?.model) return callOnce(segment, inner);
+		if (!outer?.model) return callOnce(segment, asked, inner);
 		return outer.model(inner, (changed) => layer(index + 1, changed), segment.info);
 	};
 	return layer(0, request);
 }
 
-async function callOnce(segment: Segment, request: ModelRequest): Promise<ModelAnswer> {
+async function callOnce(segment: Segment, asked: Asked, request: ModelRequest): Promise<ModelAnswer> {
 	const { ready, ports, onDelta } = segment;
 	if (!ready.model) throw new HoldpointError("model.missing", `Agent ${ready.agent.name} has no model`);
 	const result = await callModel(ready.model, request, {
@@ -77,6 +86,7 @@ async function callOnce(segment: Segment, request: ModelRequest): Promise<ModelA
 		...(onDelta ? { onDelta } : {}),
 	});
 	if (result.kind === "later") throw new AskLater(result.dueInMs, result.reason);
+	asked.model = `${ready.model.provider}/${ready.model.modelId}`;
 	return result.answer;
 }
 

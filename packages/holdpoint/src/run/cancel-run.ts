@@ -3,7 +3,7 @@ import { doneOf } from "./conclude.ts";
 import type { Segment } from "./segment.ts";
 
 /** How long tools in flight may take to notice that they are to stop. Milliseconds. */
-const graceMs = 2_000;
+export const graceMs = 2_000;
 
 /**
  * Brings a run to its end at once: open approvals close, guests are dropped, calls in flight are aborted and end as
@@ -16,9 +16,13 @@ export async function cancelRun(segment: Segment): Promise<void> {
 	segment.dropGuests();
 	closeCalls(segment, reason, { inFlight: false });
 	// A tool that was aborted says itself what became of it, in most cases at once.
-	const deadline = AbortSignal.timeout(graceMs);
-	deadline.addEventListener("abort", () => segment.wake(), { once: true });
-	while (segment.busy.size > 0 && !deadline.aborted) await segment.changed();
+	let isOver = false;
+	const grace = setTimeout(() => {
+		isOver = true;
+		segment.wake();
+	}, graceMs);
+	while (segment.busy.size > 0 && !isOver) await segment.changed();
+	clearTimeout(grace);
 	segment.check();
 	// The model may have answered just then, and asked for more.
 	closeCalls(segment, reason, { inFlight: true });

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { promptProblems } from "../testing/prompt-order.ts";
 import { gate, ofType, onlyWait, type StageOptions, stage } from "../testing/stage.ts";
@@ -55,6 +55,32 @@ describe("cancelling a run that waits", () => {
 		expect(ofType(events, "approval.closed")).toMatchObject([{ why: "cancelled" }]);
 		expect(ofType(events, "call.finished").at(-1)?.outcome).toEqual({ cancelled: "changed my mind" });
 		expect(events.at(-1)?.type).toBe("run.finished");
+	});
+
+	test("lists as done what ran and gave a result that cannot be used", async () => {
+		const [big, wrong] = [() => "x".repeat(100), () => 10n];
+		const tools = [
+			defineTool({ name: "big", description: "Gives much.", input: empty, execute: big }),
+			defineTool({ name: "wrong", description: "Gives no JSON.", input: empty, execute: wrong }),
+			defineTool({
+				name: "broken",
+				description: "Throws.",
+				input: empty,
+				execute: () => {
+					throw new Error("no");
+				},
+			}),
+			defineTool({ name: "pay", description: "Pays.", input: empty, execute: () => null }),
+		];
+		const story = [calls(tools.map(({ name }) => ({ tool: name })))];
+		const scene = stage({ story, tools, harness: { policy }, limits: { resultBytesMax: 50 } });
+		const { run } = await scene.harness.run(scene.agent, "go");
+		expect(await scene.harness.cancel(run)).toMatchObject({
+			done: [
+				{ tool: "big", outcome: "ok" },
+				{ tool: "wrong", outcome: "ok" },
+			],
+		});
 	});
 
 	test("with an answer already left: whichever came first counts, and nothing runs after the cancellation", async () => {
@@ -135,6 +161,60 @@ describe("cancelling a run that is being advanced", () => {
 		await scene.harness.cancel("r");
 		expect(await running).toMatchObject({ status: "cancelled", done: [{ outcome: "unknown" }] });
 		expect(executions()).toBe(1);
+	});
+
+	describe("is not held back after the grace", () => {
+		beforeEach(() => vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] }));
+		afterEach(() => vi.useRealTimers());
+
+		test("by a tool that has taken its signal and does not heed it", async () => {
+			const heard = gate<void>();
+			const { scene, running } = await inFlight({
+				timeoutMs: 3_600_000,
+				execute: (_, { signal }) => {
+					expect(signal.aborted).toBe(false);
+					heard.resolve();
+					return new Promise(() => undefined);
+				},
+			});
+			await heard.promise;
+			const cancelled = scene.harness.cancel("r");
+			while (vi.getTimerCount() < 2) await new Promise((resolve) => setImmediate(resolve));
+			await vi.advanceTimersByTimeAsync(2_000);
+			expect(await running).toMatchObject({ status: "cancelled", done: [{ outcome: "unknown" }] });
+			expect(await cancelled).toMatchObject({ status: "cancelled" });
+			expect(await scene.store.load("r")).toMatchObject({ head: { status: "cancelled" }, lease: undefined });
+			// Nothing is left that would keep the process alive.
+			expect(vi.getTimerCount()).toBe(0);
+		});
+
+		test("by a layer around the model that never comes back, and whose late answer means nothing", async () => {
+			const asked = gate<void>();
+			const late = gate<never>();
+			const scene = stage({
+				story: [],
+				middleware: [
+					{
+						name: "hangs",
+						model: () => {
+							asked.resolve();
+							return late.promise;
+						},
+					},
+				],
+			});
+			const seen: string[] = [];
+			const running = scene.harness.run(scene.agent, "go", { runId: "r", onEvent: ({ type }) => seen.push(type) });
+			await asked.promise;
+			const cancelled = scene.harness.cancel("r");
+			while (vi.getTimerCount() < 1) await new Promise((resolve) => setImmediate(resolve));
+			await vi.advanceTimersByTimeAsync(2_000);
+			expect(await running).toMatchObject({ status: "cancelled" });
+			await cancelled;
+			late.resolve({ content: [], finish: "stop", usage: { inputTokens: 0, outputTokens: 0 } } as never);
+			await new Promise((resolve) => setImmediate(resolve));
+			expect(seen.at(-1)).toBe("run.finished");
+		});
 	});
 
 	test("I7: a call that waits for its next attempt is not begun again", async () => {

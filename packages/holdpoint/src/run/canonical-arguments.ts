@@ -1,4 +1,5 @@
 import { canonicalJson, parseJson } from "../kit/canonical-json.ts";
+import type { Patience } from "../kit/in-time.ts";
 import { reasonOf } from "../kit/reason-of.ts";
 import type { FailureCode } from "../spec/errors.ts";
 import type { Json } from "../spec/json.ts";
@@ -9,13 +10,21 @@ export type CanonicalArguments =
 	| { readonly ok: true; readonly args: Json; readonly text: string }
 	| { readonly ok: false; readonly code: FailureCode; readonly message: string };
 
-/** Parses arguments with the tool's schema and brings them into their one canonical form. */
+export interface ParsingLimits {
+	readonly bytesMax: number;
+	readonly patience: Patience;
+}
+
+/**
+ * Parses arguments with the tool's schema and brings them into their one canonical form.
+ * Errors: the reason of the signal that ended the wait for an asynchronous schema.
+ */
 export function canonicalArguments(
 	tool: Tool,
 	asked: Json,
-	bytesMax: number,
+	{ bytesMax, patience }: ParsingLimits,
 ): CanonicalArguments | Promise<CanonicalArguments> {
-	const result = validate(tool.input, asked);
+	const result = validate(tool.input, asked, patience);
 	return result instanceof Promise
 		? result.then((value) => toCanonical(tool, value, bytesMax))
 		: toCanonical(tool, result, bytesMax);

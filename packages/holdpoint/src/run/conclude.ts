@@ -1,4 +1,4 @@
-import type { RunFinished } from "../spec/events.ts";
+import type { Outcome, RunFinished } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
 import type { RunResult, Wait } from "../spec/result.ts";
 import { validate } from "../tools/validate.ts";
@@ -18,7 +18,7 @@ export async function finishRun(segment: Segment): Promise<void> {
 	}
 	const parsed = jsonOf(state.text);
 	if (parsed === undefined) return retryOrFail(segment, "it is no JSON", "output.invalid");
-	const result = await validate(ready.agent.output.schema, parsed);
+	const result = await validate(ready.agent.output.schema, parsed, segment.parsing.patience);
 	if (!result.ok) return retryOrFail(segment, result.issues, "output.invalid");
 	const output = plain(result.value);
 	if (output === undefined) return retryOrFail(segment, "what the schema makes of it is no JSON", "output.invalid");
@@ -34,11 +34,15 @@ function retryOrFail(segment: Segment, issues: string, code: "output.invalid" | 
 	segment.emit({ type: "run.finished", status: "failed", error: { code, message } });
 }
 
-/** Models like to wrap JSON in a fence. */
+const fence = "```";
+
+/** Models like to wrap JSON in a fence. Cut, not matched: an expression can be kept busy by what a model writes. */
 function jsonOf(text: string): Json | undefined {
-	const fenced = /^\s*```(?:json)?\s*\n([\s\S]*?)\n\s*```\s*$/.exec(text);
+	const whole = text.trim();
+	const isFenced = whole.startsWith(fence) && whole.endsWith(fence);
+	const opening = whole.startsWith(`${fence}json`) ? `${fence}json` : fence;
 	try {
-		return JSON.parse(fenced?.[1] ?? text) as Json;
+		return JSON.parse(isFenced ? whole.slice(opening.length, -fence.length) : whole) as Json;
 	} catch {
 		return undefined;
 	}
@@ -99,12 +103,21 @@ function waitOf(state: RunState, call: CallState): Wait | undefined {
 	};
 }
 
+type Done = NonNullable<RunFinished["done"]>[number];
+
 /** What a cancelled run did before. */
-export function doneOf(state: RunState): NonNullable<RunFinished["done"]> {
-	return [...state.calls.values()].flatMap((call) => {
+export function doneOf(state: RunState): Done[] {
+	return [...state.calls.values()].flatMap((call): Done[] => {
 		const { outcome } = call;
 		if (!outcome || call.program) return [];
-		const kind = "unknown" in outcome ? "unknown" : "ok" in outcome || "blob" in outcome ? "ok" : undefined;
-		return kind ? [{ call: call.id, tool: call.tool, outcome: kind as "ok" | "unknown" }] : [];
+		const about = { call: call.id, tool: call.tool };
+		if ("unknown" in outcome) return [{ ...about, outcome: "unknown" }];
+		return hasHappened(outcome) ? [{ ...about, outcome: "ok" }] : [];
 	});
+}
+
+/** A result that cannot be used belongs to a call that ran. */
+function hasHappened(outcome: Outcome): boolean {
+	if ("failed" in outcome) return outcome.code === "tool.result_invalid" || outcome.code === "tool.result_too_large";
+	return "ok" in outcome || "blob" in outcome;
 }

@@ -9,6 +9,7 @@
  */
 import { approvalId, callDigest, lacking } from "../approvals/approvals.ts";
 import { canonicalJson } from "../kit/canonical-json.ts";
+import { inTime } from "../kit/in-time.ts";
 import { reasonOf } from "../kit/reason-of.ts";
 import { decide } from "../policy/decide.ts";
 import type { FailureCode } from "../spec/errors.ts";
@@ -108,16 +109,21 @@ async function decidePrepared(deciding: Deciding): Promise<void> {
 		for (const layer of segment.ready.agent.middleware) {
 			// A copy: what was asked is in the journal, and nobody changes it in place.
 			const info = { call: call.id, tool: call.tool, parent: call.parent, args: structuredClone(args) };
-			if (layer.prepareCall) args = await layer.prepareCall(info, segment.info);
+			if (!layer.prepareCall) continue;
+			const prepared: Json | Promise<Json> = layer.prepareCall(info, segment.info);
+			const { patience } = segment.parsing;
+			args = prepared instanceof Promise ? await inTime(prepared, `the layer ${layer.name}`, patience) : prepared;
 		}
 	} catch (error) {
+		// The run was stopped meanwhile: nothing is known about these arguments.
+		segment.check();
 		return fail(deciding, "tool.args_invalid", reasonOf(error));
 	}
 	return decideArguments(deciding, args);
 }
 
 function decideArguments(deciding: Deciding, asked: Json): void | Promise<void> {
-	const parsed = canonicalArguments(deciding.tool, asked, deciding.segment.ready.limits.argsBytesMax);
+	const parsed = canonicalArguments(deciding.tool, asked, deciding.segment.parsing);
 	return parsed instanceof Promise
 		? parsed.then((value) => decideParsed(deciding, value))
 		: decideParsed(deciding, parsed);

@@ -25,10 +25,12 @@ export async function drive(segment: Segment): Promise<RunResult> {
 	try {
 		for (;;) {
 			segment.check();
-			await segment.paced?.();
+			await heldBack(segment);
 			await takeSignals(segment, "moving");
 			const steps = next(segment.state, segment.doing);
 			if (steps.length > 0) await begin(segment, steps);
+			// Its calls have an outcome each; whatever did not stop within the grace is not waited for.
+			else if (segment.state.finished?.status === "cancelled") break;
 			else if (segment.busy.size > 0) await segment.changed();
 			else if (segment.state.status !== "running") break;
 			else if (!(await takeSignals(segment, "waiting"))) {
@@ -40,9 +42,19 @@ export async function drive(segment: Segment): Promise<RunResult> {
 		return resultOf(segment.state);
 	} catch (error) {
 		await segment.abandon(error);
+		// What killed it first, and not what came of that.
+		segment.check();
 		throw error;
 	} finally {
 		segment.dropGuests();
+	}
+}
+
+/** While a slow reader catches up. Whoever stops or cancels the run does not wait for that reader. */
+async function heldBack(segment: Segment): Promise<void> {
+	for (let held = segment.paced?.(); held && !segment.isCalled; held = segment.paced?.()) {
+		segment.beat();
+		await Promise.race([held, segment.changed()]);
 	}
 }
 

@@ -19,6 +19,7 @@ import type { Tool, ToolContext } from "../spec/tool.ts";
 import { isLostConnection, isOutcomeUnknown } from "../tools/outcome-unknown.ts";
 import { validate } from "../tools/validate.ts";
 import type { CallState } from "./call-state.ts";
+import { graceMs } from "./cancel-run.ts";
 import { startProgram } from "./execute-program.ts";
 import { failedWith } from "./failed-with.ts";
 import { keepBeside } from "./keep-beside.ts";
@@ -77,11 +78,16 @@ async function mayRepeat(segment: Segment, call: CallState, did: { tool: Tool; o
 
 async function attempt(segment: Segment, call: CallState, { tool, text }: Execution): Promise<Outcome> {
 	const limited = new Attempt(segment, call, tool);
+	const did: Did = { call, text, ran: false };
 	try {
-		const returned = throughMiddleware(segment, { call, text }, () => tool.execute(JSON.parse(text) as Json, limited));
+		const returned = throughMiddleware(segment, did, () => tool.execute(JSON.parse(text) as Json, limited));
 		const value = isThenable(returned) ? await limited.inTime(returned) : returned;
+		did.ran = true;
 		return await toOutcome(segment, { call, tool, value });
 	} catch (error) {
+		// Whatever failed since, what the tool does is done: known, and nothing to be repeated.
+		if (did.ran)
+			return failedWith("tool.result_invalid", `${tool.name} ran, but its result was lost: ${lossOf(error)}`);
 		return outcomeOfError(error, limited);
 	} finally {
 		limited.end();
@@ -90,6 +96,18 @@ async function attempt(segment: Segment, call: CallState, { tool, text }: Execut
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
 	return typeof (value as PromiseLike<unknown> | null | undefined)?.then === "function";
+}
+
+/** One attempt of a call on its way through the middleware. */
+interface Did {
+	readonly call: CallState;
+	readonly text: string;
+	/** The tool came to its end, whatever became of its result. */
+	ran: boolean;
+}
+
+function lossOf(error: unknown): string {
+	return reasonOf(error).slice(0, errorCharsMax) || "an error without a message";
 }
 
 function outcomeOfError(error: unknown, limited: Attempt): Outcome {
@@ -143,19 +161,21 @@ class Attempt implements ToolContext {
 
 	inTime(work: PromiseLike<unknown>): Promise<unknown> {
 		return new Promise((resolve, reject) => {
-			const stop = (why: string) => {
+			const tell = (why: string): Error => {
 				this.stopped ??= why;
 				const reason = new Error(this.stopped);
 				this.#controller?.abort(reason);
-				reject(reason);
+				return reason;
 			};
+			const stop = (why: string) => reject(tell(why));
 			this.#timer = setTimeout(() => stop(`it did not answer within ${this.#timeoutMs} ms`), this.#timeoutMs);
 			this.#onAbort = () => {
 				const why = "it was in flight when the run was stopped";
 				if (!this.#controller || !this.#segment.state.cancel) return stop(why);
 				// It listens: what it says within the grace of a cancellation is what became of it.
-				this.stopped ??= why;
-				this.#controller.abort(new Error(why));
+				const reason = tell(why);
+				clearTimeout(this.#timer);
+				this.#timer = setTimeout(reject, graceMs, reason);
 			};
 			this.#segment.abort.signal.addEventListener("abort", this.#onAbort, { once: true });
 			work.then(resolve, reject);
@@ -170,16 +190,17 @@ class Attempt implements ToolContext {
 }
 
 /** Each layer is given a copy of the arguments: what was decided is what runs, whatever a layer does to its own. */
-function throughMiddleware(
-	segment: Segment,
-	{ call, text }: { call: CallState; text: string },
-	execute: () => unknown,
-): unknown {
+function throughMiddleware(segment: Segment, did: Did, execute: () => unknown): unknown {
+	const { call, text } = did;
 	const onion = segment.ready.agent.middleware.filter((layer) => layer.call);
 	if (onion.length === 0) return execute();
 	const layer = async (index: number): Promise<unknown> => {
 		const outer = onion[index];
-		if (!outer?.call) return execute();
+		if (!outer?.call) {
+			const value = await execute();
+			did.ran = true;
+			return value;
+		}
 		const info: CallInfo = { call: call.id, tool: call.tool, parent: call.parent, args: JSON.parse(text) as Json };
 		return outer.call(
 			info,
@@ -200,7 +221,7 @@ interface Returned {
 async function toOutcome(segment: Segment, { call, tool, value }: Returned): Promise<Outcome> {
 	let checked = value;
 	if (tool.output) {
-		const result = await validate(tool.output, value);
+		const result = await validate(tool.output, value, segment.parsing.patience);
 		if (!result.ok)
 			return failedWith(
 				"tool.result_invalid",

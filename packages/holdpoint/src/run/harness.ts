@@ -1,8 +1,9 @@
 /** The harness: what a program, a CLI or a server holds in its hand. Each method is a thin door to `run/`. */
+import { timeOf } from "../journal/journal.ts";
 import { canonicalJson } from "../kit/canonical-json.ts";
 import { reasonOf } from "../kit/reason-of.ts";
 import type { Agent } from "../spec/agent.ts";
-import { HoldpointError } from "../spec/errors.ts";
+import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
 import type { Approver, Outcome, RunEvent, RunStarted, SessionPlace } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
 import { defaultLimits, type Limits } from "../spec/limits.ts";
@@ -34,6 +35,7 @@ export interface HarnessParts {
 export interface RunView {
 	readonly run: string;
 	readonly state: RunState;
+	/** `seq`: the entry with which it became durable. `at`: when it happened. Units: milliseconds since 1970. */
 	readonly events: readonly { readonly seq: number; readonly at: number; readonly event: RunEvent }[];
 	readonly lease: { readonly owner: string; readonly until: number } | undefined;
 	/** Signals that the run has not read yet. */
@@ -126,7 +128,7 @@ export class Harness {
 			return await this.goOn(run, {}, undefined);
 		} catch (error) {
 			// Whoever advances it reads the signal at the next heartbeat at the latest.
-			if (error instanceof HoldpointError && error.code === "run.busy") return undefined;
+			if (isHoldpointError(error) && error.code === "run.busy") return undefined;
 			throw error;
 		}
 	}
@@ -187,7 +189,9 @@ export class Harness {
 		const stored = await ports.store.load(run);
 		if (!stored) throw new HoldpointError("run.unknown", `There is no run ${run} in this store`, { details: { run } });
 		const { state, entries } = await openRun(ports, stored);
-		const events = entries.flatMap(({ seq, at, events }) => events.map((event) => ({ seq, at, event })));
+		const events = entries.flatMap((entry) =>
+			entry.events.map((event, index) => ({ seq: entry.seq, at: timeOf(entry, index), event })),
+		);
 		return { run, state, events, lease: stored.lease, unread: stored.signals.length };
 	}
 

@@ -7,7 +7,7 @@ import { canonicalJson } from "../kit/canonical-json.ts";
 import { newId } from "../kit/id.ts";
 import { reasonOf } from "../kit/reason-of.ts";
 import { codeInside } from "../sandbox/fenced-code.ts";
-import { HoldpointError } from "../spec/errors.ts";
+import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
 import type { Approver } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
 import { defaultLimits, type Limits } from "../spec/limits.ts";
@@ -60,7 +60,7 @@ export async function openApprovals(
 	for (const row of rows) {
 		const view = views.get(row.run) ?? (await viewOf(ports, row.run).catch(asProblem));
 		views.set(row.run, view);
-		const approval = view instanceof HoldpointError ? unreadable(row, view) : approvalOf(view, row);
+		const approval = isHoldpointError(view) ? unreadable(row, view) : approvalOf(view, row);
 		if (approval) found.push(approval);
 	}
 	return found;
@@ -68,7 +68,7 @@ export async function openApprovals(
 
 /** One run that cannot be read (tampered with, sealed with a key that is not here) must not hide the others. */
 function asProblem(error: unknown): HoldpointError {
-	if (error instanceof HoldpointError && error.code.startsWith("journal.")) return error;
+	if (isHoldpointError(error) && error.code.startsWith("journal.")) return error;
 	throw error;
 }
 
@@ -212,7 +212,10 @@ async function checkEdit(
 		});
 	}
 	if (!known.tool) return;
-	const parsed = await canonicalArguments(known.tool, args, known.limits.argsBytesMax);
+	const parsed = await canonicalArguments(known.tool, args, {
+		bytesMax: known.limits.argsBytesMax,
+		patience: { timeoutMs: known.limits.validationTimeoutMs },
+	});
 	if (!parsed.ok) throw new HoldpointError("approval.invalid", parsed.message, { details });
 }
 

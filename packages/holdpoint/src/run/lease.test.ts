@@ -155,6 +155,86 @@ describe("I6: the lease of a run", () => {
 	});
 });
 
+describe("a heartbeat", () => {
+	/** As an error of another installed copy of the package is: told by its brand. */
+	const foreign = (code: string) =>
+		Object.assign(new Error(code), {
+			[Symbol.for("holdpoint.error")]: true,
+			code,
+			retry: "safe",
+			hint: "",
+			details: {},
+		});
+
+	/** A run in the middle of a call, and what its store says to each heartbeat. */
+	async function beating(answers: (beat: number) => Error | undefined) {
+		const inner = memoryStore();
+		const beaten = [gate<void>(), gate<void>(), gate<void>()];
+		let beats = 0;
+		const commit: Store["commit"] = async (run, epoch, writes) => {
+			if (writes.length !== 1 || writes[0]?.kind !== "lease") return inner.commit(run, epoch, writes);
+			const error = answers(++beats);
+			beaten[beats - 1]?.resolve();
+			if (error) throw error;
+			return inner.commit(run, epoch, writes);
+		};
+		const stuck = await stuckRun({ store: { ...inner, commit }, limits: { leaseMs: 150 } });
+		return { ...stuck, third: () => beaten[2]?.promise };
+	}
+
+	test.each(["store.locked", "store.failed"])("that the store cannot take now (%s) is no lost lease", async (code) => {
+		const { running, ends, third } = await beating((beat) => (beat < 3 ? foreign(code) : undefined));
+		await third();
+		ends.resolve("paid");
+		expect(await running).toMatchObject({ status: "completed" });
+	});
+
+	test.each([
+		["is lost", foreign("run.lease_lost")],
+		["cannot be kept for a reason that nobody knows", new Error("the disk is gone")],
+	])("that finds that the lease %s stops the run where it is", async (_, error) => {
+		const { running } = await beating(() => error);
+		// Its call hangs: nothing but the heartbeat ends it.
+		await expect(running).rejects.toBe(error);
+	});
+
+	test("in a first answer that takes long makes the run visible, so that it can be cancelled from elsewhere", async () => {
+		const inner = memoryStore();
+		const stored = gate<void>();
+		const commit: Store["commit"] = async (...args) => {
+			const receipt = await inner.commit(...args);
+			stored.resolve();
+			return receipt;
+		};
+		const asked = gate<void>();
+		const around: NonNullable<StageOptions["around"]> = (model) => ({
+			...model,
+			doGenerate: ({ abortSignal }) => {
+				asked.resolve();
+				return new Promise((_, reject) => abortSignal?.addEventListener("abort", () => reject(new Error("aborted"))));
+			},
+		});
+		const scene = stage({ story: [say("never")], store: { ...inner, commit }, around, limits: { leaseMs: 150 } });
+		const running = scene.harness.run(scene.agent, "go", { runId: "r" });
+		await asked.promise;
+		expect(await scene.harness.runs()).toEqual([]);
+		await stored.promise;
+		const other = scene.again();
+		expect(await other.harness.runs()).toMatchObject([{ run: "r", status: "running", lease: expect.any(Object) }]);
+		expect(await other.harness.cancel("r")).toBeUndefined();
+		expect(await running).toMatchObject({ status: "cancelled" });
+	});
+});
+
+test("a run that another copy of the package says is busy is being cancelled all the same", async () => {
+	const busy = Object.assign(new Error("busy"), { [Symbol.for("holdpoint.error")]: true, code: "run.busy" });
+	const pay = defineTool({ name: "pay", description: "Pays.", input: empty, execute: () => "paid" });
+	const scene = stage({ story: [call("pay")], tools: [pay] });
+	const { run } = await scene.harness.run(scene.agent, "go");
+	const elsewhere = scene.again({ store: { ...scene.store, acquire: () => Promise.reject(busy) } });
+	expect(await elsewhere.harness.cancel(run)).toBeUndefined();
+});
+
 describe("I1: intent before effect", () => {
 	test("when a tool runs, its call.started is in the store already", async () => {
 		const store = memoryStore();

@@ -125,6 +125,21 @@ describe("around a tool call", () => {
 		expect(await outcome(scene, run)).toMatchObject({ code: "tool.timed_out" });
 	});
 
+	test.each<[string, Middleware["call"], number]>([
+		["throws", async (_, next) => next().then(() => Promise.reject(new Error("the log is full"))), 60_000],
+		["hangs", async (_, next) => next().then(() => new Promise(() => undefined)), 20],
+	])("that %s after the tool ran does not unmake it: it says that it ran, once", async (_, layer, toolTimeoutMs) => {
+		const { scene, seen } = play([{ name: "after", call: layer as NonNullable<Middleware["call"]> }], {
+			limits: { toolTimeoutMs },
+		});
+		const { run } = await scene.harness.run(scene.agent, "go");
+		expect(await outcome(scene, run)).toEqual({
+			failed: expect.stringMatching(/^pay ran, but its result was lost: (the log is full|it did not answer)/),
+			code: "tool.result_invalid",
+		});
+		expect(seen).toHaveLength(1);
+	});
+
 	test("it is not run for a call that is denied or held", async () => {
 		let ran = 0;
 		const layer: Middleware = {

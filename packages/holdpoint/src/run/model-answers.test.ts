@@ -1,6 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
+import { memoryStore } from "../adapters/stores/memory.ts";
+import type { Middleware } from "../spec/agent.ts";
+import { HoldpointError } from "../spec/errors.ts";
 import { promptProblems } from "../testing/prompt-order.ts";
+import { scriptedModel } from "../testing/scripted-model.ts";
 import { ofType, onlyWait, type StageOptions, stage } from "../testing/stage.ts";
 import { breaking, call, calls, failing, json, type StoryStep, say } from "../testing/story.ts";
 import { defineTool } from "../tools/define-tool.ts";
@@ -32,6 +36,26 @@ describe("an answer of the model", () => {
 		const result = await scene.harness.run(scene.agent, "go");
 		expect(result).toMatchObject({ status: "completed", output: "done", text: "done" });
 		expect(result.usage).toEqual({ inputTokens: expect.any(Number), outputTokens: expect.any(Number) });
+	});
+
+	test("says which model gave it, where that is another one than before, a layer of its own included", async () => {
+		const held = defineTool({ name: "held", description: "Held.", input: z.object({}), execute: () => "done" });
+		const story = [call("look"), call("held"), say("well"), say("not this")];
+		const scene = play(story, { tools: [look, held] });
+		const named = (modelId: string) => scriptedModel(story, { modelId, countTokens: false });
+		const first = scene.again({ agent: { model: named("small") } });
+		const { run } = await first.harness.run(first.agent, "go");
+		const usage = { inputTokens: 0, outputTokens: 0 };
+		const recalled = { content: [{ type: "text", text: "recalled" }], finish: "stop", usage } as const;
+		const alone: Middleware = { name: "memory", model: async () => recalled };
+		const second = scene.again({ agent: { model: named("large"), middleware: [] } });
+		await second.harness.approve((await second.harness.approvals())[0]?.approval ?? "");
+		await second.harness.resume(run);
+		const models = ofType(await scene.events(run), "model.answered").map(({ model }) => model);
+		expect(models).toEqual(["holdpoint.scripted/small", undefined, "holdpoint.scripted/large"]);
+		const third = scene.again({ agent: { middleware: [alone] } });
+		const other = await third.harness.run(third.agent, "go");
+		expect(ofType(await scene.events(other.run), "model.answered")).toMatchObject([{ model: "middleware" }]);
 	});
 
 	test.each([
@@ -149,6 +173,30 @@ describe("a model that does not answer", () => {
 		expect(ofType(await scene.events("r"), "call.started").length).toBeLessThanOrEqual(2);
 	});
 
+	test("that stays away from the first call on: the run is kept as well, and the next message of its session reaches it", async () => {
+		const failures = Array.from({ length: 2 }, () => failing(503));
+		const scene = play([...failures, say("done")], { limits: { modelAttemptsMax: 2 } });
+		const session = scene.harness.session("chat", scene.agent);
+		await expect(session.send("first")).rejects.toMatchObject({ code: "model.unavailable" });
+		const [row, ...others] = await scene.harness.readyRuns();
+		expect(others).toEqual([]);
+		expect(row).toMatchObject({ status: "running", session: "chat", lease: undefined });
+		expect(await session.send("second")).toMatchObject({ run: row?.run, status: "completed", text: "done" });
+		expect(JSON.stringify(scene.prompts.at(-1))).toMatch(/first.*second/);
+	});
+
+	test("the store that fails in the first call leaves no run behind: nobody knows what it holds", async () => {
+		const inner = memoryStore();
+		let commits = 0;
+		const commit = () => {
+			commits++;
+			return Promise.reject(new HoldpointError("store.full", "no room"));
+		};
+		const scene = play([say("done")], { store: { ...inner, commit } });
+		await expect(scene.harness.run(scene.agent, "go")).rejects.toMatchObject({ code: "store.full" });
+		expect(commits).toBe(1);
+	});
+
 	test("I2: that wants to be left alone for long: a durable timer, no process waits, and it goes on when due", async () => {
 		const scene = play([failing(429, { "retry-after": "3600" }), say("done")]);
 		const first = await scene.harness.run(scene.agent, "go", { runId: "r" });
@@ -181,10 +229,21 @@ describe("structured output", () => {
 	const output = z.object({ total: z.int() });
 
 	test("is parsed and checked; a fence around it does no harm", async () => {
-		for (const answer of ['{"total":5}', '```json\n{"total":5}\n```', '\n```\n{"total":5}\n```\n']) {
+		for (const answer of [
+			'{"total":5}',
+			'```json\n{"total":5}\n```',
+			'\n```\n{"total":5}\n```\n',
+			'```json{"total":5}```',
+		]) {
 			const scene = play([say(answer)], { output });
 			expect(await scene.harness.run(scene.agent, "go")).toMatchObject({ status: "completed", output: { total: 5 } });
 		}
+	});
+
+	test("that only looks like a fence takes no longer to be refused, however long it is", async () => {
+		const long = say(`\`\`\`json\n${"\n".repeat(200_000)}x`);
+		const scene = play([long, json({ total: 5 })], { output });
+		expect(await scene.harness.run(scene.agent, "go")).toMatchObject({ status: "completed", output: { total: 5 } });
 	});
 
 	test("that does not fit: one repair, told what is wrong", async () => {

@@ -7,12 +7,12 @@
  * 2. After a failed flush the segment is dead: memory is ahead of the store, so nothing may be done any more.
  * 3. Observers see an event at once, except those that invite somebody to act on them: these only when durable.
  */
-import { type RunSeal, runSeal, writesFor } from "../journal/journal.ts";
+import { type RunSeal, runSeal, timesOf, writesFor } from "../journal/journal.ts";
 import type { Clock } from "../kit/clock.ts";
 import { reasonOf } from "../kit/reason-of.ts";
 import type { KeyRing } from "../kit/seal.ts";
 import type { Agent, RunInfo } from "../spec/agent.ts";
-import { HoldpointError } from "../spec/errors.ts";
+import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
 import type { Approver, RunEvent } from "../spec/events.ts";
 import type { Limits } from "../spec/limits.ts";
 import type { LanguageModel, ModelDelta, ModelMessage, ModelTool } from "../spec/model.ts";
@@ -20,6 +20,7 @@ import type { Policy } from "../spec/policy.ts";
 import type { Guest, SandboxProvider, SliceState } from "../spec/sandbox.ts";
 import type { RunStatus, Store, StoredSignal, Write } from "../spec/store.ts";
 import type { Tool } from "../spec/tool.ts";
+import type { ParsingLimits } from "./canonical-arguments.ts";
 import type { Doing } from "./next.ts";
 import { apply, callOf, type RunState } from "./state.ts";
 
@@ -94,6 +95,8 @@ export class Segment {
 	/** How often each program's guest was lost with that of another program. */
 	readonly losses = new Map<string, number>();
 	readonly abort = new AbortController();
+	/** For whatever a schema or a layer of somebody else's parses. */
+	readonly parsing: ParsingLimits;
 	readonly onDelta: SegmentStart["onDelta"];
 	readonly paced: SegmentStart["paced"];
 	/** Tool calls that run now; programs do not count. */
@@ -106,11 +109,15 @@ export class Segment {
 	private lastMac: string;
 	private head: SegmentStart["head"];
 	private buffer: RunEvent[] = [];
+	/** When each event of the buffer happened. */
+	private times: number[] = [];
 	/** Signals that became events which are not yet durable: the store has them still. */
 	private taken: string[] = [];
 	private extra: Write[] = [];
 	private writing: Promise<void> | undefined;
 	private failure: unknown;
+	/** The store refused a write: nobody knows what it holds, so that nothing more is written. */
+	private refused = false;
 	private unseen: RunEvent[] = [];
 	private observe: Observer | undefined;
 	private heart: NodeJS.Timeout | undefined;
@@ -128,6 +135,8 @@ export class Segment {
 		this.lastMac = start.lastMac;
 		this.head = start.head;
 		this.signals = [...start.signals];
+		const { argsBytesMax: bytesMax, validationTimeoutMs: timeoutMs } = start.ready.limits;
+		this.parsing = { bytesMax, patience: { timeoutMs, signal: this.abort.signal } };
 		this.observe = start.observe;
 		this.onDelta = start.onDelta;
 		this.paced = start.paced;
@@ -156,6 +165,7 @@ export class Segment {
 			if ("signal" in event) this.taken.push(event.signal);
 			apply(this.state, event);
 			this.buffer.push(event);
+			this.times.push(this.ports.clock.now());
 			if (!this.observe) continue;
 			if (this.unseen.length > 0 || durableFirst.has(event.type)) this.unseen.push(event);
 			else this.show(event);
@@ -204,7 +214,9 @@ export class Segment {
 		const unseen = this.unseen.length;
 		const at = this.ports.clock.now();
 		const writes: Write[] = this.extra;
+		const times = timesOf(this.times, at);
 		this.buffer = [];
+		this.times = [];
 		this.extra = [];
 		const creating = this.epoch === 0;
 		let lastMac = this.lastMac;
@@ -212,7 +224,7 @@ export class Segment {
 		// A head belongs to an entry, so a changed head brings one, be it empty.
 		if (events.length > 0 || this.head?.status !== status || this.head.dueAt !== dueAt) {
 			this.head = { status, dueAt };
-			const entry = this.seal.entry(lastMac, { seq: ++seq, at, events });
+			const entry = this.seal.entry(lastMac, { seq: ++seq, ...times, events });
 			lastMac = entry.mac;
 			writes.push({ kind: "entry", seq, ...entry }, ...writesFor(events, at, (call) => callOf(this.state, call).tool));
 			const { name: agent } = this.ready.agent;
@@ -226,6 +238,7 @@ export class Segment {
 			const receipt = await this.ports.store.commit(this.state.run, this.epoch, writes);
 			if (receipt.signals > 0) this.signalsStored = true;
 		} catch (error) {
+			this.refused = true;
 			this.stop(error);
 			throw error;
 		}
@@ -259,7 +272,7 @@ export class Segment {
 			if (receipt.signals > 0) this.poke();
 		} catch (error) {
 			// A busy database is no lost lease; the next beat tries again, and a real loss shows at the next commit.
-			if (error instanceof HoldpointError && error.code !== "run.lease_lost") return;
+			if (isHoldpointError(error) && error.code !== "run.lease_lost") return;
 			this.stop(error);
 		}
 	}
@@ -268,6 +281,11 @@ export class Segment {
 	poke(): void {
 		this.signalsStored = true;
 		this.wake();
+	}
+
+	/** It is to stop, or somebody left a signal: not to be waited with. */
+	get isCalled(): boolean {
+		return this.signalsStored || this.abort.signal.aborted;
 	}
 
 	async fetchSignals(): Promise<void> {
@@ -314,12 +332,16 @@ export class Segment {
 		this.wake();
 	}
 
-	/** After a failure: what is durable stays, and the lease keeps nobody out. */
+	/**
+	 * After a failure: what is durable stays, and the lease keeps nobody out. A run that failed in its first answer is
+	 * not in the store yet; it is written, because whoever started it is told that it was kept.
+	 */
 	async abandon(reason: unknown): Promise<void> {
 		this.stop(reason);
-		if (this.epoch === 0) return;
+		await this.writing?.catch(() => undefined);
 		try {
-			await this.ports.store.commit(this.state.run, this.epoch, [{ kind: "release" }]);
+			if (this.epoch > 0) await this.ports.store.commit(this.state.run, this.epoch, [{ kind: "release" }]);
+			else if (!this.refused) await this.write("running", undefined, true);
 		} catch {
 			// The lease is lost, or the store is down: both end the lease without us.
 		}

@@ -10,7 +10,9 @@ export interface SessionDoors {
 	readonly cancel: (run: string) => Promise<unknown>;
 }
 
-export interface SendOptions extends Omit<RunOptions, "runId"> {
+export interface SendOptions extends RunOptions {
+	/** Names the run that this message starts, where it starts one. Default: a fresh one. */
+	readonly runId?: string;
 	/**
 	 * When the session's run waits: `turn` answers now, with held calls read as pending; `queue` keeps the message until
 	 * they are answered; `cancel` ends that run and starts a new one. Default: `turn`.

@@ -33,6 +33,8 @@ export interface RunState {
 	readonly notes: string[];
 	/** Is the model to be asked next (when no turn is open)? */
 	modelDue: boolean;
+	/** What gave the last answer. */
+	model: string | undefined;
 	turns: number;
 	/** Calls that the model itself made: the next one is `c<n+1>`. */
 	directCalls: number;
@@ -66,6 +68,7 @@ export function emptyState(run: string, history: readonly Message[], blobs: Map<
 		queued: [],
 		notes: [],
 		modelDue: false,
+		model: undefined,
 		turns: 0,
 		directCalls: 0,
 		usage: { inputTokens: 0, outputTokens: 0 },
@@ -263,6 +266,7 @@ function applyAnswer(state: RunState, event: Extract<RunEvent, { type: "model.an
 	state.turns++;
 	state.timers = 0;
 	state.modelDue = false;
+	state.model = event.model ?? state.model;
 	state.usage.inputTokens += event.usage.inputTokens;
 	state.usage.outputTokens += event.usage.outputTokens;
 	const unheard = event.unheard ? state.messages.splice(-event.unheard) : [];

@@ -5,7 +5,7 @@ import { memoryStore } from "../adapters/stores/memory.ts";
 import type { RunEvent } from "../spec/events.ts";
 import type { Store } from "../spec/store.ts";
 import { gate, ofType, onlyWait, type StageOptions, stage } from "../testing/stage.ts";
-import { breaking, call, calls, type StoryStep, say } from "../testing/story.ts";
+import { breaking, call, calls, failing, type StoryStep, say } from "../testing/story.ts";
 import { defineTool } from "../tools/define-tool.ts";
 import type { RunStream, StreamEvent } from "./stream.ts";
 
@@ -114,6 +114,18 @@ describe("a stream", () => {
 		expect(words.join("")).toBe("the answer is five");
 	});
 
+	test("says which attempts of the model failed, and when the next one comes", async () => {
+		const scene = play([failing(500), breaking(), say("done")]);
+		const stream = scene.harness.stream(scene.agent, "go");
+		const failed = (await read(stream)).filter(({ type }) => type === "attempt.failed");
+		expect(failed).toMatchObject([
+			{ attempt: 1, attemptsMax: 4, status: 500, waitMs: expect.any(Number) },
+			{ attempt: 2, attemptsMax: 4, reason: expect.any(String), waitMs: expect.any(Number) },
+		]);
+		const types = (await scene.events((await stream.result).run)).map(({ type }) => type);
+		expect(types).not.toContain("attempt.failed");
+	});
+
 	test("fails its reader and its result with the same error", async () => {
 		const scene = play([call("nowhere")]);
 		const stream = scene.harness.stream(scene.agent, "go");
@@ -156,6 +168,46 @@ describe("back-pressure", () => {
 		while (!(await reader.next()).done) events++;
 		expect(events).toBeGreaterThan(500);
 		expect(await stream.result).toMatchObject({ status: "completed" });
+	});
+
+	/** A run that makes call after call without a word, and whose reader stops reading after one event. */
+	async function stalled(options: { signal?: AbortSignal } = {}) {
+		let answers = 0;
+		const usage = { inputTokens: 1, outputTokens: 1 };
+		const model = async () => {
+			const content = [{ type: "tool-call", toolCallId: `t${++answers}`, toolName: "look", input: "{}" } as const];
+			return { content, finish: "tool-calls" as const, usage };
+		};
+		const limits = { streamBufferMax: 4, turnsMax: 10, leaseMs: 150 };
+		const scene = play([], { middleware: [{ name: "wordless", model }], limits });
+		const stream = scene.harness.stream(scene.agent, "go", { runId: "r", ...options });
+		const reader = stream[Symbol.asyncIterator]();
+		await reader.next();
+		for (let i = 0; i < 50; i++) await turn();
+		return { scene, stream, reader, answers: () => answers };
+	}
+
+	test("I8: a slow reader holds the driver back too, where there are no words to hold back", async () => {
+		const { stream, reader, answers } = await stalled();
+		expect(answers()).toBeLessThan(4);
+		while (!(await reader.next()).done);
+		expect(answers()).toBe(10);
+		expect(await stream.result).toMatchObject({ status: "failed", error: { code: "limit.turns" } });
+	});
+
+	test("a reader that has stopped reading does not keep anybody from aborting the run", async () => {
+		const controller = new AbortController();
+		const { scene, stream } = await stalled({ signal: controller.signal });
+		controller.abort(new Error("enough"));
+		await expect(stream.result).rejects.toThrow("enough");
+		expect((await scene.store.load("r"))?.lease).toBeUndefined();
+	});
+
+	test.each(["this", "another"])("nor from cancelling it, in %s process", async (where) => {
+		const { scene, stream } = await stalled();
+		const { harness } = where === "this" ? scene : scene.again();
+		await harness.cancel("r");
+		expect(await stream.result).toMatchObject({ status: "cancelled" });
 	});
 
 	test("a signal that comes while the reader is slow does not make the run hang", async () => {
@@ -223,26 +275,36 @@ describe("an abort", () => {
 		expect(await scene.harness.resume("r")).toMatchObject({ status: "completed" });
 	});
 
-	test("with `null` while the model is asked stops it too", async () => {
+	test.each([
+		["an error", new Error("the user left")],
+		["null", null],
+	])("with %s while the model is asked for the first time: the run is kept too", async (_, reason) => {
 		const asked = gate<void>();
+		let hang = true;
 		const around: NonNullable<StageOptions["around"]> = (model) => ({
 			...model,
-			doGenerate: ({ abortSignal }) => {
+			doGenerate: (request) => {
 				asked.resolve();
+				const { abortSignal } = request;
+				if (!hang) return model.doGenerate(request);
 				return new Promise((_, reject) => abortSignal?.addEventListener("abort", () => reject(new Error("aborted"))));
 			},
 		});
 		const scene = play([say("done")], { around });
 		const controller = new AbortController();
-		const running = scene.harness.run(scene.agent, "go", { signal: controller.signal });
+		const running = scene.harness.run(scene.agent, "go", { runId: "r", signal: controller.signal });
 		const outcome = running.then(
 			() => "finished",
 			(error: unknown) => error,
 		);
 		await asked.promise;
-		controller.abort(null);
-		expect(await outcome).toMatchObject({ code: "stream.aborted" });
+		controller.abort(reason);
+		if (reason) expect(await outcome).toBe(reason);
+		else expect(await outcome).toMatchObject({ code: "stream.aborted" });
 		expect(scene.prompts).toHaveLength(1);
+		expect(await scene.harness.runs()).toMatchObject([{ run: "r", status: "running", lease: undefined }]);
+		hang = false;
+		expect(await scene.harness.resume("r")).toMatchObject({ status: "completed", text: "done" });
 	});
 
 	test("before it began: nothing is done", async () => {

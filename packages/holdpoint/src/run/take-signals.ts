@@ -155,7 +155,7 @@ async function editEvents(segment: Segment, { call, signal, common }: Edit): Pro
 	];
 	const tool = segment.ready.tools.get(call.tool);
 	if (!tool || signal.args === undefined) return refuse("it edits nothing");
-	const parsed = await canonicalArguments(tool, signal.args, segment.ready.limits.argsBytesMax);
+	const parsed = await canonicalArguments(tool, signal.args, segment.parsing);
 	if (!parsed.ok) return refuse(parsed.message);
 	// A schema may have taken its time.
 	if (call.phase !== "held") return refuse("it was answered or closed before");

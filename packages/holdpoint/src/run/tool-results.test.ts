@@ -3,6 +3,7 @@ import { z } from "zod";
 import { memoryStore } from "../adapters/stores/memory.ts";
 import type { Outcome } from "../spec/events.ts";
 import type { Store } from "../spec/store.ts";
+import { fakeClock } from "../testing/fake-clock.ts";
 import { ofType, onlyWait, type StageOptions, stage } from "../testing/stage.ts";
 import { call, say } from "../testing/story.ts";
 import { defineTool, type ToolDefinition } from "../tools/define-tool.ts";
@@ -305,4 +306,35 @@ describe("a large result", () => {
 		tamper((body) => body);
 		expect(await other.harness.resume("r")).toMatchObject({ status: "completed" });
 	});
+});
+
+test("each event has its own time, however many became durable at once", async () => {
+	const clock = fakeClock({ skipMs: 20_000 });
+	const slow = defineTool({
+		name: "slow",
+		description: "Takes two seconds.",
+		input: z.object({}),
+		effect: "read",
+		execute: () => clock.advance(2_000),
+	});
+	const around: NonNullable<StageOptions["around"]> = (model) => ({
+		...model,
+		doGenerate: (request) => {
+			clock.advance(300);
+			return model.doGenerate(request);
+		},
+	});
+	const start = clock.now();
+	const scene = stage({ story: [call("slow"), say("done")], tools: [slow], clock, around });
+	const { run } = await scene.harness.run(scene.agent, "go");
+	const { events } = await scene.harness.show(run);
+	expect(events.map(({ at, event }) => [event.type, at - start])).toEqual([
+		["run.started", 0],
+		["model.answered", 300],
+		["call.decided", 300],
+		["call.started", 300],
+		["call.finished", 2_300],
+		["model.answered", 2_600],
+		["run.finished", 2_600],
+	]);
 });

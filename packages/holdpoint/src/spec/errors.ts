@@ -19,14 +19,17 @@ export const errorCodes = {
 	},
 	"run.lease_lost": {
 		retry: "safe",
-		hint: "Another process took the run over; what was not yet written here was dropped. Load the run again.",
+		hint: "Another process took the run over; what was not yet written here was dropped. Look at the run again.",
 	},
 	"run.incompatible": {
 		retry: "never",
 		hint: "The agent or its tools changed in a way this run cannot go on with. Restore the old ones, or cancel the run.",
 	},
 	"run.input_invalid": { retry: "never", hint: "Give the run a non-empty text within the limits." },
-	"agent.unknown": { retry: "never", hint: "Pass the agent in `createHarness({ agents: [...] })`." },
+	"agent.unknown": {
+		retry: "never",
+		hint: "Put it among the `agents` of holdpoint.config.ts, or of `createHarness`.",
+	},
 	"agent.invalid": { retry: "never", hint: "Mend the definition; the message names the field." },
 	"tool.invalid": { retry: "never", hint: "Mend the definition; the message names the field." },
 	"journal.tampered": {
@@ -43,23 +46,32 @@ export const errorCodes = {
 		retry: "never",
 		hint: "A key is `<id>:<base64url of at least 32 bytes>`; a key file has mode 0600.",
 	},
-	"store.locked": { retry: "safe", hint: "Another process holds the database. Try again, or raise `busyTimeoutMs`." },
+	"store.locked": {
+		retry: "safe",
+		hint: "Another process holds the database. Try again; a program can also raise `busyTimeoutMs`.",
+	},
 	"store.read_only": { retry: "never", hint: "Make the folder and the database writable for this user." },
 	"store.full": { retry: "safe", hint: "Free disk space, then resume the run: everything committed is kept." },
 	"store.damaged": { retry: "never", hint: "Run `holdpoint doctor`; restore the database from a backup." },
 	"store.newer": { retry: "never", hint: "A newer version of Holdpoint made this database. Upgrade this one." },
 	"store.closed": { retry: "never", hint: "The store was closed; create the harness again." },
-	"store.failed": { retry: "unknown", hint: "See `cause`; load the run again before you try anything." },
+	"store.failed": {
+		retry: "unknown",
+		hint: "The message says what the store reported. Look at the run again before you try anything.",
+	},
 	"model.unavailable": {
 		retry: "safe",
 		hint: "The provider failed after all retries. The run is kept: resume it later.",
 	},
 	"model.refused": {
 		retry: "never",
-		hint: "The provider rejected the request. See `cause`: key, model name, or prompt.",
+		hint: "The message says why the provider did not take it: mend the key, the name of the model, or what it was asked.",
 	},
 	"model.answer_invalid": { retry: "safe", hint: "The model answered something unusable. Resume to ask it again." },
-	"model.missing": { retry: "never", hint: "Give the agent a `model`, or pass one to `createHarness`." },
+	"model.missing": {
+		retry: "never",
+		hint: "Give the agent a `model`; or holdpoint.config.ts, `createHarness`, or --model provider/name for all.",
+	},
 	"model.unknown": { retry: "never", hint: "Use --model provider/name with one of the providers listed." },
 	"story.mismatch": {
 		retry: "never",
@@ -88,7 +100,7 @@ export const errorCodes = {
 	"config.invalid": { retry: "never", hint: "See the guide for the shape of holdpoint.config.ts." },
 	"usage.invalid": { retry: "never", hint: "Run `holdpoint --help`." },
 	"harness.closed": { retry: "never", hint: "Create a new harness." },
-	"stream.aborted": { retry: "safe", hint: "The reader went away. The run is kept; resume it." },
+	"stream.aborted": { retry: "safe", hint: "Whoever watched it stopped it. The run is kept; resume it." },
 } as const satisfies Record<string, { retry: RetryAdvice; hint: string }>;
 
 export type ErrorCode = keyof typeof errorCodes;

@@ -76,6 +76,8 @@ export interface MessageReceived {
 
 export interface ModelAnswered {
 	readonly type: "model.answered";
+	/** `provider/model`, or `middleware` where a layer answered itself; left out where it is that of the answer before. */
+	readonly model?: string;
 	readonly content: readonly AnswerPart[];
 	readonly finish: string;
 	readonly usage: ModelUsage;

@@ -15,6 +15,8 @@ export interface Limits {
 	readonly toolTimeoutMs: number;
 	/** One decision of a policy. Milliseconds. */
 	readonly policyTimeoutMs: number;
+	/** What an asynchronous schema makes of one value, or one `prepareCall`. Milliseconds. */
+	readonly validationTimeoutMs: number;
 	/** Canonical arguments of one call. Bytes. */
 	readonly argsBytesMax: number;
 	/** Result of one call. Bytes. */
@@ -52,6 +54,7 @@ export const defaultLimits: Limits = {
 	attemptsMax: 3,
 	toolTimeoutMs: 60_000,
 	policyTimeoutMs: 5_000,
+	validationTimeoutMs: 5_000,
 	argsBytesMax: 1_048_576,
 	resultBytesMax: 8_388_608,
 	inlineBytesMax: 16_384,

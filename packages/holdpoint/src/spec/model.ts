@@ -119,4 +119,18 @@ export type ModelDelta =
 	| { readonly type: "reasoning.delta"; readonly text: string }
 	/** A piece of a call's `input`. */
 	| { readonly type: "call.delta"; readonly toolCallId: string; readonly toolName: string; readonly text: string }
-	| { readonly type: "answer.restarted"; readonly reason: string };
+	| { readonly type: "answer.restarted"; readonly reason: string }
+	| AttemptFailed;
+
+/** An attempt gave no answer, and there will be another one. */
+export interface AttemptFailed {
+	readonly type: "attempt.failed";
+	/** 1, 2, … */
+	readonly attempt: number;
+	readonly attemptsMax: number;
+	/** Until the next one. Units: milliseconds. */
+	readonly waitMs: number;
+	readonly reason: string;
+	/** Of HTTP, where there was one. */
+	readonly status?: number;
+}

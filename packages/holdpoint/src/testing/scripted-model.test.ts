@@ -328,6 +328,7 @@ describe("failures in a story", () => {
 		expect(deltas).toEqual([
 			{ type: "text.delta", text: "half" },
 			{ type: "answer.restarted", reason: "terminated" },
+			expect.objectContaining({ type: "attempt.failed", attempt: 1 }),
 			{ type: "text.delta", text: "whole" },
 		]);
 		expect((await ask([breaking("half"), say("whole")], false)).outcome).toMatchObject({ kind: "answer" });

@@ -1,3 +1,4 @@
+import { inTime, type Patience } from "../kit/in-time.ts";
 import { reasonOf } from "../kit/reason-of.ts";
 import type { AnySchema } from "../spec/tool.ts";
 
@@ -7,12 +8,25 @@ export type Validated =
 
 const issuesMax = 5;
 
-/** Validates with any Standard Schema; a schema that throws has refused. Synchronous where the schema is. */
-export function validate(schema: AnySchema, value: unknown): Validated | Promise<Validated> {
+/**
+ * Validates with any Standard Schema; a schema that throws or is late has refused. Synchronous where the schema is.
+ * Errors: the reason of the signal, where the wait for an asynchronous one was ended by it.
+ */
+export function validate(schema: AnySchema, value: unknown, patience: Patience): Validated | Promise<Validated> {
 	try {
 		const result = schema["~standard"].validate(value);
-		return result instanceof Promise ? result.then(toValidated).catch(refused) : toValidated(result);
+		return result instanceof Promise ? validatedLater(result, patience) : toValidated(result);
 	} catch (error) {
+		return refused(error);
+	}
+}
+
+async function validatedLater(result: Promise<Result>, patience: Patience): Promise<Validated> {
+	try {
+		return toValidated(await inTime(result, "its schema", patience));
+	} catch (error) {
+		// Nobody waits any more: nothing is said about the value.
+		patience.signal?.throwIfAborted();
 		return refused(error);
 	}
 }

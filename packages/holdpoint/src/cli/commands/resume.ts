@@ -20,7 +20,7 @@ export async function resume(invocation: Invocation): Promise<number> {
 		for (const run of runs) {
 			if (runs.length > 1) terminal.print(...(codes.length > 0 ? [""] : []), terminal.style.bold(run));
 			const past = (await harness.show(run)).events;
-			codes.push(await advance(invocation, { harness, run, past }, (watched) => harness.resume(run, watched)));
+			codes.push(await advance(invocation, { harness, store, run, past }, (watched) => harness.resume(run, watched)));
 			if (codes.at(-1) === exitCodes.interrupted) break;
 		}
 		return worst(codes);

@@ -30,9 +30,10 @@ export async function run(invocation: Invocation): Promise<number> {
 		}
 		// A message to a session whose last run waits goes on with that run.
 		const [latest] = await store.runs({ session, limit: 1 });
-		const place = await placeOf(opened, latest && isOpen(latest) ? latest.run : "");
+		const fresh = newId("run", Date.now());
+		const place = await placeOf(opened, latest && isOpen(latest) ? latest.run : fresh);
 		return advance(invocation, place, (watched) =>
-			harness.session(session, agent).send(message, { ...options, ...watched }),
+			harness.session(session, agent).send(message, { ...options, runId: fresh, ...watched }),
 		);
 	});
 }
@@ -43,8 +44,8 @@ function isOpen({ status }: RunRow): boolean {
 
 /** The run, and what it did before where it is there already. */
 async function placeOf({ harness, store }: Opened, run: string): Promise<Place> {
-	const isThere = run !== "" && (await store.load(run, Number.MAX_SAFE_INTEGER)) !== undefined;
-	return isThere ? { harness, run, past: (await harness.show(run)).events } : { harness, run };
+	const isThere = (await store.load(run, Number.MAX_SAFE_INTEGER)) !== undefined;
+	return { harness, store, run, ...(isThere ? { past: (await harness.show(run)).events } : {}) };
 }
 
 function chooseAgent(agents: readonly Agent[], name: string | undefined): Agent {

@@ -1,6 +1,6 @@
 import type { CallState } from "../../run/call-state.ts";
 import type { RunEvent } from "../../spec/events.ts";
-import type { ModelDelta } from "../../spec/model.ts";
+import type { AttemptFailed, ModelDelta } from "../../spec/model.ts";
 import type { Terminal } from "../terminal.ts";
 import { duration } from "./duration.ts";
 import { inlineText } from "./safe-text.ts";
@@ -24,15 +24,17 @@ export type PastEvents = readonly { readonly event: RunEvent }[];
 
 /** Watches a run: its timeline as it grows, and below it what it is doing now; or each event as a line of JSON. */
 export function liveView(terminal: Terminal, run: string, past: PastEvents): LiveView {
-	if (terminal.isJson) return jsonView(terminal);
+	if (terminal.isJson) return jsonView(terminal, run);
 	const timeline = new Timeline({ run, style: terminal.style, width: terminal.width });
 	timeline.past(past);
 	const writing = { text: "", since: Date.now() };
+	const failed = { text: "", until: 0 };
 	let frame = 0;
 	let saidAll = false;
 	const tick = (): void => {
 		const spinner = frames[frame++ % frames.length];
-		const doing = runningTools(timeline.calls) || said(writing.text);
+		const asked = Date.now() < failed.until ? failed.text : said(writing.text);
+		const doing = runningTools(timeline.calls) || asked;
 		terminal.status(`${spinner} ${doing}  ${duration(Date.now() - writing.since)}`);
 	};
 	const timer = setInterval(tick, frameMs);
@@ -46,7 +48,10 @@ export function liveView(terminal: Terminal, run: string, past: PastEvents): Liv
 		},
 		onDelta: (delta) => {
 			if (delta.type === "answer.restarted") writing.text = "";
-			else writing.text = (writing.text + delta.text).slice(-tailChars * 4);
+			else if (delta.type === "attempt.failed") {
+				failed.text = failedText(delta);
+				failed.until = Date.now() + delta.waitMs;
+			} else writing.text = (writing.text + delta.text).slice(-tailChars * 4);
 		},
 		saidAll: () => saidAll,
 		close: () => {
@@ -65,13 +70,19 @@ function linesOf(timeline: Timeline, at: number, event: RunEvent): string[] {
 	}
 }
 
-function jsonView(terminal: Terminal): LiveView {
+/** As `show --json` has them, and of which run, because several may follow each other. */
+function jsonView(terminal: Terminal, run: string): LiveView {
 	return {
-		onEvent: (event) => terminal.data(event),
+		onEvent: (event) => terminal.data({ run, at: Date.now(), event }),
 		onDelta: () => undefined,
 		saidAll: () => true,
 		close: () => undefined,
 	};
+}
+
+function failedText({ attempt, attemptsMax, status, reason, waitMs }: AttemptFailed): string {
+	const why = status === undefined ? inlineText(reason, tailChars) : `status ${status}`;
+	return `attempt ${attempt} of ${attemptsMax}: ${why}, again in ${duration(waitMs)}`;
 }
 
 function said(text: string): string {

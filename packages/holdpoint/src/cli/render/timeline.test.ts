@@ -19,6 +19,7 @@ const story: RunEvent[] = [
 	},
 	{
 		type: "model.answered",
+		model: "acme/large",
 		content: [
 			{ type: "text", text: "I will." },
 			{ type: "tool-call", toolCallId: "m1", toolName: "execute_code", input: JSON.stringify({ code }) },
@@ -79,7 +80,7 @@ describe("the timeline", () => {
 		const parts = [
 			"asked  agent shop · for dana",
 			"│ please",
-			"800 ms · 1,200 tokens in, 30 out",
+			"acme/large · 800 ms · 1,200 tokens in, 30 out",
 			"│ I will.",
 			"program c1",
 			"▶ 2 │ await tools.pay({ cents: 900 });",

@@ -188,10 +188,11 @@ export class Timeline {
 		const { inputTokens, outputTokens } = event.usage;
 		const tokens =
 			inputTokens + outputTokens > 0 ? ` · ${count(inputTokens)} tokens in, ${count(outputTokens)} out` : "";
+		const named = event.model === undefined ? "" : `${inlineText(event.model, 80)} · `;
 		const text = event.content.map((part) => (part.type === "text" ? part.text : "")).join("");
 		return {
 			mark: style.cyan("◆"),
-			text: `${style.bold("model")}  ${style.dim(`${duration(event.ms)}${tokens}`)}`,
+			text: `${style.bold("model")}  ${style.dim(`${named}${duration(event.ms)}${tokens}`)}`,
 			below: text.trim() === "" ? [] : this.prose(text),
 		};
 	}
