@@ -129,6 +129,18 @@ describe("the commands", () => {
 		expect(again).toMatchObject({ code: 1, err: expect.stringContaining("approval.unknown") });
 	});
 
+	test("an answer that comes after another is not noted as if it counted; a no counts over a yes", async () => {
+		const { run, approval } = await heldRun();
+		await cli("approve", approval);
+		const more = await cli("approve", approval, "--args", '{"cents": 5}');
+		expect(more).toMatchObject({ code: 1, err: expect.stringContaining(`${me.id} approved it before`) });
+		expect(more.err).toContain(`Resume run ${run}`);
+		expect((await cli("deny", approval, "--reason", "no, wait")).code).toBe(0);
+		const { out } = await cli("resume", run);
+		expect(out).toContain("no, wait");
+		expect(out).not.toContain('"paid"');
+	});
+
 	test("show tells the story afterwards, by a shortened id or for the newest run", async () => {
 		const { run, approval } = await heldRun();
 		await cli("approve", approval);
@@ -154,6 +166,8 @@ describe("the commands", () => {
 		expect((await cli("settle", run, call, "--happened", '{"paid":1}', "--json")).json()).toEqual([
 			{ run, call, happened: true, by: me },
 		]);
+		const again = await cli("settle", run, call, "--did-not-happen");
+		expect(again).toMatchObject({ code: 1, err: expect.stringContaining(`${me.id} has said already`) });
 		expect((await cli("resume", run)).out).toContain('│ Result: {"paid":1}');
 	});
 

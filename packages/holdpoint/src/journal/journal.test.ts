@@ -123,6 +123,7 @@ describe("a journal", () => {
 		["a head of before", { ...whole, head: shorter.head }],
 		["another status", { ...whole, head: { ...whole.head, status: "waiting" } }],
 		["another time to look at it", { ...whole, head: { ...whole.head, dueAt: 8 } }],
+		["another time of its last change", { ...whole, head: { ...whole.head, updatedAt: 401 } }],
 		["another agent", { ...whole, head: { ...whole.head, agent: "other" } }],
 		["another session", { ...whole, head: { ...whole.head, session: undefined } }],
 		["a head without its code", { ...whole, head: { ...whole.head, mac: "" } }],

@@ -7,6 +7,8 @@
  * 1. An entry's code covers store, run, sequence number, the previous entry's code and the body: an entry that was
  *    changed, dropped, reordered, swapped or brought from elsewhere does not verify.
  * 2. The head's code covers the last entry's code and the index fields: dropping the tail does not verify either.
+ *    A signal's code covers store, run, id and body: one that was changed does not verify. Signals are no chain: one
+ *    that is dropped before the run read it is not missed.
  * 3. Nothing that does not verify is folded. Rolling back a whole run with its old head is seen only against a
  *    checkpoint that was kept elsewhere.
  */
@@ -58,7 +60,7 @@ export function runSeal(ring: KeyRing, store: string, run: string): RunSeal {
 		code(
 			"head",
 			keyId,
-			`${head.seq}\n${lastMac}\n${head.status}\n${head.dueAt ?? ""}\n${head.agent}\n${head.session ?? ""}`,
+			`${head.seq}\n${lastMac}\n${head.status}\n${head.dueAt ?? ""}\n${head.updatedAt}\n${head.agent}\n${head.session ?? ""}`,
 		);
 
 	return {

@@ -237,6 +237,24 @@ describe("I5: an approval is spent once", () => {
 		expect(paid).toEqual([5]);
 	});
 
+	test("of two unread answers the older counts, whatever order they lie in", async () => {
+		for (const order of [
+			["ann", "bob"],
+			["bob", "ann"],
+		]) {
+			const { scene } = payStage();
+			const target = await held(scene);
+			const now = scene.clock.now();
+			for (const id of order) {
+				const at = id === "ann" ? now - 2 : now - 1;
+				const answer = { ...approve(target, at), by: { id, via: "test" } } as Signal;
+				await leave(scene, target.run, await sealed(scene, target.run, answer, `sig_${id}`));
+			}
+			await scene.harness.resume(target.run);
+			expect(ofType(await scene.events(target.run), "approval.resolved")).toMatchObject([{ by: { id: "ann" } }]);
+		}
+	});
+
 	test("an answer to a call that has run is refused", async () => {
 		const { scene, paid } = payStage();
 		const { run, approval } = await held(scene);

@@ -10,7 +10,7 @@ import type { LanguageModel } from "../spec/model.ts";
 import type { RunResult } from "../spec/result.ts";
 import type { RunQuery, RunRow } from "../spec/store.ts";
 import { resumeRun, startRun, type Watching } from "./advance.ts";
-import { answerApproval, leaveSignal, type OpenApproval, openApprovals } from "./inbox.ts";
+import { answerApproval, leaveSignal, type OpenApproval, openApprovals, settleCall } from "./inbox.ts";
 import { limitProblem } from "./limit-problem.ts";
 import { openRun } from "./open-run.ts";
 import { readyAgent } from "./ready-agent.ts";
@@ -160,21 +160,10 @@ export class Harness {
 	/** Says what became of a call whose outcome is unknown. Errors: `settle.invalid`, `run.unknown`. */
 	async settle(run: string, call: string, truth: SettledTruth): Promise<void> {
 		const ports = await this.ports();
-		const { state } = await this.show(run);
-		if (state.status !== "running" || state.calls.get(call)?.phase !== "unknown") {
-			throw new HoldpointError("settle.invalid", `The outcome of call ${call} of run ${run} is not unknown`, {
-				details: { run, call },
-			});
-		}
 		const { resultBytesMax } = { ...defaultLimits, ...this.parts.limits };
 		const outcome = settledOutcome(truth, resultBytesMax);
-		await this.signal(ports, run, {
-			kind: "settle",
-			call,
-			outcome,
-			by: truth.by ?? this.person(),
-			at: ports.clock.now(),
-		});
+		await settleCall(ports, run, { call, outcome, by: truth.by ?? this.person() });
+		this.active.get(run)?.poke();
 	}
 
 	async runs(query: RunQuery = {}): Promise<readonly RunRow[]> {

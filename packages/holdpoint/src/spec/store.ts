@@ -84,7 +84,7 @@ export interface RunHead {
 	/** When the run must be looked at again, or undefined. Milliseconds since 1970. */
 	readonly dueAt: number | undefined;
 	readonly updatedAt: number;
-	/** Code over (store, run, seq, last entry's code, status, dueAt): without it dropping the last entries would go unseen. */
+	/** Code over (store, run, last entry's code, and every other field here): without it dropping the last entries would go unseen. */
 	readonly mac: string;
 }
 
