@@ -286,9 +286,20 @@ export async function settleCall(ports: RunPorts, run: string, { call, outcome, 
 	await leaveSignal(ports, run, { kind: "settle", call, outcome, by, at: ports.clock.now() });
 }
 
-/** Stored even if nobody waits. Errors: `run.unknown`. */
-export async function leaveSignal(ports: RunPorts, run: string, signal: Signal): Promise<void> {
-	const sealed = runSeal(ports.ring, ports.storeId, run).signal(newId("sig", ports.clock.now()), signal);
+/** Stored even if nobody waits; returns its id. Errors: `run.unknown`. */
+export async function leaveSignal(ports: RunPorts, run: string, signal: Signal): Promise<string> {
+	const id = newId("sig", ports.clock.now());
+	await storeSignal(ports, run, { id, signal });
+	return id;
+}
+
+/** The same id is stored once. Errors: `run.unknown`. */
+export async function storeSignal(
+	ports: RunPorts,
+	run: string,
+	{ id, signal }: { readonly id: string; readonly signal: Signal },
+): Promise<void> {
+	const sealed = runSeal(ports.ring, ports.storeId, run).signal(id, signal);
 	// A flood of messages must not lock out the people who decide.
 	const max = signal.kind === "message" ? defaultLimits.signalsMax : 2 * defaultLimits.signalsMax;
 	await ports.store.commit(run, 0, [{ kind: "signal", signal: sealed, max }]);

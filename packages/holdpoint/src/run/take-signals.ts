@@ -73,7 +73,10 @@ async function eventsFor(
 	const ignored = (why: string): RunEvent[] => [{ type: "signal.ignored", signal: id, why }];
 	if (segment.state.signals.has(id)) return ignored("it was taken before");
 	if (!signal) return ignored("its seal does not match: it was forged, changed, or meant for another run");
-	if (segment.state.status !== "running") return ignored("the run is over");
+	if (segment.state.status !== "running") {
+		// A session goes on: its next run reads what came too late for this one.
+		return signal.kind === "message" && segment.state.started?.session ? undefined : ignored("the run is over");
+	}
 	switch (signal.kind) {
 		case "answer":
 			return answerEvents(segment, id, signal);
