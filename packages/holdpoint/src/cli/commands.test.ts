@@ -179,6 +179,14 @@ describe("the commands", () => {
 		expect((await cli("runs", "--status", "cancelled")).out).toContain(run);
 	});
 
+	test("a run can be cancelled where its agent is not known", async () => {
+		const { run, approval } = await heldRun();
+		rmSync(join(cwd, "holdpoint.config.mjs"));
+		const cancelled = (await cli("cancel", run, "--json")).json();
+		expect(cancelled).toEqual([{ run, status: "cancelled", done: [] }]);
+		expect((await cli("approve", approval)).code).toBe(1);
+	});
+
 	test("a session remembers, and its waiting run is reached by the next message", async () => {
 		await cli("run", "--session", "s1", "hello");
 		const second = await cli("run", "--session", "s1", "again");

@@ -5,16 +5,17 @@
  */
 import { firstMac, runSeal } from "../journal/journal.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
-import { journalVersion, type RunStarted, type SessionPlace } from "../spec/events.ts";
+import { journalVersion, type RunResumed, type RunStarted, type SessionPlace } from "../spec/events.ts";
 import type { RunResult } from "../spec/result.ts";
 import type { StoredRun } from "../spec/store.ts";
 import { resultOf } from "./conclude.ts";
 import { drive } from "./drive.ts";
 import { passOn, type UnreadMessage, unreadMessages } from "./next-run.ts";
 import { onceOnly } from "./once-only.ts";
-import { compatibility, historyOf, knownVersions, openRun, resumedEvent } from "./open-run.ts";
+import { compatibility, historyOf, knownVersions, type OpenedRun, openRun, resumedEvent } from "./open-run.ts";
+import { nobody } from "./ready-agent.ts";
 import { type Observer, type ReadyAgent, type RunPorts, Segment, type SegmentStart } from "./segment.ts";
-import { emptyState } from "./state.ts";
+import { emptyState, type RunState } from "./state.ts";
 import { libraryVersion } from "./version.ts";
 
 export interface Watching {
@@ -132,21 +133,51 @@ async function resumeAcquired(ports: RunPorts, stored: StoredRun, options: Resum
 	}
 	const started = state.started;
 	if (!started) throw new HoldpointError("journal.damaged", `Run ${stored.run} has no start`);
-	const ready = options.agentOf(started);
-	const verdict = compatibility(state, ready, knownVersions(entries));
-	if (verdict.verdict === "incompatible") {
-		throw new HoldpointError("run.incompatible", `Run ${stored.run} cannot go on: ${verdict.changes.join("; ")}`, {
-			details: { run: stored.run, changes: verdict.changes },
-		});
-	}
+	const { ready, changed } = agentFor(ports, { stored, started, opened }, options);
 	const { epoch, signals, head } = stored;
 	const segment = new Segment(
 		segmentStart({ ports, ready, watching: options, state, epoch, seq: entries.length, lastMac, signals, head }),
 	);
 	options.onSegment?.(segment);
-	const changed = resumedEvent(ready, verdict);
 	if (changed) segment.emit(changed);
 	return untilUnheard(segment, options);
+}
+
+interface Resuming {
+	readonly stored: StoredRun;
+	readonly started: RunStarted;
+	readonly opened: OpenedRun;
+}
+
+interface Resumed {
+	readonly ready: ReadyAgent;
+	/** What changed since the run was last advanced, to be written down. */
+	readonly changed: RunResumed | undefined;
+}
+
+/** Errors: `agent.unknown`, `run.incompatible`. A run that is to end needs none to go on with: nothing of it is executed. */
+function agentFor(ports: RunPorts, { stored, started, opened }: Resuming, { agentOf }: ResumeOptions): Resumed {
+	const { state, entries } = opened;
+	const isToEnd = state.cancel !== undefined || hasCancel(ports, stored, state);
+	let ready: ReadyAgent;
+	try {
+		ready = agentOf(started);
+	} catch (error) {
+		if (!isToEnd || !isHoldpointError(error) || error.code !== "agent.unknown") throw error;
+		return { ready: nobody(started.agent), changed: undefined };
+	}
+	const verdict = compatibility(state, ready, knownVersions(entries));
+	if (verdict.verdict === "incompatible" && !isToEnd) {
+		throw new HoldpointError("run.incompatible", `Run ${stored.run} cannot go on: ${verdict.changes.join("; ")}`, {
+			details: { run: stored.run, changes: verdict.changes },
+		});
+	}
+	return { ready, changed: resumedEvent(ready, verdict) };
+}
+
+function hasCancel({ ring, storeId }: RunPorts, { run, signals }: StoredRun, state: RunState): boolean {
+	const seal = runSeal(ring, storeId, run);
+	return signals.some((stored) => !state.signals.has(stored.id) && seal.openSignal(stored).signal?.kind === "cancel");
 }
 
 interface Ended {
