@@ -227,12 +227,20 @@ describe("a signal", () => {
 		["under another id", { ...sealed, id: "sig-2" }],
 		["for another run", runSeal(ring, "store-1", "run-2").signal("sig-1", signal)],
 		["for another store", runSeal(ring, "store-2", "run-1").signal("sig-1", signal)],
-		["sealed with an unknown key", runSeal(keyRing([newKey]), "store-1", "run-1").signal("sig-1", signal)],
 		["not sealed", { ...sealed, mac: "" }],
 		["without a key", { id: "sig-1", body: "{}", mac: sealed.mac }],
+		["with something that is no key", { id: "sig-1", body: '{"kind": "cancel"}', mac: sealed.mac }],
 		["empty", { id: "sig-1", body: "", mac: "" }],
 	])("%s is worth nothing", (_, stored) => {
 		expect(seal.openSignal(stored)).toEqual({ id: stored.id, signal: undefined });
+	});
+
+	test("sealed with a key that is not here cannot be judged, and is not called worthless", () => {
+		const foreign = runSeal(keyRing([newKey]), "store-1", "run-1").signal("sig-1", signal);
+		expect(failureOf(() => seal.openSignal(foreign))).toMatchObject({
+			code: "journal.key_missing",
+			details: { run: "run-1", key: "new" },
+		});
 	});
 
 	test("cannot pass for an entry, nor an entry for a signal", () => {

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { memoryStore } from "../adapters/stores/memory.ts";
 import type { Approver } from "../spec/events.ts";
 import type { Store, StoredRun } from "../spec/store.ts";
-import { ofType, onlyWait, type Stage, stage } from "../testing/stage.ts";
+import { ofType, onlyWait, type Stage, stage, stageKeys } from "../testing/stage.ts";
 import { call, say } from "../testing/story.ts";
 import { defineTool } from "../tools/define-tool.ts";
 
@@ -101,5 +101,20 @@ describe("answers that were left before the run read any", () => {
 			code: "approval.closed",
 			hint: expect.stringContaining(`Resume run ${run}`),
 		});
+	});
+
+	test("sealed with a key that is not here is no forgery: nothing is dropped, and it counts where the key is", async () => {
+		const { scene, paid, run, wait } = await held();
+		const rotated = { id: "k2", secret: new Uint8Array(32).fill(9) };
+		const door = scene.again({ harness: { keys: [rotated, ...stageKeys] } });
+		await door.harness.deny(wait.approval, { by: ann, reason: "no!" });
+		const missing = { code: "journal.key_missing", message: expect.stringContaining('"k2"') };
+		await expect(scene.harness.resume(run)).rejects.toMatchObject(missing);
+		await expect(scene.harness.approve(wait.approval, { by: eve })).rejects.toMatchObject(missing);
+		expect(await scene.harness.approvals()).toMatchObject([{ run, problem: expect.stringContaining("k2") }]);
+		expect((await scene.harness.show(run)).unread).toBe(1);
+		expect(await door.harness.resume(run)).toMatchObject({ status: "completed" });
+		expect(ofType(await door.events(run), "approval.resolved")).toMatchObject([{ answer: "deny" }]);
+		expect(paid).toEqual([]);
 	});
 });
