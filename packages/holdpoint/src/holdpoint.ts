@@ -50,7 +50,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
 	const ports = async (): Promise<RunPorts> => ({
 		store,
 		storeId: await store.id(),
-		ring: keyRing(options.keys ? checkKeys(options.keys, "createHarness({ keys })") : keysFor(store)),
+		ring: keyRing(options.keys ? checkKeys(options.keys, "createHarness({ keys })") : await keysFor(store)),
 		clock,
 		random: Math.random,
 		owner: processOwner(),
@@ -82,8 +82,10 @@ function systemUser(): string {
 	}
 }
 
-function keysFor(store: Store): readonly SealKey[] {
-	return store.keyFile === undefined ? [newKey()] : loadKeys({ env: process.env, file: store.keyFile });
+async function keysFor(store: Store): Promise<readonly SealKey[]> {
+	const file = store.keyFile;
+	if (file === undefined) return [newKey()];
+	return loadKeys({ env: process.env, file, isStoreNew: async () => (await store.runs({ limit: 1 })).length === 0 });
 }
 
 async function openSandbox(options: HarnessOptions): Promise<SandboxProvider> {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -231,5 +231,27 @@ describe("the commands", () => {
 		const ill = await cli("doctor", "--store", "no.db", "--config", "nope.ts");
 		expect(ill.code).toBe(1);
 		expect(ill.out).toContain("→ Restore it from a backup");
+	});
+
+	test("a key file that is lost is never replaced: nothing could be read with a new one, and the doctor says so", async () => {
+		await cli("run", "hello");
+		const keys = join(cwd, ".holdpoint", "holdpoint.db.keys");
+		const key = readFileSync(keys, "utf8");
+		rmSync(keys);
+		for (const command of [["show"], ["run", "hello"]]) {
+			expect(await cli(...command)).toMatchObject({ code: 1, err: expect.stringContaining("journal.key_missing") });
+		}
+		expect(existsSync(keys)).toBe(false);
+		const gone = await cli("doctor");
+		expect(gone).toMatchObject({ code: 1, out: expect.stringContaining("is gone") });
+		writeFileSync(keys, key.replace(/:.*/, `:${Buffer.alloc(32, 9).toString("base64url")}`), { mode: 0o600 });
+		expect(await cli("doctor")).toMatchObject({ code: 1, out: expect.stringContaining("was changed") });
+		writeFileSync(keys, key, { mode: 0o600 });
+		expect(await cli("doctor")).toMatchObject({ code: 0, out: expect.stringContaining("verifies the newest run") });
+	});
+
+	test("the doctor changes nothing where nothing is", async () => {
+		expect((await cli("doctor", "--store", "new/store.db")).code).toBe(0);
+		expect(existsSync(join(cwd, "new"))).toBe(false);
 	});
 });
