@@ -15,7 +15,7 @@ import type { RunPorts } from "./run/segment.ts";
 import type { Agent } from "./spec/agent.ts";
 import { HoldpointError } from "./spec/errors.ts";
 import type { Approver } from "./spec/events.ts";
-import type { Limits } from "./spec/limits.ts";
+import { defaultLimits, type Limits } from "./spec/limits.ts";
 import type { LanguageModel } from "./spec/model.ts";
 import type { SandboxProvider } from "./spec/sandbox.ts";
 import type { Store } from "./spec/store.ts";
@@ -57,6 +57,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
 		ownerIsDead,
 		policy: options.policy ? toPolicy(options.policy) : effectPolicy,
 		rolesOf: options.rolesOf ?? (() => []),
+		signalsMax: options.limits?.signalsMax ?? defaultLimits.signalsMax,
 		sandbox: options.sandbox === "off" ? undefined : () => (sandbox ??= openSandbox(options)),
 	});
 	return new Harness({

@@ -301,6 +301,6 @@ export async function storeSignal(
 ): Promise<void> {
 	const sealed = runSeal(ports.ring, ports.storeId, run).signal(id, signal);
 	// A flood of messages must not lock out the people who decide.
-	const max = signal.kind === "message" ? defaultLimits.signalsMax : 2 * defaultLimits.signalsMax;
+	const max = signal.kind === "message" ? ports.signalsMax : 2 * ports.signalsMax;
 	await ports.store.commit(run, 0, [{ kind: "signal", signal: sealed, max }]);
 }

@@ -34,6 +34,8 @@ export interface RunPorts {
 	readonly ownerIsDead: (owner: string) => boolean;
 	readonly policy: Policy;
 	readonly rolesOf: (approver: Approver) => readonly string[];
+	/** The harness's own: a signal is left by people who may not know the run's agent. */
+	readonly signalsMax: number;
 	/** Undefined: this harness runs no programs. */
 	readonly sandbox: (() => Promise<SandboxProvider>) | undefined;
 }

@@ -336,3 +336,11 @@ describe("a message to a run that is over", () => {
 		expect((await scene.harness.show(run)).unread).toBe(0);
 	});
 });
+
+test("I8: a run takes no more unread messages than the harness's signalsMax; answers and cancellations still reach it", async () => {
+	const { scene } = talk([call("pay", { amount: 5 })], { harness: { limits: { signalsMax: 2 } } });
+	const { run } = await scene.harness.run(scene.agent, "pay it");
+	for (const text of ["one", "two"]) await scene.harness.tell(run, text);
+	await expect(scene.harness.tell(run, "three")).rejects.toMatchObject({ details: { max: 2 } });
+	expect(await scene.harness.cancel(run)).toMatchObject({ status: "cancelled" });
+});
