@@ -30,7 +30,7 @@ export interface Store {
 	blob(run: string, digest: string): Promise<Uint8Array | undefined>;
 	/** Index of runs, newest change first. An index is for finding; what a run is, its journal says. */
 	runs(query: RunQuery): Promise<readonly RunRow[]>;
-	/** Open approvals, oldest first. */
+	/** Open approvals, oldest first; those of one moment by run, then by call, a shorter call id first (`c2` before `c10`). */
 	approvals(query: ApprovalQuery): Promise<readonly ApprovalRow[]>;
 	close(): Promise<void>;
 }
