@@ -1,9 +1,7 @@
+import { fixedLimits } from "../spec/limits.ts";
 import type { CallState } from "./call-state.ts";
 import { doneOf } from "./conclude.ts";
 import type { Segment } from "./segment.ts";
-
-/** How long tools in flight may take to notice that they are to stop. Milliseconds. */
-const graceMs = 2_000;
 
 /**
  * Brings a run to its end at once: open approvals close, guests are dropped, calls in flight are aborted and end as
@@ -16,7 +14,7 @@ export async function cancelRun(segment: Segment): Promise<void> {
 	segment.dropGuests();
 	for (const call of state.calls.values()) closeUnstarted(segment, call, reason);
 	// A tool that was aborted says itself what became of it, in most cases at once.
-	const deadline = AbortSignal.timeout(graceMs);
+	const deadline = AbortSignal.timeout(fixedLimits.cancelGraceMs);
 	deadline.addEventListener("abort", () => segment.wake(), { once: true });
 	while (segment.busy.size > 0 && !deadline.aborted) await segment.changed();
 	segment.check();

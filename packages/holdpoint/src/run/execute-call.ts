@@ -15,6 +15,7 @@ import { reasonOf } from "../kit/reason-of.ts";
 import type { CallInfo } from "../spec/agent.ts";
 import type { FailureCode, Outcome } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
+import { fixedLimits } from "../spec/limits.ts";
 import type { Tool, ToolContext } from "../spec/tool.ts";
 import { isLostConnection, isOutcomeUnknown } from "../tools/outcome-unknown.ts";
 import { validate } from "../tools/validate.ts";
@@ -97,10 +98,11 @@ function outcomeOfError(error: unknown, limited: Attempt): Outcome {
 	if (limited.stopped) return { unknown: limited.stopped };
 	const message = reasonOf(error);
 	if (isOutcomeUnknown(error) || isLostConnection(error)) return { unknown: message };
-	return { failed: message.slice(0, errorCharsMax) || "The tool threw an error without a message", code: "tool.threw" };
+	return {
+		failed: message.slice(0, fixedLimits.errorCharsMax) || "The tool threw an error without a message",
+		code: "tool.threw",
+	};
 }
-
-const errorCharsMax = 4_000;
 
 /**
  * One attempt's context and its limits; what costs is made only when it is asked for. A tool is handed this object, so

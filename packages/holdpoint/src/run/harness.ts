@@ -3,7 +3,7 @@ import type { Agent } from "../spec/agent.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
 import type { Approver, RunEvent, RunStarted, SessionPlace } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
-import { defaultLimits, type Limits } from "../spec/limits.ts";
+import { defaultLimits, fixedLimits, type Limits } from "../spec/limits.ts";
 import type { LanguageModel } from "../spec/model.ts";
 import type { RunResult } from "../spec/result.ts";
 import type { RunQuery, RunRow } from "../spec/store.ts";
@@ -206,7 +206,7 @@ export class Harness {
 		for (const segment of this.active.values()) segment.stop(wasClosed());
 		// Their leases are let go while the store is open; whoever does not stop in time keeps its own until it ends.
 		const graceOver = Promise.withResolvers<void>();
-		const timer = setTimeout(graceOver.resolve, closeGraceMs);
+		const timer = setTimeout(graceOver.resolve, fixedLimits.closeGraceMs);
 		await Promise.race([Promise.all(this.busy.values()), graceOver.promise]);
 		clearTimeout(timer);
 		await this.parts.close();
@@ -379,9 +379,6 @@ export class Harness {
 		}
 	}
 }
-
-/** How long what runs may take to stop when the harness is closed. Milliseconds. */
-const closeGraceMs = 5_000;
 
 function wasClosed(): HoldpointError {
 	return new HoldpointError("harness.closed", "The harness is closed");

@@ -10,7 +10,7 @@ import { reasonOf } from "../kit/reason-of.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import type { Approver, Outcome } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
-import { defaultLimits, type Limits } from "../spec/limits.ts";
+import { defaultLimits, fixedLimits, type Limits } from "../spec/limits.ts";
 import type { Wait } from "../spec/result.ts";
 import type { Signal } from "../spec/signals.ts";
 import type { ApprovalRow } from "../spec/store.ts";
@@ -229,7 +229,7 @@ function refuseInVain({ request, open, counted, unread }: Answering): void {
 
 /** Whoever has no name would count as one person with everybody else who has none. */
 function checkPerson(by: Approver): void {
-	if (typeof by?.id === "string" && by.id !== "" && by.id.length <= 200) return;
+	if (typeof by?.id === "string" && by.id !== "" && by.id.length <= fixedLimits.personCharsMax) return;
 	throw new HoldpointError("approval.invalid", "The person who answers has no id", { hint: "Pass `by: { id, via }`." });
 }
 

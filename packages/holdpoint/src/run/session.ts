@@ -1,4 +1,5 @@
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
+import { fixedLimits } from "../spec/limits.ts";
 import type { RunResult } from "../spec/result.ts";
 import type { RunHead } from "../spec/store.ts";
 import { runAfter, unlessThere } from "./next-run.ts";
@@ -37,8 +38,8 @@ export interface SendOptions extends Omit<RunOptions, "runId"> {
 	readonly whenWaiting?: "turn" | "queue" | "cancel";
 }
 
-/** Runs of a session that one message may meet: each step means that somebody else was faster, or that the index lags. */
-const stepsMax = 1_000;
+/** Each step means that somebody else was faster, or that the index lags. */
+const stepsMax = fixedLimits.sendStepsMax;
 
 /** A conversation: a chain of runs, each of which goes on where the one before ended. */
 export class Session {
