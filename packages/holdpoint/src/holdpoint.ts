@@ -58,6 +58,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
 		policy: options.policy ? toPolicy(options.policy) : effectPolicy,
 		rolesOf: options.rolesOf ?? (() => []),
 		signalsMax: options.limits?.signalsMax ?? defaultLimits.signalsMax,
+		sessionRunsMax: options.limits?.sessionRunsMax ?? defaultLimits.sessionRunsMax,
 		sandbox: options.sandbox === "off" ? undefined : () => (sandbox ??= openSandbox(options)),
 	});
 	return new Harness({

@@ -34,8 +34,9 @@ export interface RunPorts {
 	readonly ownerIsDead: (owner: string) => boolean;
 	readonly policy: Policy;
 	readonly rolesOf: (approver: Approver) => readonly string[];
-	/** The harness's own: a signal is left by people who may not know the run's agent. */
+	/** Both are the harness's own: whoever leaves a signal or reads a run may not know its agent. */
 	readonly signalsMax: number;
+	readonly sessionRunsMax: number;
 	/** Undefined: this harness runs no programs. */
 	readonly sandbox: (() => Promise<SandboxProvider>) | undefined;
 }

@@ -41,6 +41,8 @@ export interface Limits {
 	readonly leaseMs: number;
 	/** Messages that one run may have unread; twice as many with answers and cancellations. Not set per agent. */
 	readonly signalsMax: number;
+	/** Runs of a session that the model still sees; what was said in older ones is left out. Not set per agent. */
+	readonly sessionRunsMax: number;
 	/** Events that a slow reader of a stream may leave unread before the run waits for it. */
 	readonly streamBufferMax: number;
 }
@@ -65,6 +67,7 @@ export const defaultLimits: Limits = {
 	modelWaitsMax: 20,
 	leaseMs: 30_000,
 	signalsMax: 1_000,
+	sessionRunsMax: 1_000,
 	streamBufferMax: 256,
 };
 
