@@ -121,6 +121,19 @@ describe("the commands", () => {
 		expect(out).toContain('"paid":5');
 	});
 
+	test("arguments that do not fit the tool are refused at once; where no config is, it is said that they are checked later", async () => {
+		const { run, approval } = await heldRun();
+		const wrong = await cli("approve", approval, "--args", '{"cents": "five"}');
+		expect(wrong).toMatchObject({ code: 1, err: expect.stringContaining("approval.invalid") });
+		expect((await cli("show", run, "--json")).json()).toMatchObject([{ unread: 0 }]);
+		expect((await cli("approve", approval, "--args", '{"cents": 5}')).out).not.toContain("is checked when");
+		await cli("resume", run);
+		const other = await heldRun();
+		rmSync(join(cwd, "holdpoint.config.mjs"));
+		const later = await cli("approve", other.approval, "--args", '{"cents": "five"}');
+		expect(later).toMatchObject({ code: 0, out: expect.stringContaining("is checked when the run goes on") });
+	});
+
 	test("a denial is read by the model", async () => {
 		const { run, approval } = await heldRun();
 		expect((await cli("deny", approval, "--reason", "not today")).code).toBe(0);
