@@ -6,7 +6,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { errorCodes, failureHints } from "../packages/holdpoint/src/spec/errors.ts";
-import { defaultLimits, defaultProgramLimits } from "../packages/holdpoint/src/spec/limits.ts";
+import { defaultLimits, defaultProgramLimits, fixedLimits } from "../packages/holdpoint/src/spec/limits.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const spec = (file: string): string => readFileSync(`${root}packages/holdpoint/src/spec/${file}.ts`, "utf8");
@@ -104,6 +104,12 @@ function limitsPage(): string {
 		"## Of a program",
 		"",
 		...limitRows("ProgramLimits", defaultProgramLimits),
+		"",
+		"## Fixed",
+		"",
+		"Nobody sets these: bounds that keep a mistake small, and times that only have to be long enough.",
+		"",
+		...limitRows("FixedLimits", fixedLimits),
 	]);
 }
 

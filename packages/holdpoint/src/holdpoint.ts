@@ -15,7 +15,7 @@ import type { RunPorts } from "./run/segment.ts";
 import type { Agent } from "./spec/agent.ts";
 import { HoldpointError } from "./spec/errors.ts";
 import type { Approver } from "./spec/events.ts";
-import type { Limits } from "./spec/limits.ts";
+import { defaultLimits, type Limits } from "./spec/limits.ts";
 import type { LanguageModel } from "./spec/model.ts";
 import type { Isolation, SandboxProvider } from "./spec/sandbox.ts";
 import type { Store } from "./spec/store.ts";
@@ -55,13 +55,15 @@ export function createHarness(options: HarnessOptions = {}): Harness {
 	const ports = async (): Promise<RunPorts> => ({
 		store,
 		storeId: await store.id(),
-		ring: keyRing(options.keys ? checkKeys(options.keys, "createHarness({ keys })") : keysFor(store)),
+		ring: keyRing(options.keys ? checkKeys(options.keys, "createHarness({ keys })") : await keysFor(store)),
 		clock,
 		random: Math.random,
 		owner: processOwner(),
 		ownerIsDead,
 		policy: options.policy ? toPolicy(options.policy) : effectPolicy,
 		rolesOf: options.rolesOf ?? (() => []),
+		signalsMax: options.limits?.signalsMax ?? defaultLimits.signalsMax,
+		sessionRunsMax: options.limits?.sessionRunsMax ?? defaultLimits.sessionRunsMax,
 		sandbox: options.sandbox === "off" ? undefined : () => (sandbox ??= openSandbox(options).catch(forget)),
 	});
 	return new Harness({
@@ -87,8 +89,10 @@ function systemUser(): string {
 	}
 }
 
-function keysFor(store: Store): readonly SealKey[] {
-	return store.keyFile === undefined ? [newKey()] : loadKeys({ env: process.env, file: store.keyFile });
+async function keysFor(store: Store): Promise<readonly SealKey[]> {
+	const file = store.keyFile;
+	if (file === undefined) return [newKey()];
+	return loadKeys({ env: process.env, file, isStoreNew: async () => (await store.runs({ limit: 1 })).length === 0 });
 }
 
 /** What the machine's processor isolates by itself, without a hypervisor's software in between. */

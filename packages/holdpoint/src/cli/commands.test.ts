@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -128,12 +128,37 @@ describe("the commands", () => {
 		expect(out).toContain('"paid":5');
 	});
 
+	test("arguments that do not fit the tool are refused at once; where no config is, it is said that they are checked later", async () => {
+		const { run, approval } = await heldRun();
+		const wrong = await cli("approve", approval, "--args", '{"cents": "five"}');
+		expect(wrong).toMatchObject({ code: 1, err: expect.stringContaining("approval.invalid") });
+		expect((await cli("show", run, "--json")).json()).toMatchObject([{ unread: 0 }]);
+		expect((await cli("approve", approval, "--args", '{"cents": 5}')).out).not.toContain("is checked when");
+		await cli("resume", run);
+		const other = await heldRun();
+		rmSync(join(cwd, "holdpoint.config.mjs"));
+		const later = await cli("approve", other.approval, "--args", '{"cents": "five"}');
+		expect(later).toMatchObject({ code: 0, out: expect.stringContaining("is checked when the run goes on") });
+	});
+
 	test("a denial is read by the model", async () => {
 		const { run, approval } = await heldRun();
 		expect((await cli("deny", approval, "--reason", "not today")).code).toBe(0);
 		expect((await cli("resume", run)).out).toContain("not today");
 		const again = await cli("approve", approval);
 		expect(again).toMatchObject({ code: 1, err: expect.stringContaining("approval.unknown") });
+	});
+
+	test("an answer that comes after another is not noted as if it counted; a no counts over a yes", async () => {
+		const { run, approval } = await heldRun();
+		await cli("approve", approval);
+		const more = await cli("approve", approval, "--args", '{"cents": 5}');
+		expect(more).toMatchObject({ code: 1, err: expect.stringContaining(`${me.id} approved it before`) });
+		expect(more.err).toContain(`Resume run ${run}`);
+		expect((await cli("deny", approval, "--reason", "no, wait")).code).toBe(0);
+		const { out } = await cli("resume", run);
+		expect(out).toContain("no, wait");
+		expect(out).not.toContain('"paid"');
 	});
 
 	test("show tells the story afterwards, by a shortened id or for the newest run", async () => {
@@ -161,6 +186,8 @@ describe("the commands", () => {
 		expect((await cli("settle", run, call, "--happened", '{"paid":1}', "--json")).json()).toEqual([
 			{ run, call, happened: true, by: me },
 		]);
+		const again = await cli("settle", run, call, "--did-not-happen");
+		expect(again).toMatchObject({ code: 1, err: expect.stringContaining(`${me.id} has said already`) });
 		expect((await cli("resume", run)).out).toContain('│ Result: {"paid":1}');
 	});
 
@@ -170,6 +197,14 @@ describe("the commands", () => {
 		expect(cancelled).toEqual([{ run, status: "cancelled", done: [] }]);
 		expect((await cli("approve", approval)).code).toBe(1);
 		expect((await cli("runs", "--status", "cancelled")).out).toContain(run);
+	});
+
+	test("a run can be cancelled where its agent is not known", async () => {
+		const { run, approval } = await heldRun();
+		rmSync(join(cwd, "holdpoint.config.mjs"));
+		const cancelled = (await cli("cancel", run, "--json")).json();
+		expect(cancelled).toEqual([{ run, status: "cancelled", done: [] }]);
+		expect((await cli("approve", approval)).code).toBe(1);
 	});
 
 	test("a session remembers, and its waiting run is reached by the next message", async () => {
@@ -240,5 +275,27 @@ describe("the commands", () => {
 		const ill = await cli("doctor", "--store", "no.db", "--config", "nope.ts");
 		expect(ill.code).toBe(1);
 		expect(ill.out).toContain("→ Restore it from a backup");
+	});
+
+	test("a key file that is lost is never replaced: nothing could be read with a new one, and the doctor says so", async () => {
+		await cli("run", "hello");
+		const keys = join(cwd, ".holdpoint", "holdpoint.db.keys");
+		const key = readFileSync(keys, "utf8");
+		rmSync(keys);
+		for (const command of [["show"], ["run", "hello"]]) {
+			expect(await cli(...command)).toMatchObject({ code: 1, err: expect.stringContaining("journal.key_missing") });
+		}
+		expect(existsSync(keys)).toBe(false);
+		const gone = await cli("doctor");
+		expect(gone).toMatchObject({ code: 1, out: expect.stringContaining("is gone") });
+		writeFileSync(keys, key.replace(/:.*/, `:${Buffer.alloc(32, 9).toString("base64url")}`), { mode: 0o600 });
+		expect(await cli("doctor")).toMatchObject({ code: 1, out: expect.stringContaining("was changed") });
+		writeFileSync(keys, key, { mode: 0o600 });
+		expect(await cli("doctor")).toMatchObject({ code: 0, out: expect.stringContaining("verifies the newest run") });
+	});
+
+	test("the doctor changes nothing where nothing is", async () => {
+		expect((await cli("doctor", "--store", "new/store.db")).code).toBe(0);
+		expect(existsSync(join(cwd, "new"))).toBe(false);
 	});
 });

@@ -123,6 +123,7 @@ describe("a journal", () => {
 		["a head of before", { ...whole, head: shorter.head }],
 		["another status", { ...whole, head: { ...whole.head, status: "waiting" } }],
 		["another time to look at it", { ...whole, head: { ...whole.head, dueAt: 8 } }],
+		["another time of its last change", { ...whole, head: { ...whole.head, updatedAt: 401 } }],
 		["another agent", { ...whole, head: { ...whole.head, agent: "other" } }],
 		["another session", { ...whole, head: { ...whole.head, session: undefined } }],
 		["a head without its code", { ...whole, head: { ...whole.head, mac: "" } }],
@@ -226,12 +227,20 @@ describe("a signal", () => {
 		["under another id", { ...sealed, id: "sig-2" }],
 		["for another run", runSeal(ring, "store-1", "run-2").signal("sig-1", signal)],
 		["for another store", runSeal(ring, "store-2", "run-1").signal("sig-1", signal)],
-		["sealed with an unknown key", runSeal(keyRing([newKey]), "store-1", "run-1").signal("sig-1", signal)],
 		["not sealed", { ...sealed, mac: "" }],
 		["without a key", { id: "sig-1", body: "{}", mac: sealed.mac }],
+		["with something that is no key", { id: "sig-1", body: '{"kind": "cancel"}', mac: sealed.mac }],
 		["empty", { id: "sig-1", body: "", mac: "" }],
 	])("%s is worth nothing", (_, stored) => {
 		expect(seal.openSignal(stored)).toEqual({ id: stored.id, signal: undefined });
+	});
+
+	test("sealed with a key that is not here cannot be judged, and is not called worthless", () => {
+		const foreign = runSeal(keyRing([newKey]), "store-1", "run-1").signal("sig-1", signal);
+		expect(failureOf(() => seal.openSignal(foreign))).toMatchObject({
+			code: "journal.key_missing",
+			details: { run: "run-1", key: "new" },
+		});
 	});
 
 	test("cannot pass for an entry, nor an entry for a signal", () => {

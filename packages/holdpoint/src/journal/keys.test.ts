@@ -1,11 +1,22 @@
 import { spawn } from "node:child_process";
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+	chmodSync,
+	mkdirSync,
+	mkdtempSync,
+	readdirSync,
+	readFileSync,
+	rmSync,
+	statSync,
+	symlinkSync,
+	writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { SealKey } from "../kit/seal.ts";
 import { isHoldpointError } from "../spec/errors.ts";
-import { checkKeys, loadKeys, newKey, parseKeys } from "./keys.ts";
+import { checkKeys, keyFailure, loadKeys, newKey, parseKeys } from "./keys.ts";
 
 const secret = Buffer.alloc(32, 9).toString("base64url");
 let folder: string;
@@ -66,50 +77,109 @@ describe("keys as text", () => {
 	});
 });
 
+const isStoreNew = async () => true;
+const load = (env: Record<string, string> = {}) => loadKeys({ env, file, isStoreNew });
+
+async function refusalOf(loading: Promise<unknown>) {
+	const error = await loading.then(
+		() => new Error("It was accepted"),
+		(reason: unknown) => reason,
+	);
+	if (isHoldpointError(error)) return error;
+	throw error;
+}
+
 describe("keys of the environment", () => {
-	test("go before the file, which is not even made", () => {
-		const keys = loadKeys({ env: { HOLDPOINT_KEYS: `env:${secret}` }, file });
+	test("go before the file, which is not even made", async () => {
+		const keys = await load({ HOLDPOINT_KEYS: `env:${secret}` });
 		expect(keys.map((key) => key.id)).toEqual(["env"]);
 		expect(readdirSync(folder)).toEqual([]);
 	});
 
-	test("are never passed over when they are wrong", () => {
-		expect(failureOf(() => loadKeys({ env: { HOLDPOINT_KEYS: "nonsense" }, file })).code).toBe("key.invalid");
+	test("are never passed over when they are wrong", async () => {
+		expect((await refusalOf(load({ HOLDPOINT_KEYS: "nonsense" }))).code).toBe("key.invalid");
 	});
 });
 
 describe("the key file", () => {
-	test("is made on first use with mode 0600, and is the same from then on", () => {
-		const made = loadKeys({ env: {}, file });
+	test("is made on first use with mode 0600, and is the same from then on", async () => {
+		const made = await load();
 		expect(statSync(file).mode & 0o777).toBe(0o600);
 		expect(statSync(dirname(file)).mode & 0o777).toBe(0o700);
-		expect(loadKeys({ env: {}, file })).toEqual(made);
+		expect(await load()).toEqual(made);
 		expect(readdirSync(dirname(file))).toEqual(["keys"]);
 	});
 
-	test("has mode 0600 whatever the umask", () => {
+	test("has mode 0600 whatever the umask", async () => {
 		const before = process.umask(0);
 		try {
-			loadKeys({ env: {}, file });
+			await load();
 		} finally {
 			process.umask(before);
 		}
 		expect(statSync(file).mode & 0o777).toBe(0o600);
 	});
 
-	test.each([0o640, 0o604, 0o660, 0o644])("is refused with mode %o", (mode) => {
-		loadKeys({ env: {}, file });
+	test.each([0o640, 0o604, 0o660, 0o644])("is refused with mode %o", async (mode) => {
+		await load();
 		chmodSync(file, mode);
-		const error = failureOf(() => loadKeys({ env: {}, file }));
+		const error = await refusalOf(load());
 		expect(error.code).toBe("key.invalid");
 		expect(error.hint).toContain("chmod 600");
 	});
 
-	test("that is damaged is an error and is not made anew: that would orphan everything sealed before", () => {
-		loadKeys({ env: {}, file });
+	test("that is damaged is an error and is not made anew: that would orphan everything sealed before", async () => {
+		await load();
 		writeFileSync(file, "");
-		expect(failureOf(() => loadKeys({ env: {}, file })).code).toBe("key.invalid");
+		expect((await refusalOf(load())).code).toBe("key.invalid");
 		expect(readFileSync(file, "utf8")).toBe("");
+	});
+
+	test("is not made anew for a store that holds runs: nothing there could be read with it", async () => {
+		const error = await refusalOf(loadKeys({ env: {}, file, isStoreNew: async () => false }));
+		expect(error).toMatchObject({ code: "journal.key_missing", hint: expect.stringContaining("backup") });
+		expect(readdirSync(folder)).toEqual([]);
+	});
+
+	test("that another process made meanwhile, with the first run, is taken", async () => {
+		const made: SealKey[] = [];
+		const isStoreNew = async () => {
+			made.push(...(await load()));
+			return false;
+		};
+		expect(await loadKeys({ env: {}, file, isStoreNew })).toEqual(made);
+	});
+
+	test("that is a folder is an error with a hint, and stays as it is", async () => {
+		mkdirSync(file, { recursive: true, mode: 0o700 });
+		expect(await refusalOf(load())).toMatchObject({
+			code: "key.invalid",
+			message: expect.stringContaining(file),
+			hint: expect.stringContaining("must be a file"),
+		});
+	});
+
+	test("that cannot be put in its place leaves nothing else behind", async () => {
+		mkdirSync(dirname(file), { mode: 0o700 });
+		symlinkSync(join(folder, "nowhere"), file);
+		expect((await refusalOf(load())).code).toBe("key.invalid");
+		expect(readdirSync(dirname(file))).toEqual(["keys"]);
+	});
+
+	test.each([
+		["read", "EACCES", "key.invalid"],
+		["read", "EIO", "key.invalid"],
+		["made", "EACCES", "store.read_only"],
+		["made", "EPERM", "store.read_only"],
+		["made", "EROFS", "store.read_only"],
+		["made", "ENOSPC", "store.full"],
+		["made", "EDQUOT", "store.full"],
+		["made", "ENOTDIR", "key.invalid"],
+	] as const)("that cannot be %s because of %s is %s", (what, system, code) => {
+		const cause = Object.assign(new Error(`${system}: no`), { code: system });
+		const error = keyFailure(file, what, cause);
+		expect(error).toMatchObject({ code, cause, details: { file, system } });
+		expect(error.hint).not.toBe("");
 	});
 
 	test("processes that make it at once all have the same key, and none ever sees half a file", {
@@ -121,7 +191,8 @@ describe("the key file", () => {
 			writeFileSync(process.argv[1] + "/ready-" + process.pid, "");
 			while (readdirSync(process.argv[1]).filter((name) => name.startsWith("ready-")).length < 3) ;
 			for (let n = 0; n < 300; n++) {
-				const [key] = loadKeys({ env: {}, file: process.argv[1] + "/" + n + "/keys" });
+				const isStoreNew = async () => true;
+				const [key] = await loadKeys({ env: {}, file: process.argv[1] + "/" + n + "/keys", isStoreNew });
 				console.log(Buffer.from(key.secret).toString("base64url"));
 			}`;
 		const lists = await Promise.all([1, 2, 3].map(() => outputOf(["-e", program, folder])));

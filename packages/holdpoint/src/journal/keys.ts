@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
-import { chmodSync, linkSync, mkdirSync, readFileSync, statSync, unlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
+import { reasonOf } from "../kit/reason-of.ts";
 import type { SealKey } from "../kit/seal.ts";
-import { HoldpointError } from "../spec/errors.ts";
+import { type ErrorCode, HoldpointError, isHoldpointError } from "../spec/errors.ts";
 
 /** Makes a fresh key. */
 export function newKey(id = `k${randomBytes(3).toString("hex")}`): SealKey {
@@ -41,14 +42,30 @@ export function checkKeys<Keys extends readonly SealKey[]>(keys: Keys, source: s
 	return keys;
 }
 
-/** Keys of HOLDPOINT_KEYS, else of the file, which is made with a fresh key and mode 0600 on first use. */
-export function loadKeys(options: {
+export interface KeySource {
 	readonly env: Record<string, string | undefined>;
 	readonly file: string;
-}): SealKey[] {
-	const fromEnv = options.env["HOLDPOINT_KEYS"];
+	/** Does the store hold no run yet? A key made later could verify nothing that is there. */
+	readonly isStoreNew: () => Promise<boolean>;
+}
+
+/**
+ * Keys of HOLDPOINT_KEYS, else of the file, which is made with a fresh key and mode 0600 for a store without runs.
+ * Errors: `key.invalid`, `journal.key_missing`, `store.read_only`, `store.full`.
+ */
+export async function loadKeys({ env, file, isStoreNew }: KeySource): Promise<SealKey[]> {
+	const fromEnv = env["HOLDPOINT_KEYS"];
 	if (fromEnv) return parseKeys(fromEnv, "HOLDPOINT_KEYS");
-	return readKeyFile(options.file) ?? makeKeyFile(options.file);
+	const there = readKeyFile(file);
+	if (there) return there;
+	if (await isStoreNew()) return makeKeyFile(file);
+	// Another process may have made the key and the first run since.
+	const late = readKeyFile(file);
+	if (late) return late;
+	throw new HoldpointError("journal.key_missing", `There is no key file ${file}, and the store holds sealed runs`, {
+		hint: "Put the key file back from your backup, or set HOLDPOINT_KEYS. A new key could not read these runs.",
+		details: { file },
+	});
 }
 
 function readKeyFile(file: string): SealKey[] | undefined {
@@ -63,25 +80,46 @@ function readKeyFile(file: string): SealKey[] | undefined {
 		text = readFileSync(file, "utf8");
 	} catch (error) {
 		if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-		throw error;
+		throw keyFailure(file, "read", error);
 	}
 	return parseKeys(text, file);
 }
 
 function makeKeyFile(file: string): SealKey[] {
-	mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
 	const key = newKey();
 	const made = `${file}.${key.id}-${process.pid}`;
-	writeFileSync(made, `${key.id}:${Buffer.from(key.secret).toString("base64url")}\n`, { mode: 0o600, flag: "wx" });
 	try {
+		mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+		writeFileSync(made, `${key.id}:${Buffer.from(key.secret).toString("base64url")}\n`, { mode: 0o600, flag: "wx" });
 		chmodSync(made, 0o600);
 		// The file appears whole or not at all: of processes that start at once one makes the key and all use it.
 		linkSync(made, file);
 		return [key];
 	} catch (error) {
-		if ((error as NodeJS.ErrnoException).code === "EEXIST") return readKeyFile(file) ?? makeKeyFile(file);
-		throw error;
+		const theirs = (error as NodeJS.ErrnoException).code === "EEXIST" ? readKeyFile(file) : undefined;
+		if (theirs) return theirs;
+		throw keyFailure(file, "made", error);
 	} finally {
-		unlinkSync(made);
+		rmSync(made, { force: true });
 	}
+}
+
+const byWriteFault: Readonly<Record<string, ErrorCode>> = {
+	EACCES: "store.read_only",
+	EPERM: "store.read_only",
+	EROFS: "store.read_only",
+	ENOSPC: "store.full",
+	EDQUOT: "store.full",
+};
+
+/** The error of the registry for what the file system said. */
+export function keyFailure(file: string, what: "read" | "made", error: unknown): HoldpointError {
+	if (isHoldpointError(error)) return error;
+	const system = (error as NodeJS.ErrnoException).code ?? "";
+	const code = (what === "made" ? byWriteFault[system] : undefined) ?? "key.invalid";
+	return new HoldpointError(code, `The key file ${file} cannot be ${what}: ${reasonOf(error)}`, {
+		cause: error,
+		details: { file, ...(system ? { system } : {}) },
+		...(code === "key.invalid" ? { hint: `${file} must be a file of this user with mode 0600, or not be there.` } : {}),
+	});
 }

@@ -1,7 +1,8 @@
 import type { Json } from "../spec/json.ts";
+import { fixedLimits } from "../spec/limits.ts";
 
 /** Deeper values are refused: a bound for every recursion over outside data. */
-export const jsonDepthMax = 64;
+export const { jsonDepthMax } = fixedLimits;
 
 /**
  * RFC 8785 text of a JSON value: keys sorted by UTF-16 code units, numbers as ECMAScript prints them, no white space.

@@ -8,16 +8,13 @@
  * 2. A run's journal has no gap: head.seq is the number of its entries.
  */
 import { HoldpointError } from "../spec/errors.ts";
+import { fixedLimits } from "../spec/limits.ts";
 import type { ApprovalQuery, LeaseRequest, RunHead, RunQuery, RunStatus, Write } from "../spec/store.ts";
 
 /** Stores keep a status as its place in this list: it grows at its end only. */
 export const runStatuses = ["running", "waiting", "completed", "failed", "cancelled"] as const satisfies RunStatus[];
-export const idCharsMax = 200;
 export const ownerCharsMax = 500;
-export const bodyCharsMax = 64 * 1_048_576;
-export const blobBytesMax = 64 * 1_048_576;
-export const writesMax = 10_000;
-export const queryLimitMax = 1_000;
+export const { idCharsMax, bodyCharsMax, blobBytesMax, writesMax, queryLimitMax } = fixedLimits;
 
 /** What one commit carries, found in one pass. */
 export interface CommitShape {

@@ -1,7 +1,7 @@
 import type { LanguageModelV4 } from "@ai-sdk/provider";
 import type { Clock } from "../kit/clock.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
-import type { Limits } from "../spec/limits.ts";
+import { fixedLimits, type Limits } from "../spec/limits.ts";
 import type { AttemptFailed, LanguageModel, ModelAnswer, ModelDelta, ModelRequest } from "../spec/model.ts";
 import { AnswerBuilder, AnswerInvalid, isFields } from "./answer-builder.ts";
 import { type Attempt, runAttempt } from "./attempt.ts";
@@ -30,8 +30,7 @@ export type ModelOutcome =
 	/** The provider wants to be left alone for longer than a process should idle. Nothing was answered. */
 	| { readonly kind: "later"; readonly dueInMs: number; readonly reason: string };
 
-const backoffFirstMs = 500;
-const backoffMaxMs = 10_000;
+const { backoffFirstMs, backoffMaxMs } = fixedLimits;
 
 /**
  * Asks a model once, as often as that takes.

@@ -1,3 +1,4 @@
+import { fixedLimits } from "../spec/limits.ts";
 import { AnswerInvalid, isFields } from "./answer-builder.ts";
 import { AttemptTimedOut } from "./attempt.ts";
 import { redact } from "./redact.ts";
@@ -25,7 +26,7 @@ type Fields = { readonly [name: string]: unknown };
 
 const messageCharsMax = 600;
 /** No provider is obeyed for longer than this. */
-const retryAfterMsMax = 24 * 3_600_000;
+const { retryAfterMsMax } = fixedLimits;
 
 const hopeless: ReadonlySet<number> = new Set([400, 401, 403, 404, 422]);
 const passing: ReadonlySet<number> = new Set([408, 409, 425, 429]);

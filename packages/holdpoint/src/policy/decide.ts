@@ -5,6 +5,7 @@
 import { digest } from "../kit/digest.ts";
 import { inTime } from "../kit/in-time.ts";
 import { reasonOf } from "../kit/reason-of.ts";
+import { fixedLimits } from "../spec/limits.ts";
 import type { Ask, Decision, Policy, PolicyRequest } from "../spec/policy.ts";
 
 /** A plain function is a policy too; its version is the digest of its source. */
@@ -46,10 +47,7 @@ function checked(answer: unknown): Decision {
 }
 
 /** An ask for more than these is a mistake, and its seats would be counted one by one. */
-const askRolesMax = 100;
-const askPeopleMax = 100;
-/** A hundred years: beyond it nobody means a time. */
-const askExpiryMsMax = 100 * 366 * 86_400_000;
+const { askRolesMax, askPeopleMax, askExpiryMsMax } = fixedLimits;
 
 function checkedAsk(ask: unknown): Ask | undefined {
 	if (typeof ask !== "object" || ask === null) return undefined;

@@ -3,17 +3,19 @@
  *
  * A run id names one piece of work: starting the same id with the same input joins it, with another input is an error.
  */
-import { firstMac } from "../journal/journal.ts";
+import { firstMac, runSeal } from "../journal/journal.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
-import { journalVersion, type RunStarted, type SessionPlace } from "../spec/events.ts";
+import { journalVersion, type RunResumed, type RunStarted, type SessionPlace } from "../spec/events.ts";
 import type { RunResult } from "../spec/result.ts";
 import type { StoredRun } from "../spec/store.ts";
 import { resultOf } from "./conclude.ts";
 import { drive } from "./drive.ts";
+import { passOn, type UnreadMessage, unreadMessages } from "./next-run.ts";
 import { onceOnly } from "./once-only.ts";
-import { compatibility, historyOf, knownVersions, openRun, resumedEvent } from "./open-run.ts";
+import { compatibility, historyOf, knownVersions, type OpenedRun, openRun, resumedEvent } from "./open-run.ts";
+import { nobody } from "./ready-agent.ts";
 import { type Observer, type ReadyAgent, type RunPorts, Segment, type SegmentStart } from "./segment.ts";
-import { emptyState } from "./state.ts";
+import { emptyState, type RunState } from "./state.ts";
 import { libraryVersion } from "./version.ts";
 
 export interface Watching {
@@ -26,8 +28,8 @@ export interface Watching {
 
 export interface StartRequest {
 	readonly run: string;
-	/** The caller chose the id, so that the run may be there already. */
-	readonly named: boolean;
+	/** What to do where that run is there already; undefined: its id is fresh. */
+	readonly ifThere: "join" | "refuse" | undefined;
 	readonly input: string;
 	readonly principal: string;
 	readonly tenant: string | undefined;
@@ -40,7 +42,9 @@ export interface StartRequest {
 export async function startRun(ports: RunPorts, ready: ReadyAgent, request: StartRequest): Promise<RunResult> {
 	const { watching } = request;
 	const started = startedEvent(ready, request);
-	if (request.named && (await ports.store.load(request.run))) return joinRun(ports, ready, { started, request });
+	if (request.ifThere && (await ports.store.load(request.run, Number.MAX_SAFE_INTEGER))) {
+		return joinRun(ports, ready, { started, request });
+	}
 	const state = emptyState(request.run, await historyOf(ports, started), new Map());
 	const segment = new Segment(
 		segmentStart({ ports, ready, watching, state, epoch: 0, seq: 0, lastMac: firstMac, signals: [], head: undefined }),
@@ -77,6 +81,9 @@ interface Joining {
 
 async function joinRun(ports: RunPorts, ready: ReadyAgent, { started, request }: Joining): Promise<RunResult> {
 	const { run, watching } = request;
+	if (request.ifThere === "refuse") {
+		throw new HoldpointError("run.exists", `Run ${run} is already there`, { details: { run } });
+	}
 	const stored = await ports.store.load(run);
 	if (!stored) throw new HoldpointError("run.unknown", `Run ${run} disappeared while it was being joined`);
 	const there = (await openRun(ports, stored)).state.started;
@@ -97,6 +104,8 @@ async function joinRun(ports: RunPorts, ready: ReadyAgent, { started, request }:
 export interface ResumeOptions extends Watching {
 	/** Of the first lease; the run's own limit holds from its first heartbeat. Units: milliseconds. */
 	readonly leaseMs: number;
+	/** Told of what a session's run ended without reading, where no next run has it yet. It is kept. */
+	readonly onLeft?: (started: RunStarted, messages: readonly UnreadMessage[]) => void;
 	/** Errors: `agent.unknown`. */
 	readonly agentOf: (started: RunStarted) => ReadyAgent;
 }
@@ -119,28 +128,73 @@ async function resumeAcquired(ports: RunPorts, stored: StoredRun, options: Resum
 	const opened = await openRun(ports, stored);
 	const { state, entries, lastMac } = opened;
 	if (state.status !== "running") {
-		// What came after the end means nothing; left unread it would make the run look ready for ever.
-		const unread = stored.signals.map(({ id }) => ({ kind: "signal.drop", id }) as const);
-		await ports.store.commit(stored.run, stored.epoch, [...unread, { kind: "release" }]);
+		await clearAfterEnd(ports, stored, { started: state.started, onLeft: options.onLeft });
 		return resultOf(state);
 	}
 	const started = state.started;
 	if (!started) throw new HoldpointError("journal.damaged", `Run ${stored.run} has no start`);
-	const ready = options.agentOf(started);
-	const verdict = compatibility(state, ready, knownVersions(entries));
-	if (verdict.verdict === "incompatible") {
-		throw new HoldpointError("run.incompatible", `Run ${stored.run} cannot go on: ${verdict.changes.join("; ")}`, {
-			details: { run: stored.run, changes: verdict.changes },
-		});
-	}
+	const { ready, changed } = agentFor(ports, { stored, started, opened }, options);
 	const { epoch, signals, head } = stored;
 	const segment = new Segment(
 		segmentStart({ ports, ready, watching: options, state, epoch, seq: entries.length, lastMac, signals, head }),
 	);
 	options.onSegment?.(segment);
-	const changed = resumedEvent(ready, verdict);
 	if (changed) segment.emit(changed);
 	return untilUnheard(segment, options);
+}
+
+interface Resuming {
+	readonly stored: StoredRun;
+	readonly started: RunStarted;
+	readonly opened: OpenedRun;
+}
+
+interface Resumed {
+	readonly ready: ReadyAgent;
+	/** What changed since the run was last advanced, to be written down. */
+	readonly changed: RunResumed | undefined;
+}
+
+/** Errors: `agent.unknown`, `run.incompatible`. A run that is to end needs none to go on with: nothing of it is executed. */
+function agentFor(ports: RunPorts, { stored, started, opened }: Resuming, { agentOf }: ResumeOptions): Resumed {
+	const { state, entries } = opened;
+	const isToEnd = state.cancel !== undefined || hasCancel(ports, stored, state);
+	let ready: ReadyAgent;
+	try {
+		ready = agentOf(started);
+	} catch (error) {
+		if (!isToEnd || !isHoldpointError(error) || error.code !== "agent.unknown") throw error;
+		return { ready: nobody(started.agent), changed: undefined };
+	}
+	const verdict = compatibility(state, ready, knownVersions(entries));
+	if (verdict.verdict === "incompatible" && !isToEnd) {
+		throw new HoldpointError("run.incompatible", `Run ${stored.run} cannot go on: ${verdict.changes.join("; ")}`, {
+			details: { run: stored.run, changes: verdict.changes },
+		});
+	}
+	return { ready, changed: resumedEvent(ready, verdict) };
+}
+
+function hasCancel({ ring, storeId }: RunPorts, { run, signals }: StoredRun, state: RunState): boolean {
+	const seal = runSeal(ring, storeId, run);
+	return signals.some((stored) => !state.signals.has(stored.id) && seal.openSignal(stored).signal?.kind === "cancel");
+}
+
+interface Ended {
+	readonly started: RunStarted | undefined;
+	readonly onLeft: ResumeOptions["onLeft"];
+}
+
+/** What came after the end means nothing, but for messages to a session; left unread it would make the run look ready for ever. */
+async function clearAfterEnd(ports: RunPorts, stored: StoredRun, { started, onLeft }: Ended): Promise<void> {
+	const { run, signals } = stored;
+	const messages = unreadMessages(started, signals, runSeal(ports.ring, ports.storeId, run).openSignal);
+	const session = started?.session?.id;
+	const isLeft = session !== undefined && messages.length > 0 && !(await passOn(ports, { run, session }, messages));
+	const kept = new Set(isLeft ? messages.map(({ id }) => id) : []);
+	const dropped = signals.filter(({ id }) => !kept.has(id)).map(({ id }) => ({ kind: "signal.drop", id }) as const);
+	await ports.store.commit(run, stored.epoch, [...dropped, { kind: "release" }]);
+	if (started && isLeft) onLeft?.(started, messages);
 }
 
 /** Whoever answers between the last look and the release finds the run busy and goes; so it is looked at once more. */

@@ -99,7 +99,7 @@ async function perform(scene: Stage, act: Act, result: RunResult): Promise<Stage
 }
 
 function unlessAnswered(error: { code?: string }): void {
-	if (error.code !== "approval.forbidden") throw error;
+	if (error.code !== "approval.forbidden" && error.code !== "approval.closed") throw error;
 }
 
 function foldOf(run: string, events: readonly RunEvent[]): RunState {

@@ -5,7 +5,7 @@ import type { Approver } from "../spec/events.ts";
 import type { Ask } from "../spec/policy.ts";
 import { promptProblems } from "../testing/prompt-order.ts";
 import { ofType, onlyWait, type Stage, type StageOptions, stage, stageKeys } from "../testing/stage.ts";
-import { call, say } from "../testing/story.ts";
+import { call, calls, say } from "../testing/story.ts";
 import { defineTool } from "../tools/define-tool.ts";
 
 const hourMs = 3_600_000;
@@ -172,6 +172,15 @@ describe("an approval", () => {
 			code: "approval.invalid",
 		});
 	});
+});
+
+test("calls of one answer that are held together are listed in the order of the calls", async () => {
+	const amounts = Array.from({ length: 12 }, (_, at) => at);
+	const { scene } = payStage({ story: [calls(amounts.map((amount) => ({ tool: "pay", args: { amount } })))] });
+	await scene.harness.run(scene.agent, "pay them");
+	expect((await scene.harness.approvals()).map(({ args }) => args)).toMatchObject(
+		amounts.map((amount) => ({ amount })),
+	);
 });
 
 describe("time", () => {

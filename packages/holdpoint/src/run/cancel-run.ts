@@ -1,9 +1,7 @@
+import { fixedLimits } from "../spec/limits.ts";
 import { closeCall } from "./close-call.ts";
 import { doneOf } from "./conclude.ts";
 import type { Segment } from "./segment.ts";
-
-/** How long tools in flight may take to notice that they are to stop. Milliseconds. */
-export const graceMs = 2_000;
 
 /**
  * Brings a run to its end at once: open approvals close, guests are dropped, calls in flight are aborted and end as
@@ -20,7 +18,7 @@ export async function cancelRun(segment: Segment): Promise<void> {
 	const grace = setTimeout(() => {
 		isOver = true;
 		segment.wake();
-	}, graceMs);
+	}, fixedLimits.cancelGraceMs);
 	while (segment.busy.size > 0 && !isOver) await segment.changed();
 	clearTimeout(grace);
 	segment.check();

@@ -167,6 +167,25 @@ describe("the tool changed while a call of it was held", () => {
 		expect(paid).toHaveLength(1);
 	});
 
+	test("it is gone: the run can be cancelled all the same, and nothing of it runs", async () => {
+		const { scene, paid, run } = await approved();
+		const other = scene.again({ agent: { tools: [] } });
+		expect(await other.harness.cancel(run)).toMatchObject({ status: "cancelled", done: [] });
+		expect(await scene.harness.approvals()).toEqual([]);
+		expect(await scene.harness.resume(run)).toMatchObject({ status: "cancelled" });
+		expect(paid).toEqual([]);
+	});
+
+	test("it is gone: a cancellation that is not sealed does not make the run go on", async () => {
+		const { scene, paid, run } = await approved();
+		const signal = { id: "sig_x", body: 'k1 {"kind":"cancel","by":"x","at":1}', mac: "AAAA" };
+		await scene.store.commit(run, 0, [{ kind: "signal", signal, max: 9 }]);
+		await expect(scene.again({ agent: { tools: [] } }).harness.resume(run)).rejects.toMatchObject({
+			code: "run.incompatible",
+		});
+		expect(paid).toEqual([]);
+	});
+
 	test("a tool that no open call needs may go; the model's next call of it reads that it is gone", async () => {
 		const paid: unknown[] = [];
 		const look = defineTool({
@@ -232,5 +251,13 @@ describe("the agent changed while its run waited", () => {
 			message: expect.stringContaining("tester"),
 		});
 		expect(await scene.harness.resume(run)).toMatchObject({ status: "completed" });
+	});
+
+	test("an agent that this harness does not know is not needed to cancel", async () => {
+		const { scene, paid, run } = await approved();
+		const stranger = scene.again({ harness: { agents: [] } });
+		expect(await stranger.harness.cancel(run, { reason: "stop" })).toMatchObject({ status: "cancelled" });
+		expect(paid).toEqual([]);
+		expect((await scene.events(run)).at(-1)).toMatchObject({ type: "run.finished", status: "cancelled" });
 	});
 });

@@ -1,12 +1,13 @@
 import type { Outcome, RunFinished } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
+import { fixedLimits } from "../spec/limits.ts";
 import type { RunResult, Wait } from "../spec/result.ts";
 import { validate } from "../tools/validate.ts";
 import type { CallState } from "./call-state.ts";
 import type { Segment } from "./segment.ts";
 import type { RunState } from "./state.ts";
 
-const repairsMax = 1;
+const { repairsMax } = fixedLimits;
 
 /** The model answered without calls: is that the end? */
 export async function finishRun(segment: Segment): Promise<void> {

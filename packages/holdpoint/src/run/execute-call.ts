@@ -15,11 +15,11 @@ import { reasonOf } from "../kit/reason-of.ts";
 import type { CallInfo } from "../spec/agent.ts";
 import type { Outcome } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
+import { fixedLimits } from "../spec/limits.ts";
 import type { Tool, ToolContext } from "../spec/tool.ts";
 import { isLostConnection, isOutcomeUnknown } from "../tools/outcome-unknown.ts";
 import { validate } from "../tools/validate.ts";
 import type { CallState } from "./call-state.ts";
-import { graceMs } from "./cancel-run.ts";
 import { startProgram } from "./execute-program.ts";
 import { failedWith } from "./failed-with.ts";
 import { keepBeside } from "./keep-beside.ts";
@@ -107,17 +107,18 @@ interface Did {
 }
 
 function lossOf(error: unknown): string {
-	return reasonOf(error).slice(0, errorCharsMax) || "an error without a message";
+	return reasonOf(error).slice(0, fixedLimits.errorCharsMax) || "an error without a message";
 }
 
 function outcomeOfError(error: unknown, limited: Attempt): Outcome {
 	if (limited.stopped) return { unknown: limited.stopped };
 	const message = reasonOf(error);
 	if (isOutcomeUnknown(error) || isLostConnection(error)) return { unknown: message };
-	return { failed: message.slice(0, errorCharsMax) || "The tool threw an error without a message", code: "tool.threw" };
+	return {
+		failed: message.slice(0, fixedLimits.errorCharsMax) || "The tool threw an error without a message",
+		code: "tool.threw",
+	};
 }
-
-const errorCharsMax = 4_000;
 
 /**
  * One attempt's context and its limits; what costs is made only when it is asked for. A tool is handed this object, so
@@ -175,7 +176,7 @@ class Attempt implements ToolContext {
 				// It listens: what it says within the grace of a cancellation is what became of it.
 				const reason = tell(why);
 				clearTimeout(this.#timer);
-				this.#timer = setTimeout(reject, graceMs, reason);
+				this.#timer = setTimeout(reject, fixedLimits.cancelGraceMs, reason);
 			};
 			this.#segment.abort.signal.addEventListener("abort", this.#onAbort, { once: true });
 			work.then(resolve, reject);

@@ -11,7 +11,7 @@
  */
 import { digest } from "../kit/digest.ts";
 import { isHoldpointError } from "../spec/errors.ts";
-import { defaultProgramLimits } from "../spec/limits.ts";
+import { defaultProgramLimits, fixedLimits } from "../spec/limits.ts";
 import type { CallState } from "./call-state.ts";
 import { failedWith } from "./failed-with.ts";
 import { codeOf, deliveryOf, programOf, sandboxOf, specOf } from "./program-guest.ts";
@@ -62,16 +62,13 @@ export async function advanceProgram(segment: Segment, call: CallState, answers:
 	await withGuest(segment, call, () => nextSlice(segment, call, answers));
 }
 
-/** How often a program is brought back whose guest was lost with that of another one. */
-const lossesMax = 3;
-
 /** A guest that was lost is let go; `next` finds its program without one, and has it replayed. */
 async function withGuest(segment: Segment, call: CallState, work: () => Promise<void>): Promise<void> {
 	try {
 		await work();
 	} catch (error) {
 		const losses = (segment.losses.get(call.id) ?? 0) + 1;
-		if (!isHoldpointError(error) || error.code !== "sandbox.fault" || losses > lossesMax) throw error;
+		if (!isHoldpointError(error) || error.code !== "sandbox.fault" || losses > fixedLimits.guestLossesMax) throw error;
 		segment.losses.set(call.id, losses);
 		segment.live.get(call.id)?.guest.dispose();
 		segment.live.delete(call.id);

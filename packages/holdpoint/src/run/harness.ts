@@ -1,23 +1,24 @@
 /** The harness: what a program, a CLI or a server holds in its hand. Each method is a thin door to `run/`. */
 import { timeOf } from "../journal/journal.ts";
-import { canonicalJson } from "../kit/canonical-json.ts";
-import { reasonOf } from "../kit/reason-of.ts";
 import type { Agent } from "../spec/agent.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
-import type { Approver, Outcome, RunEvent, RunStarted, SessionPlace } from "../spec/events.ts";
+import type { Approver, RunEvent, RunStarted, SessionPlace } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
-import { defaultLimits, type Limits } from "../spec/limits.ts";
+import { defaultLimits, fixedLimits, type Limits } from "../spec/limits.ts";
 import type { LanguageModel } from "../spec/model.ts";
 import type { RunResult } from "../spec/result.ts";
 import type { RunQuery, RunRow } from "../spec/store.ts";
-import { resumeRun, startRun, type Watching } from "./advance.ts";
-import { answerApproval, leaveSignal, type OpenApproval, openApprovals } from "./inbox.ts";
+import { type ResumeOptions, resumeRun, startRun, type Watching } from "./advance.ts";
+import { resultOf } from "./conclude.ts";
+import { answerApproval, leaveSignal, type OpenApproval, openApprovals, settleCall } from "./inbox.ts";
 import { limitProblem } from "./limit-problem.ts";
+import { inputOf, runAfter, type UnreadMessage, unlessThere } from "./next-run.ts";
 import { openRun } from "./open-run.ts";
 import { readyAgent } from "./ready-agent.ts";
 import type { RunOptions } from "./run-options.ts";
 import type { ReadyAgent, RunPorts, Segment } from "./segment.ts";
-import { Session } from "./session.ts";
+import { Session, type SessionDoors } from "./session.ts";
+import { type SettledTruth, settledOutcome } from "./settled-outcome.ts";
 import type { RunState } from "./state.ts";
 import { type RunStream, streamOf } from "./stream.ts";
 
@@ -77,7 +78,10 @@ export class Harness {
 		});
 	}
 
-	/** Goes on with a run that waited, was interrupted, or whose process died. Errors: `run.unknown`, `run.busy`, `run.incompatible`, `journal.*`. */
+	/**
+	 * Goes on with a run that waited, was interrupted, or whose process died. Messages that came too late for a session's
+	 * run start its next one, whose result is returned then. Errors: `run.unknown`, `run.busy`, `run.incompatible`, `journal.*`.
+	 */
 	async resume(run: string, options: Pick<RunOptions, "signal" | "onEvent" | "onDelta"> = {}): Promise<RunResult> {
 		return this.goOn(run, watchingOf(options), options.signal);
 	}
@@ -94,26 +98,31 @@ export class Harness {
 	session(id: string, agent: Agent): Session {
 		checkSessionId(id);
 		this.know(agent);
-		return new Session(id, {
-			latest: async () => (await (await this.ports()).store.runs({ session: id, limit: 1 }))[0],
-			start: (input, after, options) =>
-				this.start(agent, {
-					input,
-					options,
-					watching: watchingOf(options),
-					session: { id, ...(after ? { after } : {}) },
-				}),
+		const doors: SessionDoors = {
+			newest: async () => (await (await this.ports()).store.runs({ session: id, limit: 1 }))[0],
+			find: async (run) => {
+				const found = await (await this.ports()).store.load(run, Number.MAX_SAFE_INTEGER);
+				return found && { run, ...found.head, signals: found.signals.length };
+			},
+			start: (input, { run, after }, options) => {
+				const session = { id, ...(after === undefined ? {} : { after }) };
+				const named = { ...options, runId: run };
+				return this.start(agent, { input, options: named, watching: watchingOf(options), session });
+			},
 			resume: (run, options) => this.goOn(run, watchingOf(options), options.signal),
-			tell: (run, text, mode) => this.tell(run, text, mode),
+			tell: (run, text, mode) => this.leaveMessage(run, text, mode),
+			look: async (run, message) => {
+				const { state } = await this.show(run);
+				return { result: resultOf(state), isRead: state.signals.has(message) };
+			},
 			cancel: (run) => this.cancel(run, { by: this.parts.principal(), reason: "a new message came" }),
-		});
+		};
+		return new Session(id, doors);
 	}
 
 	/** Leaves a message for a run; a waiting one reads it when it is resumed. */
 	async tell(run: string, text: string, mode: "turn" | "queue" = "turn"): Promise<void> {
-		const ports = await this.ports();
-		checkInput(text, { ...defaultLimits, ...this.parts.limits }.inputBytesMax);
-		await this.signal(ports, run, { kind: "message", text, mode, at: ports.clock.now() });
+		await this.leaveMessage(run, text, mode);
 	}
 
 	/** Asks a run to end. A run that nobody advances is brought to its end here. */
@@ -162,21 +171,10 @@ export class Harness {
 	/** Says what became of a call whose outcome is unknown. Errors: `settle.invalid`, `run.unknown`. */
 	async settle(run: string, call: string, truth: SettledTruth): Promise<void> {
 		const ports = await this.ports();
-		const { state } = await this.show(run);
-		if (state.status !== "running" || state.calls.get(call)?.phase !== "unknown") {
-			throw new HoldpointError("settle.invalid", `The outcome of call ${call} of run ${run} is not unknown`, {
-				details: { run, call },
-			});
-		}
 		const { resultBytesMax } = { ...defaultLimits, ...this.parts.limits };
 		const outcome = settledOutcome(truth, resultBytesMax);
-		await this.signal(ports, run, {
-			kind: "settle",
-			call,
-			outcome,
-			by: truth.by ?? this.person(),
-			at: ports.clock.now(),
-		});
+		await settleCall(ports, run, { call, outcome, by: truth.by ?? this.person() });
+		this.active.get(run)?.poke();
 	}
 
 	async runs(query: RunQuery = {}): Promise<readonly RunRow[]> {
@@ -212,7 +210,7 @@ export class Harness {
 		for (const segment of this.active.values()) segment.stop(wasClosed());
 		// Their leases are let go while the store is open; whoever does not stop in time keeps its own until it ends.
 		const graceOver = Promise.withResolvers<void>();
-		const timer = setTimeout(graceOver.resolve, closeGraceMs);
+		const timer = setTimeout(graceOver.resolve, fixedLimits.closeGraceMs);
 		await Promise.race([Promise.all(this.busy.values()), graceOver.promise]);
 		clearTimeout(timer);
 		await this.parts.close();
@@ -255,11 +253,18 @@ export class Harness {
 		return answered;
 	}
 
-	private async signal(ports: RunPorts, run: string, signal: Parameters<typeof leaveSignal>[2]): Promise<void> {
+	private async leaveMessage(run: string, text: string, mode: "turn" | "queue"): Promise<string> {
+		const ports = await this.ports();
+		checkInput(text, { ...defaultLimits, ...this.parts.limits }.inputBytesMax);
+		return this.signal(ports, run, { kind: "message", text, mode, at: ports.clock.now() });
+	}
+
+	private async signal(ports: RunPorts, run: string, signal: Parameters<typeof leaveSignal>[2]): Promise<string> {
 		// A run in its first answer is not in the store yet, and there a signal could not be left.
 		await this.active.get(run)?.flush();
-		await leaveSignal(ports, run, signal);
+		const id = await leaveSignal(ports, run, signal);
 		this.active.get(run)?.poke();
+		return id;
 	}
 
 	private readyFor(ports: RunPorts, agent: Agent, who: Pick<RunStarted, "principal" | "tenant">): ReadyAgent {
@@ -290,8 +295,8 @@ export class Harness {
 		const run = options.runId ?? this.parts.newRunId();
 		checkRunId(run);
 		const sandbox = agent.programs && ports.sandbox ? (await ports.sandbox()).name : undefined;
-		const named = options.runId !== undefined;
-		const start = { run, named, input, principal, tenant: options.tenant, session, sandbox };
+		const ifThere = options.runId === undefined ? undefined : session ? ("refuse" as const) : ("join" as const);
+		const start = { run, ifThere, input, principal, tenant: options.tenant, session, sandbox };
 		return this.watched({ run, watching: request.watching, signal: options.signal }, (watching) =>
 			startRun(ports, ready, { ...start, watching }),
 		);
@@ -301,14 +306,51 @@ export class Harness {
 		const ports = await this.ports();
 		const leaseMs = { ...defaultLimits, ...this.parts.limits }.leaseMs;
 		const agentOf = (started: RunStarted): ReadyAgent => {
-			const agent = this.agents.get(started.agent.name);
-			if (agent) return this.readyFor(ports, agent, started);
-			throw new HoldpointError(
-				"agent.unknown",
-				`Run ${run} belongs to the agent ${started.agent.name}, which this harness does not know`,
-			);
+			return this.readyFor(ports, this.agentOf(run, started), started);
 		};
-		return this.watched({ run, watching, signal }, (inner) => resumeRun(ports, run, { ...inner, leaseMs, agentOf }));
+		const left: { started?: RunStarted; messages?: readonly UnreadMessage[] } = {};
+		const onLeft: ResumeOptions["onLeft"] = (started, messages) => Object.assign(left, { started, messages });
+		const result = await this.watched({ run, watching, signal }, (inner) =>
+			resumeRun(ports, run, { ...inner, leaseMs, agentOf, onLeft }),
+		);
+		const { started, messages = [] } = left;
+		const place = started?.session;
+		return started && place ? this.startNext(started, { run, place, messages, watching, signal }) : result;
+	}
+
+	private agentOf(run: string, { agent: { name } }: RunStarted): Agent {
+		const agent = this.agents.get(name);
+		if (agent) return agent;
+		throw new HoldpointError(
+			"agent.unknown",
+			`Run ${run} belongs to the agent ${name}, which this harness does not know`,
+		);
+	}
+
+	/** What a session's run ended without reading starts its next run. */
+	private async startNext(started: RunStarted, left: Left): Promise<RunResult> {
+		const { run, place, messages, watching, signal } = left;
+		const { input, read } = inputOf(messages, { ...defaultLimits, ...this.parts.limits }.inputBytesMax);
+		const { principal, tenant } = started;
+		const next = runAfter(place.id, run);
+		const options = {
+			runId: next,
+			principal,
+			...(tenant === undefined ? {} : { tenant }),
+			...(signal ? { signal } : {}),
+		};
+		const session = { id: place.id, after: run, read };
+		const result = await this.start(this.agentOf(run, started), { input, options, watching, session }).catch(
+			unlessThere(next),
+		);
+		// The next run has them, so that they go here; if that fails, whoever resumes this run does it.
+		const cleared = this.goOn(run, {}, undefined);
+		return result
+			? cleared.then(
+					() => result,
+					() => result,
+				)
+			: cleared;
 	}
 
 	/** Knows the segment while it is active, so that signals of this process reach it at once. */
@@ -342,25 +384,6 @@ export class Harness {
 	}
 }
 
-/** What somebody found out about a call. */
-export interface SettledTruth {
-	readonly happened: boolean;
-	/** What it returned, where it happened. */
-	readonly result?: Json;
-	/** It reached the other side and was refused there with this text. */
-	readonly refused?: string;
-	readonly by?: Approver;
-}
-
-function settledOutcome(truth: SettledTruth, bytesMax: number): Outcome {
-	if (truth.refused !== undefined) return { failed: truth.refused, code: "tool.threw" };
-	if (truth.happened) return { ok: foundResult(truth.result ?? null, bytesMax) };
-	return { failed: "It was looked into: the call did not happen.", code: "settled.did_not_happen" };
-}
-
-/** How long what runs may take to stop when the harness is closed. Milliseconds. */
-const closeGraceMs = 5_000;
-
 function wasClosed(): HoldpointError {
 	return new HoldpointError("harness.closed", "The harness is closed");
 }
@@ -369,6 +392,11 @@ interface Watched {
 	readonly run: string;
 	readonly watching: Watching;
 	readonly signal: AbortSignal | undefined;
+}
+
+interface Left extends Watched {
+	readonly place: SessionPlace;
+	readonly messages: readonly UnreadMessage[];
 }
 
 interface StartParts {
@@ -383,21 +411,6 @@ function watchingOf(options: Pick<RunOptions, "onEvent" | "onDelta">): Watching 
 		...(options.onEvent ? { observe: options.onEvent } : {}),
 		...(options.onDelta ? { onDelta: options.onDelta } : {}),
 	};
-}
-
-/** What somebody says that a call gave. */
-function foundResult(result: Json, bytesMax: number): Json {
-	let text: string;
-	try {
-		text = canonicalJson(result);
-	} catch (cause) {
-		throw new HoldpointError("settle.invalid", `The result is no JSON: ${reasonOf(cause)}`, { cause });
-	}
-	if (Buffer.byteLength(text) < bytesMax) return result;
-	throw new HoldpointError(
-		"settle.invalid",
-		`The result has ${Buffer.byteLength(text)} bytes; the limit is ${bytesMax} (resultBytesMax)`,
-	);
 }
 
 function checkInput(input: unknown, bytesMax: number): void {

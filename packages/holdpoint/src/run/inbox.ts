@@ -2,20 +2,21 @@
  * The doors through which people reach a run: approvals, settling, messages, cancellation. Each leaves a sealed signal;
  * none of them executes anything. What it is worth is judged by the run's one writer (`take-signals.ts`).
  */
+import { lacking } from "../approvals/approvals.ts";
 import { runSeal } from "../journal/journal.ts";
 import { canonicalJson } from "../kit/canonical-json.ts";
 import { newId } from "../kit/id.ts";
 import { reasonOf } from "../kit/reason-of.ts";
 import { codeInside } from "../sandbox/fenced-code.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
-import type { Approver } from "../spec/events.ts";
+import type { Approver, Outcome } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
-import { defaultLimits, type Limits } from "../spec/limits.ts";
+import { defaultLimits, fixedLimits, type Limits } from "../spec/limits.ts";
 import type { Wait } from "../spec/result.ts";
 import type { Signal } from "../spec/signals.ts";
 import type { ApprovalRow } from "../spec/store.ts";
 import type { Tool } from "../spec/tool.ts";
-import type { CallState } from "./call-state.ts";
+import type { ApprovalAnswer, CallState } from "./call-state.ts";
 import { canonicalArguments } from "./canonical-arguments.ts";
 import { waitsOf } from "./conclude.ts";
 import { openRun } from "./open-run.ts";
@@ -78,23 +79,31 @@ function unreadable(row: ApprovalRow, { message }: HoldpointError): OpenApproval
 	return { ...shown, reason: "", ask: {}, agent: "", principal: "", digest: "", answeredBy: [], unread: [] };
 }
 
+type Answer = Extract<Signal, { kind: "answer" }>;
+
 interface RunView {
 	readonly state: RunState;
-	readonly answers: readonly Extract<Signal, { kind: "answer" }>[];
+	/** What was said to the run and not read yet. */
+	readonly unread: readonly Signal[];
 }
 
 async function viewOf(ports: RunPorts, run: string): Promise<RunView> {
 	const stored = await ports.store.load(run);
 	if (!stored) throw new HoldpointError("run.unknown", `There is no run ${run} in this store`, { details: { run } });
 	const seal = runSeal(ports.ring, ports.storeId, run);
-	const answers = stored.signals.flatMap((raw) => {
-		const { signal } = seal.openSignal(raw);
-		return signal?.kind === "answer" ? [signal] : [];
-	});
-	return { state: (await openRun(ports, stored)).state, answers };
+	const unread = stored.signals.flatMap((raw) => seal.openSignal(raw).signal ?? []);
+	return { state: (await openRun(ports, stored)).state, unread };
 }
 
-function approvalOf({ state, answers }: RunView, row: ApprovalRow): OpenApproval | undefined {
+/** Unread answers to what is asked now; those to other arguments will not count. */
+function unreadAnswers({ unread }: RunView, approval: string, digest: string): Answer[] {
+	return unread.filter(
+		(one): one is Answer => one.kind === "answer" && one.approval === approval && one.digest === digest,
+	);
+}
+
+function approvalOf(view: RunView, row: ApprovalRow): OpenApproval | undefined {
+	const { state } = view;
 	const wait = waitsOf(state).find((one) => one.kind === "approval" && one.approval === row.approval);
 	if (wait?.kind !== "approval") return undefined;
 	const call = callOf(state, wait.call);
@@ -107,7 +116,7 @@ function approvalOf({ state, answers }: RunView, row: ApprovalRow): OpenApproval
 		requestedAt: row.requestedAt,
 		digest: call.digest,
 		answeredBy: call.approval?.answers.map((answer) => answer.by) ?? [],
-		unread: answers.filter((one) => one.approval === row.approval).map(({ by, answer }) => ({ by, answer })),
+		unread: unreadAnswers(view, row.approval, call.digest).map(({ by, answer }) => ({ by, answer })),
 		...(program ? { program: { ...program, ...programView(state, program.call) } } : {}),
 	};
 }
@@ -172,11 +181,8 @@ export async function answerApproval(
 	}
 	const { tools, limits } = request.knownAgent?.(open.agent) ?? { tools: undefined, limits: defaultLimits };
 	const answers = callOf(view.state, open.call).approval?.answers ?? [];
-	const valid = answers.filter(({ at }) => at > now - limits.approvalSpendWithinMs);
-	const people = [...valid, ...open.unread].map((one) => one.by);
-	if (people.some((by) => by.id === request.by.id) && request.answer === "approve") {
-		throw new HoldpointError("approval.forbidden", `${request.by.id} has answered approval ${row.approval} already`);
-	}
+	const counted = answers.filter(({ at }) => at > now - limits.approvalSpendWithinMs);
+	refuseInVain({ request, open, counted, unread: unreadAnswers(view, open.approval, open.digest) });
 	if (request.args !== undefined) await checkEdit(open, request.args, { tool: tools?.get(open.tool), limits });
 	await leaveSignal(ports, row.run, {
 		kind: "answer",
@@ -191,9 +197,41 @@ export async function answerApproval(
 	return { run: row.run, approval: row.approval };
 }
 
+interface Answering {
+	readonly request: AnswerRequest;
+	readonly open: OpenApproval;
+	/** Answers that the run has read and that count still. */
+	readonly counted: readonly ApprovalAnswer[];
+	readonly unread: readonly Answer[];
+}
+
+/**
+ * Whoever answers must not believe that it counts when it will not: the run judges unread answers in the order of
+ * `inOrder` (take-signals.ts), and so does this. Errors: `approval.closed`, `approval.forbidden`.
+ */
+function refuseInVain({ request, open, counted, unread }: Answering): void {
+	const { approval, run, ask } = open;
+	const edit = unread.find(({ answer }) => answer === "edit");
+	const yes = [...counted, ...unread.filter(({ answer }) => answer === "approve")];
+	// With roles, whom they cover is known where the run is advanced, and it judges.
+	const isCovered = !ask.roles?.length && lacking({ roles: [], count: ask.count ?? 1 }, yes) === undefined;
+	const no = unread.find(({ answer }) => answer === "deny");
+	const last = no ?? (request.answer === "deny" ? undefined : (edit ?? (isCovered ? yes.at(-1) : undefined)));
+	if (last) {
+		const did = last === no ? "denied it" : last === edit ? "approved it with other arguments" : "approved it";
+		throw new HoldpointError("approval.closed", `Approval ${approval} is answered: ${last.by.id} ${did} before`, {
+			hint: `Nothing more is needed. Resume run ${run}: it reads the answer then.`,
+			details: { run, approval, by: last.by.id },
+		});
+	}
+	if (request.answer === "approve" && yes.some(({ by }) => by.id === request.by.id)) {
+		throw new HoldpointError("approval.forbidden", `${request.by.id} has answered approval ${approval} already`);
+	}
+}
+
 /** Whoever has no name would count as one person with everybody else who has none. */
 function checkPerson(by: Approver): void {
-	if (typeof by?.id === "string" && by.id !== "" && by.id.length <= 200) return;
+	if (typeof by?.id === "string" && by.id !== "" && by.id.length <= fixedLimits.personCharsMax) return;
 	throw new HoldpointError("approval.invalid", "The person who answers has no id", { hint: "Pass `by: { id, via }`." });
 }
 
@@ -230,10 +268,44 @@ async function findRow(ports: RunPorts, id: string): Promise<ApprovalRow> {
 	return exact ?? row;
 }
 
-/** Stored even if nobody waits. Errors: `run.unknown`. */
-export async function leaveSignal(ports: RunPorts, run: string, signal: Signal): Promise<void> {
-	const sealed = runSeal(ports.ring, ports.storeId, run).signal(newId("sig", ports.clock.now()), signal);
+export interface SettleRequest {
+	readonly call: string;
+	readonly outcome: Outcome;
+	readonly by: Approver;
+}
+
+/** Leaves what somebody found out about a call. Errors: `settle.invalid`, `run.unknown`, `journal.*`. */
+export async function settleCall(ports: RunPorts, run: string, { call, outcome, by }: SettleRequest): Promise<void> {
+	const { state, unread } = await viewOf(ports, run);
+	const details = { run, call };
+	if (state.status !== "running" || state.calls.get(call)?.phase !== "unknown")
+		throw new HoldpointError("settle.invalid", `The outcome of call ${call} of run ${run} is not unknown`, { details });
+	const before = unread.find((one) => one.kind === "settle" && one.call === call);
+	if (before?.kind === "settle") {
+		const said = "ok" in before.outcome ? "it happened" : "it did not happen, or was refused";
+		throw new HoldpointError("settle.invalid", `${before.by.id} has said already of call ${call} that ${said}`, {
+			hint: `Resume run ${run}: it goes on with that.`,
+			details: { ...details, by: before.by.id },
+		});
+	}
+	await leaveSignal(ports, run, { kind: "settle", call, outcome, by, at: ports.clock.now() });
+}
+
+/** Stored even if nobody waits; returns its id. Errors: `run.unknown`. */
+export async function leaveSignal(ports: RunPorts, run: string, signal: Signal): Promise<string> {
+	const id = newId("sig", ports.clock.now());
+	await storeSignal(ports, run, { id, signal });
+	return id;
+}
+
+/** The same id is stored once. Errors: `run.unknown`. */
+export async function storeSignal(
+	ports: RunPorts,
+	run: string,
+	{ id, signal }: { readonly id: string; readonly signal: Signal },
+): Promise<void> {
+	const sealed = runSeal(ports.ring, ports.storeId, run).signal(id, signal);
 	// A flood of messages must not lock out the people who decide.
-	const max = signal.kind === "message" ? defaultLimits.signalsMax : 2 * defaultLimits.signalsMax;
+	const max = signal.kind === "message" ? ports.signalsMax : 2 * ports.signalsMax;
 	await ports.store.commit(run, 0, [{ kind: "signal", signal: sealed, max }]);
 }

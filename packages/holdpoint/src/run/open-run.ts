@@ -18,16 +18,29 @@ export interface OpenedRun {
 	readonly lastMac: string;
 }
 
-const sessionDepthMax = 1_000;
-
 /** Errors: `journal.*`. */
-export async function openRun(ports: RunPorts, stored: StoredRun, depth = 0): Promise<OpenedRun> {
-	const { entries, lastMac } = runSeal(ports.ring, ports.storeId, stored.run).open(stored);
-	const started = startOf(stored.run, entries);
-	const history = await historyOf(ports, started, depth);
-	const state = emptyState(stored.run, history, await loadValues(ports, stored.run, entries));
+export async function openRun(ports: RunPorts, stored: StoredRun): Promise<OpenedRun> {
+	const verified = await verify(ports, stored);
+	return { ...verified, state: fold(verified, await historyOf(ports, verified.started)) };
+}
+
+/** A run whose seals match, not yet folded. */
+interface VerifiedRun extends Omit<OpenedRun, "state"> {
+	readonly run: string;
+	readonly started: RunStarted;
+	readonly values: Map<string, Json>;
+}
+
+async function verify(ports: RunPorts, stored: StoredRun): Promise<VerifiedRun> {
+	const { run } = stored;
+	const { entries, lastMac } = runSeal(ports.ring, ports.storeId, run).open(stored);
+	return { run, entries, lastMac, started: startOf(run, entries), values: await loadValues(ports, run, entries) };
+}
+
+function fold({ run, entries, values }: VerifiedRun, history: readonly Message[]): RunState {
+	const state = emptyState(run, history, values);
 	for (const entry of entries) for (const event of entry.events) apply(state, event);
-	return { state, entries, lastMac };
+	return state;
 }
 
 function startOf(run: string, entries: readonly Entry[]): RunStarted {
@@ -38,19 +51,19 @@ function startOf(run: string, entries: readonly Entry[]): RunStarted {
 	});
 }
 
-/** What was said in the session before this run. */
-export async function historyOf(ports: RunPorts, started: RunStarted, depth = 0): Promise<readonly Message[]> {
-	const after = started.session?.after;
-	if (after === undefined) return [];
-	if (depth >= sessionDepthMax) {
-		throw new HoldpointError(
-			"journal.damaged",
-			`Session ${started.session?.id} is a chain of more than ${sessionDepthMax} runs`,
-		);
+/** What was said in the session before this run, as far back as `sessionRunsMax` runs. */
+export async function historyOf(ports: RunPorts, started: RunStarted): Promise<readonly Message[]> {
+	const before: VerifiedRun[] = [];
+	let after = started.session?.after;
+	while (after !== undefined && before.length < ports.sessionRunsMax) {
+		const stored = await ports.store.load(after);
+		if (!stored)
+			throw new HoldpointError("journal.tampered", `Run ${after}, after which this session goes on, is gone`);
+		const run = await verify(ports, stored);
+		before.push(run);
+		after = run.started.session?.after;
 	}
-	const stored = await ports.store.load(after);
-	if (!stored) throw new HoldpointError("journal.tampered", `Run ${after}, after which this session goes on, is gone`);
-	return (await openRun(ports, stored, depth + 1)).state.messages;
+	return before.reduceRight<readonly Message[]>((history, run) => fold(run, history).messages, []);
 }
 
 /** Values that lie beside the journal; their digests are in it, so that a changed one is noticed. */

@@ -38,6 +38,13 @@ export function readyAgent(agent: Agent, options: ReadyOptions): ReadyAgent {
 	};
 }
 
+/** In the place of an agent that is not known here: it has nothing, and can only be brought to an end. */
+export function nobody(agent: { readonly name: string; readonly digest: string }): ReadyAgent {
+	const none = { model: undefined, settings: undefined, programs: undefined, output: undefined };
+	const empty = { instructions: "", tools: [], limits: {}, middleware: [] };
+	return readyAgent({ ...agent, ...empty, ...none }, { model: undefined, limits: {}, declared: () => false });
+}
+
 function toModelTool(tool: Tool): ModelTool {
 	return {
 		type: "function",

@@ -1,8 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
+import { memoryStore } from "../adapters/stores/memory.ts";
 import { gate, onlyWait, stage } from "../testing/stage.ts";
 import { call, say } from "../testing/story.ts";
 import { defineTool } from "../tools/define-tool.ts";
+import { runAfter } from "./next-run.ts";
 
 const by = { id: "ann", via: "test" };
 
@@ -53,12 +55,12 @@ describe("a run id names one piece of work", () => {
 		expect(paid).toHaveLength(1);
 	});
 
-	test("the same id in a session, and outside of it, are two pieces of work", async () => {
+	test("a session names its runs itself, and does not join one of that name which is not its own", async () => {
 		const { scene, held } = payStage();
 		held.resolve();
-		await scene.harness.run(scene.agent, "pay it", { runId: "order-1" });
+		await scene.harness.run(scene.agent, "pay it", { runId: runAfter("s", undefined) });
 		const session = scene.harness.session("s", scene.agent);
-		await expect(session.send("pay it", { runId: "order-1" } as never)).rejects.toMatchObject({ code: "run.exists" });
+		await expect(session.send("pay it")).rejects.toMatchObject({ code: "run.exists" });
 	});
 
 	test("I6: started twice at once in one harness, it is done once, and both hear how it ended", async () => {
@@ -119,15 +121,20 @@ describe("an idempotency key", () => {
 				keys.push(`${attempt} ${idempotencyKey}`);
 			},
 		});
-		const scene = () => stage({ story: [call("pay"), call("pay"), say("done")], tools: [pay] });
-		const one = scene();
-		await one.harness.run(one.agent, "go", { runId: "a" });
-		await one.harness.run(one.agent, "go", { runId: "b" });
-		await one.harness.run(one.agent, "go", { runId: "c", tenant: "acme" });
-		const two = scene();
-		await two.harness.run(two.agent, "go", { runId: "a" });
-		expect(keys).toHaveLength(8);
-		expect(new Set(keys).size).toBe(8);
+		// Nothing but what a line names is different, the store's identity included.
+		for (const [storeId, runId, tenant] of [
+			["one", "a", undefined],
+			["one", "b", undefined],
+			["one", "a", "acme"],
+			["one", "a", "other"],
+			["two", "a", undefined],
+		] as const) {
+			const store = { ...memoryStore(), id: async () => storeId };
+			const { harness, agent } = stage({ story: [call("pay"), call("pay"), say("done")], tools: [pay], store });
+			await harness.run(agent, "go", { runId, ...(tenant ? { tenant } : {}) });
+		}
+		expect(keys).toHaveLength(10);
+		expect(new Set(keys).size).toBe(10);
 	});
 });
 

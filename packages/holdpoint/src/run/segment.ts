@@ -35,6 +35,9 @@ export interface RunPorts {
 	readonly ownerIsDead: (owner: string) => boolean;
 	readonly policy: Policy;
 	readonly rolesOf: (approver: Approver) => readonly string[];
+	/** Both are the harness's own: whoever leaves a signal or reads a run may not know its agent. */
+	readonly signalsMax: number;
+	readonly sessionRunsMax: number;
 	/** Undefined: this harness runs no programs. */
 	readonly sandbox: (() => Promise<SandboxProvider>) | undefined;
 }

@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { z } from "zod";
+import type { Store } from "../spec/store.ts";
 import { promptProblems } from "../testing/prompt-order.ts";
 import { gate, ofType, onlyWait, type Stage, type StageOptions, stage } from "../testing/stage.ts";
-import { call, calls, type StoryStep, say } from "../testing/story.ts";
+import { call, calls, type Story, say } from "../testing/story.ts";
 import { defineTool } from "../tools/define-tool.ts";
 
 const by = { id: "ann", via: "test" };
@@ -13,7 +14,7 @@ afterEach(() => {
 	expect(scenes.splice(0).flatMap((scene) => scene.prompts.flatMap(promptProblems))).toEqual([]);
 });
 
-function talk(story: readonly StoryStep[], options: Partial<StageOptions> = {}) {
+function talk(story: Story, options: Partial<StageOptions> = {}) {
 	const paid: number[] = [];
 	const pay = defineTool({
 		name: "pay",
@@ -334,5 +335,54 @@ describe("a message to a run that is over", () => {
 		expect(await scene.harness.resume(run)).toMatchObject({ status: "completed", text: "one" });
 		expect(await scene.harness.readyRuns()).toEqual([]);
 		expect((await scene.harness.show(run)).unread).toBe(0);
+	});
+});
+
+test("I8: a run takes no more unread messages than the harness's signalsMax; answers and cancellations still reach it", async () => {
+	const { scene } = talk([call("pay", { amount: 5 })], { harness: { limits: { signalsMax: 2 } } });
+	const { run } = await scene.harness.run(scene.agent, "pay it");
+	for (const text of ["one", "two"]) await scene.harness.tell(run, text);
+	await expect(scene.harness.tell(run, "three")).rejects.toMatchObject({ details: { max: 2 } });
+	expect(await scene.harness.cancel(run)).toMatchObject({ status: "cancelled" });
+});
+
+describe("a long session", () => {
+	const textsOf = async (sessionRunsMax: number, sends: number) => {
+		const { scene, session } = talk(({ lastUser }) => say(`to ${lastUser}`), {
+			harness: { limits: { sessionRunsMax } },
+		});
+		for (let at = 0; at < sends; at++) {
+			expect(await session.send(`m${at}`)).toMatchObject({ status: "completed" });
+			scene.clock.advance(1);
+		}
+		return { scene, last: lastPrompt(scene) };
+	};
+
+	test("I8: goes on for ever; the model sees the last sessionRunsMax runs, not one more and not one less", async () => {
+		const { last } = await textsOf(2, 5);
+		expect(last).toEqual(["user: m2", "assistant: to m2", "user: m3", "assistant: to m3", "user: m4"]);
+		expect((await textsOf(4, 5)).last).toHaveLength(9);
+	});
+
+	test("a run of it reads the same when it is opened again", async () => {
+		const { scene } = await textsOf(2, 4);
+		const [newest] = await scene.harness.runs({ session: "chat", limit: 1 });
+		const { state } = await scene.again().harness.show(newest?.run ?? "");
+		expect(state.messages.slice(0, -1)).toEqual(scene.prompts.at(-1)?.slice(1));
+	});
+
+	test("of which a run is gone stops: what was said there cannot be left out unnoticed", async () => {
+		const { scene, session } = talk([say("one"), say("two"), say("three")]);
+		const first = await session.send("first");
+		await session.send("second");
+		const store: Store = {
+			...scene.store,
+			load: async (run, after) => (run === first.run ? undefined : scene.store.load(run, after)),
+		};
+		const other = scene.again({ store });
+		await expect(other.harness.session("chat", other.agent).send("third")).rejects.toMatchObject({
+			code: "journal.tampered",
+			message: expect.stringContaining(first.run),
+		});
 	});
 });

@@ -97,6 +97,7 @@ export function apply(state: RunState, event: RunEvent): void {
 	switch (event.type) {
 		case "run.started":
 			state.started = event;
+			for (const id of event.session?.read ?? []) state.signals.add(id);
 			for (const name in event.tools) state.tools.set(name, event.tools[name] as string);
 			say(state, event.input);
 			return;

@@ -1,8 +1,10 @@
 /**
  * Turns what people and processes told the run into events. The run's one writer does this, so that two answers to the
- * same approval cannot both count (I5, I6): the second finds it resolved.
+ * same approval cannot both count (I5, I6): the second finds it resolved. Answers that are unread together are judged
+ * together, and a no among them goes first.
  */
 import { callDigest, lacking } from "../approvals/approvals.ts";
+import type { ReceivedSignal } from "../journal/journal.ts";
 import { reasonOf } from "../kit/reason-of.ts";
 import type { Approver, RunEvent } from "../spec/events.ts";
 import type { Signal } from "../spec/signals.ts";
@@ -23,10 +25,10 @@ export async function takeSignals(segment: Segment, when: "moving" | "waiting"):
 	if (segment.signals.length === 0) return false;
 	const left: StoredSignal[] = [];
 	let taken = false;
-	for (const stored of segment.signals.splice(0)) {
-		const events = await eventsFor(segment, stored, when);
+	for (const received of inOrder(segment, segment.signals.splice(0))) {
+		const events = await eventsFor(segment, received, when);
 		if (!events) {
-			left.push(stored);
+			left.push(received.stored);
 			continue;
 		}
 		segment.emit(...events);
@@ -34,6 +36,27 @@ export async function takeSignals(segment: Segment, when: "moving" | "waiting"):
 	}
 	segment.signals.unshift(...left);
 	return taken;
+}
+
+interface Received extends ReceivedSignal {
+	readonly stored: StoredSignal;
+}
+
+/**
+ * By what is sealed in them: the order in which they lie is the store's word. A no goes before everything that came
+ * with it; it was given before any of that began.
+ */
+function inOrder(segment: Segment, signals: readonly StoredSignal[]): Received[] {
+	const received = signals.map((stored) => ({ stored, ...segment.seal.openSignal(stored) }));
+	return received.sort((a, b) => Number(isDenial(b)) - Number(isDenial(a)) || saidAt(a) - saidAt(b));
+}
+
+function isDenial({ signal }: Received): boolean {
+	return signal?.kind === "answer" && signal.answer === "deny";
+}
+
+function saidAt({ signal }: Received): number {
+	return signal?.at ?? Number.MAX_SAFE_INTEGER;
 }
 
 function fireTimer(segment: Segment): void {
@@ -44,14 +67,16 @@ function fireTimer(segment: Segment): void {
 /** Undefined: not now. */
 async function eventsFor(
 	segment: Segment,
-	stored: StoredSignal,
+	{ id, signal }: Received,
 	when: "moving" | "waiting",
 ): Promise<readonly RunEvent[] | undefined> {
-	const { id, signal } = segment.seal.openSignal(stored);
 	const ignored = (why: string): RunEvent[] => [{ type: "signal.ignored", signal: id, why }];
 	if (segment.state.signals.has(id)) return ignored("it was taken before");
 	if (!signal) return ignored("its seal does not match: it was forged, changed, or meant for another run");
-	if (segment.state.status !== "running") return ignored("the run is over");
+	if (segment.state.status !== "running") {
+		// A session goes on: its next run reads what came too late for this one.
+		return signal.kind === "message" && segment.state.started?.session ? undefined : ignored("the run is over");
+	}
 	switch (signal.kind) {
 		case "answer":
 			return answerEvents(segment, id, signal);

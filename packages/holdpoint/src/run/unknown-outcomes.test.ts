@@ -156,13 +156,24 @@ describe("settling", () => {
 				code: "settle.invalid",
 			});
 		}
-		await scene.harness.settle("r", "c1", { happened: false, by });
-		await scene.harness.settle("r", "c1", { happened: true, by });
+		await Promise.all([1, 2].map(() => scene.again().harness.settle("r", "c1", { happened: false, by })));
 		await scene.harness.resume("r");
 		const events = await scene.events("r");
 		expect(ofType(events, "call.settled")).toHaveLength(1);
 		expect(ofType(events, "signal.ignored")).toMatchObject([{ why: expect.stringContaining("not unknown") }]);
 		await expect(scene.harness.settle("r", "c1", { happened: true })).rejects.toMatchObject({ code: "settle.invalid" });
+	});
+
+	test("a second word about the same call is refused while the first is unread, and names who gave it", async () => {
+		const { scene, run } = lossy("once", 1);
+		await run();
+		await scene.harness.settle("r", "c1", { happened: true, by });
+		await expect(scene.harness.settle("r", "c1", { happened: false, by })).rejects.toMatchObject({
+			code: "settle.invalid",
+			message: "ann has said already of call c1 that it happened",
+		});
+		await scene.harness.resume("r");
+		expect(ofType(await scene.events("r"), "call.settled")).toMatchObject([{ outcome: { ok: null } }]);
 	});
 
 	test("a call of a run that is over cannot be settled: nobody would read it", async () => {

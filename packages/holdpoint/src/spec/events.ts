@@ -54,6 +54,8 @@ export interface RunStarted {
 export interface SessionPlace {
 	readonly id: string;
 	readonly after?: string;
+	/** Messages that the run before ended without reading: the input says them. */
+	readonly read?: readonly string[];
 }
 
 export interface RunResumed {

@@ -43,6 +43,8 @@ export interface Limits {
 	readonly leaseMs: number;
 	/** Messages that one run may have unread; twice as many with answers and cancellations. Not set per agent. */
 	readonly signalsMax: number;
+	/** Runs of a session that the model still sees; what was said in older ones is left out. Not set per agent. */
+	readonly sessionRunsMax: number;
 	/** Events that a slow reader of a stream may leave unread before the run waits for it. */
 	readonly streamBufferMax: number;
 }
@@ -68,7 +70,75 @@ export const defaultLimits: Limits = {
 	modelWaitsMax: 20,
 	leaseMs: 30_000,
 	signalsMax: 1_000,
+	sessionRunsMax: 1_000,
 	streamBufferMax: 256,
+};
+
+/** What nobody sets: bounds that keep a mistake small, and times that only have to be long enough. */
+export interface FixedLimits {
+	/** How long tools in flight may take to stop when their run is cancelled. Milliseconds. */
+	readonly cancelGraceMs: number;
+	/** How long runs may take to stop when their harness is closed. Milliseconds. */
+	readonly closeGraceMs: number;
+	/** How often the model is asked to mend an empty answer, or one that does not fit the output schema. */
+	readonly repairsMax: number;
+	/** How often a program is brought back whose guest was lost with that of another one. */
+	readonly guestLossesMax: number;
+	/** What a model reads of a tool's error. Characters. */
+	readonly errorCharsMax: number;
+	/** Runs of a session that one message may meet while others are faster. */
+	readonly sendStepsMax: number;
+	/** The id of a person who answers. Characters. */
+	readonly personCharsMax: number;
+	/** People whom a policy may ask for, for each role. */
+	readonly askPeopleMax: number;
+	/** Roles that a policy may ask for. */
+	readonly askRolesMax: number;
+	/** A policy's `expiresInMs`. Milliseconds. */
+	readonly askExpiryMsMax: number;
+	/** A provider's `retry-after` counts up to this. Milliseconds. */
+	readonly retryAfterMsMax: number;
+	/** The first pause between the attempts of a model call; each is twice the one before. Milliseconds. */
+	readonly backoffFirstMs: number;
+	/** The longest of these pauses. Milliseconds. */
+	readonly backoffMaxMs: number;
+	/** Nesting of every value from outside: arguments, results, answers. */
+	readonly jsonDepthMax: number;
+	/** One entry of the journal, or one signal. Characters. */
+	readonly bodyCharsMax: number;
+	/** One body that is kept beside the journal. Bytes. */
+	readonly blobBytesMax: number;
+	/** Writes in one commit. */
+	readonly writesMax: number;
+	/** Rows of one query. */
+	readonly queryLimitMax: number;
+	/** Ids of runs, calls, approvals, signals and sessions. Characters. */
+	readonly idCharsMax: number;
+	/** How long the SQLite store tries while another process holds the database; its `busyTimeoutMs` sets it. Milliseconds. */
+	readonly busyTimeoutMs: number;
+}
+
+export const fixedLimits: FixedLimits = {
+	cancelGraceMs: 2_000,
+	closeGraceMs: 5_000,
+	repairsMax: 1,
+	guestLossesMax: 3,
+	errorCharsMax: 4_000,
+	sendStepsMax: 1_000,
+	personCharsMax: 200,
+	askPeopleMax: 100,
+	askRolesMax: 100,
+	askExpiryMsMax: 100 * 366 * 86_400_000,
+	retryAfterMsMax: 24 * 3_600_000,
+	backoffFirstMs: 500,
+	backoffMaxMs: 10_000,
+	jsonDepthMax: 64,
+	bodyCharsMax: 64 * 1_048_576,
+	blobBytesMax: 64 * 1_048_576,
+	writesMax: 10_000,
+	queryLimitMax: 1_000,
+	idCharsMax: 200,
+	busyTimeoutMs: 5_000,
 };
 
 /** What one program may use. All on by default; a program cannot catch them. */

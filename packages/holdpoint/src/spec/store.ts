@@ -30,7 +30,7 @@ export interface Store {
 	blob(run: string, digest: string): Promise<Uint8Array | undefined>;
 	/** Index of runs, newest change first. An index is for finding; what a run is, its journal says. */
 	runs(query: RunQuery): Promise<readonly RunRow[]>;
-	/** Open approvals, oldest first. */
+	/** Open approvals, oldest first; those of one moment by run, then by call, a shorter call id first (`c2` before `c10`). */
 	approvals(query: ApprovalQuery): Promise<readonly ApprovalRow[]>;
 	close(): Promise<void>;
 }
@@ -84,7 +84,7 @@ export interface RunHead {
 	/** When the run must be looked at again, or undefined. Milliseconds since 1970. */
 	readonly dueAt: number | undefined;
 	readonly updatedAt: number;
-	/** Code over (store, run, seq, last entry's code, status, dueAt): without it dropping the last entries would go unseen. */
+	/** Code over (store, run, last entry's code, and every other field here): without it dropping the last entries would go unseen. */
 	readonly mac: string;
 }
 

@@ -180,8 +180,16 @@ function listApprovals(runs: ReadonlyMap<string, MemoryRun>, query: ApprovalQuer
 	for (const found of query.run === undefined ? runs.values() : one ? [one] : []) {
 		for (const row of found.approvals.values()) if (row.approval.startsWith(query.prefix ?? "")) rows.push(row);
 	}
-	rows.sort(
-		(a, b) => a.requestedAt - b.requestedAt || compareText(a.approval, b.approval) || compareText(a.run, b.run),
+	return rows.sort(oldestFirst).slice(0, limit);
+}
+
+/** Calls of one moment in the order in which their run made them: `c2` before `c10`. */
+function oldestFirst(a: ApprovalRow, b: ApprovalRow): number {
+	return (
+		a.requestedAt - b.requestedAt ||
+		compareText(a.run, b.run) ||
+		Buffer.byteLength(a.call) - Buffer.byteLength(b.call) ||
+		compareText(a.call, b.call) ||
+		compareText(a.approval, b.approval)
 	);
-	return rows.slice(0, limit);
 }

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import * as door from "../../kit/check-commit.ts";
 import { HoldpointError } from "../../spec/errors.ts";
+import { fixedLimits } from "../../spec/limits.ts";
 import type { Store } from "../../spec/store.ts";
 import { textOf } from "./sqlite/columns.ts";
 import { type Connection, type Place, rollback } from "./sqlite/connection.ts";
@@ -81,7 +82,7 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
 	};
 }
 
-function timeoutOf({ busyTimeoutMs = 5_000 }: SqliteStoreOptions): number {
+function timeoutOf({ busyTimeoutMs = fixedLimits.busyTimeoutMs }: SqliteStoreOptions): number {
 	if (busyTimeoutMs >= 0) return busyTimeoutMs;
 	throw new HoldpointError("config.invalid", `busyTimeoutMs is ${busyTimeoutMs}, which is no time`);
 }

@@ -1,7 +1,8 @@
 import type { Json } from "../../spec/json.ts";
 import { exitCodes, type Invocation, textOption } from "../command.ts";
 import { commandLine } from "../command-line.ts";
-import { openInbox, using } from "../open-harness.ts";
+import { configPath } from "../load-config.ts";
+import { openAgents, openInbox, using } from "../open-harness.ts";
 import { osApprover } from "../os-user.ts";
 import { usageInvalid } from "../parse-arguments.ts";
 import { jsonText } from "../render/json-text.ts";
@@ -14,12 +15,20 @@ export async function approve(invocation: Invocation): Promise<number> {
 	const by = osApprover(invocation);
 	const args = jsonOption(invocation, "args");
 	const reason = textOption(invocation, "reason");
-	return using(await openInbox(invocation), async ({ harness }) => {
+	// Other arguments are checked with the tool's schema, which is in the config.
+	const needsAgents = args !== undefined && configPath(invocation) !== undefined;
+	const opened = needsAgents ? await openAgents(invocation, { isStoreThere: true }) : await openInbox(invocation);
+	return using(opened, async ({ harness, store, agents }) => {
 		const answer = { by, ...(reason ? { reason } : {}), ...(args === undefined ? {} : { args }) };
 		const { run, approval } = await harness.approve(positionals[0] ?? "", answer);
+		const agent = (await store.load(run, Number.MAX_SAFE_INTEGER))?.head.agent;
+		const isChecked = args === undefined || agents.some(({ name }) => name === agent);
 		terminal.answer({ run, approval, answer: args === undefined ? "approve" : "edit", by }, () => [
 			`${style.green("✓")} ${approval} is approved by ${by.id} (${by.via})${args === undefined ? "" : " with:"}`,
 			...(args === undefined ? [] : wrap(`  ${jsonText(args, 2_000)}`, terminal.width)),
+			...(isChecked
+				? []
+				: ["  Whether they fit the tool is checked when the run goes on: its agent is not known here."]),
 			`  Nothing was executed yet. Go on with: ${commandLine(invocation, "resume", run)}`,
 		]);
 		return exitCodes.done;

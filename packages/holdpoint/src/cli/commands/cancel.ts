@@ -1,9 +1,8 @@
-import { isHoldpointError } from "../../spec/errors.ts";
 import type { RunResult } from "../../spec/result.ts";
 import { exitCodes, type Invocation, textOption } from "../command.ts";
 import { findRun } from "../find-run.ts";
 import { configPath } from "../load-config.ts";
-import { type Opened, openAgents, openInbox, using } from "../open-harness.ts";
+import { openAgents, openInbox, using } from "../open-harness.ts";
 import { osApprover } from "../os-user.ts";
 import { inlineText } from "../render/safe-text.ts";
 
@@ -16,27 +15,14 @@ export async function cancel(invocation: Invocation): Promise<number> {
 	const opened = isConfigured ? await openAgents(invocation, { isStoreThere: true }) : await openInbox(invocation);
 	return using(opened, async (all) => {
 		const run = await findRun(all.store, positionals[0] ?? "");
-		const result = await tryToCancel(all, run, { by: by.id, ...(reason ? { reason } : {}) });
+		// Undefined: another process advances it, and has been told.
+		const result = await all.harness.cancel(run, { by: by.id, ...(reason ? { reason } : {}) });
 		terminal.answer(
 			{ run, status: result?.status ?? "cancelling", ...(result?.status === "cancelled" ? { done: result.done } : {}) },
 			() => lines(invocation, run, result),
 		);
 		return exitCodes.done;
 	});
-}
-
-/** Undefined: the wish is stored, and whoever advances the run next fulfils it. */
-async function tryToCancel(
-	{ harness }: Opened,
-	run: string,
-	who: { by: string; reason?: string },
-): Promise<RunResult | undefined> {
-	try {
-		return await harness.cancel(run, who);
-	} catch (error) {
-		if (isHoldpointError(error) && error.code === "agent.unknown") return undefined;
-		throw error;
-	}
 }
 
 function lines({ terminal }: Invocation, run: string, result: RunResult | undefined): string[] {

@@ -7,6 +7,7 @@ import { checkModels } from "../doctor/check-models.ts";
 import { checkSandboxes } from "../doctor/check-sandbox.ts";
 import { checkStore } from "../doctor/check-store.ts";
 import type { Finding } from "../doctor/finding.ts";
+import type { Host } from "../host.ts";
 import { configPath } from "../load-config.ts";
 import { storePath } from "../open-harness.ts";
 import type { Style } from "../render/style.ts";
@@ -20,7 +21,7 @@ export async function doctor(invocation: Invocation): Promise<number> {
 		checkNode(),
 		checkPlatform(),
 		checkStore(store),
-		checkKeys(host.env, sqliteStore(store).keyFile ?? ""),
+		await checkKeysOf(host.env, store),
 		...(await checkSandboxes()),
 		checkModels(host.env),
 		await checkConfigFile(configPath(invocation), store),
@@ -34,6 +35,15 @@ export async function doctor(invocation: Invocation): Promise<number> {
 			: `${terminal.style.red("✗")} Something that is needed does not work; see above.`,
 	]);
 	return isWell ? exitCodes.done : exitCodes.failed;
+}
+
+async function checkKeysOf(env: Host["env"], path: string): Promise<Finding> {
+	const store = sqliteStore(path, { readOnly: true });
+	try {
+		return await checkKeys(env, store);
+	} finally {
+		await store.close();
+	}
 }
 
 const nameColumns = 14;

@@ -1,4 +1,5 @@
 import { newId } from "../../kit/id.ts";
+import { runAfter } from "../../run/next-run.ts";
 import type { Agent } from "../../spec/agent.ts";
 import { HoldpointError } from "../../spec/errors.ts";
 import type { RunRow } from "../../spec/store.ts";
@@ -30,10 +31,9 @@ export async function run(invocation: Invocation): Promise<number> {
 		}
 		// A message to a session whose last run waits goes on with that run.
 		const [latest] = await store.runs({ session, limit: 1 });
-		const fresh = newId("run", Date.now());
-		const place = await placeOf(opened, latest && isOpen(latest) ? latest.run : fresh);
+		const place = await placeOf(opened, latest && isOpen(latest) ? latest.run : runAfter(session, latest?.run));
 		return advance(invocation, place, (watched) =>
-			harness.session(session, agent).send(message, { ...options, runId: fresh, ...watched }),
+			harness.session(session, agent).send(message, { ...options, ...watched }),
 		);
 	});
 }

@@ -1,44 +1,69 @@
-import { readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { runSeal } from "../../journal/journal.ts";
 import { parseKeys } from "../../journal/keys.ts";
+import { keyRing, type SealKey } from "../../kit/seal.ts";
 import { isHoldpointError } from "../../spec/errors.ts";
+import type { Store, StoredRun } from "../../spec/store.ts";
 import { inlineText } from "../render/safe-text.ts";
 import type { Finding } from "./finding.ts";
 
 const name = "key";
 
-/** The key that seals stored state: where it comes from, and that nobody else can read it. Never the key itself. */
-export function checkKeys(env: { readonly [name: string]: string | undefined }, file: string): Finding {
+type Environment = { readonly [name: string]: string | undefined };
+
+/**
+ * The key that seals stored state: where it comes from, that nobody else can read it, and that it is the one that sealed
+ * the newest run. Never the key itself.
+ */
+export async function checkKeys(env: Environment, store: Store): Promise<Finding> {
+	const file = store.keyFile ?? "";
 	const given = env["HOLDPOINT_KEYS"];
+	const facts = { source: given ? "environment" : "file", ...(given ? {} : { file }) };
 	try {
-		if (given) return found(parseKeys(given, "HOLDPOINT_KEYS").length, "HOLDPOINT_KEYS", {});
-		const mode = statSync(file).mode & 0o777;
-		if (mode & 0o077) {
-			return {
-				name,
-				state: "bad",
-				says: `${file} can be read by others (mode ${mode.toString(8)})`,
-				mend: `Run: chmod 600 ${file}`,
-				facts: { source: "file", file },
-			};
+		const newest = await newestRun(store);
+		if (!given && !existsSync(file)) return missing(file, newest !== undefined);
+		const mode = given ? undefined : statSync(file).mode & 0o777;
+		if (mode !== undefined && mode & 0o077) {
+			const says = `${file} can be read by others (mode ${mode.toString(8)})`;
+			return { name, state: "bad", says, mend: `Run: chmod 600 ${file}`, facts };
 		}
-		return found(parseKeys(readFileSync(file, "utf8"), file).length, file, { mode: mode.toString(8) });
+		const keys = given ? parseKeys(given, "HOLDPOINT_KEYS") : parseKeys(readFileSync(file, "utf8"), file);
+		if (newest) runSeal(keyRing(keys), await store.id(), newest.run).open(newest);
+		return found(keys, given ? "HOLDPOINT_KEYS" : file, { mode: mode?.toString(8), isProven: newest !== undefined });
 	} catch (error) {
-		if ((error as NodeJS.ErrnoException).code === "ENOENT") {
-			return {
-				name,
-				state: "ok",
-				says: `${file} is not there yet; the first run makes it`,
-				facts: { source: "file", file, exists: false },
-			};
-		}
 		const says = inlineText(error instanceof Error ? error.message : String(error), 300);
 		const mend = isHoldpointError(error) ? error.hint : `Make ${file} readable for this user.`;
-		return { name, state: "bad", says, mend, facts: { source: given ? "environment" : "file" } };
+		return { name, state: "bad", says, mend, facts };
 	}
 }
 
-function found(count: number, source: string, more: { readonly mode?: string }): Finding {
-	const mode = more.mode === undefined ? "" : `, mode ${more.mode}`;
-	const says = `${source}: ${count === 1 ? "one key" : `${count} keys`}${mode}`;
-	return { name, state: "ok", says, facts: { source, count, ...more } };
+/** Undefined also where the store cannot be read: another finding says that. */
+async function newestRun(store: Store): Promise<StoredRun | undefined> {
+	try {
+		const [row] = await store.runs({ limit: 1 });
+		return row && (await store.load(row.run));
+	} catch {
+		return undefined;
+	}
+}
+
+function missing(file: string, hasRuns: boolean): Finding {
+	const facts = { source: "file", file, exists: false };
+	if (!hasRuns) return { name, state: "ok", says: `${file} is not there yet; the first run makes it`, facts };
+	const mend = "Put it back from your backup, or set HOLDPOINT_KEYS. A new key could not read these runs.";
+	return { name, state: "bad", says: `${file} is gone, and the store holds runs that it sealed`, mend, facts };
+}
+
+interface Found {
+	readonly mode: string | undefined;
+	/** The newest run verifies with these keys. */
+	readonly isProven: boolean;
+}
+
+function found(keys: readonly SealKey[], source: string, { mode, isProven }: Found): Finding {
+	const parts = [keys.length === 1 ? "one key" : `${keys.length} keys`];
+	if (mode !== undefined) parts.push(`mode ${mode}`);
+	if (isProven) parts.push("verifies the newest run");
+	const facts = { source, count: keys.length, ...(mode === undefined ? {} : { mode }), verified: isProven };
+	return { name, state: "ok", says: `${source}: ${parts.join(", ")}`, facts };
 }

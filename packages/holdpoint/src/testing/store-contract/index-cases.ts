@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { RunQuery, RunStatus, Store } from "../../spec/store.ts";
+import type { RunQuery, RunStatus, Store, Write } from "../../spec/store.ts";
 import { approval, create, fails, head, lease, type StoreCase, signal, storeCase } from "./fixture.ts";
 
 async function listed(store: Store, query: RunQuery): Promise<string[]> {
@@ -155,6 +155,18 @@ export const indexCases: readonly StoreCase[] = [
 		assert.deepEqual(await store.approvals({ limit: 1 }), [
 			{ approval: "ap_c", run: "q", call: "call of ap_c", tool: "refund", requestedAt: 3, expiresAt: 103 },
 		]);
+	}),
+
+	storeCase("approvals of one moment are listed by run, then in the order of their calls", async (store) => {
+		const of = (id: string, call: string): Write => ({ ...approval(id), call }) as Write;
+		await create(store, "r", {
+			more: [of("z", "c1.2"), of("b", "c1.10"), of("y", "c10"), of("x", "c2"), of("a", "c1.9")],
+		});
+		await create(store, "q", { more: [of("z", "c3"), of("a", "c4")] });
+		assert.deepEqual(
+			(await store.approvals({})).map(({ run, call }) => `${run} ${call}`),
+			["q c3", "q c4", "r c2", "r c10", "r c1.2", "r c1.9", "r c1.10"],
+		);
 	}),
 
 	storeCase("approvals are found by run and by the start of their id", async (store) => {

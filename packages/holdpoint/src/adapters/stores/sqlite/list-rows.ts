@@ -81,7 +81,8 @@ export function listApprovals(connection: Connection, query: ApprovalQuery): App
 		.sql(
 			`SELECT approval, runs.run, call, tool, requested_at, expires_at
 			FROM approvals JOIN runs ON runs.id = approvals.run
-			WHERE TRUE ${where} ORDER BY requested_at, approval, runs.run LIMIT ?`,
+			WHERE TRUE ${where}
+			ORDER BY requested_at, runs.run, length(CAST(call AS BLOB)), call, approval LIMIT ?`,
 		)
 		.all(...values, limit)
 		.map(toApprovalRow);
