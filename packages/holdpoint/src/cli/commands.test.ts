@@ -149,7 +149,17 @@ describe("the commands", () => {
 		const started = await cli("run", "guess");
 		expect(started.code).toBe(3);
 		expect(started.out).toContain("nobody knows whether it happened");
-		const [, run = "", call = ""] = /holdpoint settle (\S+) (\S+) --did-not-happen/.exec(started.out) ?? [];
+		const [settle = "", run = "", call = ""] = /holdpoint settle (\S+) (\S+) --did-not-happen/.exec(started.out) ?? [];
+		// It is found again by whoever did not see the screen of `run`.
+		expect((await cli("runs")).out).toContain("unknown: guess");
+		for (const argv of [["approvals"], ["approvals", run], ["show", run], ["resume", run]]) {
+			const { out } = await cli(...argv);
+			expect(out).toMatch(/^\? guess \{cents: 1\}$/m);
+			expect(out).toContain(settle);
+			expect(out).not.toContain("✗");
+		}
+		const inbox = (await cli("approvals", "--json")).json();
+		expect(inbox).toEqual([{ approvals: [], unknown: [expect.objectContaining({ run, call, tool: "guess" })] }]);
 		expect((await cli("settle", run, "c9", "--did-not-happen")).err).toContain("settle.invalid");
 		expect((await cli("settle", run, call, "--happened", '{"paid":1}', "--json")).json()).toEqual([
 			{ run, call, happened: true, by: me },

@@ -9,6 +9,7 @@ import { approvalCard } from "./render/approval-card.ts";
 import { dateTime } from "./render/duration.ts";
 import { jsonText } from "./render/json-text.ts";
 import { inlineText, proseText } from "./render/safe-text.ts";
+import { wrap } from "./render/text-width.ts";
 
 const outputCharsMax = 100_000;
 
@@ -69,15 +70,17 @@ export function cardLines(invocation: Invocation, approval: OpenApproval): strin
 	return approvalCard(approval, { style, width, now: Date.now(), commands });
 }
 
-function waitLines(invocation: Invocation, run: string, wait: Exclude<Wait, { kind: "approval" }>): string[] {
+/** What a run waits for besides approvals, and how to answer it. */
+export function waitLines(invocation: Invocation, run: string, wait: Exclude<Wait, { kind: "approval" }>): string[] {
 	const { style, width } = invocation.terminal;
 	if (wait.kind === "timer") {
 		return [`${style.yellow("◷")} It waits until ${dateTime(wait.dueAt)}: ${inlineText(wait.why, 500)}`];
 	}
 	const name = inlineText(wait.tool, 80);
+	const reason = `was started, and nobody knows whether it happened: ${inlineText(wait.why, 500)}`;
 	return [
 		`${style.yellow("?")} ${style.bold(name)} ${jsonText(wait.args, width - name.length - 4)}`,
-		`  was started, and nobody knows whether it happened: ${inlineText(wait.why, 500)}`,
+		...wrap(reason, width - 2).map((line) => `  ${line}`),
 		"  Look into it, then say which:",
 		`  ${commandLine(invocation, "settle", run, wait.call, "--happened", "null")}`,
 		`  ${commandLine(invocation, "settle", run, wait.call, "--did-not-happen")}`,

@@ -7,7 +7,7 @@ import { isAbandoned } from "../ready-runs.ts";
 import { heldLinesOf } from "../render/call-text.ts";
 import { age, dateTime, duration } from "../render/duration.ts";
 import { Timeline } from "../render/timeline.ts";
-import { cardLines } from "../show-result.ts";
+import { cardLines, waitLines } from "../show-result.ts";
 
 /** The timeline of a run. What it shows was verified: a journal that was tampered with is an error. */
 export async function show(invocation: Invocation): Promise<number> {
@@ -33,6 +33,9 @@ export async function show(invocation: Invocation): Promise<number> {
 				"",
 				...timelineLines(invocation, view),
 				...open.flatMap((approval) => ["", ...cardLines(invocation, approval)]),
+				...waitsOf(state).flatMap((wait) =>
+					wait.kind === "approval" ? [] : ["", ...waitLines(invocation, run, wait)],
+				),
 			],
 		);
 		return exitCodes.done;

@@ -88,7 +88,7 @@ describe("the timeline", () => {
 			"too much · apr_9",
 			"■ frozen at line 2  6.1 KB",
 			"✓ approved by kim (os)",
-			"✗ pay {cents: 900}",
+			"? pay {cents: 900}",
 			"nobody knows whether it happened: the line was cut",
 			"c1.2 is settled by kim",
 			"{paid: 900}",

@@ -5,7 +5,14 @@
 import type { CallState } from "../../run/call-state.ts";
 import { executeCodeName } from "../../run/ready-agent.ts";
 import { apply, emptyState, type RunState } from "../../run/state.ts";
-import type { ApprovalResolved, CallFinished, ModelAnswered, RunEvent, RunFinished } from "../../spec/events.ts";
+import type {
+	ApprovalResolved,
+	CallFinished,
+	ModelAnswered,
+	Outcome,
+	RunEvent,
+	RunFinished,
+} from "../../spec/events.ts";
 import { callText, outcomeText } from "./call-text.ts";
 import { byteSize, clockTime, duration } from "./duration.ts";
 import { jsonText } from "./json-text.ts";
@@ -252,7 +259,7 @@ export class Timeline {
 			const result = left > 8 ? style.dim(` → ${outcomeText(event.outcome, left)}`) : "";
 			return { mark: style.green("✓"), text: `${name}${result}${took}` };
 		}
-		const mark = "denied" in event.outcome || "cancelled" in event.outcome ? style.red("⊘") : style.red("✗");
+		const mark = outcomeMark(event.outcome, style);
 		const why = wrap(outcomeText(event.outcome, 600), this.room(true) - 2).slice(0, 12);
 		// A program that was refused before it began was not shown yet.
 		const isRefused = isProgram && !call.program;
@@ -282,6 +289,12 @@ export class Timeline {
 			below: why.flatMap((line) => wrap(line, this.room(false))),
 		};
 	}
+}
+
+/** I7: what nobody knows is a question, and does not look like a failure. */
+function outcomeMark(outcome: Outcome, style: Style): string {
+	if ("unknown" in outcome) return style.yellow("?");
+	return style.red("denied" in outcome || "cancelled" in outcome ? "⊘" : "✗");
 }
 
 function count(value: number): string {
