@@ -89,7 +89,8 @@ describe("the card of a held call", () => {
 			doneSoFar([
 				{ tool: "a", args: {}, outcome: "failed" },
 				{ tool: "a", args: {}, outcome: "denied" },
+				{ tool: "a", args: {}, outcome: "unknown" },
 			]),
-		).toBe("a\u00a0✗ · a\u00a0⊘");
+		).toBe("a\u00a0✗ · a\u00a0⊘ · a\u00a0?");
 	});
 });
