@@ -24,6 +24,8 @@ export interface OptionSpec {
 	/** What its value is called; an option without it is a flag. */
 	readonly value?: string;
 	readonly about: string;
+	/** Not in the help: it is known for another reason. */
+	readonly hidden?: true;
 }
 
 export interface Invocation {

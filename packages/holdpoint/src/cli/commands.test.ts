@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -93,6 +93,24 @@ describe("the commands", () => {
 		expect(resumed.code).toBe(0);
 		expect(resumed.out).toContain(`approved by ${me.id} (os)`);
 		expect(resumed.out).toContain('│ Result: {"paid":900}');
+	});
+
+	test("printed commands carry what this one was given, on every screen up to the end", async () => {
+		renameSync(join(cwd, "holdpoint.config.mjs"), join(cwd, "other.mjs"));
+		const given = ["--store", "my runs.db", "--config", "other.mjs"];
+		const carried = "--store 'my runs.db' --config other.mjs";
+		const started = await cli("run", "pay please", ...given);
+		const [, run = ""] = /holdpoint resume (\S+)/.exec(started.out) ?? [];
+		const [, approval = ""] = /holdpoint approve (\S+)/.exec(started.out) ?? [];
+		const model = ["--model", "local/any", "--base-url", "http://127.0.0.1:9/v1"];
+		const all = `${carried} --model local/any --base-url http://127.0.0.1:9/v1`;
+		for (const { out } of [started, await cli("show", run, ...given), await cli("approvals", ...given)]) {
+			expect(out).toContain(`holdpoint approve ${approval} ${carried}`);
+			expect(out).toContain(`holdpoint deny ${approval} --reason '…' ${carried}`);
+		}
+		expect((await cli("approvals", ...given, ...model)).out).toContain(`holdpoint approve ${approval} ${all}`);
+		const approved = await cli("approve", approval, ...given, ...model);
+		expect(approved.out).toContain(`Go on with: holdpoint resume ${run} ${all}`);
 	});
 
 	test("approvals are answered by a shortened id; resume without one goes on with all that is ready", async () => {

@@ -22,7 +22,7 @@ export function generalHelp(style: Style): string[] {
 
 export function commandHelp(spec: CommandSpec, style: Style): string[] {
 	const positionals = spec.positionals ?? [];
-	const options = spec.options ?? [];
+	const options = (spec.options ?? []).filter(({ hidden }) => !hidden);
 	const shown = positionals.map(({ name, optional }) => (optional ? `[${name}]` : `<${name}>`));
 	const usage = ["holdpoint", spec.name, ...shown, ...(options.length > 0 ? ["[options]"] : [])].join(" ");
 	return [
@@ -39,7 +39,9 @@ export function commandHelp(spec: CommandSpec, style: Style): string[] {
 
 function optionTable(options: readonly OptionSpec[]): string[] {
 	return table(
-		options.map(({ name, value, about }) => [`--${name}${value === undefined ? "" : ` <${value}>`}`, about]),
+		options
+			.filter(({ hidden }) => !hidden)
+			.map(({ name, value, about }) => [`--${name}${value === undefined ? "" : ` <${value}>`}`, about]),
 	);
 }
 

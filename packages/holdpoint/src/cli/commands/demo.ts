@@ -8,7 +8,7 @@ import type { Harness } from "../../run/harness.ts";
 import type { OpenApproval } from "../../run/inbox.ts";
 import type { Store } from "../../spec/store.ts";
 import { exitCodes, type Invocation, textOption } from "../command.ts";
-import { commandLine, shownPath } from "../command-line.ts";
+import { carriedWords, commandLine, shownPath } from "../command-line.ts";
 import { type DemoDecision, decideHeld, givenAnswer } from "../demo/decision.ts";
 import { prepareFolder } from "../demo/demo-folder.ts";
 import { type DemoProcess, isAlive, runProcess } from "../demo/demo-process.ts";
@@ -60,11 +60,8 @@ interface Played extends Pick<DemoFacts, "processes" | "pauses"> {
 }
 
 async function play(invocation: Invocation, run: string): Promise<Played> {
-	const { terminal, options } = invocation;
-	const carried = (...names: readonly string[]): string[] =>
-		names.flatMap((name) => (typeof options[name] === "string" ? [`--${name}`, options[name]] : []));
-	const place = carried("store", "config");
-	const model = carried("model", "base-url");
+	const { terminal } = invocation;
+	const carried = carriedWords(invocation);
 	const processes: DemoProcess[] = [];
 	const pauses: Pause[] = [];
 	let step = 0;
@@ -75,7 +72,7 @@ async function play(invocation: Invocation, run: string): Promise<Played> {
 		processes.push(ended);
 		return ended;
 	};
-	let last = await start("The agent works", ["run", shopRequest, "--run-id", run, ...place, ...model]);
+	let last = await start("The agent works", ["run", shopRequest, "--run-id", run, ...carried]);
 	for (let holds = 0; last.exitCode === exitCodes.waiting && holds < holdsMax; holds++) {
 		const { pause, approval } = await using(await openInbox(invocation), ({ harness, store }) =>
 			lookAround({ harness, store, run, pid: last.pid }),
@@ -87,9 +84,9 @@ async function play(invocation: Invocation, run: string): Promise<Played> {
 		if (!approval) break;
 		const decision = await decideHeld(invocation, approval);
 		if (decision.answer === "later") return { ended: "waits", processes, pauses };
-		last = await start(decisionTitle(invocation, decision), [...answerWords(decision, approval), ...place]);
+		last = await start(decisionTitle(invocation, decision), [...answerWords(decision, approval), ...carried]);
 		if (last.exitCode !== exitCodes.done) break;
-		last = await start("The program goes on, exactly there", ["resume", run, ...place, ...model]);
+		last = await start("The program goes on, exactly there", ["resume", run, ...carried]);
 	}
 	return { ended: last.exitCode === exitCodes.done ? "completed" : "failed", processes, pauses };
 }

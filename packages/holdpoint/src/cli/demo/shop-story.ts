@@ -2,6 +2,7 @@
  * What the demo's scripted model says: its words and its program are fixed here, everything else is real. Which answer
  * is due follows from the conversation alone, so that another process goes on with the same story.
  */
+import { HoldpointError } from "../../spec/errors.ts";
 import { program, type Story, type StoryAsk, say } from "../../testing/story.ts";
 import { euros } from "./euros.ts";
 import { planted } from "./shop-database.ts";
@@ -120,9 +121,22 @@ export const shopStory: Story = [
 	say(closingWords),
 ];
 
+/** A run that another model began is none of this story: its words would be put into that model's mouth. */
+function checkAuthor({ messages }: StoryAsk): void {
+	const calls = messages.flatMap((message) => (message.role === "assistant" ? message.content : []));
+	const isOurs = calls.some(
+		(part) => part.type === "tool-call" && (part.input as { code?: unknown } | undefined)?.code === shopProgram,
+	);
+	if (isOurs) return;
+	throw new HoldpointError("story.mismatch", "Another model began this run; the scripted one does not go on with it", {
+		hint: "What was done is kept. Resume it with the --model and --base-url that it was started with.",
+	});
+}
+
 /** Made of what the program returned, and of nothing else. */
-function closingWords({ results }: StoryAsk): string {
-	const [result] = results;
+function closingWords(ask: StoryAsk): string {
+	checkAuthor(ask);
+	const [result] = ask.results;
 	const { value, edited = [] } = (result?.failed ? {} : (result?.value ?? {})) as ProgramResult;
 	if (!value) return `The program did not succeed: ${String(result?.value)}\nA person should look at this ticket.`;
 	const { refunded, refused } = value;
