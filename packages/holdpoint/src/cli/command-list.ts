@@ -30,6 +30,10 @@ export const commands: readonly CommandSpec[] = [
 			{ name: "folder", value: "path", about: "where it plays (default .holdpoint/demo)" },
 			{ name: "keep", about: "keep the runs of earlier demos" },
 		],
+		refuses: {
+			store: "The demo makes its own store. Say where with --folder <path>.",
+			config: "The demo brings its own agent. `holdpoint run` takes yours.",
+		},
 		load: async () => (await import("./commands/demo.ts")).demo,
 	},
 	{

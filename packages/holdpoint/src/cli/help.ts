@@ -32,7 +32,7 @@ export function commandHelp(spec: CommandSpec, style: Style): string[] {
 		"",
 		...table(positionals.map(({ name, about }) => [name, about])),
 		...optionTable(options),
-		...optionTable(globalOptions),
+		...optionTable(globalOptions.filter(({ name }) => spec.refuses?.[name] === undefined)),
 		...(spec.notes ? ["", ...spec.notes] : []),
 	];
 }

@@ -22,6 +22,9 @@ export function parseArguments(spec: CommandSpec, argv: readonly string[]): Pars
 	const known = [...(spec.options ?? []), ...globalOptions];
 	const { values, positionals } = tokens(spec, known, argv);
 	const options = values as Options;
+	for (const [name, instead] of Object.entries(spec.refuses ?? {})) {
+		if (options[name] !== undefined) throw usageInvalid(`${spec.name} takes no --${name}`, instead);
+	}
 	if (options["help"] === undefined) checkPositionals(spec, positionals);
 	return { positionals, options };
 }

@@ -58,6 +58,11 @@ describe("the command line", () => {
 			err: expect.stringContaining("Statuses: running"),
 		});
 		expect(await recorded(["demo", "--answer", "perhaps"], { cwd })).toMatchObject({ code: 2 });
+		for (const option of ["--store", "--config"]) {
+			const refused = await recorded(["demo", option, "x"], { cwd });
+			expect(refused).toMatchObject({ code: 2, err: expect.stringContaining(`demo takes no ${option}`) });
+			expect((await recorded(["demo", "--help"])).out).not.toContain(option);
+		}
 	});
 
 	test("an error is one JSON object where machines read", async () => {

@@ -33,7 +33,7 @@ export async function demo(invocation: Invocation): Promise<number> {
 	const inside: Invocation = { ...invocation, options: { ...options, ...place } };
 	const run = newId("run", Date.now());
 	terminal.print(...openingLines(inside, readShop(shop)));
-	const played = await play(inside, run);
+	const played = await play(inside, { run, shop });
 	const { processes } = played;
 	if (played.ended === "waits") {
 		const next = commandLine(inside, "resume", run);
@@ -59,7 +59,7 @@ interface Played extends Pick<DemoFacts, "processes" | "pauses"> {
 	readonly ended: "completed" | "waits" | "failed";
 }
 
-async function play(invocation: Invocation, run: string): Promise<Played> {
+async function play(invocation: Invocation, { run, shop }: { run: string; shop: string }): Promise<Played> {
 	const { terminal } = invocation;
 	const carried = carriedWords(invocation);
 	const processes: DemoProcess[] = [];
@@ -82,7 +82,7 @@ async function play(invocation: Invocation, run: string): Promise<Played> {
 		terminal.print(...stepLines(invocation, { step, title: "Nothing runs: the run is a row", pause }));
 		if (!terminal.isJson) await runs(invocation);
 		if (!approval) break;
-		const decision = await decideHeld(invocation, approval);
+		const decision = await decideHeld(invocation, approval, shop);
 		if (decision.answer === "later") return { ended: "waits", processes, pauses };
 		last = await start(decisionTitle(invocation, decision), [...answerWords(decision, approval), ...carried]);
 		if (last.exitCode !== exitCodes.done) break;
@@ -105,7 +105,8 @@ async function lookAround({ harness, store, run, pid }: { harness: Harness; stor
 
 function decisionTitle({ terminal, options }: Invocation, { answer }: DemoDecision): string {
 	const does = answer === "deny" ? "denies" : "approves";
-	if (terminal.isInteractive && options["answer"] === undefined) return "A person decides";
+	if (options["answer"] !== undefined) return `A person would decide here; --answer ${does}`;
+	if (terminal.isInteractive) return "A person decides";
 	return `A person would decide here; without a terminal the demo ${does}`;
 }
 
@@ -142,7 +143,7 @@ async function conclude(
 	};
 	terminal.answer(value, () => [
 		...proofLines(invocation, checks, journal),
-		...closingLines(invocation, run, isProven),
+		...closingLines(invocation, { run, isProven, processes }),
 	]);
 	return isProven ? exitCodes.done : exitCodes.failed;
 }

@@ -4,6 +4,7 @@ import type { JsonObject } from "../../spec/json.ts";
 import { type Invocation, textOption } from "../command.ts";
 import { usageInvalid } from "../parse-arguments.ts";
 import { euros } from "./euros.ts";
+import { refundableCents } from "./shop-records.ts";
 
 export type DemoDecision =
 	| { readonly answer: "approve"; readonly args?: JsonObject }
@@ -20,15 +21,24 @@ export function givenAnswer(invocation: Invocation): string | undefined {
 	throw usageInvalid("--answer is approve, deny, or an amount such as 60.00");
 }
 
-export async function decideHeld(invocation: Invocation, approval: OpenApproval): Promise<DemoDecision> {
+/** `shop`: its database, which knows how much can be paid back. Errors: `usage.invalid`. */
+export async function decideHeld(invocation: Invocation, approval: OpenApproval, shop: string): Promise<DemoDecision> {
 	const given = givenAnswer(invocation);
+	const problem = (amount: string): string | undefined => amountProblem(amount, refundableOf(approval, shop));
 	if (given === "deny") return { answer: "deny", reason: reasonDefault };
-	if (given !== undefined && given !== "approve") return edited(approval, centsOf(given));
-	if (given === undefined && invocation.terminal.isInteractive) return askPerson(approval);
+	if (given !== undefined && given !== "approve") {
+		const wrong = problem(given);
+		if (wrong) throw usageInvalid(`--answer ${given}: ${wrong}`, "The run waits; `holdpoint demo` begins anew.");
+		return edited(approval, centsOf(given));
+	}
+	if (given === undefined && invocation.terminal.isInteractive) return askPerson(approval, problem);
 	return { answer: "approve" };
 }
 
-async function askPerson(approval: OpenApproval): Promise<DemoDecision> {
+async function askPerson(
+	approval: OpenApproval,
+	problem: (amount: string) => string | undefined,
+): Promise<DemoDecision> {
 	const { isCancel, select, text } = await import("@clack/prompts");
 	const amount = amountOf(approval);
 	const choice = await select({
@@ -53,7 +63,7 @@ async function askPerson(approval: OpenApproval): Promise<DemoDecision> {
 	const other = await text({
 		message: "How much? (euros)",
 		initialValue: ((amount ?? 0) / 100).toFixed(2),
-		validate: (value) => (centsOf(value ?? "") === undefined ? "An amount such as 60.00." : undefined),
+		validate: (value) => problem(value ?? ""),
 	});
 	return isCancel(other) ? { answer: "later" } : edited(approval, centsOf(other));
 }
@@ -66,6 +76,19 @@ function edited(approval: OpenApproval, amountCents: number | undefined): DemoDe
 function amountOf({ args }: OpenApproval): number | undefined {
 	const amount = typeof args === "object" && args !== null && "amountCents" in args ? args.amountCents : undefined;
 	return typeof amount === "number" ? amount : undefined;
+}
+
+/** Infinite where the held call names no order of the shop. */
+function refundableOf({ args }: OpenApproval, shop: string): number {
+	const order = typeof args === "object" && args !== null && "orderId" in args ? args.orderId : undefined;
+	return typeof order === "string" ? refundableCents(shop, order) : Number.POSITIVE_INFINITY;
+}
+
+/** Why this amount cannot be approved, or undefined where it can. */
+export function amountProblem(text: string, refundable: number): string | undefined {
+	const amount = centsOf(text);
+	if (amount === undefined) return "An amount such as 60.00.";
+	return amount > refundable ? `Only ${euros(refundable)} of this order can still be refunded.` : undefined;
 }
 
 /** `60` and `60.00`, and no other spelling. */

@@ -5,6 +5,7 @@ import { commandLine } from "../command-line.ts";
 import { byteSize } from "../render/duration.ts";
 import { inlineText } from "../render/safe-text.ts";
 import { clip, padEnd, widthOf, wrap } from "../render/text-width.ts";
+import type { DemoProcess } from "./demo-process.ts";
 import type { Check, Pause, StoredEvent } from "./proof.ts";
 import type { ShopRecords } from "./shop-records.ts";
 
@@ -95,12 +96,26 @@ function eventText({ event }: StoredEvent): string {
 	}
 }
 
-export function closingLines(invocation: Invocation, run: string, isProven: boolean): string[] {
+/** What became of what was held. A model that is not scripted may be held more than once. */
+function decided(processes: Closing["processes"]): string {
+	const isApproved = processes.some(({ does }) => does === "approve");
+	const isDenied = processes.some(({ does }) => does === "deny");
+	if (!isDenied) return "done once";
+	return isApproved ? "done once where it was approved, and not done where it was denied" : "denied, and not done";
+}
+
+export interface Closing {
+	readonly run: string;
+	readonly isProven: boolean;
+	readonly processes: readonly Pick<DemoProcess, "does">[];
+}
+
+export function closingLines(invocation: Invocation, { run, isProven, processes }: Closing): string[] {
 	const { host, terminal } = invocation;
 	const { style } = terminal;
 	const again = host.command === "npx holdpoint" ? "npm run demo --" : `${host.command} demo`;
 	const verdict = isProven
-		? style.green("Proven: frozen in the middle, decided by somebody else, done once.")
+		? style.green(`Proven: frozen in the middle, decided by somebody else, ${decided(processes)}.`)
 		: style.red("Not proven: see the marks above.");
 	return [
 		"",

@@ -122,12 +122,18 @@ describe("the demo", () => {
 		expect(shown.refunds.map(({ orderId }) => orderId)).toEqual(["O-4002"]);
 		expect(shown.text).toContain("€96.74 was not refunded");
 		expect(kinds(shown)).not.toContain("call.started");
+		const { out } = await cli("demo", "--answer", "deny");
+		expect(out).toContain("A person would decide here; --answer denies");
+		expect(out).toContain("decided by somebody else, denied, and not done.");
 	});
 
 	test("plays another amount out: what was approved is what happens", { timeout: patienceMs }, async () => {
 		const shown = await demo("--answer", "60.00");
 		expect(shown.refunds).toContainEqual(expect.objectContaining({ orderId: "O-4001", amountCents: 6_000 }));
 		expect(shown.text).toContain("€96.74 was asked for, and changed before it was approved");
+		const { code, err } = await cli("demo", "--answer", "900.00");
+		expect(code).toBe(2);
+		expect(err).toMatch(/--answer 900.00: Only €\d+\.\d\d of this order can still be refunded/);
 	});
 
 	test("says plainly that its model is scripted, and how to use a real one", { timeout: patienceMs }, async () => {
