@@ -218,6 +218,39 @@ describe("the commands", () => {
 		expect((await cli("run", "--config", "nope.ts", "hi")).err).toContain("does not exist");
 	});
 
+	test("an agent without a model is named before anything starts", async () => {
+		writeFileSync(join(cwd, "bare.mjs"), config.replace(/\tmodel: .*\n/, ""));
+		const bare = ["--config", "bare.mjs"];
+		const refused = await cli("run", "hello", "--run-id", "job", ...bare);
+		expect(refused).toMatchObject({
+			code: 1,
+			out: "",
+			err: expect.stringMatching(/payer has no model.*--model provider/s),
+		});
+		expect((await cli("runs")).out).not.toContain("job");
+		expect((await cli("doctor", ...bare)).out).toMatch(/○ config .*without a model:\s+payer/s);
+		const { run } = await heldRun();
+		expect(await cli("resume", run, ...bare)).toMatchObject({
+			code: 1,
+			out: "",
+			err: expect.stringContaining("payer has no model"),
+		});
+		expect((await cli("cancel", run, ...bare)).code).toBe(0);
+	});
+
+	test("what has a shape and does not fit it is answered with the shape", async () => {
+		const id = await cli("run", "--run-id", "my job", "hi");
+		expect(id).toMatchObject({
+			code: 2,
+			err: expect.stringMatching(/--run-id "my job" is no run id.*Letters, digits/s),
+		});
+		const model = await cli("run", "--model", "openai", "hi");
+		expect(model).toMatchObject({
+			code: 2,
+			err: expect.stringMatching(/--model takes provider\/name.*openai\/<name>/s),
+		});
+	});
+
 	test("the doctor finds what is there and mends what is not", async () => {
 		await cli("run", "hello");
 		const [well] = (await cli("doctor", "--json")).json() as [

@@ -1,14 +1,14 @@
 import { advance } from "../advance.ts";
 import { exitCodes, type Invocation } from "../command.ts";
 import { findRun } from "../find-run.ts";
-import { openAgents, using } from "../open-harness.ts";
+import { checkModel, openAgents, using } from "../open-harness.ts";
 import { readyRuns } from "../ready-runs.ts";
 
 /** Goes on with one run, or with every run that is ready. */
 export async function resume(invocation: Invocation): Promise<number> {
 	const { terminal, positionals } = invocation;
 	const opened = await openAgents(invocation, { isStoreThere: true });
-	return using(opened, async ({ harness, store }) => {
+	return using(opened, async ({ harness, store, agents }) => {
 		const [given] = positionals;
 		const runs = given === undefined ? await readyRuns(store) : [await findRun(store, given)];
 		if (runs.length === 0) {
@@ -19,7 +19,8 @@ export async function resume(invocation: Invocation): Promise<number> {
 		const codes: number[] = [];
 		for (const run of runs) {
 			if (runs.length > 1) terminal.print(...(codes.length > 0 ? [""] : []), terminal.style.bold(run));
-			const past = (await harness.show(run)).events;
+			const { events: past, state } = await harness.show(run);
+			if (state.status === "running") checkModel(agents.find(({ name }) => name === state.started?.agent.name));
 			codes.push(await advance(invocation, { harness, run, past }, (watched) => harness.resume(run, watched)));
 			if (codes.at(-1) === exitCodes.interrupted) break;
 		}
