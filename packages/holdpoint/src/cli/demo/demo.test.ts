@@ -112,7 +112,7 @@ describe("the demo", () => {
 			"program.restored",
 		]);
 		const afterwards = await cli("show", shown.run, "--store", ".holdpoint/demo/holdpoint.db");
-		expect(afterwards.out).toMatch(/▶ 51 │ +const receipt = await tools\.refund_order\(claim\);/);
+		expect(afterwards.out).toMatch(/▶ 59 │ +const receipt = await tools\.refund_order\(claim\);/);
 	});
 
 	test("plays a denial out: nothing is refunded, and the customer is told what is true", {
