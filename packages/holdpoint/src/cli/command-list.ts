@@ -14,6 +14,7 @@ const claim: OptionSpec = {
 	name: "as",
 	value: "name",
 	about: "is refused: you answer as the user you are logged in as",
+	hidden: true,
 };
 
 const runId: PositionalSpec = { name: "run", about: "id of the run, or the beginning of it" };

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { commands } from "./command-list.ts";
 import { recorded } from "./recording-host.ts";
+import { widthOf } from "./render/text-width.ts";
 
 let cwd: string;
 
@@ -23,9 +24,22 @@ describe("the command line", () => {
 			{ version: expect.any(String), node: process.versions.node },
 		]);
 		const help = await recorded([]);
-		for (const { name, summary } of commands) expect(help.out).toContain(`${name.padEnd(24)} ${summary}`);
+		for (const { name, summary } of commands)
+			expect(help.out.replaceAll(/\n {3,}/g, " ")).toContain(`${name.padEnd(24)} ${summary}`);
 		expect((await recorded(["approve", "--help"])).out).toContain("--args <json>");
 		expect((await recorded(["help", "approve"])).out).toContain("--args <json>");
+	});
+
+	test("help keeps to the terminal, breaks at words, and names what is offered", async () => {
+		const { out } = await recorded(["help"], { columns: 60 });
+		expect(out).toMatch(/^ {27}\S/m);
+		expect(out).toContain("130 stopped by");
+		for (const { name } of commands) {
+			const help = await recorded([name, "--help"], { columns: 60 });
+			expect(help.out).not.toContain("--as ");
+			for (const line of [...out.split("\n"), ...help.out.split("\n")])
+				expect(widthOf(line), line).toBeLessThanOrEqual(60);
+		}
 	});
 
 	test("every command can be loaded", async () => {

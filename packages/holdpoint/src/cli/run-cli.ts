@@ -42,7 +42,7 @@ async function printVersion(terminal: Terminal): Promise<number> {
 
 async function printHelp(terminal: Terminal, name: string | undefined): Promise<number> {
 	const { commandHelp, generalHelp } = await import("./help.ts");
-	const lines = name === undefined ? generalHelp(terminal.style) : commandHelp(findCommand(name), terminal.style);
+	const lines = name === undefined ? generalHelp(terminal) : commandHelp(findCommand(name), terminal);
 	terminal.answer({ help: lines.join("\n") }, () => lines);
 	return exitCodes.done;
 }
