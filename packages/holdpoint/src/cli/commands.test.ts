@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Recorded, recorded } from "./recording-host.ts";
+import { widthOf } from "./render/text-width.ts";
 
 /** The commands on a store of their own, with an agent that pays when it is asked to. */
 
@@ -127,6 +128,19 @@ describe("the commands", () => {
 		const resumed = (await cli("resume", "--json")).json();
 		expect(resumed.at(-1)).toMatchObject({ type: "run.result", run, status: "completed" });
 		expect((await cli("approvals")).out).toBe("Nothing is held.\n");
+	});
+
+	test("the list of runs keeps to a narrow terminal, with beginnings of ids that the other commands take", async () => {
+		const { run } = await heldRun();
+		await cli("run", "hello");
+		expect((await cli("runs")).out).toContain(run);
+		for (const columns of [60, 44]) {
+			const { out } = await recorded(["runs"], { cwd, columns });
+			for (const line of out.split("\n")) expect(widthOf(line), line).toBeLessThanOrEqual(columns);
+			const [, short = ""] = /^(\S+) +waiting/m.exec(out) ?? [];
+			expect((await cli("show", short)).out).toContain(`${run}  waiting`);
+			expect(out).toContain("approval of");
+		}
 	});
 
 	test("an approval can change the arguments", async () => {

@@ -9,6 +9,8 @@ import { age, dateTime } from "../render/duration.ts";
 import { inlineText } from "../render/safe-text.ts";
 import type { Style } from "../render/style.ts";
 import { type Cell, tableLines } from "../render/table.ts";
+import { widthOf } from "../render/text-width.ts";
+import type { Terminal } from "../terminal.ts";
 import { type UnknownCall, unknownCalls } from "../unknown-calls.ts";
 
 const statuses: readonly RunStatus[] = ["running", "waiting", "completed", "failed", "cancelled"];
@@ -34,9 +36,7 @@ export async function runs(invocation: Invocation): Promise<number> {
 		const shown = rows.map((row) => ({ ...row, held: ofRun(held, row.run), unknown: ofRun(unknown, row.run) }));
 		terminal.answer({ runs: shown }, () => {
 			if (rows.length === 0) return ["No runs."];
-			const head = ["run", "status", "changed", "agent", "waits for"];
-			const cells = shown.map((row) => rowCells(row, terminal.style));
-			return tableLines(cells, { style: terminal.style, width: terminal.width, head });
+			return runLines(shown, terminal);
 		});
 	} finally {
 		await store.close();
@@ -72,8 +72,40 @@ interface ShownRow extends RunRow {
 	readonly unknown: readonly { readonly tool: string }[];
 }
 
-function rowCells(row: ShownRow, style: Style): Cell[] {
+const head = ["run", "status", "changed", "agent", "waits for"] as const;
+const agentAt = head.indexOf("agent");
+/** Narrower than this, the agent is left out. */
+const widthOfAgent = 54;
+/** What a run waits for should be read to its end. */
+const waitsColumns = 24;
+
+/** Where there is no room for whole ids, their beginnings: every command takes them. */
+function runLines(rows: readonly ShownRow[], { style, width }: Pick<Terminal, "style" | "width">): string[] {
 	const now = Date.now();
+	const cells = rows.map((row) => rowCells(row, style, now));
+	const columns = head.map((title, at) => Math.max(title.length, ...cells.map((row) => widthOf(row[at]?.text ?? ""))));
+	const last = Math.min(waitsColumns, columns.pop() ?? 0);
+	const isTight = columns.reduce((sum, each) => sum + each + 2, last) > width;
+	const ids = isTight ? shortIds(rows.map(({ run }) => run)) : rows.map(({ run }) => run);
+	const keeps = (_: unknown, at: number): boolean => at !== agentAt || width >= widthOfAgent;
+	const shown = cells.map(([, ...row], at) => [{ text: ids[at] ?? "" }, ...row].filter(keeps));
+	return tableLines(shown, { style, width, head: head.filter(keeps) });
+}
+
+const idColumnsMin = 10;
+
+/** The shortest beginnings that tell these ids apart, all of one length. */
+function shortIds(ids: readonly string[]): string[] {
+	const plain = ids.map((id) => id.replace(/^run_/, ""));
+	const longest = Math.max(...plain.map((id) => id.length));
+	for (let length = idColumnsMin; length < longest; length++) {
+		const short = plain.map((id) => id.slice(0, length));
+		if (new Set(short).size === short.length) return short;
+	}
+	return plain;
+}
+
+function rowCells(row: ShownRow, style: Style, now: number): Cell[] {
 	const colours: Record<RunStatus, (text: string) => string> = {
 		running: style.cyan,
 		waiting: style.yellow,

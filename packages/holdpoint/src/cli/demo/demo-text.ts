@@ -39,14 +39,17 @@ export interface Step {
 export function stepLines({ terminal, options }: Invocation, { step, title, pid, pause }: Step): string[] {
 	const { style, width } = terminal;
 	const right = pid === undefined ? "" : `process ${pid}`;
-	const left = `${step} · ${title} `;
+	// The last line of a long title has the rule and the process, where there is room for them.
+	const titles = wrap(`${step} · ${title}`, width - (right === "" ? 0 : right.length + 6));
+	const left = `${titles.pop()} `;
 	const line = "─".repeat(Math.max(3, width - widthOf(left) - widthOf(right) - 2));
-	const head = `${style.bold(style.cyan(left))}${style.dim(`${line} ${right}`.trimEnd())}`;
-	if (!pause) return ["", head];
+	const last = `${style.bold(style.cyan(left))}${style.dim(`${line} ${right}`.trimEnd())}`;
+	const head = [...titles.map((text) => style.bold(style.cyan(text))), last];
+	if (!pause) return ["", ...head];
 	const gone = pause.isGone ? "is gone" : "is still there";
 	const lease = pause.isLeased ? "somebody holds its lease" : "nobody holds its lease";
 	const text = `Process ${pause.pid} ${gone}. The run is ${pause.status} in ${String(options["store"])}; ${lease}.`;
-	return ["", head, ...wrap(text, width)];
+	return ["", ...head, ...wrap(text, width)];
 }
 
 export function proofLines(

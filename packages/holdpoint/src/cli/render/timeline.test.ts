@@ -168,11 +168,25 @@ describe("the timeline", () => {
 				? evil
 				: value,
 		) as RunEvent[];
-		const found = lines(hostile, 70);
-		expect(found.length).toBeGreaterThan(20);
-		for (const line of found) {
-			expect(line).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202e]/);
-			expect(widthOf(line)).toBeLessThanOrEqual(70);
+		for (const width of [70, 60, 44]) {
+			const found = lines(hostile, width);
+			expect(found.length).toBeGreaterThan(20);
+			for (const line of [...found, ...lines(story, width)]) {
+				expect(line).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202e]/);
+				expect(widthOf(line), line).toBeLessThanOrEqual(width);
+			}
 		}
+	});
+
+	test("a call without a result shows its arguments as far as the line goes", () => {
+		const args = { orderId: "O-4001", amountCents: 9_674, reason: "broken" };
+		const events = story.map((event) =>
+			event.type === "call.asked" && event.call === "c1.2"
+				? { ...event, args }
+				: event.type === "call.finished" && event.call === "c1.2"
+					? { ...event, outcome: { denied: "no" } }
+					: event,
+		);
+		expect(lines(events).join("\n")).toContain('⊘ pay {orderId: "O-4001", amountCents: 9674, reason: "broken"}');
 	});
 });

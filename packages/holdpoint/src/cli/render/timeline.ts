@@ -86,8 +86,14 @@ export class Timeline {
 	private layout(at: number, { mark, text, inner, below = [], source = [] }: Entry): string[] {
 		const { style } = this.options;
 		const indent = inner ? "  " : "";
-		const first = `${style.dim(clockTime(at))}  ${indent}${mark} ${text}`;
-		return [first, ...below.map((line) => `${" ".repeat(timeColumns)}${indent}  ${line}`.trimEnd()), ...source];
+		const [head = "", ...more] =
+			widthOf(text) > this.room(inner ?? false) ? wrap(text, this.room(inner ?? false)) : [text];
+		const first = `${style.dim(clockTime(at))}  ${indent}${mark} ${head}`;
+		return [
+			first,
+			...[...more, ...below].map((line) => `${" ".repeat(timeColumns)}${indent}  ${line}`.trimEnd()),
+			...source,
+		];
 	}
 
 	private room(inner: boolean): number {
@@ -253,8 +259,9 @@ export class Timeline {
 		const took = ms === undefined ? "" : style.dim(`  ${duration(ms)}`);
 		const room = this.room(call?.parent !== undefined) - (ms === undefined ? 0 : duration(ms).length + 2) - 2;
 		const isProgram = call?.tool === executeCodeName;
-		const name = isProgram ? `program ${call.id}` : callText(call, Math.floor(room / 2));
-		if ("ok" in event.outcome || "blob" in event.outcome) {
+		const hasResult = "ok" in event.outcome || "blob" in event.outcome;
+		const name = isProgram ? `program ${call.id}` : callText(call, hasResult ? Math.floor(room / 2) : room);
+		if (hasResult) {
 			const left = room - widthOf(name) - 3;
 			const result = left > 8 ? style.dim(` → ${outcomeText(event.outcome, left)}`) : "";
 			return { mark: style.green("✓"), text: `${name}${result}${took}` };
