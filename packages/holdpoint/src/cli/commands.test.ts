@@ -124,7 +124,7 @@ describe("the commands", () => {
 		expect((await cli("approve", approval.slice(0, 7), "--json")).json()).toEqual([
 			{ run, approval, answer: "approve", by: me },
 		]);
-		expect((await cli("runs")).out).toContain("answered: resume it");
+		expect((await cli("runs")).out).toContain("has news: resume it");
 		const resumed = (await cli("resume", "--json")).json();
 		expect(resumed.at(-1)).toMatchObject({ type: "run.result", run, status: "completed" });
 		expect((await cli("approvals")).out).toBe("Nothing is held.\n");

@@ -28,6 +28,12 @@ describe("the command line", () => {
 			expect(help.out.replaceAll(/\n {3,}/g, " ")).toContain(`${name.padEnd(24)} ${summary}`);
 		expect((await recorded(["approve", "--help"])).out).toContain("--args <json>");
 		expect((await recorded(["help", "approve"])).out).toContain("--args <json>");
+		for (const argv of [["help", "--json"], ["--json", "help"], ["--json", "--help"], ["--json"]]) {
+			expect((await recorded(argv)).json(), argv.join(" ")).toEqual([{ help: expect.stringContaining("Usage") }]);
+		}
+		expect((await recorded(["--json", "--version"])).json()).toHaveLength(1);
+		expect((await recorded(["--json", "--store", "x.db", "runs"], { cwd })).json()).toEqual([{ runs: [] }]);
+		expect((await recorded(["--store=x.db", "runs"], { cwd })).out).toContain("x.db");
 	});
 
 	test("help keeps to the terminal, breaks at words, and names what is offered", async () => {
@@ -113,10 +119,19 @@ describe("the command line", () => {
 	test("where there is no store there are no runs, and none is made by looking", async () => {
 		expect(await recorded(["runs"], { cwd })).toMatchObject({ code: 0, out: expect.stringContaining("No runs yet") });
 		expect((await recorded(["runs", "--json"], { cwd })).json()).toEqual([{ runs: [] }]);
-		expect(await recorded(["approvals"], { cwd })).toMatchObject({
-			code: 1,
-			err: expect.stringContaining("There is no store at"),
-		});
+		for (const [command, said] of [
+			["approvals", "Nothing is held"],
+			["resume", "No run is ready"],
+		] as const) {
+			expect(await recorded([command], { cwd })).toMatchObject({
+				code: 0,
+				out: expect.stringContaining(`${said}: there is no store at`),
+			});
+			expect(await recorded([command, "run_1"], { cwd })).toMatchObject({
+				code: 1,
+				err: expect.stringContaining("There is no store at"),
+			});
+		}
 		expect(await recorded(["run", "hi"], { cwd })).toMatchObject({
 			code: 1,
 			err: expect.stringContaining("no holdpoint.config.ts"),

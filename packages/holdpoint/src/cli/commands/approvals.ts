@@ -1,8 +1,10 @@
+import { existsSync } from "node:fs";
 import type { OpenApproval } from "../../run/inbox.ts";
 import type { Store } from "../../spec/store.ts";
 import { exitCodes, type Invocation } from "../command.ts";
+import { shownPath } from "../command-line.ts";
 import { findRun } from "../find-run.ts";
-import { openInbox, using } from "../open-harness.ts";
+import { openInbox, storePath, using } from "../open-harness.ts";
 import { cardLines, waitLines } from "../show-result.ts";
 import { type UnknownCall, unknownCalls } from "../unknown-calls.ts";
 
@@ -10,7 +12,13 @@ const runsMax = 1_000;
 
 /** Everything that waits for a person: held calls, the oldest first, and calls whose outcome nobody knows. */
 export async function approvals(invocation: Invocation): Promise<number> {
-	const { terminal, positionals } = invocation;
+	const { host, terminal, positionals } = invocation;
+	const path = storePath(invocation);
+	if (positionals.length === 0 && !existsSync(path)) {
+		const nothing = `Nothing is held: there is no store at ${shownPath(path, host.cwd)}.`;
+		terminal.answer({ approvals: [], unknown: [] }, () => [nothing]);
+		return exitCodes.done;
+	}
 	return using(await openInbox(invocation), async ({ harness, store }) => {
 		const [given] = positionals;
 		const run = given === undefined ? undefined : await findRun(store, given);

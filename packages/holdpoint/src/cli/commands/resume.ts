@@ -1,12 +1,20 @@
+import { existsSync } from "node:fs";
 import { advance } from "../advance.ts";
 import { exitCodes, type Invocation } from "../command.ts";
+import { shownPath } from "../command-line.ts";
 import { findRun } from "../find-run.ts";
-import { checkModel, openAgents, using } from "../open-harness.ts";
+import { checkModel, openAgents, storePath, using } from "../open-harness.ts";
 import { readyRuns } from "../ready-runs.ts";
 
 /** Goes on with one run, or with every run that is ready. */
 export async function resume(invocation: Invocation): Promise<number> {
-	const { terminal, positionals } = invocation;
+	const { host, terminal, positionals } = invocation;
+	const path = storePath(invocation);
+	if (positionals.length === 0 && !existsSync(path)) {
+		const nothing = `No run is ready: there is no store at ${shownPath(path, host.cwd)}.`;
+		terminal.answer({ type: "resume.nothing" }, () => [nothing]);
+		return exitCodes.done;
+	}
 	const opened = await openAgents(invocation, { isStoreThere: true });
 	return using(opened, async ({ harness, store, agents }) => {
 		const [given] = positionals;

@@ -126,7 +126,8 @@ function waitsText(row: ShownRow, now: number): string {
 	if (row.status === "running")
 		return row.lease && row.lease.until > now && !isAbandoned(row) ? "" : "its process is gone: resume it";
 	if (row.status !== "waiting") return "";
-	if (row.signals > 0) return "answered: resume it";
+	// Which signals they are is sealed: answers, messages, or the wish to end it.
+	if (row.signals > 0) return "has news: resume it";
 	const people = [namesOf("unknown: ", row.unknown), namesOf("approval of ", row.held)].filter(Boolean);
 	if (people.length > 0) return people.join("; ");
 	if (row.dueAt !== undefined) return row.dueAt <= now ? "due: resume it" : `until ${dateTime(row.dueAt)}`;

@@ -39,7 +39,12 @@ async function askPerson(
 	approval: OpenApproval,
 	problem: (amount: string) => string | undefined,
 ): Promise<DemoDecision> {
-	const { isCancel, select, text } = await import("@clack/prompts");
+	const { cancel, isCancel, select, text } = await import("@clack/prompts");
+	const later = (): DemoDecision => {
+		// What was pointed at when somebody left would stand there like an answer.
+		cancel("You left it: nothing was decided.");
+		return { answer: "later" };
+	};
 	const amount = amountOf(approval);
 	const choice = await select({
 		message: "You decide. The agent's process is gone; yours is another one.",
@@ -50,14 +55,15 @@ async function askPerson(
 			{ value: "later", label: "Leave it", hint: "and answer with the commands above, whenever you like" },
 		],
 	});
-	if (isCancel(choice) || choice === "later") return { answer: "later" };
+	if (isCancel(choice)) return later();
+	if (choice === "later") return { answer: "later" };
 	if (choice === "deny") {
 		const reason = await text({
 			message: "Why not?",
 			initialValue: reasonDefault,
 			validate: (value) => (value?.trim() ? undefined : "The program and the model read it."),
 		});
-		return isCancel(reason) ? { answer: "later" } : { answer: "deny", reason };
+		return isCancel(reason) ? later() : { answer: "deny", reason };
 	}
 	if (choice === "approve") return { answer: "approve" };
 	const other = await text({
@@ -65,7 +71,7 @@ async function askPerson(
 		initialValue: ((amount ?? 0) / 100).toFixed(2),
 		validate: (value) => problem(value ?? ""),
 	});
-	return isCancel(other) ? { answer: "later" } : edited(approval, centsOf(other));
+	return isCancel(other) ? later() : edited(approval, centsOf(other));
 }
 
 function edited(approval: OpenApproval, amountCents: number | undefined): DemoDecision {

@@ -70,9 +70,7 @@ export function proofLines(
 		"",
 		`${style.bold(style.cyan("Proof "))}${style.dim(line)}`,
 		...proven,
-		"",
-		"The journal around the hold:",
-		...excerpt,
+		...(excerpt.length === 0 ? [] : ["", "The journal around the hold:", ...excerpt]),
 	];
 }
 
