@@ -113,19 +113,19 @@ export interface Closing {
 
 export function closingLines(invocation: Invocation, { run, isProven, processes }: Closing): string[] {
 	const { host, terminal } = invocation;
-	const { style } = terminal;
+	const { style, width } = terminal;
 	const again = host.command === "npx holdpoint" ? "npm run demo --" : `${host.command} demo`;
 	const verdict = isProven
-		? style.green(`Proven: frozen in the middle, decided by somebody else, ${decided(processes)}.`)
-		: style.red("Not proven: see the marks above.");
+		? `Proven: frozen in the middle, decided by somebody else, ${decided(processes)}.`
+		: "Not proven: see the marks above.";
 	return [
 		"",
-		verdict,
+		...wrap(verdict, width).map(isProven ? style.green : style.red),
 		"",
 		"Look around:",
 		`  ${commandLine(invocation, "show", run)}`,
 		`  ${host.command} doctor`,
-		"The same with a real model, and with one of your own machine:",
+		...wrap("The same with a real model, and with one of your own machine:", width),
 		`  OPENAI_API_KEY=… ${again} --model openai/<name>`,
 		`  ${again} --model local/<name> --base-url http://127.0.0.1:8080/v1`,
 	];
