@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -83,6 +84,15 @@ describe("a config", () => {
 			expect(error.message).toContain(said);
 			expect(error.message).toContain(`(${path}:3)`);
 		}
+	});
+
+	test("that has wrong syntax says where as well", () => {
+		const path = join(folder, "wrong.mjs");
+		writeFileSync(path, "\n\nexport const config = = 1;");
+		// In a process of its own: the test runner reads modules in its own way.
+		const argv = [join(import.meta.dirname, "main.ts"), "run", "hi", "--config", path];
+		const { stderr } = spawnSync(process.execPath, argv, { cwd: folder, encoding: "utf8" });
+		expect(stderr).toContain(`Unexpected token '=' (${path}:3)`);
 	});
 
 	test("that is not there is said without the paths of this tool", async () => {

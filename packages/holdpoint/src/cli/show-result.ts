@@ -5,7 +5,7 @@ import type { OpenApproval } from "../run/inbox.ts";
 import type { RunResult, Wait } from "../spec/result.ts";
 import { exitCodes, type Invocation } from "./command.ts";
 import { commandLine } from "./command-line.ts";
-import { approvalCard } from "./render/approval-card.ts";
+import { approvalCard, type CardOptions } from "./render/approval-card.ts";
 import { dateTime } from "./render/duration.ts";
 import { jsonText } from "./render/json-text.ts";
 import { inlineText, proseText } from "./render/safe-text.ts";
@@ -46,7 +46,7 @@ async function resultLines(
 		}
 		case "waiting": {
 			const approvals = await harness.approvals({ run: result.run });
-			const cards = approvals.flatMap((approval) => ["", ...cardLines(invocation, approval)]);
+			const cards = cardsOf(invocation, approvals).flatMap((card) => ["", ...card]);
 			const others = result.waits.flatMap((wait) =>
 				wait.kind === "approval" ? [] : ["", ...waitLines(invocation, result.run, wait)],
 			);
@@ -60,14 +60,25 @@ async function resultLines(
 	}
 }
 
-export function cardLines(invocation: Invocation, approval: OpenApproval): string[] {
+/** A card for each; a program that holds several calls is shown on the first of its cards. */
+export function cardsOf(invocation: Invocation, approvals: readonly OpenApproval[]): string[][] {
+	const programOf = ({ run, program }: OpenApproval): string => `${run} ${program?.call}`;
+	return approvals.map((approval, at) => {
+		const same = approvals.filter((one) => one.program && programOf(one) === programOf(approval));
+		const lines = same.map(({ program }) => program?.line ?? 0);
+		const isShown = approvals.slice(0, at).some((one) => same.includes(one));
+		return cardLines(invocation, approval, { lines, isShown });
+	});
+}
+
+function cardLines(invocation: Invocation, approval: OpenApproval, shared: CardOptions["shared"] & object): string[] {
 	const { style, width } = invocation.terminal;
 	const commands = {
 		approve: commandLine(invocation, "approve", approval.approval),
 		deny: commandLine(invocation, "deny", approval.approval, "--reason", "…"),
 		resume: commandLine(invocation, "resume", approval.run),
 	};
-	return approvalCard(approval, { style, width, now: Date.now(), commands });
+	return approvalCard(approval, { style, width, now: Date.now(), commands, shared });
 }
 
 /** What a run waits for besides approvals, and how to answer it. */

@@ -5,7 +5,7 @@ import { exitCodes, type Invocation } from "../command.ts";
 import { shownPath } from "../command-line.ts";
 import { findRun } from "../find-run.ts";
 import { openInbox, storePath, using } from "../open-harness.ts";
-import { cardLines, waitLines } from "../show-result.ts";
+import { cardsOf, waitLines } from "../show-result.ts";
 import { type UnknownCall, unknownCalls } from "../unknown-calls.ts";
 
 const runsMax = 1_000;
@@ -41,7 +41,7 @@ function lines(
 	unknown: readonly UnknownCall[],
 ): readonly string[] {
 	const parts = [
-		...held.map((approval) => cardLines(invocation, approval)),
+		...cardsOf(invocation, held),
 		...unknown.map((call) => waitLines(invocation, call.run, { kind: "unknown", ...call })),
 	];
 	if (parts.length === 0) return ["Nothing is held."];
