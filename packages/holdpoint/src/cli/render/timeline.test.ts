@@ -178,6 +178,11 @@ describe("the timeline", () => {
 		}
 	});
 
+	test("a tool keeps its whole name on a narrow terminal", () => {
+		const named = JSON.parse(JSON.stringify(story).replaceAll('"look"', '"look_at_orders"')) as RunEvent[];
+		expect(lines(named, 44).join("\n")).toContain("✓ look_at_orders");
+	});
+
 	test("a call without a result shows its arguments as far as the line goes", () => {
 		const args = { orderId: "O-4001", amountCents: 9_674, reason: "broken" };
 		const events = story.map((event) =>

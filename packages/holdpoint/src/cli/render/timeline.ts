@@ -259,8 +259,10 @@ export class Timeline {
 		const took = ms === undefined ? "" : style.dim(`  ${duration(ms)}`);
 		const room = this.room(call?.parent !== undefined) - (ms === undefined ? 0 : duration(ms).length + 2) - 2;
 		const isProgram = call?.tool === executeCodeName;
+		// The half of it, and at least the tool's whole name.
+		const nameRoom = Math.max(Math.floor(room / 2), Math.min(room, call?.tool.length ?? 0));
 		const hasResult = "ok" in event.outcome || "blob" in event.outcome;
-		const name = isProgram ? `program ${call.id}` : callText(call, hasResult ? Math.floor(room / 2) : room);
+		const name = isProgram ? `program ${call.id}` : callText(call, hasResult ? nameRoom : room);
 		if (hasResult) {
 			const left = room - widthOf(name) - 3;
 			const result = left > 8 ? style.dim(` → ${outcomeText(event.outcome, left)}`) : "";
