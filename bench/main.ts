@@ -4,7 +4,7 @@
  */
 import { allBenchmarks } from "./all-benchmarks.ts";
 import { type Options, readOptions, usage } from "./options.ts";
-import { listLine } from "./report.ts";
+import { listJsonLine, listLine } from "./report.ts";
 import { latestFile, publishedFile, readResults, writeResults } from "./results-file.ts";
 import { chooseBenchmarks, runBenchmarks } from "./run-benchmarks.ts";
 import { writeDocs } from "./write-docs.ts";
@@ -24,7 +24,7 @@ async function main(args: readonly string[]): Promise<number> {
 	if (options.list)
 		return print(
 			chooseBenchmarks(options)
-				.flatMap(({ rows }) => rows.map(listLine))
+				.flatMap(({ rows }) => rows.map(options.json ? listJsonLine : listLine))
 				.join("\n"),
 		);
 	return options.writeDocs ? publish() : runBenchmarks(options, say);

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { allBenchmarks } from "./all-benchmarks.ts";
 import type { Row } from "./benchmark.ts";
 import { readOptions } from "./options.ts";
-import { jsonLine, summary, tableLine } from "./report.ts";
+import { jsonLine, listJsonLine, summary, tableLine } from "./report.ts";
 import { chooseBenchmarks } from "./run-benchmarks.ts";
 import { quantile } from "./statistics.ts";
 
@@ -14,6 +14,10 @@ describe("figures", () => {
 		expect(line).toEqual({ name: "a.b", value: 5, unit: "ms", target: 5, op: "<=", ok: false });
 		expect(JSON.parse(jsonLine({ row, value: 5 })).ok).toBe(true);
 		expect(JSON.parse(jsonLine({ row: { ...row, op: ">=" }, value: 4 })).ok).toBe(false);
+	});
+
+	test("what can be measured is listed as JSON too", () => {
+		expect(JSON.parse(listJsonLine(row))).toEqual({ name: "a.b", unit: "ms", target: 5, op: "<=", says: "it" });
 	});
 
 	test("a row without a target has nothing to fall short of", () => {

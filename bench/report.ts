@@ -48,6 +48,12 @@ export function tableLine(figure: Figure): string {
 	return `${columns.join(" ")} ${row.says}`.trimEnd();
 }
 
+/** One line of `--list --json`: nothing was measured. */
+export function listJsonLine(row: Row): string {
+	const { name, unit, target = null, op = null, says } = row;
+	return JSON.stringify({ name, unit, target, op, says });
+}
+
 export function listLine(row: Row): string {
 	return `${row.name.padEnd(nameWidth)} ${row.unit.padEnd(12)} ${targetText(row).padStart(9)}  ${row.says}`;
 }

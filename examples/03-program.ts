@@ -49,4 +49,4 @@ const done = await harness.resume(held.run);
 await harness.close();
 
 console.log(done.text);
-console.log("each order was looked up once:", looked.join(" "));
+console.log("proves: the program went on in its middle, each order looked up once:", looked.join(" "));

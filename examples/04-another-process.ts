@@ -40,4 +40,5 @@ await third.close();
 rmSync(folder, { recursive: true });
 
 console.log("third harness:", done.status, "·", done.text);
-console.log("joined:", joined.status, "· deployed:", deployed);
+console.log("started again:", joined.status);
+console.log("proves: three harnesses on one store did it once. Deployments:", deployed);

@@ -38,4 +38,4 @@ const done = await harness.resume(run.run);
 await harness.close();
 
 console.log(done.status, "·", done.text);
-console.log("letters sent:", letters.length);
+console.log("proves: what may not be repeated was not repeated. Letters sent:", letters.length);

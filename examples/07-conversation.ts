@@ -33,5 +33,6 @@ await harness.approve(open.approval, { by: { id: "ann", via: "example" } });
 console.log("3 ·", (await harness.resume(open.run)).text);
 console.log("4 ·", (await chat.send("Thank you!")).text);
 
-console.log("cancelled:", cancelled.join(", "), "· runs:", (await harness.runs({ session: "customer-7" })).length);
+const runs = await harness.runs({ session: "customer-7" });
 await harness.close();
+console.log(`proves: four answers in ${runs.length} runs, and the order was cancelled once:`, cancelled.join(", "));

@@ -23,7 +23,7 @@ const ticket = Ticket.parse(result.output);
 console.log("ticket:", ticket.title, "·", ticket.urgency);
 console.log("events:", seen.join(" → "));
 
-// A reader that goes away stops the run; it is kept, and goes on when it is resumed.
+// A reader that goes away stops the run. Started again under its id, it goes on with what was written down.
 const poet = defineAgent({
 	name: "poet",
 	instructions: "You write.",
@@ -36,4 +36,6 @@ for await (const event of cut) {
 	if (words.length >= 8) break;
 }
 await cut.result.catch((error) => console.log("cut after", JSON.stringify(words), "·", error.code));
+const whole = await harness.run(poet, "Count.", { runId: "count" });
 await harness.close();
+console.log("proves: the ticket fits its schema, and the run that was cut off came to its end:", whole.text);

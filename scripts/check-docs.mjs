@@ -4,8 +4,9 @@
  *
  *   ```ts           type-checked, run, must end well
  *   ```ts no-run    a fragment: must parse
+ *   ```ts file=NAME, ```console: a document that is followed step by step (follow-guide.mjs)
  *
- * A block stands alone: it imports what it uses, runs in an empty folder and has no key of any model provider.
+ * Any other block stands alone: it imports what it uses, runs in an empty folder and has no key of any model provider.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -13,6 +14,7 @@ import { basename, dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import ts from "typescript";
 import { filesBelow } from "./fingerprint.mjs";
+import { followGuide } from "./follow-guide.mjs";
 import { forEachAtOnce, runScript } from "./run-all.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -57,18 +59,22 @@ function extract(file) {
 		if (["typescript", "js", "javascript", "mjs", "tsx"].includes(language)) {
 			faults.push(`${name}:${line} a block in \`${language}\` is not checked; fence it as \`ts\``);
 		}
+		const place = `${name}:${line}`;
+		if (language === "console") return [{ file, place, line, lines, kind: "step" }];
 		if (language !== "ts") return [];
-		const unknown = words.find((word) => word !== "no-run");
-		if (unknown !== undefined) faults.push(`${name}:${line} what is \`${unknown}\`? Only \`no-run\` is known`);
+		const unknown = words.find((word) => word !== "no-run" && !word.startsWith("file="));
+		if (unknown !== undefined) faults.push(`${place} what is \`${unknown}\`? Known: \`no-run\`, \`file=NAME\``);
+		const fileName = words.find((word) => word.startsWith("file="))?.slice("file=".length);
+		if (fileName !== undefined) return [{ file, place, line, text: lines.join("\n"), fileName, kind: "step" }];
 		const isRun = !words.includes("no-run");
 		// The file is named for its place, so that every message about it says where to look.
 		const target = join(blocksFolder, isRun ? "run" : "no-run", `${name.replaceAll("/", "__")}__line-${line}.ts`);
 		const text = lines.join("\n");
 		return [
 			{
-				place: `${name}:${line}`,
+				place,
 				target,
-				isRun,
+				kind: isRun ? "run" : "no-run",
 				text: /^\s*(import|export)\b/m.test(text) ? text : `${text}\nexport {};`,
 			},
 		];
@@ -86,14 +92,11 @@ function checkParse({ place, text }) {
 }
 
 /** As a user's strict project would, against the published declarations. */
-function checkTypes(blocks) {
-	if (blocks.length === 0) return;
+function checkTypes() {
 	const project = join(blocksFolder, "tsconfig.json");
 	const compilerOptions = { customConditions: [], noUnusedLocals: false, rootDir: root };
-	writeFileSync(
-		project,
-		JSON.stringify({ extends: "../../tsconfig.json", compilerOptions, include: ["run/*.ts"], exclude: [] }),
-	);
+	const include = ["run/*.ts", "steps/**/*.ts"];
+	writeFileSync(project, JSON.stringify({ extends: "../../tsconfig.json", compilerOptions, include, exclude: [] }));
 	const compiler = join(root, "node_modules/typescript-native/bin/tsc");
 	const result = spawnSync(process.execPath, [compiler, "-p", project, "--pretty", "false"], {
 		cwd: blocksFolder,
@@ -103,6 +106,17 @@ function checkTypes(blocks) {
 		faults.push(
 			`the blocks do not type-check (line numbers count from the block's fence):\n${result.stdout}${result.stderr}`,
 		);
+}
+
+/** Documents whose blocks are steps, each in a folder of its own. */
+function followAll() {
+	for (const file of executed) {
+		const steps = ofKind("step").filter((block) => block.file === file);
+		if (steps.length === 0) continue;
+		const folder = join(blocksFolder, "steps", relative(root, file).replaceAll("/", "__"));
+		mkdirSync(folder, { recursive: true });
+		faults.push(...followGuide(steps, { root, folder, file, isWriting: process.argv.includes("--write") }));
+	}
 }
 
 /** The anchors of a document, as GitHub makes them. */
@@ -140,12 +154,13 @@ function checkLinks(file) {
 for (const kind of ["run", "no-run"]) mkdirSync(join(blocksFolder, kind), { recursive: true });
 const executed = documents.filter((file) => /^(README\.md$|docs\/)/.test(relative(root, file)));
 const blocks = executed.flatMap(extract);
-for (const block of blocks) writeFileSync(block.target, block.text);
+const ofKind = (wanted) => blocks.filter(({ kind }) => kind === wanted);
+for (const block of [...ofKind("run"), ...ofKind("no-run")]) writeFileSync(block.target, block.text);
 
-const runnable = blocks.filter((block) => block.isRun);
-for (const block of blocks.filter((each) => !each.isRun)) checkParse(block);
-checkTypes(runnable);
-await forEachAtOnce(runnable, 2, async ({ place, target }) => {
+for (const block of ofKind("no-run")) checkParse(block);
+followAll();
+checkTypes();
+await forEachAtOnce(ofKind("run"), 2, async ({ place, target }) => {
 	const { fault, output } = await runScript(target, limitMs);
 	if (fault !== undefined) faults.push(`${place} ${fault}\n${output.trimEnd()}`);
 });
@@ -154,7 +169,7 @@ const links = documents.reduce((sum, file) => sum + checkLinks(file), 0);
 
 for (const fault of faults) console.error(fault);
 console.log(
-	`${documents.length} documents: ${runnable.length} blocks run, ${blocks.length - runnable.length} parsed, ` +
-		`${links} links, ${faults.length} faults`,
+	`${documents.length} documents: ${ofKind("run").length} blocks run, ${ofKind("step").length} followed, ` +
+		`${ofKind("no-run").length} parsed, ${links} links, ${faults.length} faults`,
 );
 if (faults.length > 0 || documents.length === 0) process.exitCode = 1;

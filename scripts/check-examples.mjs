@@ -1,5 +1,6 @@
 /**
- * Every example runs as it stands: numbered, at most 80 lines, it ends well and by itself, and prints what it proves.
+ * Every example runs as it stands: numbered, at most 80 lines, it ends well and by itself, and its last line
+ * says what it proves: `proves: …`.
  * `holdpoint` is the built package, as for a user.
  */
 import { readdirSync, readFileSync } from "node:fs";
@@ -27,7 +28,9 @@ names.forEach((name, at) => {
 await forEachAtOnce(names, 2, async (name) => {
 	const { fault, stdout, output } = await runScript(join(folder, name), limitMs);
 	if (fault !== undefined) faults.push(`${name} ${fault}\n${output.trimEnd()}`);
-	else if (stdout.trim() === "") faults.push(`${name} printed nothing`);
+	else if (!/^proves: \S/.test(stdout.trimEnd().split("\n").at(-1))) {
+		faults.push(`${name} ends without a line "proves: …"\n${stdout}`);
+	}
 });
 
 for (const fault of faults) console.error(fault);

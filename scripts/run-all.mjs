@@ -7,7 +7,7 @@ import { join } from "node:path";
 const outputCharsMax = 20_000;
 
 /** Without the keys of any provider: an example that would call one fails here and not on somebody's bill. */
-const environment = Object.fromEntries(
+export const environment = Object.fromEntries(
 	Object.entries(process.env).filter(([name]) => !/_API_KEY$|^HOLDPOINT_|^NODE_OPTIONS$/.test(name)),
 );
 

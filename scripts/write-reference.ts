@@ -71,12 +71,69 @@ function eventsPage(): string {
 		...fieldRows(fields as string),
 		"",
 	]);
+	const named = namedTypes(events.map(([, , , fields]) => fields as string).join("\n"));
 	return page("Events", [
 		`The vocabulary of the journal, version ${version}. Fields are added as optional, meanings never change, and a journal`,
-		"that an older version wrote always folds.",
+		"that an older version wrote always folds. Types that fields name are at the end.",
 		"",
 		...sections,
+		"## Types",
+		"",
+		...named.flatMap(typeLines),
 	]);
+}
+
+/** Described on a page of their own. */
+const elsewhere: Readonly<Record<string, string>> = { ErrorCode: "errors.md", ProgramLimits: "limits.md" };
+
+interface NamedType {
+	readonly name: string;
+	readonly comment: string | undefined;
+	/** The declaration as it stands in the code. */
+	readonly text: string;
+	/** Of an interface of the journal. */
+	readonly fields?: string;
+}
+
+/** The types that this code names, and those that these name, in the order in which they come up. */
+function namedTypes(code: string): NamedType[] {
+	const found = new Map<string, NamedType>();
+	const queue = namesIn(code);
+	for (const name of queue) {
+		const type = found.has(name) ? undefined : declaration(name);
+		if (!type) continue;
+		found.set(name, type);
+		queue.push(...namesIn(type.text));
+	}
+	return [...found.values()];
+}
+
+/** What begins with a capital and is no text. */
+function namesIn(code: string): string[] {
+	const types = code.replace(/\/\*\*[\s\S]*?\*\//g, "").replace(/"[^"]*"/g, "");
+	return [...types.matchAll(/\b[A-Z]\w+/g)].map(([name]) => name);
+}
+
+function declaration(name: string): NamedType | undefined {
+	for (const file of ["events", "model", "json", "limits", "errors"]) {
+		const start = `(?:/\\*\\*((?:(?!\\*/)[\\s\\S])*)\\*/\\n)?`;
+		const pattern = new RegExp(
+			`${start}(?:export )?(?:interface ${name}\\b[^{]*\\{\\n([\\s\\S]*?)\\n\\}|type ${name} =[\\s\\S]*?;(?=\\n))`,
+		);
+		const match = pattern.exec(spec(file));
+		if (!match) continue;
+		const [whole, comment, fields] = match;
+		const text = whole.replace(/^\/\*\*[\s\S]*?\*\/\n(?=export|interface|type)/, "").replaceAll("export ", "");
+		return { name, comment, text, ...(file === "events" && fields ? { fields } : {}) };
+	}
+	return undefined;
+}
+
+function typeLines({ name, comment, text, fields }: NamedType): string[] {
+	const head = [`### \`${name}\``, "", ...(comment ? [sentence(comment), ""] : [])];
+	const page = elsewhere[name];
+	if (page) return [...head, `See [${page.replace(".md", "")}](${page}).`, ""];
+	return fields ? [...head, ...fieldRows(fields), ""] : [...head, "```text", text.replaceAll("\t", "  "), "```", ""];
 }
 
 function fieldRows(fields: string): string[] {

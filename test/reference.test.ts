@@ -23,6 +23,16 @@ describe("the reference pages", () => {
 		for (const [, type] of types) expect(read("docs/reference/events.md")).toContain(`## \`${type}\``);
 	});
 
+	it("say something about every field of an event, and define every type that they name", () => {
+		const page = read("docs/reference/events.md");
+		const rows = [...page.matchAll(/^\| `(\w+)`[^|]* \| `((?:\\\||[^|])*)` \| (.*) ?\|$/gm)];
+		expect(rows.length).toBeGreaterThan(90);
+		expect(rows.filter(([, , , text]) => !text?.trim()).map(([row]) => row)).toEqual([]);
+		const names = rows.flatMap(([, , type]) => type?.replace(/"[^"]*"/g, "").match(/\b[A-Z]\w+/g) ?? []);
+		expect(names).toContain("Outcome");
+		for (const name of names.filter((one) => one !== "Partial")) expect(page).toContain(`### \`${name}\``);
+	});
+
 	it("name no error code that no code raises", () => {
 		const source = sourceFiles().map(read).join("\n");
 		expect(Object.keys(errorCodes).filter((code) => !source.includes(`"${code}"`))).toEqual([]);

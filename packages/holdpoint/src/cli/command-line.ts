@@ -1,20 +1,23 @@
 import { relative } from "node:path";
 import type { Invocation } from "./command.ts";
 
-/** Those who only look or answer need no agents. */
-const withoutConfig: ReadonlySet<string> = new Set(["approvals", "approve", "deny", "settle", "show", "runs"]);
+/**
+ * What somebody chose for this command and needs again for the next one. Those who only look or answer take all of it
+ * too: they print the command that goes on.
+ */
+const carriedNames = ["store", "config", "model", "base-url"] as const;
 
-/** A command as a person types it, with the --store and --config that this one was given. */
-export function commandLine(
-	{ host, options }: Pick<Invocation, "host" | "options">,
-	...words: readonly string[]
-): string {
-	const names = withoutConfig.has(words[0] ?? "") ? ["store"] : ["store", "config"];
-	const carried = names.flatMap((name) => {
+/** The options of this command that go into the next one, as words. */
+export function carriedWords({ options }: Pick<Invocation, "options">): string[] {
+	return carriedNames.flatMap((name) => {
 		const value = options[name];
 		return typeof value === "string" ? [`--${name}`, value] : [];
 	});
-	return [host.command, ...[...words, ...carried].map(quoted)].join(" ");
+}
+
+/** A command as a person types it, with the store, config and model that this one was given. */
+export function commandLine(invocation: Pick<Invocation, "host" | "options">, ...words: readonly string[]): string {
+	return [invocation.host.command, ...[...words, ...carriedWords(invocation)].map(quoted)].join(" ");
 }
 
 /** For a POSIX shell. */

@@ -5,11 +5,16 @@ const model: readonly OptionSpec[] = [
 	{ name: "base-url", value: "url", about: "of the model's server, such as http://127.0.0.1:8080/v1" },
 ];
 
+/** Of commands that ask no model: they print the one that goes on, and that one needs it. */
+const carried: readonly OptionSpec[] = model.map((option) => ({ ...option, hidden: true }));
+const carriedNote = "--store, --config, --model and --base-url go into the commands that are printed.";
+
 /** Known so that it can be refused with a reason. */
 const claim: OptionSpec = {
 	name: "as",
 	value: "name",
 	about: "is refused: you answer as the user you are logged in as",
+	hidden: true,
 };
 
 const runId: PositionalSpec = { name: "run", about: "id of the run, or the beginning of it" };
@@ -26,6 +31,10 @@ export const commands: readonly CommandSpec[] = [
 			{ name: "folder", value: "path", about: "where it plays (default .holdpoint/demo)" },
 			{ name: "keep", about: "keep the runs of earlier demos" },
 		],
+		refuses: {
+			store: "The demo makes its own store. Say where with --folder <path>.",
+			config: "The demo brings its own agent. `holdpoint run` takes yours.",
+		},
 		load: async () => (await import("./commands/demo.ts")).demo,
 	},
 	{
@@ -54,12 +63,16 @@ export const commands: readonly CommandSpec[] = [
 		name: "show",
 		summary: "the timeline of a run, from its verified journal",
 		positionals: [{ ...runId, about: `${runId.about} (default: the newest run)`, optional: true }],
+		options: carried,
+		notes: [carriedNote],
 		load: async () => (await import("./commands/show.ts")).show,
 	},
 	{
 		name: "approvals",
 		summary: "calls that wait for a person, with the program that asks",
 		positionals: [{ ...runId, about: "only those of this run", optional: true }],
+		options: carried,
+		notes: [carriedNote],
 		load: async () => (await import("./commands/approvals.ts")).approvals,
 	},
 	{
@@ -70,15 +83,17 @@ export const commands: readonly CommandSpec[] = [
 			{ name: "args", value: "json", about: "execute it with these arguments instead" },
 			{ name: "reason", value: "text", about: "kept in the journal" },
 			claim,
+			...carried,
 		],
-		notes: ["Nothing is executed here: resume the run."],
+		notes: ["Nothing is executed here: resume the run.", carriedNote],
 		load: async () => (await import("./commands/approve.ts")).approve,
 	},
 	{
 		name: "deny",
 		summary: "say no to a held call; the program and the model read why",
 		positionals: [approvalId],
-		options: [{ name: "reason", value: "text", about: "why; needed" }, claim],
+		options: [{ name: "reason", value: "text", about: "why; needed" }, claim, ...carried],
+		notes: [carriedNote],
 		load: async () => (await import("./commands/deny.ts")).deny,
 	},
 	{
@@ -97,7 +112,9 @@ export const commands: readonly CommandSpec[] = [
 			{ name: "happened", value: "json", about: "it happened, and this is its result (null where it has none)" },
 			{ name: "did-not-happen", about: "it was looked into, and it did not happen" },
 			claim,
+			...carried,
 		],
+		notes: [carriedNote],
 		load: async () => (await import("./commands/settle.ts")).settle,
 	},
 	{

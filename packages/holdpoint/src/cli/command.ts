@@ -7,6 +7,8 @@ export interface CommandSpec {
 	readonly summary: string;
 	readonly positionals?: readonly PositionalSpec[];
 	readonly options?: readonly OptionSpec[];
+	/** Options of every command that mean nothing here, and what to use instead. */
+	readonly refuses?: { readonly [option: string]: string };
 	/** Lines of help below the options. */
 	readonly notes?: readonly string[];
 	/** Imported when the command is run, so that the others need not wait for it. */
@@ -24,6 +26,8 @@ export interface OptionSpec {
 	/** What its value is called; an option without it is a flag. */
 	readonly value?: string;
 	readonly about: string;
+	/** Not in the help: it is known for another reason. */
+	readonly hidden?: true;
 }
 
 export interface Invocation {

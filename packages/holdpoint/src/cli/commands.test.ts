@@ -1,9 +1,10 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Recorded, recorded } from "./recording-host.ts";
+import { widthOf } from "./render/text-width.ts";
 
 /** The commands on a store of their own, with an agent that pays when it is asked to. */
 
@@ -102,6 +103,24 @@ describe("the commands", () => {
 		expect(resumed.out).toContain('│ Result: {"paid":900}');
 	});
 
+	test("printed commands carry what this one was given, on every screen up to the end", async () => {
+		renameSync(join(cwd, "holdpoint.config.mjs"), join(cwd, "other.mjs"));
+		const given = ["--store", "my runs.db", "--config", "other.mjs"];
+		const carried = "--store 'my runs.db' --config other.mjs";
+		const started = await cli("run", "pay please", ...given);
+		const [, run = ""] = /holdpoint resume (\S+)/.exec(started.out) ?? [];
+		const [, approval = ""] = /holdpoint approve (\S+)/.exec(started.out) ?? [];
+		const model = ["--model", "local/any", "--base-url", "http://127.0.0.1:9/v1"];
+		const all = `${carried} --model local/any --base-url http://127.0.0.1:9/v1`;
+		for (const { out } of [started, await cli("show", run, ...given), await cli("approvals", ...given)]) {
+			expect(out).toContain(`holdpoint approve ${approval} ${carried}`);
+			expect(out).toContain(`holdpoint deny ${approval} --reason '…' ${carried}`);
+		}
+		expect((await cli("approvals", ...given, ...model)).out).toContain(`holdpoint approve ${approval} ${all}`);
+		const approved = await cli("approve", approval, ...given, ...model);
+		expect(approved.out).toContain(`Go on with: holdpoint resume ${run} ${all}`);
+	});
+
 	test("approvals are answered by a shortened id; resume without one goes on with all that is ready", async () => {
 		const { run, approval } = await heldRun();
 		const listed = (await cli("approvals", "--json")).json()[0] as { approvals: Record<string, unknown>[] };
@@ -112,10 +131,23 @@ describe("the commands", () => {
 		expect((await cli("approve", approval.slice(0, 7), "--json")).json()).toEqual([
 			{ run, approval, answer: "approve", by: me },
 		]);
-		expect((await cli("runs")).out).toContain("answered: resume it");
+		expect((await cli("runs")).out).toContain("has news: resume it");
 		const resumed = (await cli("resume", "--json")).json();
 		expect(resumed.at(-1)).toMatchObject({ type: "run.result", run, status: "completed" });
 		expect((await cli("approvals")).out).toBe("Nothing is held.\n");
+	});
+
+	test("the list of runs keeps to a narrow terminal, with beginnings of ids that the other commands take", async () => {
+		const { run } = await heldRun();
+		await cli("run", "hello");
+		expect((await cli("runs")).out).toContain(run);
+		for (const columns of [60, 44]) {
+			const { out } = await recorded(["runs"], { cwd, columns });
+			for (const line of out.split("\n")) expect(widthOf(line), line).toBeLessThanOrEqual(columns);
+			const [, short = ""] = /^(\S+) +waiting/m.exec(out) ?? [];
+			expect((await cli("show", short)).out).toContain(`${run}  waiting`);
+			expect(out).toContain("approval of");
+		}
 	});
 
 	test("an approval can change the arguments", async () => {
@@ -181,7 +213,17 @@ describe("the commands", () => {
 		const started = await cli("run", "guess");
 		expect(started.code).toBe(3);
 		expect(started.out).toContain("nobody knows whether it happened");
-		const [, run = "", call = ""] = /holdpoint settle (\S+) (\S+) --did-not-happen/.exec(started.out) ?? [];
+		const [settle = "", run = "", call = ""] = /holdpoint settle (\S+) (\S+) --did-not-happen/.exec(started.out) ?? [];
+		// It is found again by whoever did not see the screen of `run`.
+		expect((await cli("runs")).out).toContain("unknown: guess");
+		for (const argv of [["approvals"], ["approvals", run], ["show", run], ["resume", run]]) {
+			const { out } = await cli(...argv);
+			expect(out).toMatch(/^\? guess \{cents: 1\}$/m);
+			expect(out).toContain(settle);
+			expect(out).not.toContain("✗");
+		}
+		const inbox = (await cli("approvals", "--json")).json();
+		expect(inbox).toEqual([{ approvals: [], unknown: [expect.objectContaining({ run, call, tool: "guess" })] }]);
 		expect((await cli("settle", run, "c9", "--did-not-happen")).err).toContain("settle.invalid");
 		expect((await cli("settle", run, call, "--happened", '{"paid":1}', "--json")).json()).toEqual([
 			{ run, call, happened: true, by: me },
@@ -254,6 +296,39 @@ describe("the commands", () => {
 		expect((await cli("run", "--model", "nowhere/x", "hi")).err).toContain("model.unknown");
 		expect((await cli("run", "--base-url", "http://127.0.0.1:1", "hi")).code).toBe(2);
 		expect((await cli("run", "--config", "nope.ts", "hi")).err).toContain("does not exist");
+	});
+
+	test("an agent without a model is named before anything starts", async () => {
+		writeFileSync(join(cwd, "bare.mjs"), config.replace(/\tmodel: .*\n/, ""));
+		const bare = ["--config", "bare.mjs"];
+		const refused = await cli("run", "hello", "--run-id", "job", ...bare);
+		expect(refused).toMatchObject({
+			code: 1,
+			out: "",
+			err: expect.stringMatching(/payer has no model.*--model provider/s),
+		});
+		expect((await cli("runs")).out).not.toContain("job");
+		expect((await cli("doctor", ...bare)).out).toMatch(/○ config .*without a model:\s+payer/s);
+		const { run } = await heldRun();
+		expect(await cli("resume", run, ...bare)).toMatchObject({
+			code: 1,
+			out: "",
+			err: expect.stringContaining("payer has no model"),
+		});
+		expect((await cli("cancel", run, ...bare)).code).toBe(0);
+	});
+
+	test("what has a shape and does not fit it is answered with the shape", async () => {
+		const id = await cli("run", "--run-id", "my job", "hi");
+		expect(id).toMatchObject({
+			code: 2,
+			err: expect.stringMatching(/--run-id "my job" is no run id.*Letters, digits/s),
+		});
+		const model = await cli("run", "--model", "openai", "hi");
+		expect(model).toMatchObject({
+			code: 2,
+			err: expect.stringMatching(/--model takes provider\/name.*openai\/<name>/s),
+		});
 	});
 
 	test("the doctor finds what is there and mends what is not", async () => {

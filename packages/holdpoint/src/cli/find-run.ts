@@ -3,10 +3,14 @@ import type { RunRow, Store } from "../spec/store.ts";
 
 const pageRows = 1_000;
 
+export function isRunId(text: string): boolean {
+	return /^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$/.test(text);
+}
+
 /** The run whose id this is or begins like this, where that is unambiguous. Errors: `run.unknown`. */
 export async function findRun(store: Store, given: string): Promise<string> {
 	const prefix = given.trim().slice(0, 129);
-	const isId = /^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$/.test(prefix);
+	const isId = isRunId(prefix);
 	// Entries after the last: whether the run is there, without its journal.
 	if (isId && (await store.load(prefix, Number.MAX_SAFE_INTEGER))) return prefix;
 	const found: string[] = [];

@@ -2,47 +2,72 @@ import type { CommandSpec, OptionSpec } from "./command.ts";
 import { commands } from "./command-list.ts";
 import { globalOptions } from "./parse-arguments.ts";
 import type { Style } from "./render/style.ts";
-import { padEnd } from "./render/text-width.ts";
+import { padEnd, wrap } from "./render/text-width.ts";
 
-export function generalHelp(style: Style): string[] {
+export interface Page {
+	readonly style: Style;
+	readonly width: number;
+}
+
+export function generalHelp(page: Page): string[] {
+	const { width } = page;
 	return [
-		`${style.bold("holdpoint")}: governed tool calls, durable runs, programs that wait for approval in their middle.`,
+		...titled("holdpoint", "governed tool calls, durable runs, programs that wait for approval in their middle.", page),
 		"",
 		"Usage: holdpoint <command> [options]",
 		"",
-		...table(commands.map(({ name, summary }) => [name, summary])),
+		...table(
+			commands.map(({ name, summary }) => [name, summary]),
+			width,
+		),
 		"",
 		"Every command takes:",
-		...optionTable(globalOptions),
+		...optionTable(globalOptions, width),
 		"",
-		"Begin with `holdpoint demo`. `holdpoint <command> --help` says more.",
-		"Exit codes: 0 done · 1 failed · 2 wrong usage · 3 the run waits.",
+		...wrap("Begin with `holdpoint demo`. `holdpoint <command> --help` says more.", width),
+		...wrap("Exit codes: 0 done · 1 failed · 2 wrong usage · 3 the run waits · 130 stopped by Ctrl-C.", width),
 	];
 }
 
-export function commandHelp(spec: CommandSpec, style: Style): string[] {
+export function commandHelp(spec: CommandSpec, { style, width }: Page): string[] {
 	const positionals = spec.positionals ?? [];
-	const options = spec.options ?? [];
+	const options = (spec.options ?? []).filter(({ hidden }) => !hidden);
 	const shown = positionals.map(({ name, optional }) => (optional ? `[${name}]` : `<${name}>`));
 	const usage = ["holdpoint", spec.name, ...shown, ...(options.length > 0 ? ["[options]"] : [])].join(" ");
 	return [
-		`${style.bold(spec.name)}: ${spec.summary}.`,
+		...titled(spec.name, `${spec.summary}.`, { style, width }),
 		"",
 		`Usage: ${usage}`,
 		"",
-		...table(positionals.map(({ name, about }) => [name, about])),
-		...optionTable(options),
-		...optionTable(globalOptions),
-		...(spec.notes ? ["", ...spec.notes] : []),
+		...table(
+			positionals.map(({ name, about }) => [name, about]),
+			width,
+		),
+		...optionTable([...options, ...globalOptions.filter(({ name }) => spec.refuses?.[name] === undefined)], width),
+		...(spec.notes ? ["", ...spec.notes.flatMap((note) => wrap(note, width))] : []),
 	];
 }
 
-function optionTable(options: readonly OptionSpec[]): string[] {
+function titled(name: string, text: string, { style, width }: Page): string[] {
+	const [first = "", ...rest] = wrap(`${name}: ${text}`, width);
+	return [style.bold(name) + first.slice(name.length), ...rest];
+}
+
+function optionTable(options: readonly OptionSpec[], width: number): string[] {
 	return table(
-		options.map(({ name, value, about }) => [`--${name}${value === undefined ? "" : ` <${value}>`}`, about]),
+		options
+			.filter(({ hidden }) => !hidden)
+			.map(({ name, value, about }) => [`--${name}${value === undefined ? "" : ` <${value}>`}`, about]),
+		width,
 	);
 }
 
-function table(rows: readonly (readonly [string, string])[]): string[] {
-	return rows.map(([left, right]) => `  ${padEnd(left, 24)} ${right}`);
+const leftColumns = 24;
+
+/** The right column is broken at words and stays in its place. */
+function table(rows: readonly (readonly [string, string])[], width: number): string[] {
+	return rows.flatMap(([left, right]) => {
+		const lines = wrap(right, width - leftColumns - 3);
+		return lines.map((line, at) => `  ${padEnd(at === 0 ? left : "", leftColumns)} ${line}`);
+	});
 }

@@ -1,6 +1,8 @@
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { defineAgent } from "../run/define-agent.ts";
 import type { Host } from "./host.ts";
@@ -64,5 +66,37 @@ describe("a config", () => {
 			code: "config.invalid",
 			message: expect.stringContaining("no luck"),
 		});
+	});
+
+	test("that cannot be loaded says where", async () => {
+		const source = (path: string): string => pathToFileURL(join(import.meta.dirname, path)).href;
+		const wrong: [string, string][] = [
+			["\n\nthrow new Error('no luck');", "no luck"],
+			[
+				`import { defineAgent } from "${source("../run/define-agent.ts")}";\n\ndefineAgent({ name: "a b", instructions: "x" });`,
+				"is no agent name",
+			],
+		];
+		for (const [at, [text, said]] of wrong.entries()) {
+			const path = join(folder, `wrong-${at}.mjs`);
+			writeFileSync(path, text);
+			const error = (await loadConfig(path, "s.db").catch((caught) => caught)) as Error;
+			expect(error.message).toContain(said);
+			expect(error.message).toContain(`(${path}:3)`);
+		}
+	});
+
+	test("that has wrong syntax says where as well", () => {
+		const path = join(folder, "wrong.mjs");
+		writeFileSync(path, "\n\nexport const config = = 1;");
+		// In a process of its own: the test runner reads modules in its own way.
+		const argv = [join(import.meta.dirname, "main.ts"), "run", "hi", "--config", path];
+		const { stderr } = spawnSync(process.execPath, argv, { cwd: folder, encoding: "utf8" });
+		expect(stderr).toContain(`Unexpected token '=' (${path}:3)`);
+	});
+
+	test("that is not there is said without the paths of this tool", async () => {
+		const path = join(folder, "none.mjs");
+		await expect(loadConfig(path, "s.db")).rejects.toMatchObject({ message: `The config ${path} does not exist` });
 	});
 });

@@ -1,7 +1,8 @@
 /** The user's agents and policy: `export const config` of a module, looked at by hand before it is believed. */
+import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import type { Agent } from "../spec/agent.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
 import { defaultLimits } from "../spec/limits.ts";
@@ -27,13 +28,14 @@ export async function loadConfig(path: string, store: string): Promise<Holdpoint
 		const { shopConfig } = await import("./demo/shop-config.ts");
 		return shopConfig(store);
 	}
+	if (!existsSync(path)) throw invalid(path, "does not exist");
 	let module: Record<string, unknown>;
 	try {
 		module = (await import(pathToFileURL(path).href)) as Record<string, unknown>;
 	} catch (error) {
 		// A definition of theirs that is refused says itself what is wrong with it.
-		if (isHoldpointError(error)) throw error;
-		throw invalid(path, existsSync(path) ? "cannot be loaded" : "does not exist", error);
+		if (isHoldpointError(error)) throw withPlace(error);
+		throw invalid(path, "cannot be loaded", error);
 	}
 	return checkConfig(module["config"], path);
 }
@@ -83,8 +85,34 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 	return typeof value === "object" && value !== null;
 }
 
+const ownFolder = new URL("../", import.meta.url).href;
+
+/** Where in somebody's code an error arose: the first file of its stack that is neither ours nor Node's. */
+function placeOf({ stack = "" }: Error): string {
+	for (const [, file = "", line] of stack.matchAll(
+		/(?<=^|[\s(])(file:\/\/\/[^\s()]+?|\/[^\s():]+):(\d+)(?=[:\s)]|$)/g,
+	)) {
+		const url = file.startsWith("file:") ? file : pathToFileURL(file).href;
+		if (!url.startsWith(ownFolder) && !url.includes("/node_modules/")) return ` (${fileURLToPath(url)}:${line})`;
+	}
+	return "";
+}
+
+/** Node keeps the place of wrong syntax to itself, but says it when it is asked to look. */
+function syntaxPlace(error: Error, path: string): string {
+	if (!(error instanceof SyntaxError)) return "";
+	const { stderr } = spawnSync(process.execPath, ["--check", path], { encoding: "utf8", timeout: 5_000 });
+	const line = /^(?:file:\/\/)?\/.*:(\d+)$/m.exec(stderr ?? "")?.[1];
+	return line === undefined ? "" : ` (${path}:${line})`;
+}
+
+function withPlace(error: HoldpointError): HoldpointError {
+	const { hint, details, message, code } = error;
+	return new HoldpointError(code, message + placeOf(error), { hint, cause: error, ...(details ? { details } : {}) });
+}
+
 function invalid(path: string, what: string, cause?: unknown): HoldpointError {
-	const why = cause instanceof Error ? `: ${cause.message}` : "";
+	const why = cause instanceof Error ? `: ${cause.message}${placeOf(cause) || syntaxPlace(cause, path)}` : "";
 	return new HoldpointError("config.invalid", `The config ${path} ${what}${why}`, {
 		cause,
 		details: { path },

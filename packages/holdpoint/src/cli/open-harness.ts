@@ -19,6 +19,7 @@ export function storePath({ host, options }: Pick<Invocation, "host" | "options"
 export interface Opened {
 	readonly harness: Harness;
 	readonly store: Store;
+	/** Each with the model that it will be run with, where there is one. */
 	readonly agents: readonly Agent[];
 }
 
@@ -64,6 +65,15 @@ async function namedModel(invocation: Invocation): Promise<LanguageModel | undef
 			hint: "Such as --model local/qwen3.",
 		});
 	}
+	if (!name.includes("/")) {
+		throw new HoldpointError(
+			"usage.invalid",
+			`--model takes provider/name, and ${JSON.stringify(name.slice(0, 80))} is one word`,
+			{
+				hint: "Such as --model openai/<name>, or --model local/<name> --base-url http://127.0.0.1:8080/v1.",
+			},
+		);
+	}
 	const { modelFromName } = await import("../adapters/models/from-name.ts");
 	return modelFromName(name, { baseUrl, env: invocation.host.env });
 }
@@ -74,17 +84,23 @@ async function open(path: string, config: HoldpointConfig, model?: LanguageModel
 		import("../adapters/stores/sqlite.ts"),
 	]);
 	const store = sqliteStore(path);
-	const agents = model ? config.agents.map((agent) => ({ ...agent, model })) : config.agents;
-	const chosen = model ?? config.model;
+	const agents = config.agents.map((agent) => ({ ...agent, model: model ?? agent.model ?? config.model }));
 	const harness = createHarness({
 		agents,
 		store,
 		...(config.policy ? { policy: config.policy } : {}),
 		...(config.rolesOf ? { rolesOf: config.rolesOf } : {}),
 		...(config.limits ? { limits: config.limits } : {}),
-		...(chosen ? { model: chosen } : {}),
 	});
 	return { harness, store, agents };
+}
+
+/** Asked before anything starts. Errors: `model.missing`. */
+export function checkModel(agent: Agent | undefined): void {
+	if (!agent || agent.model) return;
+	throw new HoldpointError("model.missing", `Agent ${agent.name} has no model`, {
+		hint: "Say which with --model provider/name, or give the agent or the config a `model`.",
+	});
 }
 
 /** Closes the harness whatever happens. */

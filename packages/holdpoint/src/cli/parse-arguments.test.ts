@@ -57,6 +57,8 @@ describe("arguments", () => {
 
 	test("nearest names", () => {
 		expect(nearest("aprove", ["approve", "approvals"])).toBe("approve");
+		const names = ["run", "runs", "resume"];
+		expect(["runz", "rusn", "rnu", "rn"].map((given) => nearest(given, names))).toEqual(["runs", "runs", "run", "run"]);
 		expect(nearest("xyz", ["approve", "approvals"])).toBeUndefined();
 		expect(nearest("", ["run"])).toBeUndefined();
 	});

@@ -17,11 +17,28 @@ export interface Parsed {
 	readonly options: Options;
 }
 
+/** The command's name, and everything else: options that every command takes may stand before it. */
+export function splitCommand(argv: readonly string[]): { readonly name: string | undefined; readonly rest: string[] } {
+	let at = 0;
+	for (let word = argv[at]; word?.startsWith("--"); word = argv[at]) {
+		const option = globalOptions.find(
+			({ name }) => name !== "help" && (word === `--${name}` || word?.startsWith(`--${name}=`)),
+		);
+		if (!option) break;
+		at += option.value === undefined || word.includes("=") ? 1 : 2;
+	}
+	const [name, ...rest] = argv.slice(at);
+	return { name, rest: [...argv.slice(0, at), ...rest] };
+}
+
 /** Errors: `usage.invalid`. */
 export function parseArguments(spec: CommandSpec, argv: readonly string[]): Parsed {
 	const known = [...(spec.options ?? []), ...globalOptions];
 	const { values, positionals } = tokens(spec, known, argv);
 	const options = values as Options;
+	for (const [name, instead] of Object.entries(spec.refuses ?? {})) {
+		if (options[name] !== undefined) throw usageInvalid(`${spec.name} takes no --${name}`, instead);
+	}
 	if (options["help"] === undefined) checkPositionals(spec, positionals);
 	return { positionals, options };
 }
@@ -80,20 +97,29 @@ export function usageInvalid(message: string, hint?: string): HoldpointError {
 /** The known name that was probably meant. */
 export function nearest(given: string, names: readonly string[]): string | undefined {
 	const ranked = names
-		.map((name) => ({ name, distance: name.startsWith(given) && given !== "" ? 1 : editDistance(given, name) }))
-		.sort((a, b) => a.distance - b.distance);
+		.map((name) => ({
+			name,
+			distance: name.startsWith(given) && given !== "" ? 1 : editDistance(given, name),
+			longer: Math.abs(name.length - given.length),
+		}))
+		.sort((a, b) => a.distance - b.distance || a.longer - b.longer);
 	const [best] = ranked;
 	return best && best.distance <= Math.max(1, Math.floor(best.name.length / 3)) ? best.name : undefined;
 }
 
+/** Two letters that changed places are one mistake. */
 function editDistance(a: string, b: string): number {
 	let row = Array.from({ length: b.length + 1 }, (_, at) => at);
+	let before: number[] = [];
 	for (let i = 1; i <= a.length; i++) {
 		const next = [i];
 		for (let j = 1; j <= b.length; j++) {
 			const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-			next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+			const isSwap = a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+			const swap = isSwap ? (before[j - 2] ?? 0) + 1 : change;
+			next.push(Math.min(change, swap, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
 		}
+		before = row;
 		row = next;
 	}
 	return row[b.length] ?? 0;

@@ -13,14 +13,16 @@ export interface Recorded {
 /** Runs the command line tool inside a test and keeps what it says. */
 export async function recorded(
 	argv: readonly string[],
-	facts: Partial<Pick<Host, "env" | "cwd">> & { readonly stdin?: string } = {},
+	facts: Partial<Pick<Host, "env" | "cwd">> & { readonly stdin?: string; readonly columns?: number } = {},
 ): Promise<Recorded> {
 	const parts = { out: "", err: "" };
+	// As wide as that, without colours and without a line at the bottom.
+	const terminal = facts.columns === undefined ? {} : { isTTY: true, columns: facts.columns };
 	const host: Host = {
-		env: facts.env ?? {},
+		env: facts.env ?? (facts.columns === undefined ? {} : { TERM: "dumb" }),
 		cwd: facts.cwd ?? process.cwd(),
 		stdin: { [Symbol.asyncIterator]: () => oncePart(facts.stdin ?? "") },
-		stdout: { write: (text) => (parts.out += text) },
+		stdout: { write: (text) => (parts.out += text), ...terminal },
 		stderr: { write: (text) => (parts.err += text) },
 		command: "holdpoint",
 		entry: "",

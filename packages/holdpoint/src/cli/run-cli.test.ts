@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { commands } from "./command-list.ts";
 import { recorded } from "./recording-host.ts";
+import { widthOf } from "./render/text-width.ts";
 
 let cwd: string;
 
@@ -23,9 +24,28 @@ describe("the command line", () => {
 			{ version: expect.any(String), node: process.versions.node },
 		]);
 		const help = await recorded([]);
-		for (const { name, summary } of commands) expect(help.out).toContain(`${name.padEnd(24)} ${summary}`);
+		for (const { name, summary } of commands)
+			expect(help.out.replaceAll(/\n {3,}/g, " ")).toContain(`${name.padEnd(24)} ${summary}`);
 		expect((await recorded(["approve", "--help"])).out).toContain("--args <json>");
 		expect((await recorded(["help", "approve"])).out).toContain("--args <json>");
+		for (const argv of [["help", "--json"], ["--json", "help"], ["--json", "--help"], ["--json"]]) {
+			expect((await recorded(argv)).json(), argv.join(" ")).toEqual([{ help: expect.stringContaining("Usage") }]);
+		}
+		expect((await recorded(["--json", "--version"])).json()).toHaveLength(1);
+		expect((await recorded(["--json", "--store", "x.db", "runs"], { cwd })).json()).toEqual([{ runs: [] }]);
+		expect((await recorded(["--store=x.db", "runs"], { cwd })).out).toContain("x.db");
+	});
+
+	test("help keeps to the terminal, breaks at words, and names what is offered", async () => {
+		const { out } = await recorded(["help"], { columns: 60 });
+		expect(out).toMatch(/^ {27}\S/m);
+		expect(out).toContain("130 stopped by");
+		for (const { name } of commands) {
+			const help = await recorded([name, "--help"], { columns: 60 });
+			expect(help.out).not.toContain("--as ");
+			for (const line of [...out.split("\n"), ...help.out.split("\n")])
+				expect(widthOf(line), line).toBeLessThanOrEqual(60);
+		}
 	});
 
 	test("every command can be loaded", async () => {
@@ -58,6 +78,11 @@ describe("the command line", () => {
 			err: expect.stringContaining("Statuses: running"),
 		});
 		expect(await recorded(["demo", "--answer", "perhaps"], { cwd })).toMatchObject({ code: 2 });
+		for (const option of ["--store", "--config"]) {
+			const refused = await recorded(["demo", option, "x"], { cwd });
+			expect(refused).toMatchObject({ code: 2, err: expect.stringContaining(`demo takes no ${option}`) });
+			expect((await recorded(["demo", "--help"])).out).not.toContain(option);
+		}
 	});
 
 	test("an error is one JSON object where machines read", async () => {
@@ -94,10 +119,19 @@ describe("the command line", () => {
 	test("where there is no store there are no runs, and none is made by looking", async () => {
 		expect(await recorded(["runs"], { cwd })).toMatchObject({ code: 0, out: expect.stringContaining("No runs yet") });
 		expect((await recorded(["runs", "--json"], { cwd })).json()).toEqual([{ runs: [] }]);
-		expect(await recorded(["approvals"], { cwd })).toMatchObject({
-			code: 1,
-			err: expect.stringContaining("There is no store at"),
-		});
+		for (const [command, said] of [
+			["approvals", "Nothing is held"],
+			["resume", "No run is ready"],
+		] as const) {
+			expect(await recorded([command], { cwd })).toMatchObject({
+				code: 0,
+				out: expect.stringContaining(`${said}: there is no store at`),
+			});
+			expect(await recorded([command, "run_1"], { cwd })).toMatchObject({
+				code: 1,
+				err: expect.stringContaining("There is no store at"),
+			});
+		}
 		expect(await recorded(["run", "hi"], { cwd })).toMatchObject({
 			code: 1,
 			err: expect.stringContaining("no holdpoint.config.ts"),

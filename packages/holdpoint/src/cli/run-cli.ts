@@ -2,7 +2,7 @@
 import { type CommandSpec, exitCodes } from "./command.ts";
 import { commands } from "./command-list.ts";
 import type { Host } from "./host.ts";
-import { nearest, parseArguments, usageInvalid } from "./parse-arguments.ts";
+import { nearest, parseArguments, splitCommand, usageInvalid } from "./parse-arguments.ts";
 import { inlineText } from "./render/safe-text.ts";
 import { reportError } from "./report-error.ts";
 import { createTerminal, type Terminal } from "./terminal.ts";
@@ -22,10 +22,10 @@ export async function runCli(argv: readonly string[], host: Host): Promise<numbe
 }
 
 async function dispatch(argv: readonly string[], host: Host, terminal: Terminal): Promise<number> {
-	const [name, ...rest] = argv;
+	const { name, rest } = splitCommand(argv);
 	if (name === "--version" || name === "-v" || name === "version") return printVersion(terminal);
 	if (name === undefined || name === "help" || name === "-h" || name === "--help") {
-		return printHelp(terminal, name === "help" ? rest[0] : undefined);
+		return printHelp(terminal, name === "help" ? rest.find((word) => !word.startsWith("-")) : undefined);
 	}
 	const spec = findCommand(name);
 	const { positionals, options } = parseArguments(spec, rest);
@@ -42,7 +42,7 @@ async function printVersion(terminal: Terminal): Promise<number> {
 
 async function printHelp(terminal: Terminal, name: string | undefined): Promise<number> {
 	const { commandHelp, generalHelp } = await import("./help.ts");
-	const lines = name === undefined ? generalHelp(terminal.style) : commandHelp(findCommand(name), terminal.style);
+	const lines = name === undefined ? generalHelp(terminal) : commandHelp(findCommand(name), terminal);
 	terminal.answer({ help: lines.join("\n") }, () => lines);
 	return exitCodes.done;
 }

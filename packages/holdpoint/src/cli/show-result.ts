@@ -5,10 +5,11 @@ import type { OpenApproval } from "../run/inbox.ts";
 import type { RunResult, Wait } from "../spec/result.ts";
 import { exitCodes, type Invocation } from "./command.ts";
 import { commandLine } from "./command-line.ts";
-import { approvalCard } from "./render/approval-card.ts";
+import { approvalCard, type CardOptions } from "./render/approval-card.ts";
 import { dateTime } from "./render/duration.ts";
 import { jsonText } from "./render/json-text.ts";
 import { inlineText, proseText } from "./render/safe-text.ts";
+import { wrap } from "./render/text-width.ts";
 
 const outputCharsMax = 100_000;
 
@@ -45,7 +46,7 @@ async function resultLines(
 		}
 		case "waiting": {
 			const approvals = await harness.approvals({ run: result.run });
-			const cards = approvals.flatMap((approval) => ["", ...cardLines(invocation, approval)]);
+			const cards = cardsOf(invocation, approvals).flatMap((card) => ["", ...card]);
 			const others = result.waits.flatMap((wait) =>
 				wait.kind === "approval" ? [] : ["", ...waitLines(invocation, result.run, wait)],
 			);
@@ -59,25 +60,38 @@ async function resultLines(
 	}
 }
 
-export function cardLines(invocation: Invocation, approval: OpenApproval): string[] {
+/** A card for each; a program that holds several calls is shown on the first of its cards. */
+export function cardsOf(invocation: Invocation, approvals: readonly OpenApproval[]): string[][] {
+	const programOf = ({ run, program }: OpenApproval): string => `${run} ${program?.call}`;
+	return approvals.map((approval, at) => {
+		const same = approvals.filter((one) => one.program && programOf(one) === programOf(approval));
+		const lines = same.map(({ program }) => program?.line ?? 0);
+		const isShown = approvals.slice(0, at).some((one) => same.includes(one));
+		return cardLines(invocation, approval, { lines, isShown });
+	});
+}
+
+function cardLines(invocation: Invocation, approval: OpenApproval, shared: CardOptions["shared"] & object): string[] {
 	const { style, width } = invocation.terminal;
 	const commands = {
 		approve: commandLine(invocation, "approve", approval.approval),
 		deny: commandLine(invocation, "deny", approval.approval, "--reason", "…"),
 		resume: commandLine(invocation, "resume", approval.run),
 	};
-	return approvalCard(approval, { style, width, now: Date.now(), commands });
+	return approvalCard(approval, { style, width, now: Date.now(), commands, shared });
 }
 
-function waitLines(invocation: Invocation, run: string, wait: Exclude<Wait, { kind: "approval" }>): string[] {
+/** What a run waits for besides approvals, and how to answer it. */
+export function waitLines(invocation: Invocation, run: string, wait: Exclude<Wait, { kind: "approval" }>): string[] {
 	const { style, width } = invocation.terminal;
 	if (wait.kind === "timer") {
 		return [`${style.yellow("◷")} It waits until ${dateTime(wait.dueAt)}: ${inlineText(wait.why, 500)}`];
 	}
 	const name = inlineText(wait.tool, 80);
+	const reason = `was started, and nobody knows whether it happened: ${inlineText(wait.why, 500)}`;
 	return [
 		`${style.yellow("?")} ${style.bold(name)} ${jsonText(wait.args, width - name.length - 4)}`,
-		`  was started, and nobody knows whether it happened: ${inlineText(wait.why, 500)}`,
+		...wrap(reason, width - 2).map((line) => `  ${line}`),
 		"  Look into it, then say which:",
 		`  ${commandLine(invocation, "settle", run, wait.call, "--happened", "null")}`,
 		`  ${commandLine(invocation, "settle", run, wait.call, "--did-not-happen")}`,

@@ -47,7 +47,7 @@ export interface OpenApproval extends Omit<Extract<Wait, { kind: "approval" }>, 
 export interface DoneCall {
 	readonly tool: string;
 	readonly args: Json;
-	readonly outcome: "ok" | "failed" | "denied" | "open";
+	readonly outcome: "ok" | "failed" | "denied" | "unknown" | "open";
 }
 
 /** Open approvals, oldest first. A row whose run says otherwise is left out: the index is only for finding. */
@@ -130,15 +130,14 @@ function programView(state: RunState, id: string): { readonly source: string; re
 }
 
 function doneCall(call: CallState): DoneCall {
-	const { outcome } = call;
-	const kind = !outcome
-		? "open"
-		: "ok" in outcome || "blob" in outcome
-			? "ok"
-			: "denied" in outcome
-				? "denied"
-				: "failed";
-	return { tool: call.tool, args: call.args ?? call.asked ?? null, outcome: kind };
+	return { tool: call.tool, args: call.args ?? call.asked ?? null, outcome: outcomeKind(call) };
+}
+
+function outcomeKind({ outcome }: CallState): DoneCall["outcome"] {
+	if (!outcome) return "open";
+	if ("ok" in outcome || "blob" in outcome) return "ok";
+	if ("denied" in outcome) return "denied";
+	return "unknown" in outcome ? "unknown" : "failed";
 }
 
 export interface AnswerRequest {

@@ -34,17 +34,24 @@ export type RunEvent =
 	| SignalIgnored
 	| RunFinished;
 
+/** The first event: who asked which agent for what. */
 export interface RunStarted {
 	readonly type: "run.started";
 	/** Journal version. */
 	readonly v: number;
+	/** Version of Holdpoint that began it. */
 	readonly lib: string;
+	/** The agent's name, and a digest of its definition. */
 	readonly agent: { readonly name: string; readonly digest: string };
 	/** Version of each tool at the start. */
 	readonly tools: { readonly [name: string]: string };
+	/** On whose behalf it runs. */
 	readonly principal: string;
+	/** Whose data it may touch, where the caller keeps several apart. */
 	readonly tenant?: string;
+	/** Its place in a conversation; left out where it belongs to none. */
 	readonly session?: SessionPlace;
+	/** What the agent was asked. */
 	readonly input: string;
 	/** What guest programs will run in, where the agent writes programs. */
 	readonly sandbox?: string;
@@ -52,37 +59,52 @@ export interface RunStarted {
 
 /** A session is a chain of runs; this run goes on where `after` ended. */
 export interface SessionPlace {
+	/** The session's name. */
 	readonly id: string;
+	/** The run before it; left out for the first one. */
 	readonly after?: string;
 	/** Messages that the run before ended without reading: the input says them. */
 	readonly read?: readonly string[];
 }
 
+/** Somebody went on with it, and something was not as it had been. */
 export interface RunResumed {
 	readonly type: "run.resumed";
-	/** What changed since the run was last advanced, and whether it can go on. */
+	/** Whether it goes on unchanged, or with changes that it can live with. */
 	readonly verdict: "same" | "compatible";
+	/** What is not as it was, a sentence each. */
 	readonly changes?: readonly string[];
+	/** Version of Holdpoint that goes on. */
 	readonly lib?: string;
+	/** Digest of the agent's definition from here on. */
 	readonly agent?: string;
+	/** Version of each tool from here on. */
 	readonly tools?: { readonly [name: string]: string };
 }
 
+/** A message reached a run that had begun. */
 export interface MessageReceived {
 	readonly type: "message.received";
+	/** What was said. */
 	readonly text: string;
+	/** Id of the stored signal that this event used up. */
 	readonly signal: string;
 	/** `turn`: answered now, held calls read as pending. `queue`: read after the held calls. */
 	readonly mode: "turn" | "queue";
 }
 
+/** One answer of the model, whole. */
 export interface ModelAnswered {
 	readonly type: "model.answered";
 	/** `provider/model`, or `middleware` where a layer answered itself; left out where it is that of the answer before. */
 	readonly model?: string;
+	/** What the model said and which calls it asked for, in its order. */
 	readonly content: readonly AnswerPart[];
+	/** Why the model stopped: `stop`, `tool-calls`, `length`, … */
 	readonly finish: string;
+	/** Tokens of this answer. */
 	readonly usage: ModelUsage;
+	/** From the request to the whole answer. Milliseconds. */
 	readonly ms: number;
 	/** How many messages came while it answered: they stand after its answer, and it is asked again. */
 	readonly unheard?: number;
@@ -91,26 +113,37 @@ export interface ModelAnswered {
 /** The final answer did not fit the agent's output schema. */
 export interface OutputRejected {
 	readonly type: "output.rejected";
+	/** What did not fit; the model reads it. */
 	readonly issues: string;
 }
 
 /** A program asked for a call. Calls of the model itself are in `model.answered`. */
 export interface CallAsked {
 	readonly type: "call.asked";
+	/** Id of the call: the program's id, a dot, and its number there. */
 	readonly call: string;
+	/** The program that asked: a call too. */
 	readonly parent: string;
+	/** Name of the tool. */
 	readonly tool: string;
+	/** The arguments as the program gave them. */
 	readonly args: Json;
 	/** Why what the program wrote could not be read as arguments; `args` is null then. */
 	readonly unreadable?: string;
+	/** Line of the program that asked, from 1; 0 where it is not known. */
 	readonly line: number;
 }
 
+/** What the policy said about a call. */
 export interface CallDecided {
 	readonly type: "call.decided";
+	/** Which call. */
 	readonly call: string;
+	/** What the policy said. */
 	readonly verdict: "allow" | "deny" | "ask";
+	/** Why, in the policy's words. */
 	readonly reason?: string;
+	/** Version of the policy that decided. */
 	readonly policy: string;
 	/** Digest of (run, call, tool, tool version, canonical arguments). */
 	readonly digest: string;
@@ -120,77 +153,113 @@ export interface CallDecided {
 	readonly args?: Json;
 }
 
+/** A call is held until people have answered. */
 export interface ApprovalRequested {
 	readonly type: "approval.requested";
+	/** Id of the question; people may shorten it. */
 	readonly approval: string;
+	/** The held call. */
 	readonly call: string;
+	/** Roles whose people must answer; left out where anybody may. */
 	readonly roles?: readonly string[];
+	/** How many people must say yes, of each role where roles are named; default 1. */
 	readonly count?: number;
+	/** From when on no answer counts. Milliseconds since 1970. */
 	readonly expiresAt: number;
 	/** People whose answers to the call's approval before count here too. */
 	readonly carries?: readonly string[];
 }
 
+/** A person who answered. */
 export interface Approver {
+	/** Who. */
 	readonly id: string;
 	/** How the identity is known: `os`, `library`, … */
 	readonly via: string;
+	/** Roles that this person had when the answer was judged. */
 	readonly roles?: readonly string[];
 }
 
+/** A person's answer that counts. */
 export interface ApprovalResolved {
 	readonly type: "approval.resolved";
+	/** The question that was answered. */
 	readonly approval: string;
+	/** The held call. */
 	readonly call: string;
+	/** Yes, no, or yes with other arguments. */
 	readonly answer: "approve" | "deny" | "edit";
+	/** Who answered. */
 	readonly by: Approver;
 	/** When the person answered. */
 	readonly at: number;
+	/** What the person said about it; after a denial the model reads it. */
 	readonly reason?: string;
-	/** The new canonical arguments of an edit, and their digest. */
+	/** The new canonical arguments of an edit. */
 	readonly args?: Json;
+	/** Digest of the call with the new arguments of an edit. */
 	readonly digest?: string;
 	/** More answers are needed. */
 	readonly open?: true;
+	/** Id of the stored signal that this event used up. */
 	readonly signal: string;
 }
 
 /** An answer that was worth nothing; nothing was executed because of it. */
 export interface ApprovalRefused {
 	readonly type: "approval.refused";
+	/** The question that the answer named. */
 	readonly approval: string;
+	/** Who had answered, where that is known. */
 	readonly by?: string;
+	/** Why it was worth nothing. */
 	readonly why: string;
+	/** Id of the stored signal that this event used up. */
 	readonly signal: string;
 }
 
+/** A question that is over without an answer. */
 export interface ApprovalClosed {
 	readonly type: "approval.closed";
+	/** The question that is over. */
 	readonly approval: string;
+	/** The held call. */
 	readonly call: string;
+	/** `expired`: nobody answered in time. `cancelled`: the call is not made any more. The others are kept free. */
 	readonly why: "expired" | "lapsed" | "voided" | "cancelled";
 }
 
 /** I1: durable before the tool runs. The idempotency key follows from run and call. */
 export interface CallStarted {
 	readonly type: "call.started";
+	/** Which call. */
 	readonly call: string;
+	/** 1, and one more for each repetition. */
 	readonly attempt: number;
 }
 
+/** What came of a call. */
 export interface CallFinished {
 	readonly type: "call.finished";
+	/** Which call. */
 	readonly call: string;
+	/** What came of it. */
 	readonly outcome: Outcome;
+	/** How long it took. Milliseconds; left out where nothing ran. */
 	readonly ms?: number;
 }
 
+/** What came of a call. `edited`: it was executed with arguments that a person changed. */
 export type Outcome =
+	/** The value that the tool returned. */
 	| { readonly ok: Json; readonly edited?: true }
 	/** The value lies beside the journal. */
 	| { readonly blob: string; readonly bytes: number; readonly edited?: true }
+	/** Why it failed, as the model reads it. */
 	| { readonly failed: string; readonly code: FailureCode }
+	/** Why it was denied, and by whom: a person or the policy. */
 	| { readonly denied: string; readonly by?: string }
+	/** Why it is not done any more. */
 	| { readonly cancelled: string }
 	/** I7: started, and nobody knows. A wait, until it is settled. */
 	| { readonly unknown: string };
@@ -198,18 +267,28 @@ export type Outcome =
 /** Somebody found out what became of a call with an unknown outcome. */
 export interface CallSettled {
 	readonly type: "call.settled";
+	/** Which call. */
 	readonly call: string;
+	/** What was found out. */
 	readonly outcome: Outcome;
+	/** Who says so. */
 	readonly by: Approver;
+	/** Id of the stored signal that this event used up. */
 	readonly signal: string;
 }
 
+/** A program begins, with all that a replay needs. */
 export interface ProgramStarted {
 	readonly type: "program.started";
+	/** The call that is the program. */
 	readonly call: string;
+	/** Sandbox that runs it. */
 	readonly provider: string;
+	/** Build of what runs inside the sandbox: a snapshot fits only this one. */
 	readonly guest: string;
+	/** What its random numbers are made of, so that it can be replayed. */
 	readonly seed: number;
+	/** What its clock says at its start. Milliseconds since 1970. */
 	readonly clock: number;
 	/** The plain JavaScript that runs; left out where it is the call's own text. */
 	readonly body?: string;
@@ -222,34 +301,49 @@ export interface ProgramStarted {
 /** Journaled before it is made: which answers enter the guest, in which order, at what guest time. */
 export interface ProgramDelivered {
 	readonly type: "program.delivered";
+	/** The program. */
 	readonly call: string;
+	/** Ids of the calls whose outcomes enter it, in this order. */
 	readonly answers: readonly string[];
+	/** What its clock says from here on. Milliseconds since 1970. */
 	readonly clock: number;
 }
 
+/** A program is frozen: nothing in it can move before somebody answers. */
 export interface ProgramSuspended {
 	readonly type: "program.suspended";
+	/** The program. */
 	readonly call: string;
 	/** Deliveries made before the snapshot. */
 	readonly delivered: number;
 	/** Calls asked before the snapshot. */
 	readonly asked: number;
+	/** Where the frozen guest lies; left out where it is replayed instead. */
 	readonly snapshot?: SnapshotReference;
 	/** Console output so far. */
 	readonly console?: string;
 }
 
+/** A frozen guest, which lies beside the journal. */
 export interface SnapshotReference {
+	/** Of its bytes, as they are stored. */
 	readonly digest: string;
+	/** Size as it is stored. */
 	readonly bytes: number;
+	/** Sandbox that made it. */
 	readonly provider: string;
+	/** Build of the guest that it fits. */
 	readonly guest: string;
+	/** Version of its format. */
 	readonly format: number;
 }
 
+/** A frozen program goes on. */
 export interface ProgramRestored {
 	readonly type: "program.restored";
+	/** The program. */
 	readonly call: string;
+	/** `snapshot`: it goes on where it was frozen. `start`: it is replayed with the recorded answers. */
 	readonly from: "snapshot" | "start";
 	/** Why it was replayed although there is a snapshot. */
 	readonly why?: string;
@@ -258,37 +352,53 @@ export interface ProgramRestored {
 /** A durable wait for time. */
 export interface TimerSet {
 	readonly type: "timer.set";
+	/** Id of the wait. */
 	readonly timer: string;
+	/** Until when. Milliseconds since 1970. */
 	readonly dueAt: number;
+	/** What is waited for. */
 	readonly why: string;
 }
 
+/** A durable wait is over. */
 export interface TimerFired {
 	readonly type: "timer.fired";
+	/** Which wait is over. */
 	readonly timer: string;
 }
 
+/** Somebody asked the run to end. */
 export interface CancelRequested {
 	readonly type: "cancel.requested";
+	/** Who asked for it. */
 	readonly by: string;
+	/** Why. */
 	readonly reason?: string;
+	/** Id of the stored signal that this event used up. */
 	readonly signal: string;
 }
 
 /** A signal that meant nothing any more: a forged one, a second cancel, one that was taken before. */
 export interface SignalIgnored {
 	readonly type: "signal.ignored";
+	/** Id of the stored signal that this event used up. */
 	readonly signal: string;
+	/** Why it meant nothing. */
 	readonly why: string;
 }
 
+/** The last event. */
 export interface RunFinished {
 	readonly type: "run.finished";
+	/** How it ended. */
 	readonly status: "completed" | "failed" | "cancelled";
+	/** Of a completed run: its text, or the value that fits the agent's output schema. */
 	readonly output?: Json;
+	/** Of a failed run: why. */
 	readonly error?: { readonly code: RunFailureCode | ErrorCode; readonly message: string };
 	/** Of a cancelled run: what was done, and what nobody knows. */
 	readonly done?: readonly { readonly call: string; readonly tool: string; readonly outcome: "ok" | "unknown" }[];
 }
 
+/** Why a run failed, where no error of the registry says it. */
 export type RunFailureCode = "limit.turns" | "output.invalid" | "model.answered_nothing";

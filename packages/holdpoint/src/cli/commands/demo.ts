@@ -8,7 +8,7 @@ import type { Harness } from "../../run/harness.ts";
 import type { OpenApproval } from "../../run/inbox.ts";
 import type { Store } from "../../spec/store.ts";
 import { exitCodes, type Invocation, textOption } from "../command.ts";
-import { commandLine, shownPath } from "../command-line.ts";
+import { carriedWords, commandLine, shownPath } from "../command-line.ts";
 import { type DemoDecision, decideHeld, givenAnswer } from "../demo/decision.ts";
 import { prepareFolder } from "../demo/demo-folder.ts";
 import { type DemoProcess, isAlive, runProcess } from "../demo/demo-process.ts";
@@ -33,7 +33,7 @@ export async function demo(invocation: Invocation): Promise<number> {
 	const inside: Invocation = { ...invocation, options: { ...options, ...place } };
 	const run = newId("run", Date.now());
 	terminal.print(...openingLines(inside, readShop(shop)));
-	const played = await play(inside, run);
+	const played = await play(inside, { run, shop });
 	const { processes } = played;
 	if (played.ended === "waits") {
 		const next = commandLine(inside, "resume", run);
@@ -59,12 +59,9 @@ interface Played extends Pick<DemoFacts, "processes" | "pauses"> {
 	readonly ended: "completed" | "waits" | "failed";
 }
 
-async function play(invocation: Invocation, run: string): Promise<Played> {
-	const { terminal, options } = invocation;
-	const carried = (...names: readonly string[]): string[] =>
-		names.flatMap((name) => (typeof options[name] === "string" ? [`--${name}`, options[name]] : []));
-	const place = carried("store", "config");
-	const model = carried("model", "base-url");
+async function play(invocation: Invocation, { run, shop }: { run: string; shop: string }): Promise<Played> {
+	const { terminal } = invocation;
+	const carried = carriedWords(invocation);
 	const processes: DemoProcess[] = [];
 	const pauses: Pause[] = [];
 	let step = 0;
@@ -75,7 +72,7 @@ async function play(invocation: Invocation, run: string): Promise<Played> {
 		processes.push(ended);
 		return ended;
 	};
-	let last = await start("The agent works", ["run", shopRequest, "--run-id", run, ...place, ...model]);
+	let last = await start("The agent works", ["run", shopRequest, "--run-id", run, ...carried]);
 	for (let holds = 0; last.exitCode === exitCodes.waiting && holds < holdsMax; holds++) {
 		const { pause, approval } = await using(await openInbox(invocation), ({ harness, store }) =>
 			lookAround({ harness, store, run, pid: last.pid }),
@@ -85,11 +82,11 @@ async function play(invocation: Invocation, run: string): Promise<Played> {
 		terminal.print(...stepLines(invocation, { step, title: "Nothing runs: the run is a row", pause }));
 		if (!terminal.isJson) await runs(invocation);
 		if (!approval) break;
-		const decision = await decideHeld(invocation, approval);
+		const decision = await decideHeld(invocation, approval, shop);
 		if (decision.answer === "later") return { ended: "waits", processes, pauses };
-		last = await start(decisionTitle(invocation, decision), [...answerWords(decision, approval), ...place]);
+		last = await start(decisionTitle(invocation, decision), [...answerWords(decision, approval), ...carried]);
 		if (last.exitCode !== exitCodes.done) break;
-		last = await start("The program goes on, exactly there", ["resume", run, ...place, ...model]);
+		last = await start("The program goes on, exactly there", ["resume", run, ...carried]);
 	}
 	return { ended: last.exitCode === exitCodes.done ? "completed" : "failed", processes, pauses };
 }
@@ -108,7 +105,8 @@ async function lookAround({ harness, store, run, pid }: { harness: Harness; stor
 
 function decisionTitle({ terminal, options }: Invocation, { answer }: DemoDecision): string {
 	const does = answer === "deny" ? "denies" : "approves";
-	if (terminal.isInteractive && options["answer"] === undefined) return "A person decides";
+	if (options["answer"] !== undefined) return `A person would decide here; --answer ${does}`;
+	if (terminal.isInteractive) return "A person decides";
 	return `A person would decide here; without a terminal the demo ${does}`;
 }
 
@@ -145,7 +143,7 @@ async function conclude(
 	};
 	terminal.answer(value, () => [
 		...proofLines(invocation, checks, journal),
-		...closingLines(invocation, run, isProven),
+		...closingLines(invocation, { run, isProven, processes }),
 	]);
 	return isProven ? exitCodes.done : exitCodes.failed;
 }

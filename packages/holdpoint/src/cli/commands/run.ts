@@ -5,10 +5,12 @@ import { HoldpointError } from "../../spec/errors.ts";
 import type { RunRow } from "../../spec/store.ts";
 import { advance, type Place } from "../advance.ts";
 import { type Invocation, textOption } from "../command.ts";
+import { isRunId } from "../find-run.ts";
 import type { Input } from "../host.ts";
-import { type Opened, openAgents, using } from "../open-harness.ts";
+import { checkModel, type Opened, openAgents, using } from "../open-harness.ts";
 import { osUser } from "../os-user.ts";
 import { usageInvalid } from "../parse-arguments.ts";
+import { inlineText } from "../render/safe-text.ts";
 
 /** Gives an agent a message and watches it. */
 export async function run(invocation: Invocation): Promise<number> {
@@ -18,10 +20,15 @@ export async function run(invocation: Invocation): Promise<number> {
 	if (session !== undefined && named !== undefined) {
 		throw usageInvalid("--session and --run-id do not go together", "A session names its runs itself.");
 	}
+	if (named !== undefined && !isRunId(named)) {
+		const hint = "Letters, digits and _ . : - (a letter or digit first), at most 128: --run-id refund-4711.";
+		throw usageInvalid(`--run-id ${JSON.stringify(inlineText(named, 80))} is no run id`, hint);
+	}
 	const message = given === "-" ? await readAll(invocation.host.stdin) : given;
 	const opened = await openAgents(invocation, { isStoreThere: false });
 	return using(opened, async ({ harness, store, agents }) => {
 		const agent = chooseAgent(agents, textOption(invocation, "agent"));
+		checkModel(agent);
 		const options = { principal: osUser() };
 		if (session === undefined) {
 			const place = await placeOf(opened, named ?? newId("run", Date.now()));

@@ -7,7 +7,7 @@ import { isAbandoned } from "../ready-runs.ts";
 import { heldLinesOf } from "../render/call-text.ts";
 import { age, dateTime, duration } from "../render/duration.ts";
 import { Timeline } from "../render/timeline.ts";
-import { cardLines } from "../show-result.ts";
+import { cardsOf, waitLines } from "../show-result.ts";
 
 /** The timeline of a run. What it shows was verified: a journal that was tampered with is an error. */
 export async function show(invocation: Invocation): Promise<number> {
@@ -32,7 +32,10 @@ export async function show(invocation: Invocation): Promise<number> {
 				...headLines(invocation, view),
 				"",
 				...timelineLines(invocation, view),
-				...open.flatMap((approval) => ["", ...cardLines(invocation, approval)]),
+				...cardsOf(invocation, open).flatMap((card) => ["", ...card]),
+				...waitsOf(state).flatMap((wait) =>
+					wait.kind === "approval" ? [] : ["", ...waitLines(invocation, run, wait)],
+				),
 			],
 		);
 		return exitCodes.done;

@@ -4,6 +4,7 @@ import type { JsonObject } from "../../spec/json.ts";
 import { type Invocation, textOption } from "../command.ts";
 import { usageInvalid } from "../parse-arguments.ts";
 import { euros } from "./euros.ts";
+import { refundableCents } from "./shop-records.ts";
 
 export type DemoDecision =
 	| { readonly answer: "approve"; readonly args?: JsonObject }
@@ -20,16 +21,30 @@ export function givenAnswer(invocation: Invocation): string | undefined {
 	throw usageInvalid("--answer is approve, deny, or an amount such as 60.00");
 }
 
-export async function decideHeld(invocation: Invocation, approval: OpenApproval): Promise<DemoDecision> {
+/** `shop`: its database, which knows how much can be paid back. Errors: `usage.invalid`. */
+export async function decideHeld(invocation: Invocation, approval: OpenApproval, shop: string): Promise<DemoDecision> {
 	const given = givenAnswer(invocation);
+	const problem = (amount: string): string | undefined => amountProblem(amount, refundableOf(approval, shop));
 	if (given === "deny") return { answer: "deny", reason: reasonDefault };
-	if (given !== undefined && given !== "approve") return edited(approval, centsOf(given));
-	if (given === undefined && invocation.terminal.isInteractive) return askPerson(approval);
+	if (given !== undefined && given !== "approve") {
+		const wrong = problem(given);
+		if (wrong) throw usageInvalid(`--answer ${given}: ${wrong}`, "The run waits; `holdpoint demo` begins anew.");
+		return edited(approval, centsOf(given));
+	}
+	if (given === undefined && invocation.terminal.isInteractive) return askPerson(approval, problem);
 	return { answer: "approve" };
 }
 
-async function askPerson(approval: OpenApproval): Promise<DemoDecision> {
-	const { isCancel, select, text } = await import("@clack/prompts");
+async function askPerson(
+	approval: OpenApproval,
+	problem: (amount: string) => string | undefined,
+): Promise<DemoDecision> {
+	const { cancel, isCancel, select, text } = await import("@clack/prompts");
+	const later = (): DemoDecision => {
+		// What was pointed at when somebody left would stand there like an answer.
+		cancel("You left it: nothing was decided.");
+		return { answer: "later" };
+	};
 	const amount = amountOf(approval);
 	const choice = await select({
 		message: "You decide. The agent's process is gone; yours is another one.",
@@ -40,22 +55,23 @@ async function askPerson(approval: OpenApproval): Promise<DemoDecision> {
 			{ value: "later", label: "Leave it", hint: "and answer with the commands above, whenever you like" },
 		],
 	});
-	if (isCancel(choice) || choice === "later") return { answer: "later" };
+	if (isCancel(choice)) return later();
+	if (choice === "later") return { answer: "later" };
 	if (choice === "deny") {
 		const reason = await text({
 			message: "Why not?",
 			initialValue: reasonDefault,
 			validate: (value) => (value?.trim() ? undefined : "The program and the model read it."),
 		});
-		return isCancel(reason) ? { answer: "later" } : { answer: "deny", reason };
+		return isCancel(reason) ? later() : { answer: "deny", reason };
 	}
 	if (choice === "approve") return { answer: "approve" };
 	const other = await text({
 		message: "How much? (euros)",
 		initialValue: ((amount ?? 0) / 100).toFixed(2),
-		validate: (value) => (centsOf(value ?? "") === undefined ? "An amount such as 60.00." : undefined),
+		validate: (value) => problem(value ?? ""),
 	});
-	return isCancel(other) ? { answer: "later" } : edited(approval, centsOf(other));
+	return isCancel(other) ? later() : edited(approval, centsOf(other));
 }
 
 function edited(approval: OpenApproval, amountCents: number | undefined): DemoDecision {
@@ -66,6 +82,19 @@ function edited(approval: OpenApproval, amountCents: number | undefined): DemoDe
 function amountOf({ args }: OpenApproval): number | undefined {
 	const amount = typeof args === "object" && args !== null && "amountCents" in args ? args.amountCents : undefined;
 	return typeof amount === "number" ? amount : undefined;
+}
+
+/** Infinite where the held call names no order of the shop. */
+function refundableOf({ args }: OpenApproval, shop: string): number {
+	const order = typeof args === "object" && args !== null && "orderId" in args ? args.orderId : undefined;
+	return typeof order === "string" ? refundableCents(shop, order) : Number.POSITIVE_INFINITY;
+}
+
+/** Why this amount cannot be approved, or undefined where it can. */
+export function amountProblem(text: string, refundable: number): string | undefined {
+	const amount = centsOf(text);
+	if (amount === undefined) return "An amount such as 60.00.";
+	return amount > refundable ? `Only ${euros(refundable)} of this order can still be refunded.` : undefined;
 }
 
 /** `60` and `60.00`, and no other spelling. */

@@ -5,6 +5,7 @@ import { commandLine } from "../command-line.ts";
 import { byteSize } from "../render/duration.ts";
 import { inlineText } from "../render/safe-text.ts";
 import { clip, padEnd, widthOf, wrap } from "../render/text-width.ts";
+import type { DemoProcess } from "./demo-process.ts";
 import type { Check, Pause, StoredEvent } from "./proof.ts";
 import type { ShopRecords } from "./shop-records.ts";
 
@@ -38,14 +39,17 @@ export interface Step {
 export function stepLines({ terminal, options }: Invocation, { step, title, pid, pause }: Step): string[] {
 	const { style, width } = terminal;
 	const right = pid === undefined ? "" : `process ${pid}`;
-	const left = `${step} · ${title} `;
+	// The last line of a long title has the rule and the process, where there is room for them.
+	const titles = wrap(`${step} · ${title}`, width - (right === "" ? 0 : right.length + 6));
+	const left = `${titles.pop()} `;
 	const line = "─".repeat(Math.max(3, width - widthOf(left) - widthOf(right) - 2));
-	const head = `${style.bold(style.cyan(left))}${style.dim(`${line} ${right}`.trimEnd())}`;
-	if (!pause) return ["", head];
+	const last = `${style.bold(style.cyan(left))}${style.dim(`${line} ${right}`.trimEnd())}`;
+	const head = [...titles.map((text) => style.bold(style.cyan(text))), last];
+	if (!pause) return ["", ...head];
 	const gone = pause.isGone ? "is gone" : "is still there";
 	const lease = pause.isLeased ? "somebody holds its lease" : "nobody holds its lease";
 	const text = `Process ${pause.pid} ${gone}. The run is ${pause.status} in ${String(options["store"])}; ${lease}.`;
-	return ["", head, ...wrap(text, width)];
+	return ["", ...head, ...wrap(text, width)];
 }
 
 export function proofLines(
@@ -66,9 +70,7 @@ export function proofLines(
 		"",
 		`${style.bold(style.cyan("Proof "))}${style.dim(line)}`,
 		...proven,
-		"",
-		"The journal around the hold:",
-		...excerpt,
+		...(excerpt.length === 0 ? [] : ["", "The journal around the hold:", ...excerpt]),
 	];
 }
 
@@ -95,21 +97,35 @@ function eventText({ event }: StoredEvent): string {
 	}
 }
 
-export function closingLines(invocation: Invocation, run: string, isProven: boolean): string[] {
+/** What became of what was held. A model that is not scripted may be held more than once. */
+function decided(processes: Closing["processes"]): string {
+	const isApproved = processes.some(({ does }) => does === "approve");
+	const isDenied = processes.some(({ does }) => does === "deny");
+	if (!isDenied) return "done once";
+	return isApproved ? "done once where it was approved, and not done where it was denied" : "denied, and not done";
+}
+
+export interface Closing {
+	readonly run: string;
+	readonly isProven: boolean;
+	readonly processes: readonly Pick<DemoProcess, "does">[];
+}
+
+export function closingLines(invocation: Invocation, { run, isProven, processes }: Closing): string[] {
 	const { host, terminal } = invocation;
-	const { style } = terminal;
+	const { style, width } = terminal;
 	const again = host.command === "npx holdpoint" ? "npm run demo --" : `${host.command} demo`;
 	const verdict = isProven
-		? style.green("Proven: frozen in the middle, decided by somebody else, done once.")
-		: style.red("Not proven: see the marks above.");
+		? `Proven: frozen in the middle, decided by somebody else, ${decided(processes)}.`
+		: "Not proven: see the marks above.";
 	return [
 		"",
-		verdict,
+		...wrap(verdict, width).map(isProven ? style.green : style.red),
 		"",
 		"Look around:",
 		`  ${commandLine(invocation, "show", run)}`,
 		`  ${host.command} doctor`,
-		"The same with a real model, and with one of your own machine:",
+		...wrap("The same with a real model, and with one of your own machine:", width),
 		`  OPENAI_API_KEY=… ${again} --model openai/<name>`,
 		`  ${again} --model local/<name> --base-url http://127.0.0.1:8080/v1`,
 	];

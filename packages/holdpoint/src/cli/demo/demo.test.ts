@@ -51,15 +51,26 @@ function kinds({ journal }: Shown): string[] {
 	return journal.map(({ event }) => event.type);
 }
 
+/** A server on this machine that speaks as OpenAI-compatible ones do. */
+async function withServer(work: (baseUrl: string) => Promise<void>, code = shopProgram): Promise<void> {
+	const server = createServer((request, response) => void answer(code, request, response));
+	await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+	try {
+		await work(`http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`);
+	} finally {
+		server.close();
+	}
+}
+
 /** A chat completion as OpenAI-compatible servers stream it: first the demo's program, then a last word. */
-async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function answer(code: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
 	const { messages } = (await json(request)) as { messages: { role: string }[] };
 	const isFirst = !messages.some(({ role }) => role === "tool");
 	const call = {
 		index: 0,
 		id: "call_1",
 		type: "function",
-		function: { name: "execute_code", arguments: JSON.stringify({ code: shopProgram }) },
+		function: { name: "execute_code", arguments: JSON.stringify({ code }) },
 	};
 	const delta = isFirst
 		? { role: "assistant", tool_calls: [call] }
@@ -101,7 +112,7 @@ describe("the demo", () => {
 			"program.restored",
 		]);
 		const afterwards = await cli("show", shown.run, "--store", ".holdpoint/demo/holdpoint.db");
-		expect(afterwards.out).toMatch(/▶ 51 │ +const receipt = await tools\.refund_order\(claim\);/);
+		expect(afterwards.out).toMatch(/▶ 59 │ +const receipt = await tools\.refund_order\(claim\);/);
 	});
 
 	test("plays a denial out: nothing is refunded, and the customer is told what is true", {
@@ -111,12 +122,18 @@ describe("the demo", () => {
 		expect(shown.refunds.map(({ orderId }) => orderId)).toEqual(["O-4002"]);
 		expect(shown.text).toContain("€96.74 was not refunded");
 		expect(kinds(shown)).not.toContain("call.started");
+		const { out } = await cli("demo", "--answer", "deny");
+		expect(out).toContain("A person would decide here; --answer denies");
+		expect(out).toContain("decided by somebody else, denied, and not done.");
 	});
 
 	test("plays another amount out: what was approved is what happens", { timeout: patienceMs }, async () => {
 		const shown = await demo("--answer", "60.00");
 		expect(shown.refunds).toContainEqual(expect.objectContaining({ orderId: "O-4001", amountCents: 6_000 }));
 		expect(shown.text).toContain("€96.74 was asked for, and changed before it was approved");
+		const { code, err } = await cli("demo", "--answer", "900.00");
+		expect(code).toBe(2);
+		expect(err).toMatch(/--answer 900.00: Only €\d+\.\d\d of this order can still be refunded/);
 	});
 
 	test("says plainly that its model is scripted, and how to use a real one", { timeout: patienceMs }, async () => {
@@ -132,16 +149,35 @@ describe("the demo", () => {
 	test("plays with a real model as well: one that a server of this machine offers", {
 		timeout: patienceMs,
 	}, async () => {
-		const server = createServer((request, response) => void answer(request, response));
-		await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
-		try {
-			const { port } = server.address() as AddressInfo;
-			const shown = await demo("--model", "local/any", "--base-url", `http://127.0.0.1:${port}/v1`);
+		await withServer(async (baseUrl) => {
+			const shown = await demo("--model", "local/any", "--base-url", baseUrl);
 			expect(shown.checks.filter(({ ok }) => !ok)).toEqual([]);
 			expect(shown.text).toBe("All of it is done.");
-		} finally {
-			server.close();
-		}
+		});
+	});
+
+	test("a run of a real model is not continued by the scripted one", { timeout: patienceMs }, async () => {
+		const written = `const claim = { orderId: "O-4001", amountCents: 9000, reason: "x" };\nreturn tools.refund_order(claim);`;
+		await withServer(async (baseUrl) => {
+			await cli("demo", "--answer", "deny");
+			const place = ["--store", ".holdpoint/demo/holdpoint.db", "--config", "holdpoint:demo"];
+			const model = ["--model", "local/any", "--base-url", baseUrl];
+			const held = await cli("run", "Help her.", "--run-id", "r1", ...place, ...model);
+			const [, approve = ""] = /main\.ts (approve .*)/.exec(held.out) ?? [];
+			const approved = await cli(...approve.split(" "));
+			const [, resume = ""] = /main\.ts (resume .*)/.exec(approved.out) ?? [];
+			expect(resume).toBe(["resume", "r1", ...place, ...model].join(" "));
+			const refused = await cli("resume", "r1", ...place);
+			expect(refused).toMatchObject({
+				code: 1,
+				err: expect.stringMatching(/Another model began this run[\s\S]*--model/),
+			});
+			expect(refused.out).not.toContain("Marta");
+			expect(await cli(...resume.split(" "))).toMatchObject({
+				code: 0,
+				out: expect.stringContaining("All of it is done."),
+			});
+		}, written);
 	});
 
 	test(

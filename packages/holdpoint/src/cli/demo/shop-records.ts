@@ -9,6 +9,20 @@ export interface ShopRecords {
 	readonly orders: number;
 }
 
+/** What of the payments for an order was not paid back yet. Units: cents. */
+export function refundableCents(path: string, orderId: string): number {
+	const database = nodeSqlite.open(path, { readOnly: true, timeoutMs: 1_000 });
+	try {
+		const sum = (table: "payments" | "refunds"): number =>
+			Number(
+				database.prepare(`SELECT coalesce(sum(amount_cents), 0) AS n FROM ${table} WHERE order_id = ?`).get(orderId)?.n,
+			);
+		return sum("payments") - sum("refunds");
+	} finally {
+		database.close();
+	}
+}
+
 export function readShop(path: string): ShopRecords {
 	const database = nodeSqlite.open(path, { readOnly: true, timeoutMs: 1_000 });
 	try {

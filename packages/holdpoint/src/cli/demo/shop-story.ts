@@ -2,17 +2,20 @@
  * What the demo's scripted model says: its words and its program are fixed here, everything else is real. Which answer
  * is due follows from the conversation alone, so that another process goes on with the same story.
  */
+import { HoldpointError } from "../../spec/errors.ts";
 import { program, type Story, type StoryAsk, say } from "../../testing/story.ts";
 import { euros } from "./euros.ts";
 import { planted } from "./shop-database.ts";
 
-/** What the customer wrote. */
+/** What the customer wrote: one line a paragraph, because whoever shows it breaks it. */
 export const shopRequest = `Support ticket 48213, received 2026-03-14 from ${planted.email}
 
 Hello,
-two parcels of mine came this week. The larger one was crushed: all four enamel mugs, the storm lantern and
-both dinner plates were broken. The driver already paid me back one mug at the door. And I believe that on both
-orders I was charged for shipping twice. Please pay back what I am owed, and write me what you did.
+${[
+	"two parcels of mine came this week. The larger one was crushed: all four enamel mugs, the storm lantern and both",
+	"dinner plates were broken. The driver already paid me back one mug at the door. And I believe that on both orders I",
+	"was charged for shipping twice. Please pay back what I am owed, and write me what you did.",
+].join(" ")}
 ${planted.customer}`;
 
 export const shopInstructions = `You are the support agent of a shop for household and outdoor goods.
@@ -24,7 +27,7 @@ A refund may be refused or changed by a person: catch ToolDenied and go on with 
 Tell the customer only what really happened, with the amounts that the tool returned.
 Finally send one message to the customer, and return what you did.`;
 
-/** As a model writes it. It is frozen inside its call of `tools.refund_order`. */
+/** As a model writes it, in lines that fit a terminal of 80 columns. It is frozen inside its call of `tools.refund_order`. */
 export const shopProgram = `const email = "${planted.email}";
 const reportedOn = "2026-03-14";
 const broken = ["enamel mug", "storm lantern", "dinner plate"];
@@ -37,31 +40,39 @@ const [customer, policy] = await Promise.all([
 // All of her orders, page by page.
 const orders = [];
 for (let page = 1; page !== null; ) {
-  const found = await tools.list_orders({ customerId: customer.id, page });
+  const query = { customerId: customer.id, page };
+  const found = await tools.list_orders(query);
   orders.push(...found.orders);
   page = found.nextPage;
 }
 
 // Parcels that arrived within the time for claims.
-const daysSince = (day) => (Date.parse(reportedOn) - Date.parse(day)) / 86_400_000;
+const dayMs = 86_400_000;
+const daysSince = (day) =>
+  (Date.parse(reportedOn) - Date.parse(day)) / dayMs;
 const recent = orders.filter(
-  (order) => order.deliveredOn && daysSince(order.deliveredOn) <= policy.damageClaimDays,
+  ({ deliveredOn }) =>
+    deliveredOn && daysSince(deliveredOn) <= policy.damageClaimDays,
 );
-const details = await Promise.all(recent.map(({ id }) => tools.get_order({ orderId: id })));
+const details = await Promise.all(
+  recent.map(({ id }) => tools.get_order({ orderId: id })),
+);
 
 // What the policy owes her for each of them.
-const sum = (amounts) => amounts.reduce((total, cents) => total + cents, 0);
+const sum = (amounts) =>
+  amounts.reduce((total, cents) => total + cents, 0);
 function claimFor({ id, items, payments, refunds, discountPercent }) {
   const paid = ({ quantity, unitPriceCents }) =>
-    Math.round((quantity * unitPriceCents * (100 - discountPercent)) / 100);
+    Math.round(quantity * unitPriceCents * (1 - discountPercent / 100));
   const damaged = items.filter(({ product }) =>
     broken.some((name) => product.toLowerCase().startsWith(name)),
   );
   const shipping = payments.filter(({ kind }) => kind === "shipping");
   const isFree = sum(items.map(paid)) >= policy.freeShippingFromCents;
-  const shippingBack = sum(shipping.slice(isFree ? 0 : 1).map((one) => one.amountCents));
+  const tooMuch = shipping.slice(isFree ? 0 : 1);
+  const shippingBack = sum(tooMuch.map((one) => one.amountCents));
   const before = sum(refunds.map((one) => one.amountCents));
-  const parts = damaged.map(({ quantity, product }) => quantity + " × " + product);
+  const parts = damaged.map((one) => one.quantity + " × " + one.product);
   if (shippingBack > 0) parts.push("shipping");
   const amountCents = sum(damaged.map(paid)) + shippingBack - before;
   return { orderId: id, amountCents, reason: parts.join("; ") };
@@ -87,12 +98,23 @@ const money = (cents) => "€" + (cents / 100).toFixed(2);
 const body = [
   "Hello " + customer.name + ",",
   "we are sorry about the broken parcel.",
-  ...refunded.map((one) => one.orderId + ": " + money(one.amountCents) + " is on its way."),
-  ...refused.map((one) => one.orderId + ": we are looking into it and will write again."),
+  ...refunded.map(
+    (one) => one.orderId + ": " + money(one.amountCents) + " is coming.",
+  ),
+  ...refused.map(
+    (one) => one.orderId + ": we look into it and will write again.",
+  ),
 ].join("\\n");
 const subject = "Your ticket 48213";
-const { message } = await tools.send_message({ customerId: customer.id, subject, body });
-return { customer: customer.name, orders: orders.length, refunded, refused, message };`;
+const mail = { customerId: customer.id, subject, body };
+const { message } = await tools.send_message(mail);
+return {
+  customer: customer.name,
+  orders: orders.length,
+  refunded,
+  refused,
+  message,
+};`;
 
 interface ProgramValue {
 	readonly customer: string;
@@ -120,9 +142,22 @@ export const shopStory: Story = [
 	say(closingWords),
 ];
 
+/** A run that another model began is none of this story: its words would be put into that model's mouth. */
+function checkAuthor({ messages }: StoryAsk): void {
+	const calls = messages.flatMap((message) => (message.role === "assistant" ? message.content : []));
+	const isOurs = calls.some(
+		(part) => part.type === "tool-call" && (part.input as { code?: unknown } | undefined)?.code === shopProgram,
+	);
+	if (isOurs) return;
+	throw new HoldpointError("story.mismatch", "Another model began this run; the scripted one does not go on with it", {
+		hint: "What was done is kept. Resume it with the --model and --base-url that it was started with.",
+	});
+}
+
 /** Made of what the program returned, and of nothing else. */
-function closingWords({ results }: StoryAsk): string {
-	const [result] = results;
+function closingWords(ask: StoryAsk): string {
+	checkAuthor(ask);
+	const [result] = ask.results;
 	const { value, edited = [] } = (result?.failed ? {} : (result?.value ?? {})) as ProgramResult;
 	if (!value) return `The program did not succeed: ${String(result?.value)}\nA person should look at this ticket.`;
 	const { refunded, refused } = value;

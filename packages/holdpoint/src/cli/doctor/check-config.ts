@@ -12,14 +12,14 @@ export async function checkConfigFile(path: string | undefined, store: string): 
 		return { name, state: "note", says: "no holdpoint.config.ts here", mend, facts: { exists: false } };
 	}
 	try {
-		const { agents } = await loadConfig(path, store);
+		const { agents, model } = await loadConfig(path, store);
 		const names = agents.map((agent) => agent.name);
-		return {
-			name,
-			state: "ok",
-			says: `${path}: ${names.length === 1 ? "agent" : "agents"} ${names.join(", ")}`,
-			facts: { path, agents: names },
-		};
+		const bare = model ? [] : agents.filter((agent) => !agent.model).map((agent) => agent.name);
+		const says = `${path}: ${names.length === 1 ? "agent" : "agents"} ${names.join(", ")}`;
+		const facts = { path, agents: names, withoutModel: bare };
+		if (bare.length === 0) return { name, state: "ok", says, facts };
+		const mend = "Give each a `model`, export one in the config, or say --model provider/name each time.";
+		return { name, state: "note", says: `${says}; without a model: ${bare.join(", ")}`, mend, facts };
 	} catch (error) {
 		const says = inlineText(error instanceof Error ? error.message : String(error), 500);
 		const mend = isHoldpointError(error) ? error.hint : "See the stack with `node` on that file.";

@@ -65,6 +65,18 @@ describe("the card of a held call", () => {
 		expect(text).toContain("kim (os)");
 	});
 
+	test("of a program that holds several calls shows it once, with all of their lines", () => {
+		const options = { style: createStyle(false), width: 80, now: 61_000, commands };
+		const first = approvalCard(held, { ...options, shared: { lines: [3, 1], isShown: false } }).join("\n");
+		expect(first).toContain("line 3 of a program (c1) asks for it; every line of a held call is marked:");
+		expect(first).toContain("▶ 1 │ const a = 1;");
+		expect(first).toContain("▶ 3 │ await tools");
+		const second = approvalCard(held, { ...options, shared: { lines: [3, 1], isShown: true } }).join("\n");
+		expect(second).toContain("line 3 of the program above (c1) asks for it");
+		expect(second).not.toContain("const a");
+		expect(second).toContain(commands.approve);
+	});
+
 	test("that was answered says how to go on", () => {
 		const text = card({ ...held, unread: [{ by: { id: "kim", via: "os" }, answer: "deny" }] }).join("\n");
 		expect(text).toContain(commands.resume);
@@ -89,7 +101,8 @@ describe("the card of a held call", () => {
 			doneSoFar([
 				{ tool: "a", args: {}, outcome: "failed" },
 				{ tool: "a", args: {}, outcome: "denied" },
+				{ tool: "a", args: {}, outcome: "unknown" },
 			]),
-		).toBe("a\u00a0✗ · a\u00a0⊘");
+		).toBe("a\u00a0✗ · a\u00a0⊘ · a\u00a0?");
 	});
 });

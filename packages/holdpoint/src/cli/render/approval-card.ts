@@ -12,6 +12,8 @@ export interface CardOptions {
 	readonly now: number;
 	/** The exact commands that answer it. */
 	readonly commands: { readonly approve: string; readonly deny: string; readonly resume: string };
+	/** Where several calls of one program are held: the lines of all, and whether a card above shows the program. */
+	readonly shared?: { readonly lines: readonly number[]; readonly isShown: boolean };
 }
 
 const contextLines = 3;
@@ -90,19 +92,23 @@ function fields(
 }
 
 function programPart(program: NonNullable<OpenApproval["program"]>, columns: number, options: CardOptions): string[] {
-	const { style, width } = options;
-	const place =
-		program.line > 0 ? `line ${program.line} of a program (${program.call}) asks for it` : "A program asks for it";
-	const view = { source: program.source, marked: [program.line], context: contextLines, style, width: width - 2 };
+	const { style, width, shared } = options;
+	const which = shared?.isShown ? "the program above" : "a program";
+	const asks =
+		program.line > 0 ? `line ${program.line} of ${which} (${program.call}) asks for it` : `${which} asks for it`;
+	if (shared?.isShown) return [style.dim(asks)];
+	const marked = shared?.lines ?? [program.line];
+	const place = new Set(marked).size > 1 ? `${asks}; every line of a held call is marked` : asks;
+	const view = { source: program.source, marked, context: contextLines, style, width: width - 2 };
 	const done = doneSoFar(program.done);
 	return [
-		style.dim(`${place}:`),
+		...wrap(`${place}:`, width - 2).map((line) => style.dim(line)),
 		...(program.line > 0 ? programLines(view) : programLines({ ...view, marked: [] }).slice(0, 12)),
 		...(done === "" ? [] : ["", ...fields([["so far", done]], columns, options)]),
 	];
 }
 
-const marks = { ok: "✓", failed: "✗", denied: "⊘", open: "‖" } as const;
+const marks = { ok: "✓", failed: "✗", denied: "⊘", unknown: "?", open: "‖" } as const;
 
 /** `get_order ✓×9 · refund_order ✓ · refund_order ‖` */
 export function doneSoFar(done: readonly DoneCall[]): string {

@@ -34,7 +34,7 @@ export function liveView(terminal: Terminal, run: string, past: PastEvents): Liv
 	const tick = (): void => {
 		const spinner = frames[frame++ % frames.length];
 		const asked = Date.now() < failed.until ? failed.text : said(writing.text);
-		const doing = runningTools(timeline.calls) || asked;
+		const doing = runningNow(timeline.calls) || asked;
 		terminal.status(`${spinner} ${doing}  ${duration(Date.now() - writing.since)}`);
 	};
 	const timer = setInterval(tick, frameMs);
@@ -90,9 +90,10 @@ function said(text: string): string {
 	return line === "" ? "the model is thinking …" : `the model writes … ${line.slice(-tailChars)}`;
 }
 
-/** The tools that run now. */
-function runningTools(calls: ReadonlyMap<string, CallState>): string {
-	const running = [...calls.values()].filter((call) => call.phase === "started" && !call.program);
-	const names = [...new Set(running.map((call) => inlineText(call.tool, 60)))];
-	return names.length > 0 ? clip(`${names.join(", ")} …`, 80) : "";
+/** The tools that run now, or the program between two of them. */
+function runningNow(calls: ReadonlyMap<string, CallState>): string {
+	const running = [...calls.values()].filter((call) => call.phase === "started");
+	const names = [...new Set(running.filter((call) => !call.program).map((call) => inlineText(call.tool, 60)))];
+	if (names.length > 0) return clip(`${names.join(", ")} …`, 80);
+	return running.length > 0 ? "the program runs …" : "";
 }

@@ -46,8 +46,19 @@ describe("a program", () => {
 	test("a long line is broken and shown to its end", () => {
 		const lines = programLines({ source: `pay("${"x".repeat(60)}", 9674)`, marked: [1], context: 2, style, width: 40 });
 		expect(lines.length).toBeGreaterThan(1);
-		expect(lines.map((line) => line.slice(6)).join("")).toBe(`pay("${"x".repeat(60)}", 9674)`);
+		expect(lines.map((line) => line.slice(6)).join("")).toBe(`pay("${"x".repeat(60)}",9674)`);
 		for (const line of lines) expect(line.length).toBeLessThanOrEqual(40);
+	});
+
+	test("a long line is broken at spaces where it has some", () => {
+		const line = "  const details = await Promise.all(recent.map(({ id }) => tools.get_order({ orderId: id })));";
+		const lines = programLines({ source: line, style, width: 41 });
+		expect(lines.map((text) => text.slice(6).trim())).toEqual([
+			"const details = await",
+			"Promise.all(recent.map(({ id }) =>",
+			"tools.get_order({ orderId: id })));",
+		]);
+		for (const text of lines) expect(text.length).toBeLessThanOrEqual(41);
 	});
 
 	test("cannot hide a line with control characters", () => {

@@ -2,7 +2,7 @@ import { codeInside } from "../../sandbox/fenced-code.ts";
 import { sourceLines } from "../../sandbox/source-lines.ts";
 import { visibleText } from "./safe-text.ts";
 import type { Style } from "./style.ts";
-import { padStart, piecesOf } from "./text-width.ts";
+import { padStart, piecesAtSpaces } from "./text-width.ts";
 
 export interface ProgramView {
 	/** As the model wrote it; lines count in the code, a Markdown fence around it apart. */
@@ -37,7 +37,8 @@ export function programLines(view: ProgramView): string[] {
 		if (isGap && shown.length > 0) shown.push(style.dim(`${" ".repeat(digits + 2)} ⋮`));
 		isGap = false;
 		// A line is broken and never cut: what somebody approves is shown to its end.
-		const [first = "", ...rest] = piecesOf(line.trimEnd(), view.width - digits - 5);
+		const pieces = piecesAtSpaces(line.trimEnd(), view.width - digits - 5);
+		const [first = "", ...rest] = pieces.map((piece) => piece.trimEnd());
 		const gutter = `${padStart(String(number), digits)} │`;
 		const more = rest.map((piece) => `  ${style.dim(`${" ".repeat(digits)} ·`)} ${piece}`);
 		if (marked.has(number)) shown.push(style.marked(`▶ ${gutter} ${first}`), ...more);

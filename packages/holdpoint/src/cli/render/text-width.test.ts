@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { createStyle } from "./style.ts";
-import { clip, padEnd, piecesOf, widthOf, wrap } from "./text-width.ts";
+import { clip, padEnd, piecesAtSpaces, piecesOf, widthOf, wrap } from "./text-width.ts";
 
 describe("width", () => {
 	test("counts columns, not code units, and not colours", () => {
@@ -39,4 +39,12 @@ describe("width", () => {
 			}),
 		);
 	});
+});
+
+test("pieces at spaces hold the whole text, and an indent is no line of its own", () => {
+	const text = `    one two  ${"x".repeat(20)} three ${" ".repeat(30)}end`;
+	const pieces = piecesAtSpaces(text, 12);
+	expect(pieces.join("")).toBe(text);
+	for (const piece of pieces) expect(widthOf(piece.trimEnd())).toBeLessThanOrEqual(12);
+	expect(pieces.slice(0, 2)).toEqual(["    one two  ", "x".repeat(12)]);
 });

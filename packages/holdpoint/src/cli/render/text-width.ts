@@ -65,6 +65,27 @@ function wrapLine(line: string, columns: number): string[] {
 	return [...lines, current];
 }
 
+/** Breaks after a space where a line has one, and takes nothing out. For text without colours. */
+export function piecesAtSpaces(text: string, columns: number): string[] {
+	const pieces: string[] = [];
+	let piece = "";
+	let width = 0;
+	for (const char of text) {
+		// Spaces at the end of a full line belong to it: nobody sees them there.
+		if (width + charWidth(char) > columns && char !== " " && piece !== "") {
+			const words = piece.slice(0, piece.lastIndexOf(" ") + 1);
+			// An indent alone is no line.
+			if (words.trim() === "") pieces.push(piece);
+			else pieces.push(words);
+			piece = words.trim() === "" ? "" : piece.slice(words.length);
+			width = widthOf(piece);
+		}
+		piece += char;
+		width += charWidth(char);
+	}
+	return [...pieces, piece];
+}
+
 /** Breaks wherever a line is full. For text without colours. */
 export function piecesOf(word: string, columns: number): string[] {
 	const pieces: string[] = [];

@@ -89,7 +89,7 @@ describe("the timeline", () => {
 			"too much · apr_9",
 			"■ frozen at line 2  6.1 KB",
 			"✓ approved by kim (os)",
-			"✗ pay {cents: 900}",
+			"? pay {cents: 900}",
 			"nobody knows whether it happened: the line was cut",
 			"c1.2 is settled by kim",
 			"{paid: 900}",
@@ -169,11 +169,30 @@ describe("the timeline", () => {
 				? evil
 				: value,
 		) as RunEvent[];
-		const found = lines(hostile, 70);
-		expect(found.length).toBeGreaterThan(20);
-		for (const line of found) {
-			expect(line).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202e]/);
-			expect(widthOf(line)).toBeLessThanOrEqual(70);
+		for (const width of [70, 60, 44]) {
+			const found = lines(hostile, width);
+			expect(found.length).toBeGreaterThan(20);
+			for (const line of [...found, ...lines(story, width)]) {
+				expect(line).not.toMatch(/[\u0000-\u001f\u007f-\u009f\u202e]/);
+				expect(widthOf(line), line).toBeLessThanOrEqual(width);
+			}
 		}
+	});
+
+	test("a tool keeps its whole name on a narrow terminal", () => {
+		const named = JSON.parse(JSON.stringify(story).replaceAll('"look"', '"look_at_orders"')) as RunEvent[];
+		expect(lines(named, 44).join("\n")).toContain("✓ look_at_orders");
+	});
+
+	test("a call without a result shows its arguments as far as the line goes", () => {
+		const args = { orderId: "O-4001", amountCents: 9_674, reason: "broken" };
+		const events = story.map((event) =>
+			event.type === "call.asked" && event.call === "c1.2"
+				? { ...event, args }
+				: event.type === "call.finished" && event.call === "c1.2"
+					? { ...event, outcome: { denied: "no" } }
+					: event,
+		);
+		expect(lines(events).join("\n")).toContain('⊘ pay {orderId: "O-4001", amountCents: 9674, reason: "broken"}');
 	});
 });

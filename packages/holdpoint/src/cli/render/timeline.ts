@@ -5,7 +5,14 @@
 import type { CallState } from "../../run/call-state.ts";
 import { executeCodeName } from "../../run/ready-agent.ts";
 import { apply, emptyState, type RunState } from "../../run/state.ts";
-import type { ApprovalResolved, CallFinished, ModelAnswered, RunEvent, RunFinished } from "../../spec/events.ts";
+import type {
+	ApprovalResolved,
+	CallFinished,
+	ModelAnswered,
+	Outcome,
+	RunEvent,
+	RunFinished,
+} from "../../spec/events.ts";
 import { callText, outcomeText } from "./call-text.ts";
 import { byteSize, clockTime, duration } from "./duration.ts";
 import { jsonText } from "./json-text.ts";
@@ -79,8 +86,14 @@ export class Timeline {
 	private layout(at: number, { mark, text, inner, below = [], source = [] }: Entry): string[] {
 		const { style } = this.options;
 		const indent = inner ? "  " : "";
-		const first = `${style.dim(clockTime(at))}  ${indent}${mark} ${text}`;
-		return [first, ...below.map((line) => `${" ".repeat(timeColumns)}${indent}  ${line}`.trimEnd()), ...source];
+		const [head = "", ...more] =
+			widthOf(text) > this.room(inner ?? false) ? wrap(text, this.room(inner ?? false)) : [text];
+		const first = `${style.dim(clockTime(at))}  ${indent}${mark} ${head}`;
+		return [
+			first,
+			...[...more, ...below].map((line) => `${" ".repeat(timeColumns)}${indent}  ${line}`.trimEnd()),
+			...source,
+		];
 	}
 
 	private room(inner: boolean): number {
@@ -247,13 +260,16 @@ export class Timeline {
 		const took = ms === undefined ? "" : style.dim(`  ${duration(ms)}`);
 		const room = this.room(call?.parent !== undefined) - (ms === undefined ? 0 : duration(ms).length + 2) - 2;
 		const isProgram = call?.tool === executeCodeName;
-		const name = isProgram ? `program ${call.id}` : callText(call, Math.floor(room / 2));
-		if ("ok" in event.outcome || "blob" in event.outcome) {
+		// The half of it, and at least the tool's whole name.
+		const nameRoom = Math.max(Math.floor(room / 2), Math.min(room, call?.tool.length ?? 0));
+		const hasResult = "ok" in event.outcome || "blob" in event.outcome;
+		const name = isProgram ? `program ${call.id}` : callText(call, hasResult ? nameRoom : room);
+		if (hasResult) {
 			const left = room - widthOf(name) - 3;
 			const result = left > 8 ? style.dim(` → ${outcomeText(event.outcome, left)}`) : "";
 			return { mark: style.green("✓"), text: `${name}${result}${took}` };
 		}
-		const mark = "denied" in event.outcome || "cancelled" in event.outcome ? style.red("⊘") : style.red("✗");
+		const mark = outcomeMark(event.outcome, style);
 		const why = wrap(outcomeText(event.outcome, 600), this.room(true) - 2).slice(0, 12);
 		// A program that was refused before it began was not shown yet.
 		const isRefused = isProgram && !call.program;
@@ -283,6 +299,12 @@ export class Timeline {
 			below: why.flatMap((line) => wrap(line, this.room(false))),
 		};
 	}
+}
+
+/** I7: what nobody knows is a question, and does not look like a failure. */
+function outcomeMark(outcome: Outcome, style: Style): string {
+	if ("unknown" in outcome) return style.yellow("?");
+	return style.red("denied" in outcome || "cancelled" in outcome ? "⊘" : "✗");
 }
 
 function count(value: number): string {
