@@ -117,6 +117,20 @@ describe("I5: an answer that is worth nothing executes nothing and is recorded",
 		await expectWorthless(scene, target.run, paid, /no such approval/);
 	});
 
+	test("late: given after the approval expired, by a clock that is ahead of the one of the run", async () => {
+		for (const [late, isTaken] of [
+			[0, false],
+			[-1, true],
+		] as const) {
+			const { scene, paid } = payStage();
+			const target = await held(scene);
+			const expiresAt = target.open[0]?.expiresAt ?? 0;
+			await leave(scene, target.run, await sealed(scene, target.run, approve(target, expiresAt + late)));
+			if (!isTaken) await expectWorthless(scene, target.run, paid, /expired/);
+			else expect(await scene.harness.resume(target.run)).toMatchObject({ status: "completed" });
+		}
+	});
+
 	test("foreign: given to the same call of another run", async () => {
 		const { scene, paid, signals } = payStage();
 		const first = await held(scene, "run-1");
@@ -263,6 +277,22 @@ describe("I5: an approval is spent once", () => {
 		await expect(scene.harness.approve(approval, { by })).rejects.toMatchObject({ code: "approval.unknown" });
 		await expect(scene.harness.approve("", { by })).rejects.toMatchObject({ code: "approval.unknown" });
 		expect(paid).toEqual([5]);
+	});
+
+	test("an error of another copy of the library is known by its brand: an unreadable run hides no other", async () => {
+		const { scene } = payStage();
+		const good = await held(scene, "good");
+		await held(scene, "bad");
+		const foreign = Object.assign(new Error("another copy says no"), {
+			code: "journal.damaged",
+			[Symbol.for("holdpoint.error")]: true,
+		});
+		const store: Store = {
+			...scene.store,
+			load: (run, after) => (run === "bad" ? Promise.reject(foreign) : scene.store.load(run, after)),
+		};
+		const open = await scene.again({ store }).harness.approvals();
+		expect(open).toMatchObject([{ run: "bad", problem: "another copy says no" }, { approval: good.approval }]);
 	});
 
 	test("a run whose journal was changed is shown as unreadable, and hides no other", async () => {

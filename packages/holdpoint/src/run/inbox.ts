@@ -7,7 +7,7 @@ import { runSeal } from "../journal/journal.ts";
 import { canonicalJson } from "../kit/canonical-json.ts";
 import { newId } from "../kit/id.ts";
 import { reasonOf } from "../kit/reason-of.ts";
-import { HoldpointError } from "../spec/errors.ts";
+import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
 import type { Approver, Outcome } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
 import { defaultLimits, fixedLimits, type Limits } from "../spec/limits.ts";
@@ -60,7 +60,7 @@ export async function openApprovals(
 	for (const row of rows) {
 		const view = views.get(row.run) ?? (await viewOf(ports, row.run).catch(asProblem));
 		views.set(row.run, view);
-		const approval = view instanceof HoldpointError ? unreadable(row, view) : approvalOf(view, row);
+		const approval = isHoldpointError(view) ? unreadable(row, view) : approvalOf(view, row);
 		if (approval) found.push(approval);
 	}
 	return found;
@@ -68,7 +68,7 @@ export async function openApprovals(
 
 /** One run that cannot be read (tampered with, sealed with a key that is not here) must not hide the others. */
 function asProblem(error: unknown): HoldpointError {
-	if (error instanceof HoldpointError && error.code.startsWith("journal.")) return error;
+	if (isHoldpointError(error) && error.code.startsWith("journal.")) return error;
 	throw error;
 }
 
