@@ -224,7 +224,11 @@ function refuseInVain({ request, open, counted, unread }: Answering): void {
 		});
 	}
 	if (request.answer === "approve" && yes.some(({ by }) => by.id === request.by.id)) {
-		throw new HoldpointError("approval.forbidden", `${request.by.id} has answered approval ${approval} already`);
+		const isUnread = unread.some(({ by }) => by.id === request.by.id);
+		throw new HoldpointError("approval.forbidden", `${request.by.id} has answered approval ${approval} already`, {
+			...(isUnread ? { hint: `Resume run ${run}. If it still waits then, another person must answer.` } : {}),
+			details: { run, approval },
+		});
 	}
 }
 

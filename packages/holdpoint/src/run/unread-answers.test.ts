@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { memoryStore } from "../adapters/stores/memory.ts";
+import type { HarnessOptions } from "../holdpoint.ts";
 import type { Approver } from "../spec/events.ts";
 import type { Store, StoredRun } from "../spec/store.ts";
 import { ofType, onlyWait, type Stage, stage, stageKeys } from "../testing/stage.ts";
@@ -10,7 +11,7 @@ import { defineTool } from "../tools/define-tool.ts";
 const person = (id: string): Approver => ({ id, via: "test" });
 const [ann, eve] = [person("ann"), person("eve")];
 
-async function held(store: Store = memoryStore()) {
+async function held(store: Store = memoryStore(), harness: HarnessOptions = {}) {
 	const paid: unknown[] = [];
 	const pay = defineTool({
 		name: "pay",
@@ -18,7 +19,7 @@ async function held(store: Store = memoryStore()) {
 		input: z.object({ amount: z.int() }),
 		execute: (args) => void paid.push(args),
 	});
-	const scene = stage({ story: [call("pay", { amount: 5 }), say("done")], tools: [pay], store });
+	const scene = stage({ story: [call("pay", { amount: 5 }), say("done")], tools: [pay], store, harness });
 	const result = await scene.harness.run(scene.agent, "pay it");
 	return { scene, paid, run: result.run, wait: onlyWait(result, "approval") };
 }
@@ -100,6 +101,16 @@ describe("answers that were left before the run read any", () => {
 		await expect(scene.harness.approve(wait.approval, { by: ann })).rejects.toMatchObject({
 			code: "approval.closed",
 			hint: expect.stringContaining(`Resume run ${run}`),
+		});
+	});
+
+	test("the same person's second yes, where only the run can tell whether one is enough: resume shows it", async () => {
+		const policy = () => ({ verdict: "ask", reason: "money", ask: { roles: ["manager"] } }) as const;
+		const { scene, run, wait } = await held(memoryStore(), { policy });
+		await scene.harness.approve(wait.approval, { by: ann });
+		await expect(scene.harness.approve(wait.approval, { by: ann })).rejects.toMatchObject({
+			code: "approval.forbidden",
+			hint: `Resume run ${run}. If it still waits then, another person must answer.`,
 		});
 	});
 
