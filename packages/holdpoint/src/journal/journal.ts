@@ -33,10 +33,10 @@ export interface Entry {
 
 /** In the shortest form, when the events of an entry happened that is written now. */
 export function timesOf(times: readonly number[], now: number): Pick<Entry, "at" | "t"> {
-	const [at = now, ...others] = times;
-	const last = others.at(-1) ?? at;
-	const count = others.findLastIndex((time) => time !== last) + 2;
-	return { at, t: count === 1 && last === at ? undefined : others.slice(0, count).map((time) => time - at) };
+	const at = times[0] ?? now;
+	let count = times.length;
+	while (count > 1 && times[count - 1] === times[count - 2]) count--;
+	return count > 1 ? { at, t: times.slice(1, count).map((time) => time - at) } : { at };
 }
 
 /** When the event at this place of an entry happened. */

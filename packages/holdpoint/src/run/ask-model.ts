@@ -28,12 +28,12 @@ export async function askModel(segment: Segment): Promise<void> {
 	const unheard = state.messages.length - heard;
 	segment.emit({
 		type: "model.answered",
-		...(asked.model === state.model ? {} : { model: asked.model }),
 		content,
 		finish,
 		usage,
 		ms: ports.clock.now() - began,
 		...(unheard > 0 ? { unheard } : {}),
+		...(asked.model === state.model ? {} : { model: asked.model }),
 	});
 }
 

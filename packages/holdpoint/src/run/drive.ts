@@ -25,7 +25,7 @@ export async function drive(segment: Segment): Promise<RunResult> {
 	try {
 		for (;;) {
 			segment.check();
-			await heldBack(segment);
+			if (segment.paced) await heldBack(segment);
 			await takeSignals(segment, "moving");
 			const steps = next(segment.state, segment.doing);
 			if (steps.length > 0) await begin(segment, steps);

@@ -164,11 +164,12 @@ export class Segment {
 
 	/** Folds events now; they are durable after the next `flush`. */
 	emit(...events: readonly RunEvent[]): void {
+		const now = this.ports.clock.now();
 		for (const event of events) {
 			if ("signal" in event) this.taken.push(event.signal);
 			apply(this.state, event);
 			this.buffer.push(event);
-			this.times.push(this.ports.clock.now());
+			this.times.push(now);
 			if (!this.observe) continue;
 			if (this.unseen.length > 0 || durableFirst.has(event.type)) this.unseen.push(event);
 			else this.show(event);
