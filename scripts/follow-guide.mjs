@@ -102,7 +102,7 @@ function plain(text) {
 		.replaceAll(/\d+(\.\d+)? (ms|s|min|h|d)\b( \d+ (s|min|h)\b)?|\bnow\b/g, "<duration>")
 		.replaceAll(/\d+(\.\d+)? K?B\b/g, "<size>")
 		.replaceAll(/[\d,]+ tokens( in, [\d,]+ out)?/g, "<tokens>")
-		.replaceAll(/\bkey [\w-]{8}\b/g, "<key>")
+		.replaceAll(/\bkey [\w-]{8}(?![\w-])/g, "<key>")
 		.replaceAll(/ +/g, " ")
 		.trim();
 }
