@@ -26,7 +26,7 @@ class ProgramWriter {
 	#expression(value: Json, depth: number): string {
 		switch (depth > 4 ? 9 : this.#choose(10)) {
 			case 0:
-				return this.#variable(JSON.stringify(value));
+				return this.#variable(this.#whole(value));
 			case 1:
 				return `(${this.#expression(value, depth + 1)})`;
 			case 2:
@@ -36,6 +36,12 @@ class ProgramWriter {
 			default:
 				return this.#literal(value, depth + 1);
 		}
+	}
+
+	/** In the text of a program, this name would set the prototype. */
+	#whole(value: Json): string {
+		const text = JSON.stringify(value);
+		return text.includes("__proto__") ? `JSON.parse(${JSON.stringify(text)})` : text;
 	}
 
 	#variable(text: string): string {
