@@ -1,5 +1,5 @@
 /** The statements that read one run. Each function runs inside a transaction of its caller. */
-import type { StoredRun } from "../../../spec/store.ts";
+import type { RunHead, StoredRun } from "../../../spec/store.ts";
 import { bytesOf, numberOf, optionalNumber, optionalText, packCode, statusOf, textOf, unpackCode } from "./columns.ts";
 import type { Connection } from "./connection.ts";
 
@@ -8,11 +8,19 @@ export interface RunKey {
 	readonly id: number;
 	readonly epoch: number;
 	readonly seq: number;
+	/** What the indexes of the runs are made of. */
+	readonly indexed: Pick<RunHead, "status" | "dueAt" | "session">;
 }
 
 export function findRun(connection: Connection, run: string): RunKey | undefined {
-	const row = connection.sql("SELECT id, epoch, seq FROM runs WHERE run = ?").get(run);
-	return row && { id: numberOf(row.id), epoch: numberOf(row.epoch), seq: numberOf(row.seq) };
+	const row = connection.sql("SELECT id, epoch, seq, status, due_at, session FROM runs WHERE run = ?").get(run);
+	if (!row) return undefined;
+	const indexed = {
+		status: statusOf(row.status),
+		dueAt: optionalNumber(row.due_at),
+		session: optionalText(row.session),
+	};
+	return { id: numberOf(row.id), epoch: numberOf(row.epoch), seq: numberOf(row.seq), indexed };
 }
 
 export function readLease(connection: Connection, id: number): StoredRun["lease"] {

@@ -4,7 +4,9 @@
  * 1. A migration that was published never changes; a new one is added at the end.
  * 2. Rows are appended: entries and blobs of many runs fill pages one after the other, wherever their run began, and a
  *    group of commits touches few pages. Small indexes find them.
- * 3. Only what a run holds right now (lease, signals, open approvals) has a row of its own that comes and goes.
+ * 3. A run that goes on is written with every entry and is in no index that this changes: running ones are few, and are
+ *    sorted when they are looked for.
+ * 4. Only what a run holds right now (lease, signals, open approvals) has a row of its own that comes and goes.
  */
 
 /** "HPNT": tells our databases from those of other programs. */
@@ -27,7 +29,8 @@ export const migrations: readonly string[] = [
 		updated_at INTEGER NOT NULL,
 		mac ANY NOT NULL
 	) STRICT;
-	CREATE INDEX runs_by_status ON runs (status, updated_at);
+	CREATE INDEX runs_by_status ON runs (status, updated_at) WHERE status <> 0;
+	CREATE INDEX runs_running ON runs (status) WHERE status = 0;
 	CREATE INDEX runs_by_due ON runs (due_at) WHERE due_at IS NOT NULL;
 	CREATE INDEX runs_by_session ON runs (session) WHERE session IS NOT NULL;
 

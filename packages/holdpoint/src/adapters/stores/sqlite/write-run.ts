@@ -5,7 +5,7 @@ import type { CommitReceipt, LeaseRequest, RunHead, StoredRun, Write } from "../
 import { cutBlob } from "./blob-pieces.ts";
 import { numberOf, packCode, statusCode, textOf, unpackCode } from "./columns.ts";
 import type { Connection } from "./connection.ts";
-import { findRun, readLease, readRun } from "./read-run.ts";
+import { findRun, type RunKey, readLease, readRun } from "./read-run.ts";
 
 export interface CommitRequest {
 	readonly run: string;
@@ -19,7 +19,7 @@ export function commitRun(connection: Connection, { run, epoch, shape, writes }:
 	const found = findRun(connection, run);
 	const refused = door.refusal(run, epoch, { shape, found });
 	if (refused) throw refused;
-	if (found && shape.head) updateHead(connection, found.id, shape.head);
+	if (found && shape.head) updateHead(connection, found, shape.head);
 	const id = found?.id ?? insertRun(connection, run, shape.head as RunHead);
 	for (const write of writes) applyWrite(connection, { run, id }, write);
 	return { signals: countSignals(connection, id) };
@@ -45,7 +45,15 @@ function insertRun(connection: Connection, run: string, head: RunHead): number {
 	return numberOf(row?.id);
 }
 
-function updateHead(connection: Connection, id: number, head: RunHead): void {
+function updateHead(connection: Connection, { id, indexed }: RunKey, head: RunHead): void {
+	const { seq, status, agent, session, dueAt, updatedAt, mac } = head;
+	if (status === indexed.status && dueAt === indexed.dueAt && session === indexed.session) {
+		// No more than what changes: a column that is set is written to its index again, the same or not.
+		connection
+			.sql("UPDATE runs SET seq = ?, agent = ?, updated_at = ?, mac = ? WHERE id = ?")
+			.run(seq, agent, updatedAt, packCode(mac), id);
+		return;
+	}
 	connection
 		.sql(
 			"UPDATE runs SET seq = ?, status = ?, agent = ?, session = ?, due_at = ?, updated_at = ?, mac = ? WHERE id = ?",
