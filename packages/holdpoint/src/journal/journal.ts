@@ -48,6 +48,8 @@ export interface ReceivedSignal {
 	readonly id: string;
 	/** Undefined: it does not verify, and is to be ignored and said so. */
 	readonly signal: Signal | undefined;
+	/** It is sealed with this key, which is not here: nobody can say here what it is worth. */
+	readonly foreignKey?: string;
 }
 
 /** Writes and reads the sealed form for one run of one store. */
@@ -57,7 +59,6 @@ export interface RunSeal {
 	signal(id: string, signal: Signal): StoredSignal;
 	/** Errors: `journal.tampered`, `journal.key_missing`, `journal.damaged`, `journal.newer`. */
 	open(stored: StoredRun): { readonly entries: readonly Entry[]; readonly lastMac: string };
-	/** Errors: `journal.key_missing`. */
 	openSignal(stored: StoredSignal): ReceivedSignal;
 }
 
@@ -112,10 +113,12 @@ export function runSeal(ring: KeyRing, store: string, run: string): RunSeal {
 			return { entries, lastMac };
 		},
 		openSignal(stored) {
+			const { id } = stored;
 			const keyId = keyOf(stored.body);
-			// A key that is not here may have sealed it rightly: what cannot be judged must not be thrown away as forged.
-			const isRight = keyId !== "" && stored.mac === code("signal", keyId, `${stored.id}\n${stored.body}`);
-			if (!isRight) return { id: stored.id, signal: undefined };
+			// A key that is not here may have sealed it rightly: it can neither be judged nor thrown away as forged.
+			if (keyId !== "" && ring.code(keyId, "") === undefined) return { id, signal: undefined, foreignKey: keyId };
+			const isRight = keyId !== "" && stored.mac === code("signal", keyId, `${id}\n${stored.body}`);
+			if (!isRight) return { id, signal: undefined };
 			return { id: stored.id, signal: JSON.parse(stored.body.slice(keyId.length + 1)) as Signal };
 		},
 	};

@@ -128,7 +128,7 @@ async function resumeAcquired(ports: RunPorts, stored: StoredRun, options: Resum
 	const opened = await openRun(ports, stored);
 	const { state, entries, lastMac } = opened;
 	if (state.status !== "running") {
-		await clearAfterEnd(ports, stored, { started: state.started, onLeft: options.onLeft });
+		await clearAfterEnd(ports, stored, { state, onLeft: options.onLeft });
 		return resultOf(state);
 	}
 	const started = state.started;
@@ -181,14 +181,17 @@ function hasCancel({ ring, storeId }: RunPorts, { run, signals }: StoredRun, sta
 }
 
 interface Ended {
-	readonly started: RunStarted | undefined;
+	readonly state: RunState;
 	readonly onLeft: ResumeOptions["onLeft"];
 }
 
 /** What came after the end means nothing, but for messages to a session; left unread it would make the run look ready for ever. */
-async function clearAfterEnd(ports: RunPorts, stored: StoredRun, { started, onLeft }: Ended): Promise<void> {
+async function clearAfterEnd(ports: RunPorts, stored: StoredRun, { state, onLeft }: Ended): Promise<void> {
 	const { run, signals } = stored;
-	const messages = unreadMessages(started, signals, runSeal(ports.ring, ports.storeId, run).openSignal);
+	const { started } = state;
+	// Whoever passed one on and was late has left it here once more.
+	const unread = signals.filter(({ id }) => !state.signals.has(id));
+	const messages = unreadMessages(started, unread, runSeal(ports.ring, ports.storeId, run).openSignal);
 	const session = started?.session?.id;
 	const isLeft = session !== undefined && messages.length > 0 && !(await passOn(ports, { run, session }, messages));
 	const kept = new Set(isLeft ? messages.map(({ id }) => id) : []);
@@ -218,7 +221,7 @@ function segmentStart({ watching, ...parts }: Parts): SegmentStart {
 }
 
 /** The run's middleware around one segment. */
-function through(segment: Segment): Promise<RunResult> {
+async function through(segment: Segment): Promise<RunResult> {
 	const onion = segment.ready.agent.middleware.filter((layer) => layer.run);
 	const layer = async (index: number): Promise<RunResult> => {
 		const outer = onion[index];
@@ -229,7 +232,10 @@ function through(segment: Segment): Promise<RunResult> {
 				)
 			: drive(segment);
 	};
-	return layer(0);
+	const result = await layer(0);
+	// A layer that answered by itself has driven nothing.
+	if (!segment.isReleased) await segment.abandon(new HoldpointError("stream.aborted", "A layer answered for the run"));
+	return result;
 }
 
 /** After a failure the lease must not keep others out; if that fails too it ends by itself. */

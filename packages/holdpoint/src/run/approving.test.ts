@@ -195,7 +195,7 @@ describe("time", () => {
 		expect(await scene.harness.readyRuns()).toHaveLength(1);
 		expect(await scene.harness.resume(run)).toMatchObject({ status: "completed" });
 		expect(paid).toEqual([]);
-		expect(lastResult(scene)).toMatchObject({ value: expect.stringContaining("nobody approved it in time") });
+		expect(lastResult(scene)).toMatchObject({ value: expect.stringContaining("no approval was read in time") });
 		expect(await scene.harness.approvals()).toEqual([]);
 	});
 

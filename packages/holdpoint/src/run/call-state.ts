@@ -39,7 +39,7 @@ export interface ApprovalState {
 	readonly carried: number;
 	denied: ApprovalAnswer | undefined;
 	/** Why it is over without an answer. */
-	closed: "expired" | "lapsed" | "voided" | "cancelled" | undefined;
+	closed: "expired" | "cancelled" | undefined;
 }
 
 export interface ApprovalAnswer {

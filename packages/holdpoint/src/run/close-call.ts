@@ -1,4 +1,5 @@
 import type { Outcome } from "../spec/events.ts";
+import { type CallEnd, endOf } from "./call-end.ts";
 import type { CallState } from "./call-state.ts";
 import type { Segment } from "./segment.ts";
 import { callOf } from "./state.ts";
@@ -30,13 +31,16 @@ const listedMax = 50;
 function doneBefore(segment: Segment, asks: readonly string[]): string {
 	const begun = asks.map((id) => callOf(segment.state, id)).filter(({ attempt }) => attempt > 0);
 	if (begun.length === 0) return "None of its calls was executed";
-	const all = begun.slice(0, listedMax).map((call) => `${call.tool} (${call.id}): ${endOf(call)}`);
+	const all = begun.slice(0, listedMax).map((call) => `${call.tool} (${call.id}): ${words[endOf(call)]}`);
 	if (begun.length > listedMax) all.push(`and ${begun.length - listedMax} more`);
 	return `Its calls until then: ${all.join("; ")}`;
 }
 
-function endOf({ outcome }: CallState): string {
-	if (!outcome || "unknown" in outcome) return "nobody knows";
-	if ("ok" in outcome || "blob" in outcome) return "done";
-	return "failed" in outcome ? "failed" : "stopped";
-}
+const words: { readonly [End in CallEnd]: string } = {
+	ok: "done",
+	failed: "failed",
+	denied: "denied",
+	cancelled: "stopped",
+	unknown: "nobody knows",
+	open: "nobody knows",
+};

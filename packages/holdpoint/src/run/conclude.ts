@@ -1,8 +1,9 @@
-import type { Outcome, RunFinished } from "../spec/events.ts";
+import type { RunFinished } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
 import { fixedLimits } from "../spec/limits.ts";
 import type { RunResult, Wait } from "../spec/result.ts";
 import { validate } from "../tools/validate.ts";
+import { endOf } from "./call-end.ts";
 import type { CallState } from "./call-state.ts";
 import type { Segment } from "./segment.ts";
 import type { RunState } from "./state.ts";
@@ -20,6 +21,8 @@ export async function finishRun(segment: Segment): Promise<void> {
 	const parsed = jsonOf(state.text);
 	if (parsed === undefined) return retryOrFail(segment, "it is no JSON", "output.invalid");
 	const result = await validate(ready.agent.output.schema, parsed, segment.parsing.patience);
+	// What was said while a schema took its time came before the end.
+	if (await segment.isUnread("message", "cancel")) return;
 	if (!result.ok) return retryOrFail(segment, result.issues, "output.invalid");
 	const output = plain(result.value);
 	if (output === undefined) return retryOrFail(segment, "what the schema makes of it is no JSON", "output.invalid");
@@ -109,16 +112,8 @@ type Done = NonNullable<RunFinished["done"]>[number];
 /** What a cancelled run did before. */
 export function doneOf(state: RunState): Done[] {
 	return [...state.calls.values()].flatMap((call): Done[] => {
-		const { outcome } = call;
-		if (!outcome || call.program) return [];
-		const about = { call: call.id, tool: call.tool };
-		if ("unknown" in outcome) return [{ ...about, outcome: "unknown" }];
-		return hasHappened(outcome) ? [{ ...about, outcome: "ok" }] : [];
+		const end = endOf(call);
+		if (call.program || (end !== "ok" && end !== "unknown")) return [];
+		return [{ call: call.id, tool: call.tool, outcome: end }];
 	});
-}
-
-/** A result that cannot be used belongs to a call that ran. */
-function hasHappened(outcome: Outcome): boolean {
-	if ("failed" in outcome) return outcome.code === "tool.result_invalid" || outcome.code === "tool.result_too_large";
-	return "ok" in outcome || "blob" in outcome;
 }

@@ -157,7 +157,7 @@ function askPolicy(candidate: Candidate): void | Promise<void> {
 
 /** Whoever asked for the run's end meanwhile was heard only by the store: nothing starts after that. */
 async function followLater(candidate: Candidate, decision: Decision): Promise<void> {
-	if (!(await candidate.segment.isCancelStored())) follow(candidate, decision);
+	if (!(await candidate.segment.isUnread("cancel"))) follow(candidate, decision);
 }
 
 function decisionOn(candidate: Candidate): Decision | Promise<Decision> {
@@ -262,7 +262,7 @@ function isRefused(place: Place): boolean {
 	}
 	if (phase === "answered") return false;
 	segment.emit({ type: "approval.closed", approval: approval?.id ?? "", call: call.id, why: "expired" });
-	refuse({ ...place, phase: call.phase }, "nobody approved it in time", "expiry");
+	refuse({ ...place, phase: call.phase }, "no approval was read in time", "expiry");
 	return true;
 }
 
@@ -274,10 +274,12 @@ function decideAgain(place: Place, tool: Tool | string): void | Promise<void> {
 	const { segment, call } = place;
 	if (isRefused(place)) return;
 	const unknown = (why: string): void => finish(place, { unknown: why });
-	if (typeof tool === "string") return unknown(`the process that ran it died, and it cannot be repeated: ${tool}`);
+	if (typeof tool === "string")
+		return unknown(`it was started, its outcome was never written, and it cannot be repeated: ${tool}`);
 	const candidate = knownCandidate({ ...place, tool });
-	if (candidate.digest !== call.digest) return unknown("the process that ran it died, and the tool has changed since");
-	if (tool.repeat === "once") return unknown("the process that ran it died before its outcome was written");
+	if (candidate.digest !== call.digest)
+		return unknown("it was started, its outcome was never written, and the tool has changed since");
+	if (tool.repeat === "once") return unknown("it was started, and its outcome was never written");
 	if (call.attempt >= segment.ready.limits.attemptsMax && tool.effect !== "internal") {
 		return unknown(`it was started ${call.attempt} times and no outcome was ever written`);
 	}

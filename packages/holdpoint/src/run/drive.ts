@@ -26,7 +26,8 @@ export async function drive(segment: Segment): Promise<RunResult> {
 		for (;;) {
 			segment.check();
 			if (segment.paced) await heldBack(segment);
-			await takeSignals(segment, "moving");
+			// After its last event a run writes nothing more; what is left unread then is somebody else's.
+			if (segment.state.status === "running") await takeSignals(segment, "moving");
 			const steps = next(segment.state, segment.doing);
 			if (steps.length > 0) await begin(segment, steps);
 			// Its calls have an outcome each; whatever did not stop within the grace is not waited for.
@@ -54,7 +55,7 @@ export async function drive(segment: Segment): Promise<RunResult> {
 async function heldBack(segment: Segment): Promise<void> {
 	for (let held = segment.paced?.(); held && !segment.isCalled; held = segment.paced?.()) {
 		segment.beat();
-		await Promise.race([held, segment.changed()]);
+		await Promise.race([held, segment.alarmed()]);
 	}
 }
 

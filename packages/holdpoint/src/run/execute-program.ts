@@ -51,6 +51,8 @@ export async function startProgram(segment: Segment, call: CallState): Promise<v
 async function firstSlice(segment: Segment, call: CallState): Promise<void> {
 	const program = programOf(call);
 	const guest = await (await sandboxOf(segment)).start(specOf(segment, call, program));
+	// Whoever ended the run meanwhile gave back the guests that were there then.
+	if (segment.isOver) return guest.dispose();
 	const live: LiveProgram = { guest, console: "", asked: 0, ending: undefined };
 	segment.live.set(call.id, live);
 	const slice = await guest.advance({ answers: [], clockMs: program.clock }, segment.abort.signal);
@@ -78,6 +80,7 @@ async function withGuest(segment: Segment, call: CallState, work: () => Promise<
 async function nextSlice(segment: Segment, call: CallState, answers: readonly string[]): Promise<void> {
 	const program = programOf(call);
 	const live = segment.live.get(call.id) ?? (await bringBack(segment, call));
+	if (!live) return;
 	// Bringing it back may have found its end.
 	if (segment.state.cancel || call.phase !== "started") return;
 	if (live.ending) return tryToEnd(segment, call, live);

@@ -10,7 +10,7 @@ import type { RunResult } from "../spec/result.ts";
 import type { RunQuery, RunRow } from "../spec/store.ts";
 import { type ResumeOptions, resumeRun, startRun, type Watching } from "./advance.ts";
 import { resultOf } from "./conclude.ts";
-import { answerApproval, leaveSignal, type OpenApproval, openApprovals, settleCall } from "./inbox.ts";
+import { answerApproval, checkReach, leaveSignal, type OpenApproval, openApprovals, settleCall } from "./inbox.ts";
 import { limitProblem } from "./limit-problem.ts";
 import { inputOf, runAfter, type UnreadMessage, unlessThere } from "./next-run.ts";
 import { openRun } from "./open-run.ts";
@@ -134,7 +134,8 @@ export class Harness {
 		const { by = this.parts.principal(), reason } = who;
 		await this.signal(ports, run, { kind: "cancel", by, at: ports.clock.now(), ...(reason ? { reason } : {}) });
 		try {
-			return await this.goOn(run, {}, undefined);
+			// Ends this run and starts none: what a session said meanwhile is read when somebody goes on with it.
+			return (await this.resumeHere(run, { watching: {}, signal: undefined })).result;
 		} catch (error) {
 			// Whoever advances it reads the signal at the next heartbeat at the latest.
 			if (isHoldpointError(error) && error.code === "run.busy") return undefined;
@@ -262,6 +263,7 @@ export class Harness {
 	private async signal(ports: RunPorts, run: string, signal: Parameters<typeof leaveSignal>[2]): Promise<string> {
 		// A run in its first answer is not in the store yet, and there a signal could not be left.
 		await this.active.get(run)?.flush();
+		await checkReach(ports, run, signal);
 		const id = await leaveSignal(ports, run, signal);
 		this.active.get(run)?.poke();
 		return id;
@@ -303,6 +305,12 @@ export class Harness {
 	}
 
 	private async goOn(run: string, watching: Watching, signal: AbortSignal | undefined): Promise<RunResult> {
+		const { result, started, messages = [] } = await this.resumeHere(run, { watching, signal });
+		const place = started?.session;
+		return started && place ? this.startNext(started, { run, place, messages, watching, signal }) : result;
+	}
+
+	private async resumeHere(run: string, { watching, signal }: Omit<Watched, "run">): Promise<Resumed> {
 		const ports = await this.ports();
 		const leaseMs = { ...defaultLimits, ...this.parts.limits }.leaseMs;
 		const agentOf = (started: RunStarted): ReadyAgent => {
@@ -313,9 +321,7 @@ export class Harness {
 		const result = await this.watched({ run, watching, signal }, (inner) =>
 			resumeRun(ports, run, { ...inner, leaseMs, agentOf, onLeft }),
 		);
-		const { started, messages = [] } = left;
-		const place = started?.session;
-		return started && place ? this.startNext(started, { run, place, messages, watching, signal }) : result;
+		return { result, ...left };
 	}
 
 	private agentOf(run: string, { agent: { name } }: RunStarted): Agent {
@@ -359,7 +365,7 @@ export class Harness {
 		work: (watching: Watching) => Promise<RunResult>,
 	): Promise<RunResult> {
 		// The lease of this harness does not keep itself out: whoever comes second waits, and finds what is left to do.
-		for (let other = this.busy.get(run); other; other = this.busy.get(run)) await other;
+		for (let other = this.busy.get(run); other; other = this.busy.get(run)) await unlessAborted(other, signal);
 		signal?.throwIfAborted();
 		if (this.closed) throw wasClosed();
 		const ended = Promise.withResolvers<void>();
@@ -384,6 +390,15 @@ export class Harness {
 	}
 }
 
+/** Waits, but no longer than whoever asked for it. */
+async function unlessAborted(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+	if (!signal) return work;
+	const aborted = Promise.withResolvers<void>();
+	signal.addEventListener("abort", () => aborted.resolve(), { once: true });
+	await Promise.race([work, aborted.promise]);
+	signal.throwIfAborted();
+}
+
 function wasClosed(): HoldpointError {
 	return new HoldpointError("harness.closed", "The harness is closed");
 }
@@ -392,6 +407,13 @@ interface Watched {
 	readonly run: string;
 	readonly watching: Watching;
 	readonly signal: AbortSignal | undefined;
+}
+
+interface Resumed {
+	readonly result: RunResult;
+	/** What a session's run ended without reading. */
+	readonly started?: RunStarted;
+	readonly messages?: readonly UnreadMessage[];
 }
 
 interface Left extends Watched {

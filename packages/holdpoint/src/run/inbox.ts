@@ -16,6 +16,7 @@ import type { Wait } from "../spec/result.ts";
 import type { Signal } from "../spec/signals.ts";
 import type { ApprovalRow } from "../spec/store.ts";
 import type { Tool } from "../spec/tool.ts";
+import { type CallEnd, endOf } from "./call-end.ts";
 import type { ApprovalAnswer, CallState } from "./call-state.ts";
 import { canonicalArguments } from "./canonical-arguments.ts";
 import { waitsOf } from "./conclude.ts";
@@ -47,7 +48,7 @@ export interface OpenApproval extends Omit<Extract<Wait, { kind: "approval" }>, 
 export interface DoneCall {
 	readonly tool: string;
 	readonly args: Json;
-	readonly outcome: "ok" | "failed" | "denied" | "unknown" | "open";
+	readonly outcome: CallEnd;
 }
 
 /** Open approvals, oldest first. A row whose run says otherwise is left out: the index is only for finding. */
@@ -85,14 +86,18 @@ interface RunView {
 	readonly state: RunState;
 	/** What was said to the run and not read yet. */
 	readonly unread: readonly Signal[];
+	/** A key that is not here, and under which something was said: it may be a no. */
+	readonly foreignKey: string | undefined;
 }
 
 async function viewOf(ports: RunPorts, run: string): Promise<RunView> {
 	const stored = await ports.store.load(run);
 	if (!stored) throw new HoldpointError("run.unknown", `There is no run ${run} in this store`, { details: { run } });
 	const seal = runSeal(ports.ring, ports.storeId, run);
-	const unread = stored.signals.flatMap((raw) => seal.openSignal(raw).signal ?? []);
-	return { state: (await openRun(ports, stored)).state, unread };
+	const received = stored.signals.map((raw) => seal.openSignal(raw));
+	const unread = received.flatMap(({ signal }) => signal ?? []);
+	const foreignKey = received.find((one) => one.foreignKey !== undefined)?.foreignKey;
+	return { state: (await openRun(ports, stored)).state, unread, foreignKey };
 }
 
 /** Unread answers to what is asked now; those to other arguments will not count. */
@@ -130,14 +135,7 @@ function programView(state: RunState, id: string): { readonly source: string; re
 }
 
 function doneCall(call: CallState): DoneCall {
-	return { tool: call.tool, args: call.args ?? call.asked ?? null, outcome: outcomeKind(call) };
-}
-
-function outcomeKind({ outcome }: CallState): DoneCall["outcome"] {
-	if (!outcome) return "open";
-	if ("ok" in outcome || "blob" in outcome) return "ok";
-	if ("denied" in outcome) return "denied";
-	return "unknown" in outcome ? "unknown" : "failed";
+	return { tool: call.tool, args: call.args ?? call.asked ?? null, outcome: endOf(call) };
 }
 
 export interface AnswerRequest {
@@ -178,10 +176,16 @@ export async function answerApproval(
 			`Approval ${row.approval} expired at ${new Date(open.expiresAt).toISOString()}`,
 		);
 	}
+	if (view.foreignKey !== undefined && request.answer !== "deny") {
+		const what = `Something that was said to run ${row.run} is sealed with the key "${view.foreignKey}", which is not here`;
+		throw new HoldpointError("journal.key_missing", `${what}: it may be a denial`, { details: { run: row.run } });
+	}
 	const { tools, limits } = request.knownAgent?.(open.agent) ?? { tools: undefined, limits: defaultLimits };
 	const answers = callOf(view.state, open.call).approval?.answers ?? [];
-	const counted = answers.filter(({ at }) => at > now - limits.approvalSpendWithinMs);
-	refuseInVain({ request, open, counted, unread: unreadAnswers(view, open.approval, open.digest) });
+	const isFresh = ({ at }: { readonly at: number }) => at > now - limits.approvalSpendWithinMs;
+	const unread = unreadAnswers(view, open.approval, open.digest);
+	const counting = unread.filter((answer) => answer.answer === "deny" || isFresh(answer));
+	refuseInVain({ request, open, counted: answers.filter(isFresh), unread: counting });
 	if (request.args !== undefined) await checkEdit(open, request.args, { tool: tools?.get(open.tool), limits });
 	await leaveSignal(ports, row.run, {
 		kind: "answer",
@@ -292,6 +296,18 @@ export async function settleCall(ports: RunPorts, run: string, { call, outcome, 
 		});
 	}
 	await leaveSignal(ports, run, { kind: "settle", call, outcome, by, at: ports.clock.now() });
+}
+
+/**
+ * Whoever cannot read a run cannot say anything to it either: it would be sealed with a key that its worker may not have.
+ * Errors: `run.unknown`, `run.over` (a message that nobody would read), `journal.*`.
+ */
+export async function checkReach(ports: RunPorts, run: string, { kind }: Signal): Promise<void> {
+	const { state } = await viewOf(ports, run);
+	if (kind !== "message" || state.status === "running" || state.started?.session) return;
+	throw new HoldpointError("run.over", `Run ${run} is ${state.status}: it reads nothing any more`, {
+		details: { run },
+	});
 }
 
 /** Stored even if nobody waits; returns its id. Errors: `run.unknown`. */

@@ -87,7 +87,7 @@ describe("I6: the lease of a run", () => {
 		const wait = onlyWait(await other.harness.resume("r"), "approval");
 		await other.harness.approve(wait.approval);
 		expect(await other.harness.resume("r")).toMatchObject({ status: "completed" });
-		await scene.harness.tell("r", "are you there?");
+		await expect(scene.harness.tell("r", "are you there?")).rejects.toMatchObject({ code: "run.over" });
 		await scene.harness.close();
 		await expect(running).rejects.toMatchObject({ code: expect.stringMatching(/lease_lost|closed/) });
 		expect(paid).toEqual(["paid"]);

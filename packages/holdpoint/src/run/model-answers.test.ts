@@ -97,14 +97,17 @@ describe("an answer of the model", () => {
 		expect(ofType(await endless.events(result.run), "call.finished")).toHaveLength(3);
 	});
 
-	test("I8: at turnsMax nothing stays open: held calls close, and nobody can approve them any more", async () => {
+	test("I8: at turnsMax a question does not give up what is held; the run ends when that is decided", async () => {
 		const pay = defineTool({ name: "pay", description: "Pays.", input: z.object({}), execute: () => "paid" });
 		const scene = stage({ story: [call("pay")], tools: [pay], limits: { turnsMax: 1 } });
 		const session = scene.harness.session("chat", scene.agent);
 		const wait = onlyWait(await session.send("pay"), "approval");
-		expect(await session.send("hurry")).toMatchObject({ status: "failed", error: { code: "limit.turns" } });
+		expect(await session.send("hurry")).toMatchObject({ status: "waiting" });
+		expect(await scene.harness.approvals()).toHaveLength(1);
+		await scene.harness.deny(wait.approval);
+		const { run } = await session.send("and now?");
+		expect(await scene.harness.resume(run)).toMatchObject({ status: "failed", error: { code: "limit.turns" } });
 		expect(await scene.harness.approvals()).toEqual([]);
-		await expect(scene.harness.approve(wait.approval)).rejects.toMatchObject({ code: "approval.unknown" });
 	});
 
 	test("with call ids that it used before: every result belongs to one call", async () => {

@@ -349,13 +349,16 @@ describe("a program that is stopped from outside", () => {
 		expect(await valueOf(scene, "r")).toBe("at last");
 	});
 
-	test("at turnsMax while it is held and somebody talks: it ends, and nothing of it stays open", async () => {
+	test("at turnsMax while it is held and somebody talks: it stays held, and ends with what is decided", async () => {
 		const { scene, paid } = play(`return await tools.pay({ n: 1 });`, { limits: { turnsMax: 1 } });
 		const { run } = await scene.harness.run(scene.agent, "go");
 		await scene.harness.tell(run, "hurry");
+		expect(await scene.harness.resume(run)).toMatchObject({ status: "waiting" });
+		const [open] = await scene.harness.approvals();
+		await scene.harness.approve(open?.approval ?? "", { by });
 		expect(await scene.harness.resume(run)).toMatchObject({ status: "failed", error: { code: "limit.turns" } });
 		expect(await scene.harness.approvals()).toEqual([]);
-		expect(paid).toEqual([]);
+		expect(paid).toEqual([1]);
 		const { state } = await scene.harness.show(run);
 		expect([...state.calls.values()].map(({ phase }) => phase)).toEqual(["finished", "finished"]);
 	});

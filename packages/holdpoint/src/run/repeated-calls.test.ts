@@ -1,10 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { memoryStore } from "../adapters/stores/memory.ts";
+import type { Store } from "../spec/store.ts";
 import { crashingStore } from "../testing/crashing-store.ts";
 import { ofType, onlyWait, type StageChanges, type StageOptions, stage } from "../testing/stage.ts";
-import { call, say } from "../testing/story.ts";
+import { call, calls, say } from "../testing/story.ts";
 import { defineTool } from "../tools/define-tool.ts";
+import { OutcomeUnknown } from "../tools/outcome-unknown.ts";
 
 /** Calls that were started by a process that died, and that today's policy holds before they are repeated. */
 const by = { id: "ann", via: "test" };
@@ -116,7 +118,7 @@ describe("nothing starts after its run's end", () => {
 		return { scene, paid: () => paid };
 	}
 
-	test("I3: at turnsMax a call that was approved while the model talked is closed with the others", async () => {
+	test("I3: at turnsMax a call that was approved while somebody talked runs before the end, not after it", async () => {
 		const { scene, paid } = payScene({ limits: { turnsMax: 2 } });
 		const { approval } = onlyWait(await scene.harness.run(scene.agent, "go", { runId: "r" }), "approval");
 		await scene.harness.tell("r", "how far?");
@@ -126,8 +128,31 @@ describe("nothing starts after its run's end", () => {
 		expect(await scene.harness.resume("r")).toMatchObject({ status: "failed", error: { code: "limit.turns" } });
 		const events = await scene.events("r");
 		expect(events.at(-1)?.type).toBe("run.finished");
-		expect(ofType(events, "call.started")).toEqual([]);
-		expect(paid()).toBe(0);
+		expect(ofType(events, "call.started")).toHaveLength(1);
+		expect(paid()).toBe(1);
+	});
+
+	test("I7: a run without turns left waits until what it had started is settled", async () => {
+		const lose = defineTool({
+			name: "lose",
+			description: "Loses.",
+			input: once,
+			execute: () => Promise.reject(new OutcomeUnknown("the line broke")),
+		});
+		const pay = defineTool({ name: "pay", description: "Pays.", input: once, execute: () => "paid" });
+		const policy = ({ tool }: { tool: { name: string } }) =>
+			tool.name === "pay" ? ({ verdict: "ask", reason: "money" } as const) : ({ verdict: "allow" } as const);
+		const story = [calls([{ tool: "lose" }, { tool: "pay" }]), say("patience"), say("never")];
+		const scene = stage({ story, tools: [lose, pay], harness: { policy }, limits: { turnsMax: 2 } });
+		await scene.harness.run(scene.agent, "go", { runId: "r" });
+		await scene.harness.tell("r", "how far?");
+		await scene.harness.resume("r");
+		const [open] = await scene.harness.approvals();
+		await scene.harness.approve(open?.approval ?? "", { by });
+		// The result of `pay` is news for the model, which may not be asked any more.
+		expect(onlyWait(await scene.harness.resume("r"), "unknown")).toMatchObject({ tool: "lose" });
+		await scene.harness.settle("r", "c1", { happened: true, by });
+		expect(await scene.harness.resume("r")).toMatchObject({ status: "failed", error: { code: "limit.turns" } });
 	});
 
 	test("a cancellation that was stored while the policy decided is heard before anything starts", async () => {
@@ -146,6 +171,42 @@ describe("nothing starts after its run's end", () => {
 		await asked.promise;
 		const cancelling = scene.harness.cancel("r", { reason: "stop" });
 		await expect.poll(async () => (await scene.harness.show("r")).unread).toBe(1);
+		deciding.resolve();
+		expect(await running).toMatchObject({ status: "cancelled", done: [] });
+		await cancelling;
+		expect(ofType(await scene.events("r"), "call.started")).toEqual([]);
+		expect(paid()).toBe(0);
+	});
+
+	test("and it is heard by every call that was being decided, however slow the store is", async () => {
+		const deciding = Promise.withResolvers<void>();
+		let asked = 0;
+		let isSlow = false;
+		const inner = memoryStore();
+		const slow: Store = {
+			...inner,
+			load: async (run, after) => {
+				const loaded = await inner.load(run, after);
+				if (isSlow) await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+				return loaded;
+			},
+		};
+		const { scene, paid } = payScene({
+			story: [calls([{ tool: "pay" }, { tool: "pay" }, { tool: "pay" }]), say("never")],
+			store: slow,
+			harness: {
+				policy: async () => {
+					asked++;
+					await deciding.promise;
+					return { verdict: "allow" };
+				},
+			},
+		});
+		const running = scene.harness.run(scene.agent, "go", { runId: "r" });
+		await expect.poll(() => asked).toBe(3);
+		const cancelling = scene.harness.cancel("r", { reason: "stop" });
+		await expect.poll(async () => (await scene.harness.show("r")).unread).toBe(1);
+		isSlow = true;
 		deciding.resolve();
 		expect(await running).toMatchObject({ status: "cancelled", done: [] });
 		await cancelling;

@@ -65,10 +65,15 @@ async function snapshotOf(guest: Guest): Promise<Uint8Array | undefined> {
 }
 
 /** The guest as it was: from its snapshot, or replayed from the start; then the deliveries that came after. */
-export async function bringBack(segment: Segment, call: CallState): Promise<LiveProgram> {
+export async function bringBack(segment: Segment, call: CallState): Promise<LiveProgram | undefined> {
 	const program = programOf(call);
 	const restored = await restore(segment, call, program);
 	const guest = restored.guest;
+	// Whoever ended the run meanwhile gave back the guests that were there then.
+	if (segment.isOver) {
+		guest.dispose();
+		return undefined;
+	}
 	const live: LiveProgram = { guest, console: restored.console, asked: restored.asked, ending: undefined };
 	segment.live.set(call.id, live);
 	segment.emit({

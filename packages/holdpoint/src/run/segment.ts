@@ -18,6 +18,7 @@ import type { Limits } from "../spec/limits.ts";
 import type { LanguageModel, ModelDelta, ModelMessage, ModelTool } from "../spec/model.ts";
 import type { Policy } from "../spec/policy.ts";
 import type { Guest, SandboxProvider, SliceState } from "../spec/sandbox.ts";
+import type { Signal } from "../spec/signals.ts";
 import type { RunStatus, Store, StoredSignal, Write } from "../spec/store.ts";
 import type { Tool } from "../spec/tool.ts";
 import type { ParsingLimits } from "./canonical-arguments.ts";
@@ -87,6 +88,8 @@ export interface SegmentStart {
 
 const durableFirst: ReadonlySet<string> = new Set(["approval.requested", "run.finished"]);
 
+const nothing = Promise.resolve();
+
 export class Segment {
 	readonly ports: RunPorts;
 	readonly ready: ReadyAgent;
@@ -125,6 +128,9 @@ export class Segment {
 	private observe: Observer | undefined;
 	private heart: NodeJS.Timeout | undefined;
 	private waker: (() => void) | undefined;
+	private alarm: PromiseWithResolvers<void> | undefined;
+	private fetching: Promise<void> | undefined;
+	private readonly foreignKeys = new Set<string>();
 	private woken = false;
 	private known: RunInfo | undefined;
 
@@ -210,6 +216,7 @@ export class Segment {
 		if (this.heart) clearInterval(this.heart);
 		if (this.failure) throw this.failure;
 		await this.write(status, dueAt, true);
+		this.isReleased = true;
 	}
 
 	private async write(status: RunStatus, dueAt?: number, release = false): Promise<void> {
@@ -240,7 +247,8 @@ export class Segment {
 			writes.push({ kind: "lease", owner: this.ports.owner, until: at + this.ready.limits.leaseMs });
 		try {
 			const receipt = await this.ports.store.commit(this.state.run, this.epoch, writes);
-			if (receipt.signals > 0) this.signalsStored = true;
+			// More than those that are left unread knowingly.
+			if (receipt.signals > this.signals.length) this.signalsStored = true;
 		} catch (error) {
 			this.refused = true;
 			this.stop(error);
@@ -273,7 +281,7 @@ export class Segment {
 			const receipt = await this.ports.store.commit(this.state.run, this.epoch, [
 				{ kind: "lease", owner: this.ports.owner, until },
 			]);
-			if (receipt.signals > 0) this.poke();
+			if (receipt.signals > this.signals.length) this.poke();
 		} catch (error) {
 			// A busy database is no lost lease; the next beat tries again, and a real loss shows at the next commit.
 			if (isHoldpointError(error) && error.code !== "run.lease_lost") return;
@@ -287,29 +295,63 @@ export class Segment {
 		this.wake();
 	}
 
+	/** It has come to its end, is to come to it, or is stopped: nothing is begun for it any more. */
+	get isOver(): boolean {
+		return this.state.status !== "running" || this.state.cancel !== undefined || this.abort.signal.aborted;
+	}
+
+	/** Whether the lease was let go. */
+	isReleased = false;
+
 	/** It is to stop, or somebody left a signal: not to be waited with. */
 	get isCalled(): boolean {
 		return this.signalsStored || this.abort.signal.aborted;
 	}
 
-	async fetchSignals(): Promise<void> {
-		if (!this.signalsStored || this.epoch === 0) return;
+	/** Whoever asks while they are being fetched waits for them, too. */
+	fetchSignals(): Promise<void> {
+		if (!this.fetching && this.signalsStored && this.epoch > 0) {
+			this.fetching = this.readSignals().finally(() => (this.fetching = undefined));
+		}
+		return this.fetching ?? nothing;
+	}
+
+	private async readSignals(): Promise<void> {
 		this.signalsStored = false;
 		const stored = await this.ports.store.load(this.state.run, this.seq);
 		const known = new Set([...this.signals.map((signal) => signal.id), ...this.taken]);
 		for (const signal of stored?.signals ?? []) if (!known.has(signal.id)) this.signals.push(signal);
 	}
 
-	/** Has somebody asked for the run's end that it has not read yet? */
-	async isCancelStored(): Promise<boolean> {
+	/** Something was said to the run under a key that is not here. It stays unread. */
+	warnOf(key: string): undefined {
+		if (this.foreignKeys.has(key)) return;
+		this.foreignKeys.add(key);
+		const what = `Something that was said to run ${this.state.run} is sealed with the key "${key}", which is not here`;
+		process.emitWarning(`${what}: it stays unread until a process that has the key goes on with the run.`);
+	}
+
+	/** Has somebody said something of these kinds that the run has not read yet? */
+	async isUnread(...kinds: readonly Signal["kind"][]): Promise<boolean> {
 		await this.fetchSignals();
-		return this.signals.some((stored) => this.seal.openSignal(stored).signal?.kind === "cancel");
+		return this.signals.some((stored) => {
+			const { signal } = this.seal.openSignal(stored);
+			return signal !== undefined && kinds.includes(signal.kind);
+		});
 	}
 
 	/** Something changed: the driver looks again. */
 	wake(): void {
 		this.woken = true;
 		this.waker?.();
+		this.alarm?.resolve();
+		this.alarm = undefined;
+	}
+
+	/** Resolves at the next `wake`, which is not used up by that: for those who wait for something else besides. */
+	alarmed(): Promise<void> {
+		this.alarm ??= Promise.withResolvers<void>();
+		return this.alarm.promise;
 	}
 
 	/** Resolves at the next `wake`, or at once if one came since the last time. */
@@ -342,6 +384,7 @@ export class Segment {
 	 */
 	async abandon(reason: unknown): Promise<void> {
 		this.stop(reason);
+		this.isReleased = true;
 		await this.writing?.catch(() => undefined);
 		try {
 			if (this.epoch > 0) await this.ports.store.commit(this.state.run, this.epoch, [{ kind: "release" }]);

@@ -327,14 +327,22 @@ describe("what comes while the model is answering", () => {
 });
 
 describe("a message to a run that is over", () => {
-	test("is worth nothing, and does not make the run look ready for ever", async () => {
+	test("is refused where nobody would read it", async () => {
 		const { scene } = talk([say("one")]);
 		const { run } = await scene.harness.run(scene.agent, "hello");
-		await scene.harness.tell(run, "too late");
-		expect(await scene.harness.readyRuns()).toHaveLength(1);
-		expect(await scene.harness.resume(run)).toMatchObject({ status: "completed", text: "one" });
+		await expect(scene.harness.tell(run, "too late")).rejects.toMatchObject({ code: "run.over", details: { run } });
 		expect(await scene.harness.readyRuns()).toEqual([]);
-		expect((await scene.harness.show(run)).unread).toBe(0);
+	});
+
+	test("cancelling a run of a session that is over starts none and returns that one", async () => {
+		const { scene } = talk([say("one"), say("two")]);
+		const session = scene.harness.session("chat", scene.agent);
+		const { run } = await session.send("hello");
+		await scene.harness.tell(run, "too late for this one");
+		expect(await scene.harness.cancel(run)).toMatchObject({ run, status: "completed", text: "one" });
+		expect(scene.prompts).toHaveLength(1);
+		expect(await session.send("and this")).toMatchObject({ status: "completed", text: "two" });
+		expect(lastPrompt(scene).join()).toContain("too late for this one");
 	});
 });
 

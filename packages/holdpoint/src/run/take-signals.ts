@@ -25,8 +25,10 @@ export async function takeSignals(segment: Segment, when: "moving" | "waiting"):
 	if (segment.signals.length === 0) return false;
 	const left: StoredSignal[] = [];
 	let taken = false;
-	for (const received of inOrder(segment, segment.signals.splice(0))) {
-		const events = await eventsFor(segment, received, when);
+	const all = inOrder(segment, segment.signals.splice(0));
+	const isBlind = all.some(({ foreignKey }) => foreignKey !== undefined);
+	for (const received of all) {
+		const events = await eventsFor(segment, received, { when, isBlind });
 		if (!events) {
 			left.push(received.stored);
 			continue;
@@ -64,14 +66,22 @@ function fireTimer(segment: Segment): void {
 	if (timer && segment.ports.clock.now() >= timer.dueAt) segment.emit({ type: "timer.fired", timer: timer.id });
 }
 
+interface Reading {
+	readonly when: "moving" | "waiting";
+	/** Something was said under a key that is not here. It may be a no. */
+	readonly isBlind: boolean;
+}
+
 /** Undefined: not now. */
 async function eventsFor(
 	segment: Segment,
-	{ id, signal }: Received,
-	when: "moving" | "waiting",
+	{ id, signal, foreignKey }: Received,
+	{ when, isBlind }: Reading,
 ): Promise<readonly RunEvent[] | undefined> {
 	const ignored = (why: string): RunEvent[] => [{ type: "signal.ignored", signal: id, why }];
 	if (segment.state.signals.has(id)) return ignored("it was taken before");
+	// Whoever has the key reads it; here it is left, and so is every yes beside it.
+	if (foreignKey !== undefined) return segment.warnOf(foreignKey);
 	if (!signal) return ignored("its seal does not match: it was forged, changed, or meant for another run");
 	if (segment.state.status !== "running") {
 		// A session goes on: its next run reads what came too late for this one.
@@ -79,7 +89,7 @@ async function eventsFor(
 	}
 	switch (signal.kind) {
 		case "answer":
-			return answerEvents(segment, id, signal);
+			return isBlind && signal.answer !== "deny" ? undefined : answerEvents(segment, id, signal);
 		case "settle":
 			return settleEvents(segment, id, signal);
 		case "message":
@@ -107,7 +117,9 @@ function messageEvents(segment: Segment, { id, signal, when }: MessageSignal): r
 		// Calls are running or can run: it is read after them, or at the latest when the run would wait.
 		if (segment.busy.size > 0 || next(state, segment.doing).length > 0) return undefined;
 	}
-	return [{ type: "message.received", text: signal.text, signal: id, mode: signal.mode }];
+	// With no turn left the model cannot answer now: what is held stays so, and is not given up for a question.
+	const isLast = state.turns >= segment.ready.limits.turnsMax && state.turn.length + state.late.length > 0;
+	return [{ type: "message.received", text: signal.text, signal: id, mode: isLast ? "queue" : signal.mode }];
 }
 
 type AnswerSignal = Extract<Signal, { kind: "answer" }>;
@@ -122,8 +134,9 @@ async function answerEvents(segment: Segment, id: string, signal: AnswerSignal):
 	if (signal.digest !== call.digest)
 		return refuse("it was given for other arguments, another tool version, or another call");
 	const now = segment.ports.clock.now();
-	if (now >= call.approval.expiresAt || signal.at >= call.approval.expiresAt)
-		return refuse("it came after the approval expired");
+	const { expiresAt } = call.approval;
+	if (signal.at >= expiresAt) return refuse("it came after the approval expired");
+	if (now >= expiresAt) return refuse("it came in time, and was read only after the approval had expired");
 	const before = validAnswers(segment, call);
 	if (before.some((answer) => answer.by.id === signal.by.id) && signal.answer === "approve") {
 		return refuse("this person has answered already; another one must");
@@ -198,5 +211,6 @@ function settleEvents(segment: Segment, id: string, signal: Extract<Signal, { ki
 	const call = segment.state.calls.get(signal.call);
 	if (call?.phase !== "unknown")
 		return [{ type: "signal.ignored", signal: id, why: "the outcome of that call is not unknown" }];
-	return [{ type: "call.settled", call: call.id, outcome: signal.outcome, by: signal.by, signal: id }];
+	const outcome = call.edited && "ok" in signal.outcome ? { ...signal.outcome, edited: true as const } : signal.outcome;
+	return [{ type: "call.settled", call: call.id, outcome, by: signal.by, signal: id }];
 }

@@ -223,7 +223,7 @@ describe("I7: a call that a dead process had started", () => {
 
 	test("once: unknown, and not executed again", async () => {
 		const { scene, executed } = await crashedInCall("once");
-		expect(onlyWait(await scene.harness.resume("r"), "unknown").why).toContain("died");
+		expect(onlyWait(await scene.harness.resume("r"), "unknown").why).toContain("its outcome was never written");
 		expect(executed).toHaveLength(1);
 	});
 

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { memoryStore } from "../adapters/stores/memory.ts";
 import type { HarnessOptions } from "../holdpoint.ts";
@@ -114,18 +114,56 @@ describe("answers that were left before the run read any", () => {
 		});
 	});
 
-	test("sealed with a key that is not here is no forgery: nothing is dropped, and it counts where the key is", async () => {
+	test("sealed with a key that is not here is no forgery: it may be a no, so nothing is allowed before it is read", async () => {
 		const { scene, paid, run, wait } = await held();
 		const rotated = { id: "k2", secret: new Uint8Array(32).fill(9) };
 		const door = scene.again({ harness: { keys: [rotated, ...stageKeys] } });
+		await scene.harness.approve(wait.approval, { by: eve });
 		await door.harness.deny(wait.approval, { by: ann, reason: "no!" });
+		const warned = vi.spyOn(process, "emitWarning").mockImplementation(() => undefined);
+		expect(await scene.harness.resume(run)).toMatchObject({ status: "waiting" });
+		expect(warned).toHaveBeenCalledWith(expect.stringContaining('"k2"'));
+		warned.mockRestore();
 		const missing = { code: "journal.key_missing", message: expect.stringContaining('"k2"') };
-		await expect(scene.harness.resume(run)).rejects.toMatchObject(missing);
-		await expect(scene.harness.approve(wait.approval, { by: eve })).rejects.toMatchObject(missing);
-		expect(await scene.harness.approvals()).toMatchObject([{ run, problem: expect.stringContaining("k2") }]);
-		expect((await scene.harness.show(run)).unread).toBe(1);
+		await expect(scene.harness.approve(wait.approval, { by: ann })).rejects.toMatchObject(missing);
+		expect((await scene.harness.show(run)).unread).toBe(2);
 		expect(await door.harness.resume(run)).toMatchObject({ status: "completed" });
 		expect(ofType(await door.events(run), "approval.resolved")).toMatchObject([{ answer: "deny" }]);
 		expect(paid).toEqual([]);
+	});
+
+	test("sealed with a key that nobody has leaves the run a way to its end", async () => {
+		const { scene, run, wait } = await held();
+		await scene.store.commit(run, 0, [{ kind: "signal", signal: { id: "x", body: "zz {}", mac: "x" }, max: 9 }]);
+		const warned = vi.spyOn(process, "emitWarning").mockImplementation(() => undefined);
+		await scene.harness.deny(wait.approval, { by: ann, reason: "no!" });
+		expect(await scene.harness.cancel(run, { reason: "stop" })).toMatchObject({ status: "cancelled" });
+		warned.mockRestore();
+	});
+
+	test("whoever cannot read a run cannot leave anything for it", async () => {
+		const { scene, run } = await held();
+		const stranger = scene.again({ harness: { keys: [{ id: "other", secret: new Uint8Array(32).fill(1) }] } });
+		await expect(stranger.harness.cancel(run)).rejects.toMatchObject({ code: "journal.key_missing" });
+		await expect(stranger.harness.tell(run, "hello")).rejects.toMatchObject({ code: "journal.key_missing" });
+		expect((await scene.harness.show(run)).unread).toBe(0);
+	});
+
+	test("one that lapsed unread stands in nobody's way", async () => {
+		const { scene, wait } = await held();
+		await scene.harness.approve(wait.approval, { by: ann });
+		scene.clock.advance(25 * 3_600_000);
+		await scene.harness.approve(wait.approval, { by: eve });
+	});
+
+	test("one that came in time and was read too late is not called late", async () => {
+		const { scene, run, wait } = await held();
+		scene.clock.advance(72 * 3_600_000 - 1_000);
+		await scene.harness.approve(wait.approval, { by: ann });
+		scene.clock.advance(2_000);
+		await scene.harness.resume(run);
+		expect(ofType(await scene.events(run), "approval.refused")).toMatchObject([
+			{ why: expect.stringContaining("came in time") },
+		]);
 	});
 });

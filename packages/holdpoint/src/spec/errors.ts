@@ -21,6 +21,7 @@ export const errorCodes = {
 		retry: "safe",
 		hint: "Another process took the run over; what was not yet written here was dropped. Look at the run again.",
 	},
+	"run.over": { retry: "never", hint: "Start another run with the message, or talk in a session: it goes on." },
 	"run.incompatible": {
 		retry: "never",
 		hint: "The agent or its tools changed in a way this run cannot go on with. Restore the old ones, or cancel the run.",
@@ -120,7 +121,6 @@ export const failureHints = {
 	"program.invalid": "Nothing of the program ran. Mend it and send it again.",
 	"program.threw": "Calls that it made before stand: write the next program so that it does not repeat them.",
 	"program.stopped": "Calls that it made before stand: write a program that does less, or less at a time.",
-	"program.diverged": "Calls that it made before stand: look at what they did before you go on.",
 	"limit.calls": "No further call is made in this run: answer with what you have.",
 	"settled.did_not_happen": "Somebody found out that it did not happen: it may be done anew.",
 } as const satisfies Record<string, string>;

@@ -70,8 +70,8 @@ export interface SessionPlace {
 /** Somebody went on with it, and something was not as it had been. */
 export interface RunResumed {
 	readonly type: "run.resumed";
-	/** Whether it goes on unchanged, or with changes that it can live with. */
-	readonly verdict: "same" | "compatible";
+	/** It goes on with these changes. Where nothing changed there is no such event, and where it cannot go on neither. */
+	readonly verdict: "compatible";
 	/** What is not as it was, a sentence each. */
 	readonly changes?: readonly string[];
 	/** Version of Holdpoint that goes on. */
@@ -225,8 +225,8 @@ export interface ApprovalClosed {
 	readonly approval: string;
 	/** The held call. */
 	readonly call: string;
-	/** `expired`: nobody answered in time. `cancelled`: the call is not made any more. The others are kept free. */
-	readonly why: "expired" | "lapsed" | "voided" | "cancelled";
+	/** `expired`: no answer was read in time. `cancelled`: the call is not made any more. */
+	readonly why: "expired" | "cancelled";
 }
 
 /** I1: durable before the tool runs. The idempotency key follows from run and call. */

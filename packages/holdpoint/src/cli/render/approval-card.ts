@@ -108,7 +108,7 @@ function programPart(program: NonNullable<OpenApproval["program"]>, columns: num
 	];
 }
 
-const marks = { ok: "✓", failed: "✗", denied: "⊘", unknown: "?", open: "‖" } as const;
+const marks = { ok: "✓", failed: "✗", denied: "⊘", cancelled: "⊘", unknown: "?", open: "‖" } as const;
 
 /** `get_order ✓×9 · refund_order ✓ · refund_order ‖` */
 export function doneSoFar(done: readonly DoneCall[]): string {
