@@ -393,6 +393,7 @@ export class Harness {
 /** Waits, but no longer than whoever asked for it. */
 async function unlessAborted(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
 	if (!signal) return work;
+	signal.throwIfAborted();
 	const aborted = Promise.withResolvers<void>();
 	signal.addEventListener("abort", () => aborted.resolve(), { once: true });
 	await Promise.race([work, aborted.promise]);

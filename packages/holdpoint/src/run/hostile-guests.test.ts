@@ -225,6 +225,37 @@ describe("a guest that lies", () => {
 	});
 });
 
+test("a guest that is made after its run was cancelled is given back", async () => {
+	const made = gate();
+	const asked = gate();
+	const disposed: number[] = [];
+	const late: SandboxProvider = {
+		...sandbox,
+		start: async (program) => {
+			asked.resolve();
+			await made.promise;
+			const guest = await sandbox.start(program);
+			return {
+				advance: (delivery, signal) => guest.advance(delivery, signal),
+				snapshot: () => guest.snapshot(),
+				dispose: () => disposed.push(1) && guest.dispose(),
+			};
+		},
+		close: async () => undefined,
+	};
+	const { scene } = play("return 1", { harness: { sandbox: late, policy: () => ({ verdict: "allow" }) } });
+	const cancelled = gate();
+	const onEvent = ({ type }: { readonly type: string }) => type === "cancel.requested" && cancelled.resolve();
+	const running = scene.harness.run(scene.agent, "go", { runId: "r", onEvent });
+	await asked.promise;
+	const cancelling = scene.harness.cancel("r");
+	await cancelled.promise;
+	made.resolve();
+	expect(await running).toMatchObject({ status: "cancelled" });
+	await cancelling;
+	await expect.poll(() => disposed.length).toBe(1);
+});
+
 test("a program whose thread another program broke is replayed, and both runs go on", { timeout: 60_000 }, async () => {
 	const looked = gate();
 	const begun = gate();

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import type { CallInfo, Middleware } from "../spec/agent.ts";
 import type { Json } from "../spec/json.ts";
+import type { RunResult } from "../spec/result.ts";
 import { ofType, onlyWait, type Stage, type StageOptions, stage } from "../testing/stage.ts";
 import { call, failing, say } from "../testing/story.ts";
 import { defineTool } from "../tools/define-tool.ts";
@@ -283,6 +284,25 @@ describe("around the model", () => {
 });
 
 describe("around the run", () => {
+	test("I6: that answers for the run by itself lets go of its lease", async () => {
+		const answered = {
+			run: "r",
+			status: "waiting",
+			text: "",
+			usage: { inputTokens: 0, outputTokens: 0 },
+			waits: [],
+		} as const;
+		const scene = stage({
+			story: [say("done")],
+			middleware: [{ name: "closed", run: async (): Promise<RunResult> => answered }],
+		});
+		for (const go of [() => scene.harness.run(scene.agent, "go", { runId: "r" }), () => scene.harness.resume("r")]) {
+			expect(await go()).toEqual(answered);
+			expect((await scene.harness.show("r")).lease).toBeUndefined();
+		}
+		expect(await scene.again({ agent: { middleware: [] } }).harness.resume("r")).toMatchObject({ status: "completed" });
+	});
+
 	test("that asks for it twice is an error, and nothing is done twice", async () => {
 		const layer: Middleware = {
 			name: "twice",

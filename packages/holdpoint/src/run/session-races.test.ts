@@ -1,9 +1,11 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { memoryStore } from "../adapters/stores/memory.ts";
+import { runSeal } from "../journal/journal.ts";
+import { keyRing } from "../kit/seal.ts";
 import type { Store } from "../spec/store.ts";
 import { promptProblems } from "../testing/prompt-order.ts";
-import { gate, type Stage, type StageOptions, stage } from "../testing/stage.ts";
+import { gate, type Stage, type StageOptions, stage, stageKeys } from "../testing/stage.ts";
 import { call, say } from "../testing/story.ts";
 import { defineTool } from "../tools/define-tool.ts";
 
@@ -145,6 +147,58 @@ describe("a message to a session's run that is over", () => {
 		expect(await one.harness.readyRuns()).toEqual([]);
 		expect(await one.harness.runs({ session: "chat" })).toHaveLength(3);
 	});
+});
+
+describe("a message while the answer is being validated", () => {
+	test("came before the end: the model answers it, and nothing is written after the last event", async () => {
+		const validating = gate<void>();
+		const goOn = gate<void>();
+		const output = z.object({ n: z.int() }).refine(async () => {
+			validating.resolve();
+			await goOn.promise;
+			return true;
+		});
+		const one = scene({ story: (_, answers) => say(JSON.stringify({ n: answers })), output });
+		const running = one.harness.run(one.agent, "go", { runId: "r" });
+		await validating.promise;
+		await one.harness.tell("r", "one more thing");
+		goOn.resolve();
+		expect(await running).toMatchObject({ status: "completed", output: { n: 1 } });
+		expect(said(one)).toContain("one more thing");
+		expect((await one.events("r")).at(-1)?.type).toBe("run.finished");
+	});
+});
+
+describe("a message that was passed on twice", () => {
+	test("I6: by a process that had stood still, is answered once", async () => {
+		const one = scene();
+		const session = one.harness.session("chat", one.agent);
+		const { run } = await session.send("hello");
+		await one.harness.tell(run, "pay once");
+		const taken = (await one.store.load(run))?.signals[0];
+		expect(await one.harness.resume(run)).toMatchObject({ status: "completed" });
+		const next = (await one.harness.runs({ session: "chat", limit: 1 }))[0]?.run ?? "";
+		// The late one seals it for the next run, which has it in its input.
+		expect(taken).toBeDefined();
+		const seal = runSeal(keyRing(stageKeys), await one.store.id(), next);
+		const late = seal.signal(taken?.id ?? "", { kind: "message", text: "pay once", mode: "turn", at: 1 });
+		await one.store.commit(next, 0, [{ kind: "signal", signal: late, max: 9 }]);
+		expect(await one.harness.resume(next)).toMatchObject({ run: next, status: "completed" });
+		expect(one.prompts).toHaveLength(2);
+		expect(await one.harness.runs({ session: "chat" })).toHaveLength(2);
+		expect((await one.harness.show(next)).unread).toBe(0);
+	});
+});
+
+test("whoever waits for a run that is advanced here waits no longer than he means to", async () => {
+	const { one, running, ends } = await atWork();
+	const controller = new AbortController();
+	const [open] = await one.harness.runs({ session: "chat" });
+	const second = one.harness.resume(open?.run ?? "", { signal: controller.signal });
+	controller.abort(new Error("enough"));
+	await expect(second).rejects.toThrow("enough");
+	ends.resolve();
+	expect(await running).toMatchObject({ status: "completed" });
 });
 
 describe("messages at the same time", () => {
