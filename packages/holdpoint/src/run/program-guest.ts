@@ -36,7 +36,8 @@ export function specOf(segment: Segment, call: CallState, program: ProgramState)
 		seed: program.seed,
 		clockMs: program.clock,
 		limits: limitsOf(segment, program),
-		principal: segment.info.principal,
+		// One name in two tenants is two principals.
+		principal: JSON.stringify([segment.state.started?.tenant ?? null, segment.info.principal]),
 	};
 }
 

@@ -86,6 +86,12 @@ describe("readOutbox", () => {
 		);
 	});
 
+	test("a text of millions of lines is given up at the first that is none", () => {
+		const endless = "\n".repeat(8_000_000);
+		expect(() => readOutbox(endless, program)).toThrow("a line that its prelude does not write");
+		expect(stoppedOutbox("fault", endless).console).toBe("");
+	});
+
 	test("sizes count in bytes, below the limit and at it", () => {
 		const state = (value: string) => readOutbox(`r ${value}`, program).state.kind;
 		for (const character of ["x", "é", "€", "😀"]) {

@@ -33,8 +33,8 @@ export const stopMessages: Readonly<Record<ProgramStop, string>> = {
 
 /** The slice of a program that was stopped from outside: what it had printed is kept, it asks for nothing. */
 export function stoppedOutbox(limit: ProgramStop, outbox: string): Outbox {
-	const lines = outbox.split("\n").filter((line) => line.startsWith("c "));
-	const printed = lines.map((line) => `${readString(line.slice(2))}\n`).join("");
+	let printed = "";
+	for (const line of linesOf(outbox)) if (line.startsWith("c ")) printed += `${readString(line.slice(2))}\n`;
 	return { asks: [], console: printed, state: { kind: "stopped", limit, message: stopMessages[limit] } };
 }
 
@@ -92,19 +92,31 @@ function tooLarge({ valueBytesMax }: ProgramLimits): Fault {
  * Errors: an Error that names the line, where the text is none that the prelude writes.
  */
 export function readOutbox(text: string, program: ProgramSpec): Outbox {
-	const lines = text.split("\n");
-	const last = lines.pop() ?? "";
 	const asks: Ask[] = [];
 	let printed = "";
-	for (const line of lines) {
+	let state: SliceState | undefined;
+	for (const line of linesOf(text)) {
+		// The state is the last line.
+		if (state) throw unreadable(line);
 		if (line.startsWith("c ")) printed += `${readString(line.slice(2))}\n`;
-		else asks.push(readAsk(line, program, asks.at(-1)?.n ?? 0));
+		else if (line.startsWith("a ")) asks.push(readAsk(line, program, asks.at(-1)?.n ?? 0));
+		else state = readState(line, program.limits);
 	}
-	const state = readState(last, program.limits);
+	if (!state) throw unreadable(text);
 	const large = asks.find((ask) => isTooLarge(ask.args, program.limits.valueBytesMax));
 	if (!large) return { asks: state.kind === "stopped" ? [] : asks, console: printed, state };
 	const message = `An argument of tools.${large.tool} has ${program.limits.valueBytesMax} bytes or more`;
 	return { asks: [], console: printed, state: { kind: "stopped", limit: "value", message } };
+}
+
+/** One by one: a text of nothing but line ends is given up at the first of them, before there are millions of texts. */
+function* linesOf(text: string): Generator<string, void> {
+	for (let from = 0; from <= text.length; ) {
+		const end = text.indexOf("\n", from);
+		yield text.slice(from, end < 0 ? text.length : end);
+		if (end < 0) return;
+		from = end + 1;
+	}
 }
 
 const askLine = /^a (\d{1,9}) (\d{1,9}) ("(?:[^"\\]|\\.)*") (.*)$/s;

@@ -46,7 +46,7 @@ export interface ProgramSpec {
 	/** What `Date.now()` says until the first delivery. Milliseconds since 1970. */
 	readonly clockMs: number;
 	readonly limits: ProgramLimits;
-	/** Guests are not shared between principals without a full reset. */
+	/** On whose behalf, tenant included. Guests are not shared between principals without a full reset. */
 	readonly principal: string;
 }
 
