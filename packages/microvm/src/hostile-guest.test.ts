@@ -15,10 +15,10 @@ async function attackNames(): Promise<string[]> {
 }
 
 /** What one attack came to, on a machine of its own. */
-async function attack(number: number): Promise<MicrovmSlice | MicrovmdLost> {
+async function attack(number: number, name: string): Promise<MicrovmSlice | MicrovmdLost> {
 	const machine = await spawnMachine(hostileFile);
 	try {
-		return await machine.start(Buffer.from(String(number)), { ...budget, sliceMs: 30 });
+		return await machine.start(Buffer.from(String(number)), { ...budget, sliceMs: name.startsWith("~") ? 30 : 5_000 });
 	} catch (error) {
 		if (error instanceof MicrovmdLost) return error;
 		throw error;
@@ -43,7 +43,7 @@ describe.skipIf(whyNoMachine)("machine code in ring 3", () => {
 		expect(names.length).toBeGreaterThan(140);
 		const complaints: string[] = [];
 		for (const [number, name] of names.entries()) {
-			const wrong = complaint(name, await attack(number));
+			const wrong = complaint(name, await attack(number, name));
 			if (wrong) complaints.push(wrong);
 		}
 		expect(complaints).toEqual([]);

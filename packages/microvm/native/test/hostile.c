@@ -91,6 +91,9 @@ ASM(xgetbv, "xorl %ecx, %ecx\n xgetbv")
 ASM(swapgs, "swapgs")
 ASM(read_fs, "rdfsbase %rax")
 ASM(write_fs, "wrfsbase %rax")
+ASM(read_gs, "rdgsbase %rax")
+ASM(write_gs, "movabsq $0x40000000, %rax\n wrgsbase %rax")
+ASM(write_gs_kernel, "movabsq $0xffff888000000000, %rax\n wrgsbase %rax\n movq %gs:0, %rax")
 ASM(bad_ds, "movw $0x08, %ax\n movw %ax, %ds")
 ASM(null_ds, "xorl %eax, %eax\n movw %ax, %ds")
 ASM(bad_ss, "movw $0x10, %ax\n movw %ax, %ss")
@@ -139,6 +142,23 @@ ASM(rdseed, "rdseed %rax")
 ASM(rdpid, ".byte 0xf3, 0x0f, 0xc7, 0xf8")
 ASM(long_instruction, ".byte 0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x66,0x90")
 
+ASM(rdpru, "xorl %ecx, %ecx\n .byte 0x0f, 0x01, 0xfd")
+ASM(read_pkru, "xorl %ecx, %ecx\n rdpkru")
+ASM(write_pkru, "xorl %ecx, %ecx\n xorl %edx, %edx\n movl $0x55555554, %eax\n wrpkru")
+ASM(xsave, "movl $0x40000000, %ebx\n movl $-1, %eax\n movl $-1, %edx\n xsave (%rbx)")
+ASM(xrstor, "movl $0x40000000, %ebx\n movl $-1, %eax\n movl $-1, %edx\n xrstor (%rbx)")
+ASM(xrstor_bad, "movl $0x40000000, %ebx\n movl $-1, 512(%rbx)\n movl $-1, 516(%rbx)\n movl $-1, %eax\n movl $-1, %edx\n xrstor (%rbx)")
+ASM(xsaves, "movl $0x40000000, %ebx\n movl $-1, %eax\n movl $-1, %edx\n xsaves (%rbx)")
+ASM(umwait, "xorl %edx, %edx\n xorl %eax, %eax\n xorl %ecx, %ecx\n umwait %ecx")
+ASM(flush_line, "clflush (%rsp)")
+ASM(flush_doorbell, "movabsq $0x400000000, %rax\n clflush (%rax)")
+ASM(avx_512, ".byte 0x62, 0xf1, 0x7d, 0x48, 0xef, 0xc0")
+ASM(tile_config, ".byte 0xc4, 0xe2, 0x78, 0x49, 0x04, 0x24")
+ASM(transaction, ".byte 0xc7, 0xf8, 0x00, 0x00, 0x00, 0x00")
+ASM(pconfig, ".byte 0x0f, 0x01, 0xc5")
+ASM(uiret, ".byte 0xf3, 0x0f, 0x01, 0xec")
+ASM(senduipi, "xorl %eax, %eax\n .byte 0xf3, 0x0f, 0xc7, 0xf0")
+
 /* Memory. */
 ASM(read_null, "xorl %eax, %eax\n movl (%rax), %ebx")
 ASM(read_page_tables, "movl $0x1000, %eax\n movl (%rax), %ebx")
@@ -177,6 +197,11 @@ ASM(doorbell_string, "movabsq $0x400000000, %rdi\n movl $64, %ecx\n rep stosb")
 ASM(doorbell_string_read, "movabsq $0x400000000, %rsi\n movl $0x40000000, %edi\n movl $64, %ecx\n rep movsb")
 ASM(doorbell_stack, "movabsq $0x400000800, %rsp\n pushq %rax")
 ASM(doorbell_exchange, "movabsq $0x400000000, %rbx\n xorl %eax, %eax\n lock cmpxchg8b (%rbx)")
+
+ASM(doorbell_direct, "movabsq $0x400000000, %rax\n movl $0x40000000, %ebx\n .byte 0x66, 0x0f, 0x38, 0xf8, 0x03")
+ASM(doorbell_save, "movabsq $0x400000000, %rbx\n fxsave (%rbx)")
+ASM(doorbell_load, "movabsq $0x400000000, %rbx\n fxrstor (%rbx)")
+ASM(doorbell_not_temporal, "movabsq $0x400000000, %rbx\n movnti %rax, (%rbx)")
 
 /* The mail. */
 static void bell_zero(void) { ring(0); }
@@ -256,15 +281,15 @@ static const struct attack attacks[] = {
 	MUST_DIE(write_cr4), MUST_DIE(write_cr8), MUST_DIE(read_dr7), MUST_DIE(write_dr0), MUST_DIE(lmsw), MAY_LIVE(smsw),
 	MUST_DIE(clts), MUST_DIE(lgdt), MUST_DIE(lidt), MUST_DIE(lldt), MUST_DIE(ltr), MAY_LIVE(sgdt), MAY_LIVE(sidt),
 	MAY_LIVE(sldt), MAY_LIVE(str), MUST_DIE(rdmsr), MUST_DIE(rdmsr_apic), MUST_DIE(wrmsr_efer), MUST_DIE(wrmsr_lstar),
-	MUST_DIE(wrmsr_pv), MUST_DIE(rdpmc), MUST_DIE(rdtsc), MUST_DIE(rdtscp), MUST_DIE(xsetbv), MAY_LIVE(xgetbv),
-	MUST_DIE(swapgs), MUST_DIE(read_fs), MUST_DIE(write_fs), MUST_DIE(bad_ds), MAY_LIVE(null_ds), MUST_DIE(bad_ss),
+	MUST_DIE(wrmsr_pv), MUST_DIE(rdpmc), MAY_LIVE(rdtsc), MAY_LIVE(rdtscp), MUST_DIE(xsetbv), MAY_LIVE(xgetbv),
+	MUST_DIE(swapgs), MAY_LIVE(read_fs), MAY_LIVE(write_fs), MAY_LIVE(read_gs), MAY_LIVE(write_gs), MUST_DIE(write_gs_kernel), MUST_DIE(bad_ds), MAY_LIVE(null_ds), MUST_DIE(bad_ss),
 	MAY_LIVE(lar), MAY_LIVE(verr), MUST_DIE(invd), MUST_DIE(wbinvd), MUST_DIE(invlpg), MUST_DIE(invpcid), MUST_DIE(clac),
-	MUST_DIE(stac), MUST_DIE(rsm), MUST_DIE(monitor), MUST_DIE(mwait), MUST_DIE(vmcall), MUST_DIE(vmmcall),
-	MUST_DIE(vmmcall_pv), MUST_DIE(vmrun), MUST_DIE(vmload), MUST_DIE(vmsave), MUST_DIE(stgi), MUST_DIE(clgi),
+	MUST_DIE(stac), MUST_DIE(rsm), MUST_DIE(monitor), MUST_DIE(mwait), MAY_LIVE(vmcall), MAY_LIVE(vmmcall),
+	MAY_LIVE(vmmcall_pv), MUST_DIE(vmrun), MUST_DIE(vmload), MUST_DIE(vmsave), MUST_DIE(stgi), MUST_DIE(clgi),
 	MUST_DIE(skinit), MUST_DIE(vmxon), MUST_DIE(vmread), MUST_DIE(vmlaunch), MUST_DIE(vmfunc), MUST_DIE(enclu),
-	MUST_DIE(encls), MUST_DIE(ud2), MUST_DIE(divide), MUST_DIE(unmasked_sse), MUST_DIE(bad_mxcsr), MUST_DIE(avx),
+	MUST_DIE(encls), MUST_DIE(ud2), MUST_DIE(divide), MUST_DIE(unmasked_sse), MUST_DIE(bad_mxcsr), MAY_LIVE(avx),
 	MAY_LIVE(alignment), MAY_LIVE(cpuid), MAY_LIVE(cpuid_hypervisor), MAY_LIVE(rdrand), MAY_LIVE(rdseed),
-	MAY_LIVE(rdpid), MUST_DIE(long_instruction), MUST_DIE(read_null), MUST_DIE(read_page_tables),
+	MAY_LIVE(rdpid), MAY_LIVE(rdpru), MAY_LIVE(read_pkru), MAY_LIVE(write_pkru), MAY_LIVE(xsave), MAY_LIVE(xrstor), MUST_DIE(xrstor_bad), MUST_DIE(xsaves), MAY_LIVE(umwait), MAY_LIVE(flush_line), MAY_LIVE(flush_doorbell), MAY_LIVE(avx_512), MUST_DIE(tile_config), MAY_LIVE(transaction), MUST_DIE(pconfig), MUST_DIE(uiret), MUST_DIE(senduipi), MUST_DIE(long_instruction), MUST_DIE(read_null), MUST_DIE(read_page_tables),
 	MUST_DIE(write_page_tables), MUST_DIE(write_text), MUST_DIE(write_constants), MUST_DIE(write_order),
 	MUST_DIE(jump_to_stack), MUST_DIE(jump_to_mail), MUST_DIE(jump_to_linear), MUST_DIE(jump_to_doorbell),
 	MUST_DIE(read_unmapped), MUST_DIE(read_non_canonical), MUST_DIE(read_kernel_half), MUST_DIE(read_last_page),
@@ -273,7 +298,7 @@ static const struct attack attacks[] = {
 	MUST_DIE(stack_to_kernel), MUST_DIE(doorbell_read), MUST_DIE(doorbell_byte), MUST_DIE(doorbell_short),
 	MUST_DIE(doorbell_long), MUST_DIE(doorbell_beside), MUST_DIE(doorbell_end), MUST_DIE(doorbell_vector),
 	MUST_DIE(doorbell_locked), MUST_DIE(doorbell_string), MUST_DIE(doorbell_string_read), MUST_DIE(doorbell_stack),
-	MUST_DIE(doorbell_exchange), MUST_DIE(bell_zero), MUST_DIE(bell_unknown), MUST_DIE(bell_trap),
+	MUST_DIE(doorbell_exchange), MUST_DIE(doorbell_direct), MUST_DIE(doorbell_save), MUST_DIE(doorbell_load), MUST_DIE(doorbell_not_temporal), MUST_DIE(bell_zero), MUST_DIE(bell_unknown), MUST_DIE(bell_trap),
 	MUST_DIE(text_too_long), MUST_DIE(text_endless), MUST_DIE(memory_none), MUST_DIE(memory_endless),
 	MUST_DIE(stop_unknown), MUST_DIE(stop_negative), MUST_DIE(stop_unasked), MUST_DIE(fault_unasked),
 	MUST_DIE(deep_recursion), IS_STOPPED(endless), IS_STOPPED(endless_with_promises), IS_STOPPED(endless_memory),

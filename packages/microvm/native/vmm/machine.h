@@ -23,7 +23,8 @@
 struct processor_state {
 	struct kvm_regs general;
 	struct kvm_sregs system;
-	struct kvm_fpu floating;
+	/** All of it, the parts that the guest is not told of too: some kinds of machine let it use them. */
+	struct kvm_xsave extended;
 	struct kvm_vcpu_events events;
 };
 
