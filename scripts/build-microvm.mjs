@@ -4,13 +4,24 @@
  *   node scripts/build-microvm.mjs            builds what is not up to date and checks it against build.lock.json
  *   node scripts/build-microvm.mjs --record   writes the digests of what these tools build into build.lock.json
  *   node scripts/build-microvm.mjs --into <folder>   builds everything anew into that folder
+ *   node scripts/build-microvm.mjs --check    has gcc -fanalyzer and, where there is one, clang-tidy read the sources
  *
  * The same sources and tools give the same bytes. Exit codes: 0 built or up to date, 1 the build failed, 3 this machine
  * cannot build it (the reason is printed), 4 the result is not what build.lock.json says.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+	copyFileSync,
+	cpSync,
+	existsSync,
+	mkdirSync,
+	readdirSync,
+	readFileSync,
+	renameSync,
+	rmSync,
+	writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { basename, join, resolve } from "node:path";
@@ -123,7 +134,9 @@ async function inParallel(tasks) {
 	const lanes = Array.from({ length: Math.min(waiting.length, availableParallelism()) }, async () => {
 		for (let task = waiting.shift(); task; task = waiting.shift()) await task();
 	});
-	await Promise.all(lanes);
+	// All of them end before the folder that they work in goes away.
+	const failed = (await Promise.allSettled(lanes)).find((lane) => lane.status === "rejected");
+	if (failed) throw failed.reason;
 }
 
 const objectOf = (source) => `${basename(source, ".c")}.o`;
@@ -171,14 +184,22 @@ async function buildHostileGuest(folder) {
 
 const results = ["guest.elf", "microvmd", "hostile.elf"];
 
-async function buildInto(target, tools) {
+/** The compiler sees the sources as `native/…`, wherever they are. */
+async function inWorkFolder(task) {
 	const folder = join(work, `build-${process.pid}`);
 	rmSync(folder, { recursive: true, force: true });
 	mkdirSync(folder, { recursive: true });
 	try {
-		// The compiler sees the sources as `native/…`, wherever they are.
-		await run("cp", ["-r", native, "native"], folder);
+		cpSync(native, join(folder, "native"), { recursive: true });
 		writeHeaders(folder);
+		await task(folder);
+	} finally {
+		rmSync(folder, { recursive: true, force: true });
+	}
+}
+
+const buildInto = (target, tools) =>
+	inWorkFolder(async (folder) => {
 		await buildGuest(folder, tools);
 		await buildHost(folder);
 		await buildHostileGuest(folder);
@@ -186,13 +207,30 @@ async function buildInto(target, tools) {
 		// In one step each: a machine that runs has its code mapped from the file that was there.
 		for (const name of results) {
 			const fresh = join(target, `.${name}.${process.pid}`);
-			await run("cp", [join(folder, name), fresh]);
+			copyFileSync(join(folder, name), fresh);
 			renameSync(fresh, join(target, name));
 		}
-	} finally {
-		rmSync(folder, { recursive: true, force: true });
-	}
-}
+	});
+
+const pedantic = ["-fanalyzer", "-Wshadow", "-Wconversion", "-Wstrict-prototypes", "-Wmissing-prototypes"];
+
+const checkSources = () =>
+	inWorkFolder(async (folder) => {
+		await run("wasm2c", ["--module-name=engine", moduleFile, "-o", "engine.c"], folder);
+		const host = [...cSources("vmm"), ...cSources("microvmd")];
+		const guest = [...cSources("guest"), ...cSources("test")];
+		await compile(folder, host, [...hostFlags, ...pedantic]);
+		await compile(folder, cSources("guest"), [...guestFlags, ...pedantic]);
+		if (firstLine("clang-tidy", ["--version"]) === undefined) {
+			say("clang-tidy is not here; gcc -fanalyzer found nothing");
+			return;
+		}
+		const paths = (sources) => sources.map((source) => join("native", source));
+		const common = ["-std=c17", "-I", "."];
+		await run("clang-tidy", ["--quiet", ...paths(host), "--", "-D_GNU_SOURCE", ...common], folder);
+		await run("clang-tidy", ["--quiet", ...paths(guest), "--", "-ffreestanding", "-msse4.1", ...common], folder);
+		say("gcc -fanalyzer and clang-tidy found nothing");
+	});
 
 const digestIn = (folder, name) => sha256(readFileSync(join(folder, name)));
 
@@ -224,7 +262,8 @@ function recordLock(folder, tools) {
 }
 
 function fingerprint(tools) {
-	const sources = digestOf(root, ["packages/microvm/native", "scripts/build-microvm.mjs"], (file) => file !== lockFile);
+	const isBuilt = (file) => file !== lockFile && !file.startsWith(join(native, "fuzz"));
+	const sources = digestOf(root, ["packages/microvm/native", "scripts/build-microvm.mjs"], isBuilt);
 	return sha256(JSON.stringify([sources, sha256(guestPrelude), sha256(readFileSync(moduleFile)), tools]));
 }
 
@@ -232,6 +271,10 @@ async function main(args) {
 	const tools = findTools();
 	const into = args.indexOf("--into");
 	mkdirSync(work, { recursive: true });
+	if (args.includes("--check")) {
+		await checkSources();
+		return;
+	}
 	if (into >= 0) {
 		await buildInto(resolve(args[into + 1]), tools);
 		return;

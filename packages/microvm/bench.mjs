@@ -126,10 +126,7 @@ async function measureSnapshots(machine, other) {
 	const image = await machine.snapshot();
 	return [
 		row("snapshot", await timed(rounds / 2, () => machine.snapshot())),
-		row(
-			"restore in another process",
-			await timed(rounds / 2, () => other.restore(image)),
-		),
+		row("restore in another process", await timed(rounds / 2, () => other.restore(image))),
 		{ what: `image: ${image.pageCount} pages, ${image.pages.length} bytes before compression` },
 	];
 }
@@ -152,7 +149,12 @@ async function measureCpu(machine) {
 		guest.reset();
 		there.push(guest.start(text, { ...budget, cancelled: () => false }).cpuMs);
 	}
-	return [{ what: "CPU benchmark: this machine / wasm in V8", "p50 ms": `${median(here).toFixed(0)} / ${median(there).toFixed(0)}` }];
+	return [
+		{
+			what: "CPU benchmark: this machine / wasm in V8",
+			"p50 ms": `${median(here).toFixed(0)} / ${median(there).toFixed(0)}`,
+		},
+	];
 }
 
 async function measureProcesses() {
@@ -174,13 +176,19 @@ async function measureMemory() {
 	const machines = await Promise.all(Array.from({ length: 10 }, () => MicrovmdClient.spawn(options)));
 	for (const machine of machines) await machine.start(one, budget);
 	const available = () => Number(/^MemAvailable:\s+(\d+)/m.exec(readFileSync("/proc/meminfo", "utf8"))?.[1]);
-	const shares = machines.map(({ pid }) => Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1]));
+	const shares = machines.map(({ pid }) =>
+		Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1]),
+	);
 	const before = available();
 	for (const machine of machines) machine.kill();
 	await Promise.all(machines.map((machine) => machine.gone));
 	await new Promise((resolve) => setTimeout(resolve, 300));
 	const whole = (available() - before) / machines.length;
-	return [{ what: `memory of an idle machine (of 10): ${median(shares)} KiB of its process, ${whole.toFixed(0)} KiB with the kernel's` }];
+	return [
+		{
+			what: `memory of an idle machine (of 10): ${median(shares)} KiB of its process, ${whole.toFixed(0)} KiB with the kernel's`,
+		},
+	];
 }
 
 const machine = await MicrovmdClient.spawn(options);

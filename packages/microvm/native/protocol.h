@@ -12,9 +12,9 @@
 
 #define PROTOCOL_VERSION 1u
 
-#define PAGE_BYTES 4096u
-#define WASM_PAGE_BYTES 65536u
-#define MIB (1024u * 1024u)
+#define PAGE_BYTES 4096ull
+#define WASM_PAGE_BYTES 65536ull
+#define MIB (1024ull * 1024ull)
 
 /* --- The guest's addresses ------------------------------------------------------------------------------------- */
 
@@ -26,10 +26,10 @@
 #define REPORT_VA 0x30001000ull
 /** The stack ends here and grows down; below it nothing is mapped. */
 #define STACK_TOP_VA 0x38000000ull
-#define STACK_BYTES (8ull * MIB)
+#define STACK_BYTES (8 * MIB)
 /** Text of the mail, either way. */
 #define TEXT_VA 0x40000000ull
-#define TEXT_BYTES (64u * MIB)
+#define TEXT_BYTES (64 * MIB)
 /**
  * The engine's linear memory. An address in it is the sum of two 32-bit numbers, so the 8 GiB from here on hold this
  * memory and nothing else: whatever lies beyond its mapped part faults.

@@ -17,6 +17,8 @@ __attribute__((noreturn, used)) static void live(void) {
 	}
 }
 
+void _start(void);
+
 __attribute__((naked, noreturn)) void _start(void) {
 	__asm__ volatile("xor %ebp, %ebp\n\tcall live");
 }

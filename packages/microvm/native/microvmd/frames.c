@@ -61,12 +61,12 @@ static void write_all(struct iovec *parts, int count) {
 
 void frame_begin(enum reply kind, size_t body_bytes, const void *part, size_t part_bytes) {
 	struct frame_head head = {.body_bytes = (uint32_t)body_bytes, .kind = kind};
-	struct iovec parts[] = {{&head, sizeof head}, {(void *)(uintptr_t)part, part_bytes}};
+	struct iovec parts[] = {{&head, sizeof head}, {(void *)part, part_bytes}};
 	write_all(parts, 2);
 }
 
 void frame_write(const void *bytes, size_t count) {
-	struct iovec part = {(void *)(uintptr_t)bytes, count};
+	struct iovec part = {(void *)bytes, count};
 	write_all(&part, 1);
 }
 
@@ -74,8 +74,8 @@ void frame_send(enum reply kind, const void *part, size_t part_bytes, const void
 	struct frame_head head = {.body_bytes = (uint32_t)(part_bytes + text_bytes), .kind = kind};
 	struct iovec parts[] = {
 		{&head, sizeof head},
-		{(void *)(uintptr_t)part, part_bytes},
-		{(void *)(uintptr_t)text, text_bytes},
+		{(void *)part, part_bytes},
+		{(void *)text, text_bytes},
 	};
 	write_all(parts, 3);
 }

@@ -29,7 +29,7 @@ static uint32_t read_word(const uint8_t *bytes) {
 }
 
 static void expand(const uint8_t *block, uint32_t words[64]) {
-	for (unsigned i = 0; i < 16; i++) words[i] = read_word(block + i * 4);
+	for (size_t i = 0; i < 16; i++) words[i] = read_word(block + i * 4);
 	for (unsigned i = 16; i < 64; i++) {
 		uint32_t low = words[i - 15];
 		uint32_t high = words[i - 2];
@@ -62,28 +62,27 @@ WITH_INSTRUCTIONS static __m128i next_words(const __m128i w[4]) {
 	return _mm_sha256msg2_epu32(sum, w[3]);
 }
 
+WITH_INSTRUCTIONS static __m128i load_words(const void *from) {
+	return _mm_loadu_si128((const __m128i *)from);
+}
+
 WITH_INSTRUCTIONS static void mix_with_instructions(uint32_t state[8], const uint8_t *block) {
 	const __m128i swap = _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203);
-	__m128i low = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)(void *)&state[0]), 0xb1);
-	__m128i high = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)(void *)&state[4]), 0x1b);
+	__m128i low = _mm_shuffle_epi32(load_words(&state[0]), 0xb1);
+	__m128i high = _mm_shuffle_epi32(load_words(&state[4]), 0x1b);
 	__m128i abef = _mm_alignr_epi8(low, high, 8);
 	__m128i cdgh = _mm_blend_epi16(high, low, 0xf0);
 	const __m128i abef_before = abef;
 	const __m128i cdgh_before = cdgh;
 	__m128i w[4];
-	for (unsigned i = 0; i < 16; i++) {
-		__m128i words;
-		if (i < 4) {
-			words = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(const void *)(block + i * 16)), swap);
-			w[i] = words;
-		} else {
-			words = next_words(w);
-			w[0] = w[1];
-			w[1] = w[2];
-			w[2] = w[3];
-			w[3] = words;
-		}
-		__m128i keyed = _mm_add_epi32(words, _mm_loadu_si128((const __m128i *)(const void *)&constants[i * 4]));
+	for (size_t i = 0; i < 4; i++) w[i] = _mm_shuffle_epi8(load_words(block + i * 16), swap);
+	for (size_t i = 0; i < 16; i++) {
+		__m128i keyed = _mm_add_epi32(w[0], load_words(&constants[i * 4]));
+		__m128i next = next_words(w);
+		w[0] = w[1];
+		w[1] = w[2];
+		w[2] = w[3];
+		w[3] = next;
 		cdgh = _mm_sha256rnds2_epu32(cdgh, abef, keyed);
 		abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(keyed, 0x0e));
 	}

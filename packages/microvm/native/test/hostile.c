@@ -12,7 +12,6 @@
 #define ORDER ((volatile struct mail_order *)ORDER_VA)
 #define REPORT ((volatile struct mail_report *)REPORT_VA)
 #define MAIL_TEXT ((volatile char *)TEXT_VA)
-#define AT(address) ((volatile uint32_t *)(address))
 
 static void ring(uint32_t bell) {
 	__asm__ volatile("movl %0, (%1)" ::"r"(bell), "r"(DOORBELL_VA) : "memory");
@@ -249,7 +248,7 @@ static void endless_with_promises(void) {
 	for (;;) REPORT->stop_seen = 1;
 }
 static void endless_memory(void) {
-	for (uint64_t at = 0;; at = (at + PAGE_BYTES) % TEXT_BYTES) *AT(TEXT_VA + at) = 1;
+	for (uint64_t at = 0;; at = (at + PAGE_BYTES) % TEXT_BYTES) MAIL_TEXT[at] = 1;
 }
 static void whole_text(void) {
 	REPORT->text_bytes = TEXT_BYTES;
@@ -349,6 +348,8 @@ __attribute__((noreturn, used)) static void live(void) {
 
 /* A data segment, which every guest must have. */
 __attribute__((used)) static volatile uint32_t data = 1;
+
+void _start(void);
 
 __attribute__((naked, noreturn)) void _start(void) {
 	__asm__ volatile("xor %ebp, %ebp\n\tcall live");

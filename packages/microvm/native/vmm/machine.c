@@ -92,7 +92,7 @@ static struct kvm_segment segment(uint16_t selector, uint8_t type, bool is_code)
 static bool put_state(struct machine *machine, const struct processor_state *state) {
 	if (ioctl(machine->vcpu_fd, KVM_SET_SREGS, &state->system) < 0 ||
 	    ioctl(machine->vcpu_fd, KVM_SET_REGS, &state->general) < 0 ||
-	    ioctl(machine->vcpu_fd, KVM_SET_XSAVE, &state->extended) < 0 ||
+	    ioctl(machine->vcpu_fd, KVM_SET_XSAVE, state->extended) < 0 ||
 	    ioctl(machine->vcpu_fd, KVM_SET_VCPU_EVENTS, &state->events) < 0) {
 		return failed_errno(machine, "KVM refused the registers");
 	}
@@ -102,7 +102,7 @@ static bool put_state(struct machine *machine, const struct processor_state *sta
 static bool get_state(struct machine *machine, struct processor_state *state) {
 	if (ioctl(machine->vcpu_fd, KVM_GET_SREGS, &state->system) < 0 ||
 	    ioctl(machine->vcpu_fd, KVM_GET_REGS, &state->general) < 0 ||
-	    ioctl(machine->vcpu_fd, KVM_GET_XSAVE, &state->extended) < 0 ||
+	    ioctl(machine->vcpu_fd, KVM_GET_XSAVE, state->extended) < 0 ||
 	    ioctl(machine->vcpu_fd, KVM_GET_VCPU_EVENTS, &state->events) < 0) {
 		return failed_errno(machine, "KVM gave no registers");
 	}
@@ -125,8 +125,8 @@ static bool set_first_state(struct machine *machine, uint64_t entry) {
 	system->efer = EFER_BITS;
 	state.general = (struct kvm_regs){.rip = entry, .rsp = STACK_TOP_VA - 16, .rflags = RFLAGS_BITS};
 	// An empty list of parts makes all of them what they are after a reset of the processor.
-	memset(&state.extended, 0, sizeof state.extended);
-	state.extended.region[XSAVE_MXCSR_WORD] = MXCSR_BITS;
+	memset(state.extended, 0, sizeof state.extended);
+	state.extended[XSAVE_MXCSR_WORD] = MXCSR_BITS;
 	return put_state(machine, &state);
 }
 

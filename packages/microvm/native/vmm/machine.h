@@ -19,12 +19,15 @@
 
 #include "../protocol.h"
 
+/** Of KVM_SET_XSAVE, for all that a processor has without asking the kernel for more. */
+#define XSAVE_WORDS 1024
+
 /** What the processor knows beside the memory. */
 struct processor_state {
 	struct kvm_regs general;
 	struct kvm_sregs system;
 	/** All of it, the parts that the guest is not told of too: some kinds of machine let it use them. */
-	struct kvm_xsave extended;
+	uint32_t extended[XSAVE_WORDS];
 	struct kvm_vcpu_events events;
 };
 
