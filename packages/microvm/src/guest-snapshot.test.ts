@@ -67,7 +67,7 @@ const programs: readonly (readonly [name: string, source: string, answers: reado
 	],
 	[
 		"threw and caught on the way",
-		`const out = []; for (let i = 0; i < 30; i++) try { null.x } catch (e) { out.push(e.stack.length) } 
+		`const out = []; for (let i = 0; i < 30; i++) try { null.x } catch (e) { out.push(e.stack.length) }
 		try { (function f() { f() })() } catch (e) { out.push(e.name) }
 		const r = await tools.search(/(\\w+)-(?<n>\\d+)/u.exec("item-42").groups); return [r, out.at(-1)];`,
 		[],

@@ -49,4 +49,14 @@ describe.skipIf(whyNoMachine)("machine code in ring 3", () => {
 		expect(complaints).toEqual([]);
 		expect(textOf(await start(await spawnMachine(), "return 6 * 7"))).toBe("r 42");
 	});
+
+	test.each(["sse", "avx", "bases", "rights"])("leaves no mark in registers (%s) beyond a reset", async (kind) => {
+		const names = await attackNames();
+		const number = (name: string): Buffer => Buffer.from(String(names.findIndex((each) => each.slice(1) === name)));
+		const machine = await spawnMachine(hostileFile);
+		const left = await machine.start(number(`leave_${kind}`), budget).catch((error: unknown) => error);
+		// Where ring 3 may not use them there is nothing to find.
+		if (left instanceof MicrovmdLost) return;
+		expect(textOf(await machine.start(number(`find_${kind}`), budget))).toBe("survived");
+	});
 });

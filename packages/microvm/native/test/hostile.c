@@ -202,6 +202,16 @@ ASM(doorbell_save, "movabsq $0x400000000, %rbx\n fxsave (%rbx)")
 ASM(doorbell_load, "movabsq $0x400000000, %rbx\n fxrstor (%rbx)")
 ASM(doorbell_not_temporal, "movabsq $0x400000000, %rbx\n movnti %rax, (%rbx)")
 
+/* Marks in registers, which a reset must wipe; the finder dies by `ud2` where it sees one. */
+ASM(leave_sse, "movq $-1, %rax\n movq %rax, %xmm7\n movq %rax, %xmm15\n movq %rax, %mm3")
+ASM(find_sse, "movq %xmm7, %rax\n movq %xmm15, %rcx\n orq %rcx, %rax\n movq %mm3, %rcx\n orq %rcx, %rax\n jz 1f\n ud2\n 1:")
+ASM(leave_avx, "vpcmpeqd %xmm7, %xmm7, %xmm7\n vinsertf128 $1, %xmm7, %ymm7, %ymm7\n xorps %xmm7, %xmm7")
+ASM(find_avx, "vextractf128 $1, %ymm7, %xmm0\n movq %xmm0, %rax\n testq %rax, %rax\n jz 1f\n ud2\n 1:")
+ASM(leave_bases, "movq $0x40000000, %rax\n wrfsbase %rax\n wrgsbase %rax")
+ASM(find_bases, "rdfsbase %rax\n rdgsbase %rcx\n orq %rcx, %rax\n jz 1f\n ud2\n 1:")
+ASM(leave_rights, "xorl %ecx, %ecx\n xorl %edx, %edx\n movl $0x55555550, %eax\n wrpkru")
+ASM(find_rights, "xorl %ecx, %ecx\n rdpkru\n testl $0x55555550, %eax\n jz 1f\n ud2\n 1:")
+
 /* The mail. */
 static void bell_zero(void) { ring(0); }
 static void bell_unknown(void) { ring(0xffffffff); }
@@ -297,7 +307,7 @@ static const struct attack attacks[] = {
 	MUST_DIE(stack_to_kernel), MUST_DIE(doorbell_read), MUST_DIE(doorbell_byte), MUST_DIE(doorbell_short),
 	MUST_DIE(doorbell_long), MUST_DIE(doorbell_beside), MUST_DIE(doorbell_end), MUST_DIE(doorbell_vector),
 	MUST_DIE(doorbell_locked), MUST_DIE(doorbell_string), MUST_DIE(doorbell_string_read), MUST_DIE(doorbell_stack),
-	MUST_DIE(doorbell_exchange), MUST_DIE(doorbell_direct), MUST_DIE(doorbell_save), MUST_DIE(doorbell_load), MUST_DIE(doorbell_not_temporal), MUST_DIE(bell_zero), MUST_DIE(bell_unknown), MUST_DIE(bell_trap),
+	MUST_DIE(doorbell_exchange), MUST_DIE(doorbell_direct), MUST_DIE(doorbell_save), MUST_DIE(doorbell_load), MUST_DIE(doorbell_not_temporal), IS_HARMLESS(leave_sse), IS_HARMLESS(find_sse), MAY_LIVE(leave_avx), MAY_LIVE(find_avx), MAY_LIVE(leave_bases), MAY_LIVE(find_bases), MAY_LIVE(leave_rights), MAY_LIVE(find_rights), MUST_DIE(bell_zero), MUST_DIE(bell_unknown), MUST_DIE(bell_trap),
 	MUST_DIE(text_too_long), MUST_DIE(text_endless), MUST_DIE(memory_none), MUST_DIE(memory_endless),
 	MUST_DIE(stop_unknown), MUST_DIE(stop_negative), MUST_DIE(stop_unasked), MUST_DIE(fault_unasked),
 	MUST_DIE(deep_recursion), IS_STOPPED(endless), IS_STOPPED(endless_with_promises), IS_STOPPED(endless_memory),
