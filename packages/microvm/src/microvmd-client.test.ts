@@ -143,6 +143,7 @@ describe.skipIf(whyNoMachine)("the process", () => {
 		expect(threads.filter((name) => !name.startsWith("kvm-"))).toEqual(["microvmd\n"]);
 		expect(status).toMatch(/^CapEff:\s+0+$/m);
 		if (process.getuid?.() === 0) expect(status).toMatch(/^Uid:\s+65534\s+65534\s+65534\s+65534$/m);
+		expect(readFileSync(`/proc/${pid}/oom_score_adj`, "utf8")).toBe("1000\n");
 		const limits = readFileSync(`/proc/${pid}/limits`, "utf8");
 		for (const name of ["Max core file size", "Max file size", "Max processes"]) {
 			expect(limits).toMatch(new RegExp(`^${name}\\s+0\\s+0\\s`, "m"));

@@ -1,8 +1,8 @@
 /**
  * microvmd <guest.elf> <MiB of linear memory>
  *
- * One process, one thread, one virtual machine. It opens what it needs, boots the guest, seals its image, gives up
- * everything else, says hello and serves its parent over standard input and output until that is closed.
+ * One process, one thread, one virtual machine. It opens what it needs, becomes nobody, boots the guest, seals its image,
+ * gives up everything else, says hello and serves its parent over standard input and output until that is closed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -60,6 +60,14 @@ static struct machine_files open_files(const char *elf) {
 	return files;
 }
 
+/** When memory runs out the kernel shall take a guest and not its parent. */
+static void offer_to_oom_killer(void) {
+	int file = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	if (file < 0) return;
+	(void)!write(file, "1000", 4);
+	(void)close(file);
+}
+
 /** Data on standard input is a signal, so that a running slice can be cancelled. */
 static void watch_input(void) {
 	if (fcntl(STDIN_FILENO, F_SETOWN, getpid()) < 0) unfit("standard input", strerror(errno));
@@ -112,7 +120,10 @@ int main(int count, char **arguments) {
 	uint32_t memory_pages = read_memory_pages(arguments[2]);
 	(void)prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0);
 	if (!slice_hold_signals()) unfit("signals", strerror(errno));
+	offer_to_oom_killer();
 	const struct machine_files files = open_files(arguments[1]);
+	const char *trouble = become_nobody();
+	if (trouble != NULL) unfit("privileges", trouble);
 	watch_input();
 	if (!machine_create(&machine, &files, memory_pages) || !slice_boot(&machine) || !machine_seal(&machine)) {
 		unfit("the guest", machine.diagnosis);
@@ -129,7 +140,7 @@ int main(int count, char **arguments) {
 		.has_page_scan = machine.pagemap_fd >= 0,
 	};
 	hash_image(&machine, hello.guest_digest);
-	const char *trouble = lock_down(&machine);
+	trouble = lock_down(&machine);
 	if (trouble != NULL) unfit("lock-down", trouble);
 	hello.boot_us = (uint32_t)(now_us() - start);
 	frame_send(REPLY_HELLO, &hello, sizeof hello, NULL, 0);

@@ -16,7 +16,7 @@
 #include <time.h>
 
 /** What a guest has to notice that it is to stop. */
-#define STOP_GRACE_US 1500u
+#define STOP_GRACE_US 1000u
 /** What one that noticed has to unwind and to hand over what it printed. */
 #define LAST_WORDS_US 20000u
 #define BOOT_US_MAX 10000000u
