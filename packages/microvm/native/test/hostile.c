@@ -165,9 +165,12 @@ ASM(write_page_tables, "movl $0x1000, %eax\n movl $7, (%rax)")
 ASM(write_text, "movl $0x401000, %eax\n movl $0x90909090, (%rax)")
 ASM(write_constants, "movl $0x400000, %eax\n movl $0x90909090, (%rax)")
 ASM(write_order, "movl $0x30000000, %eax\n movl $1, (%rax)")
-ASM(jump_to_stack, "pushq $0x10909090\n jmp *%rsp")
-ASM(jump_to_mail, "movl $0x40000000, %eax\n jmp *%rax")
-ASM(jump_to_linear, "movabsq $0x100000000, %rax\n movb $0xc3, (%rax)\n jmp *%rax")
+ASM(run_stack, "pushq $0xc3\n movq %rsp, %rax\n call *%rax\n popq %rax")
+ASM(run_mail, "movl $0x40000000, %eax\n movb $0xc3, (%rax)\n call *%rax")
+ASM(run_report, "movl $0x30001800, %eax\n movb $0xc3, (%rax)\n call *%rax")
+ASM(run_data, "movl $data, %eax\n movb $0xc3, (%rax)\n call *%rax")
+ASM(run_linear, "movabsq $0x100000000, %rax\n movb $0xc3, (%rax)\n call *%rax")
+ASM(run_constants, "movl $0x400040, %eax\n call *%rax")
 ASM(jump_to_doorbell, "movabsq $0x400000000, %rax\n jmp *%rax")
 ASM(read_unmapped, "movabsq $0x500000000, %rax\n movl (%rax), %ebx")
 ASM(read_non_canonical, "movabsq $0x00ff000000000000, %rax\n movl (%rax), %ebx")
@@ -300,7 +303,7 @@ static const struct attack attacks[] = {
 	MAY_LIVE(alignment), MAY_LIVE(cpuid), MAY_LIVE(cpuid_hypervisor), MAY_LIVE(rdrand), MAY_LIVE(rdseed),
 	MAY_LIVE(rdpid), MAY_LIVE(rdpru), MAY_LIVE(read_pkru), MAY_LIVE(write_pkru), MAY_LIVE(xsave), MAY_LIVE(xrstor), MUST_DIE(xrstor_bad), MUST_DIE(xsaves), MAY_LIVE(umwait), MAY_LIVE(flush_line), MAY_LIVE(flush_doorbell), MAY_LIVE(avx_512), MUST_DIE(tile_config), MAY_LIVE(transaction), MUST_DIE(pconfig), MUST_DIE(uiret), MUST_DIE(senduipi), MUST_DIE(long_instruction), MUST_DIE(read_null), MUST_DIE(read_page_tables),
 	MUST_DIE(write_page_tables), MUST_DIE(write_text), MUST_DIE(write_constants), MUST_DIE(write_order),
-	MUST_DIE(jump_to_stack), MUST_DIE(jump_to_mail), MUST_DIE(jump_to_linear), MUST_DIE(jump_to_doorbell),
+	MUST_DIE(run_stack), MUST_DIE(run_mail), MUST_DIE(run_report), MUST_DIE(run_data), MUST_DIE(run_linear), MUST_DIE(run_constants), MUST_DIE(jump_to_doorbell),
 	MUST_DIE(read_unmapped), MUST_DIE(read_non_canonical), MUST_DIE(read_kernel_half), MUST_DIE(read_last_page),
 	MUST_DIE(write_kernel_half), MUST_DIE(jump_to_kernel_half), MUST_DIE(below_stack), MUST_DIE(beyond_stack),
 	MUST_DIE(beyond_mail), MUST_DIE(beyond_linear), MUST_DIE(far_beyond_linear), MUST_DIE(lose_stack),
