@@ -158,7 +158,8 @@ ASM(pconfig, ".byte 0x0f, 0x01, 0xc5")
 ASM(uiret, ".byte 0xf3, 0x0f, 0x01, 0xec")
 ASM(senduipi, "xorl %eax, %eax\n .byte 0xf3, 0x0f, 0xc7, 0xf0")
 
-/* Memory. */
+/* Memory. Code is `ret` wherever it is put, so that an attack that works comes back. */
+__attribute__((used)) static const uint8_t constant[] = {0xc3};
 ASM(read_null, "xorl %eax, %eax\n movl (%rax), %ebx")
 ASM(read_page_tables, "movl $0x1000, %eax\n movl (%rax), %ebx")
 ASM(write_page_tables, "movl $0x1000, %eax\n movl $7, (%rax)")
@@ -170,7 +171,7 @@ ASM(run_mail, "movl $0x40000000, %eax\n movb $0xc3, (%rax)\n call *%rax")
 ASM(run_report, "movl $0x30001800, %eax\n movb $0xc3, (%rax)\n call *%rax")
 ASM(run_data, "movl $data, %eax\n movb $0xc3, (%rax)\n call *%rax")
 ASM(run_linear, "movabsq $0x100000000, %rax\n movb $0xc3, (%rax)\n call *%rax")
-ASM(run_constants, "movl $0x400040, %eax\n call *%rax")
+ASM(run_constants, "movl $constant, %eax\n call *%rax")
 ASM(jump_to_doorbell, "movabsq $0x400000000, %rax\n jmp *%rax")
 ASM(read_unmapped, "movabsq $0x500000000, %rax\n movl (%rax), %ebx")
 ASM(read_non_canonical, "movabsq $0x00ff000000000000, %rax\n movl (%rax), %ebx")
