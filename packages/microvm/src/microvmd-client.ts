@@ -218,6 +218,7 @@ export class MicrovmdClient {
 
 	async snapshot(): Promise<MicrovmImage> {
 		const { body } = await this.#request(request.snapshot, [], reply.image);
+		if (body.length < 8) throw this.#broken("an image without a head");
 		const [memoryBytes, pageCount] = [body.readUInt32LE(0), body.readUInt32LE(4)];
 		const pages = body.subarray(8);
 		if (pages.length !== pageCount * (4 + pageBytes)) throw this.#broken("an image of another size than it says");
@@ -252,8 +253,8 @@ export class MicrovmdClient {
 
 	async #slice(kind: number, message: Uint8Array, head: Buffer): Promise<MicrovmSlice> {
 		const { body } = await this.#request(kind, [head, message], reply.slice);
-		const stop = microvmStops[body.readUInt32LE(0)];
-		if (body.length < sliceReplyBytes || stop === undefined) throw this.#broken("a slice that ended in no known way");
+		const stop = body.length < sliceReplyBytes ? undefined : microvmStops[body.readUInt32LE(0)];
+		if (stop === undefined) throw this.#broken("a slice that ended in no known way");
 		return {
 			stop,
 			unknownCall: body.readUInt32LE(4),
@@ -267,7 +268,7 @@ export class MicrovmdClient {
 		if (this.#waiting) throw new Error("microvmd serves one request at a time");
 		this.#send(kind, parts);
 		const frame = await this.#reply();
-		if (frame.kind === reply.refused) throw new MicrovmdRefused(frame.body.toString("latin1"));
+		if (frame.kind === reply.refused) throw new MicrovmdRefused(frame.body.toString("latin1", 0, errorTextMax));
 		if (frame.kind !== expected) throw this.#broken(`a reply of the kind ${frame.kind}`);
 		return frame;
 	}
@@ -301,8 +302,8 @@ export class MicrovmdClient {
 		}
 		if (!frame) return;
 		if (frame.kind === reply.fault) {
-			const stop = microvmStops[frame.body.readUInt32LE(0)] ?? "fault";
-			this.#lose(frame.body.toString("latin1", 4), stop);
+			const isStack = frame.body.length >= 4 && microvmStops[frame.body.readUInt32LE(0)] === "stack";
+			this.#lose(frame.body.toString("latin1", 4, 4 + errorTextMax), isStack ? "stack" : "fault");
 			return;
 		}
 		const waiting = this.#waiting;

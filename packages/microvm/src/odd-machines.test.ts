@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
@@ -55,6 +55,22 @@ describe.skipIf(whyNot)("on a machine", () => {
 		}
 		machine.kill();
 		normal.kill();
+	});
+
+	test("whose user is not root it runs as that user", async () => {
+		const asUser = "mount -t tmpfs none /dev && mknod -m 666 /dev/kvm c 10 232";
+		const file = onMachine("not-root", asUser);
+		writeFileSync(
+			file,
+			`#!/bin/sh\nexec /usr/bin/unshare -m /bin/sh -c 'PATH=/usr/bin:/bin; ${asUser} && exec setpriv --reuid=12345 --regid=12345 --clear-groups "$0" "$@"' ${executable} "$@"\n`,
+		);
+		const machine = await spawn(file);
+		expect(textOf(await start(machine, "return 1 + 2"))).toBe("r 3");
+		expect(readFileSync(`/proc/${machine.pid}/status`, "utf8")).toMatch(/^Uid:\s+12345\s+12345\s/m);
+		const slice = start(machine, "for (;;);");
+		setTimeout(() => machine.cancel(), 20);
+		expect((await slice).stop).toBe("cancelled");
+		machine.kill();
 	});
 
 	test("without KVM it does not start", async () => {

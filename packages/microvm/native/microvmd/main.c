@@ -128,6 +128,7 @@ int main(int count, char **arguments) {
 	if (!machine_create(&machine, &files, memory_pages) || !slice_boot(&machine) || !machine_seal(&machine)) {
 		unfit("the guest", machine.diagnosis);
 	}
+	(void)close(files.elf_fd);
 	if (!can_scan(&machine)) machine.pagemap_fd = -1;
 	size_t numbers_bytes = machine.layout.linear_bytes / PAGE_BYTES * sizeof(uint32_t);
 	uint32_t *numbers = mmap(NULL, numbers_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -13,7 +13,7 @@
 /** What guest.elf must look like: code and constants first, then data, whole pages each. */
 struct program {
 	uint64_t entry;
-	/** Bytes from ELF_VA on that come from the file, never written; `code_execute` of them are code. */
+	/** Bytes from ELF_VA on that come from the file and are never written. */
 	uint64_t code_bytes;
 	struct segment {
 		uint64_t address;

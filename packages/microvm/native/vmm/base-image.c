@@ -135,6 +135,10 @@ bool machine_seal(struct machine *machine) {
 	if (file < 0) return seal_failed(machine, "a file in memory");
 	bool is_done = write_image(machine, file) && map_image(machine, file);
 	(void)close(file);
+	// The processor keeps the machine; nothing else is to be made of these.
+	(void)close(machine->kvm_fd);
+	(void)close(machine->vm_fd);
+	machine->kvm_fd = machine->vm_fd = -1;
 	return is_done;
 }
 
