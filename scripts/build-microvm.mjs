@@ -26,6 +26,9 @@ import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { bootBaseImage } from "../packages/holdpoint/src/adapters/sandboxes/wasm/base-image.ts";
+import { instantiate } from "../packages/holdpoint/src/adapters/sandboxes/wasm/engine.ts";
+import { Module } from "../packages/holdpoint/src/adapters/sandboxes/wasm/webassembly.ts";
 import { guestPrelude } from "../packages/holdpoint/src/spec/guest.ts";
 import { digestOf, readJson } from "./fingerprint.mjs";
 import { withLock } from "./lock.mjs";
@@ -101,6 +104,45 @@ function findTools() {
 	};
 }
 
+/** Steps of the engine between two looks at whether it is to stop. */
+const stepsPerLook = 10_000;
+
+/**
+ * The word of the base image in which the engine counts down its steps. A loop of n turns lowers it by n or 2 n, and by a
+ * few more; no other word does that twice.
+ */
+function findCountdown(moduleBytes) {
+	const module = new Module(moduleBytes);
+	const base = bootBaseImage(moduleBytes, module);
+	const { exports, stackPointer } = instantiate(module);
+	exports.memory.grow((base.memory.length - exports.memory.buffer.byteLength) / 65_536);
+	new Uint8Array(exports.memory.buffer).set(base.memory);
+	stackPointer.value = base.stackPointer;
+	const words = () => new Int32Array(exports.memory.buffer).slice(0, base.memory.length / 4);
+	const isCounted = (by, turns) =>
+		[turns, 2 * turns].some((least) => {
+			const beyond = (((by - least) % stepsPerLook) + stepsPerLook) % stepsPerLook;
+			return beyond < 50;
+		});
+	const afterLoop = (turns) => {
+		const code = Buffer.from(`for (let i = 0; i < ${turns}; i++);\0`);
+		const address = exports.wasm_malloc(code.length);
+		new Uint8Array(exports.memory.buffer).set(code, address);
+		exports.qjs_free_value(exports.qjs_eval(address, code.length - 1, address + code.length - 1, 0));
+		exports.wasm_free(address);
+		return words();
+	};
+	let before = words();
+	let found = Array.from(before.keys()).slice(base.stackPointer / 4);
+	for (const turns of [311, 1_103, 739, 2_027]) {
+		const after = afterLoop(turns);
+		found = found.filter((at) => isCounted(before[at] - after[at], turns));
+		before = after;
+	}
+	if (found.length !== 1) throw new BuildError(`the engine's count of steps cannot be told from ${found.length} words`);
+	return found[0] * 4;
+}
+
 const cBytes = (bytes) => [...bytes].map((byte, at) => (at % 24 === 0 ? `\n\t${byte},` : `${byte},`)).join("");
 
 /** The prelude and the engine's digest as C, from the one source that the other providers use. */
@@ -109,7 +151,7 @@ function writeHeaders(folder) {
 	const note = "/* Written by scripts/build-microvm.mjs. */\n#pragma once\n";
 	writeFileSync(
 		join(folder, "prelude.h"),
-		`${note}#define PRELUDE_BYTES ${prelude.length}u\nstatic const char prelude_text[PRELUDE_BYTES] = {${cBytes(prelude)}\n};\n`,
+		`${note}#define ENGINE_COUNTDOWN ${findCountdown(readFileSync(moduleFile))}u\n#define PRELUDE_BYTES ${prelude.length}u\nstatic const char prelude_text[PRELUDE_BYTES] = {${cBytes(prelude)}\n};\n`,
 	);
 	const digest = createHash("sha256").update(readFileSync(moduleFile)).digest();
 	writeFileSync(

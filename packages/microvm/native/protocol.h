@@ -100,6 +100,8 @@ struct mail_report {
 	/** After the boot: address and length of the room for small messages in the linear memory. */
 	uint32_t scratch;
 	uint32_t scratch_bytes;
+	/** After the boot: where in the linear memory the engine counts down to its next look at `stop`; 0 where nowhere. */
+	uint32_t countdown;
 };
 
 /* --- The frames: one request in, one reply out ----------------------------------------------------------------- */

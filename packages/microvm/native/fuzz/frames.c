@@ -174,6 +174,7 @@ static void make_machine(void) {
 	machine.stack_pointer = (uint32_t)PAGE_BYTES;
 	machine.scratch = 3 * (uint32_t)PAGE_BYTES + 16;
 	machine.scratch_bytes = (uint32_t)PAGE_BYTES;
+	machine.countdown = 2 * (uint32_t)PAGE_BYTES;
 	set_base();
 	must(slice_hold_signals());
 }

@@ -63,5 +63,6 @@ void boot(void) {
 	REPORT->stack_pointer = addresses.stack_pointer;
 	REPORT->scratch = addresses.scratch;
 	REPORT->scratch_bytes = SCRATCH_BYTES;
+	REPORT->countdown = ENGINE_COUNTDOWN;
 	REPORT->memory_pages = engine.w2c_memory.pages;
 }

@@ -114,6 +114,7 @@ static bool take_boot_report(struct machine *machine) {
 	if (report.memory_pages == 0 || bytes > machine->layout.linear_bytes || report.stack_pointer > bytes ||
 	    report.stack_pointer % PAGE_BYTES != 0 || report.scratch > bytes ||
 	    report.scratch_bytes > bytes - report.scratch || report.scratch_bytes > MIB ||
+	    report.countdown > bytes - sizeof(int32_t) ||
 	    rsp < STACK_TOP_VA - STACK_BYTES || rsp > STACK_TOP_VA) {
 		return machine_failed(machine, "the guest booted to something that it cannot be");
 	}
@@ -121,6 +122,7 @@ static bool take_boot_report(struct machine *machine) {
 	machine->stack_pointer = report.stack_pointer;
 	machine->scratch = report.scratch;
 	machine->scratch_bytes = report.scratch_bytes;
+	machine->countdown = report.countdown;
 	memset((void *)mail_report(machine), 0, sizeof report);
 	memset(mail_order(machine), 0, sizeof(struct mail_order));
 	return true;

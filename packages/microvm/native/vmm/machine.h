@@ -68,6 +68,7 @@ struct machine {
 	uint32_t stack_pointer;
 	uint32_t scratch;
 	uint32_t scratch_bytes;
+	uint32_t countdown;
 	/** The processor still has to finish its store to the doorbell. */
 	bool is_at_bell;
 	/** Why the last thing failed. ASCII. */

@@ -3,10 +3,11 @@
  * end the run; then the host looks at its clocks and sends the guest in again.
  *
  * A guest that is to stop is asked first: a word in its mail, which the engine looks at every ten thousand steps, makes
- * it unwind and hand over what it had printed. One that does not react in time, because it is inside one long built-in
- * function or because it is hostile, is not sent in again.
+ * it unwind and hand over what it had printed. Ten thousand steps can be long, so the host ends the engine's count of
+ * them; a guest that was just done goes on with a count that is shorter once, and no program can tell. A guest that still
+ * does not react in time, because it is inside one long built-in function or because it is hostile, is not sent in again.
  *
- * Invariant: a guest runs at most STOP_GRACE_US + LAST_WORDS_US beyond its deadline, whatever it does.
+ * Invariant: a guest gets at most STOP_GRACE_US + LAST_WORDS_US of CPU time beyond its deadline, whatever it does.
  */
 #include "slice.h"
 
@@ -15,9 +16,11 @@
 #include <sys/time.h>
 #include <time.h>
 
-/** What a guest has to notice that it is to stop. */
-#define STOP_GRACE_US 1000u
-/** What one that noticed has to unwind and to hand over what it printed. */
+/** What a guest has to notice that it is to stop. CPU time: it cannot react while other processes have the processor. */
+#define STOP_GRACE_US 700u
+/** How often it is hurried until then. */
+#define HURRY_US 250u
+/** What one that noticed has to unwind and to hand over what it printed. CPU time. */
 #define LAST_WORDS_US 20000u
 #define BOOT_US_MAX 10000000u
 
@@ -31,7 +34,8 @@ struct watch {
 	/** Wall times. */
 	uint64_t slice_until_us;
 	uint64_t cpu_check_us;
-	uint64_t asked_until_us;
+	/** CPU time of this process at which a guest that was asked to stop has had its time. */
+	uint64_t stop_until_cpu_us;
 };
 
 static uint64_t clock_us(clockid_t clock) {
@@ -95,33 +99,44 @@ static enum stop due(struct watch *watch, const struct slice_order *order, uint6
 	return STOP_NONE;
 }
 
+/** Makes the engine look at once whether it is to stop. A guest in the middle of counting may undo that. */
+static void hurry(struct machine *machine) {
+	static const int32_t last_step = 1;
+	if (machine->countdown != 0) memcpy(linear_memory(machine) + machine->countdown, &last_step, sizeof last_step);
+}
+
+static void give_time(struct watch *watch, enum phase phase, uint64_t us) {
+	watch->phase = phase;
+	watch->stop_until_cpu_us = own_cpu_us() + us;
+	set_timer(wall_us() + (phase == PHASE_ASKED ? HURRY_US : us));
+}
+
 static void ask_to_stop(struct machine *machine, struct watch *watch, enum stop reason) {
 	((volatile struct mail_order *)mail_order(machine))->stop = (uint32_t)reason;
 	watch->asked = reason;
-	watch->phase = PHASE_ASKED;
-	watch->asked_until_us = wall_us() + STOP_GRACE_US;
-	set_timer(watch->asked_until_us);
+	hurry(machine);
+	give_time(watch, PHASE_ASKED, STOP_GRACE_US);
 }
 
 /** After a signal. False where the guest must not run again. */
 static bool may_run_on(struct machine *machine, struct watch *watch, const struct slice_order *order) {
 	take_signals();
-	uint64_t now = wall_us();
 	if (watch->phase == PHASE_RUNNING) {
-		enum stop reason = due(watch, order, now);
+		enum stop reason = due(watch, order, wall_us());
 		if (reason != STOP_NONE) ask_to_stop(machine, watch, reason);
 		else set_timer(sooner(watch->slice_until_us, watch->cpu_check_us));
 		return true;
 	}
-	if (now < watch->asked_until_us) {
-		set_timer(watch->asked_until_us);
+	uint64_t used = own_cpu_us();
+	if (watch->phase == PHASE_ASKED && mail_report(machine)->stop_seen != 0) {
+		// The guest may say this without doing it; it gains these milliseconds once.
+		give_time(watch, PHASE_UNWINDING, LAST_WORDS_US);
 		return true;
 	}
-	// The guest may say this without doing it; it gains these milliseconds once.
-	if (watch->phase != PHASE_ASKED || mail_report(machine)->stop_seen == 0) return false;
-	watch->phase = PHASE_UNWINDING;
-	watch->asked_until_us = now + LAST_WORDS_US;
-	set_timer(watch->asked_until_us);
+	if (used >= watch->stop_until_cpu_us) return false;
+	uint64_t left = watch->stop_until_cpu_us - used;
+	if (watch->phase == PHASE_ASKED) hurry(machine);
+	set_timer(wall_us() + (watch->phase == PHASE_ASKED ? sooner(left, HURRY_US) : left));
 	return true;
 }
 
