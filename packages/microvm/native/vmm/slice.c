@@ -7,6 +7,9 @@
  * them; a guest that was just done goes on with a count that is shorter once, and no program can tell. A guest that still
  * does not react in time, because it is inside one long built-in function or because it is hostile, is not sent in again.
  *
+ * What came before the guest runs has raised no signal where this process was just being woken by the request itself: the
+ * kernel leaves it out for a reader that waits. So the host looks at its input once before it lets the guest run.
+ *
  * Invariant: a guest gets at most STOP_GRACE_US + LAST_WORDS_US of CPU time beyond its deadline, whatever it does.
  */
 #include "slice.h"
@@ -185,7 +188,8 @@ bool slice_run(struct machine *machine, const struct slice_order *order, struct 
 	};
 	memset(end, 0, sizeof *end);
 	write_order(machine, order);
-	set_timer(sooner(watch.slice_until_us, watch.cpu_check_us));
+	if (order->is_cancelled()) ask_to_stop(machine, &watch, STOP_CANCELLED);
+	else set_timer(sooner(watch.slice_until_us, watch.cpu_check_us));
 	uint32_t bell = 0;
 	enum machine_exit exit;
 	bool may_run = true;
