@@ -38,6 +38,7 @@ const home = join(root, "packages/microvm");
 const native = join(home, "native");
 const work = join(root, ".cache/microvm");
 const lockFile = join(native, "build.lock.json");
+const digestsFile = join(root, "packages/holdpoint/src/adapters/sandboxes/microvm/binary-digests.ts");
 const moduleFile = createRequire(join(root, "packages/holdpoint/package.json")).resolve("quickjs-wasi/quickjs.wasm");
 
 const exitCodes = { failed: 1, unable: 3, different: 4 };
@@ -301,6 +302,21 @@ function recordLock(folder, tools) {
 		if (!isSame) lock[name] = [{ tools: by, sha256: digestIn(folder, name) }];
 	}
 	writeFileSync(lockFile, `${JSON.stringify(lock, undefined, "\t")}\n`);
+	writeFileSync(digestsFile, digestsSource(lock));
+}
+
+/** What the provider runs, and nothing else: the digests of build.lock.json as a source file of holdpoint. */
+function digestsSource(lock) {
+	const lists = Object.entries(lock).map(([name, entries]) => {
+		const digests = entries.map(({ sha256: digest }) => `\t\t"${digest}",\n`).join("");
+		return `\t${/^\w+$/.test(name) ? name : JSON.stringify(name)}: [\n${digests}\t],\n`;
+	});
+	return [
+		"/** SHA-256 of the files that this version runs. Written by scripts/build-microvm.mjs --record. */\n",
+		'export const binaryDigests: Readonly<Record<"guest.elf" | "microvmd", readonly string[]>> = {\n',
+		...lists,
+		"};\n",
+	].join("");
 }
 
 function fingerprint(tools) {

@@ -6,12 +6,12 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
+import { MicrovmdClient } from "../holdpoint/src/adapters/sandboxes/microvm/microvmd-client.ts";
 import { bootBaseImage } from "../holdpoint/src/adapters/sandboxes/wasm/base-image.ts";
 import { GuestInstance } from "../holdpoint/src/adapters/sandboxes/wasm/guest-instance.ts";
 import { Module } from "../holdpoint/src/adapters/sandboxes/wasm/webassembly.ts";
 import { deliveryMessage, startMessage } from "../holdpoint/src/spec/guest-messages.ts";
 import { defaultProgramLimits } from "../holdpoint/src/spec/limits.ts";
-import { MicrovmdClient } from "./src/microvmd-client.ts";
 
 const rounds = Number(process.argv[2] ?? 1_000);
 const bin = (name) => fileURLToPath(new URL(`bin/${name}`, import.meta.url));

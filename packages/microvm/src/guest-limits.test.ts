@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type MicrovmdClient, MicrovmdLost } from "../../holdpoint/src/adapters/sandboxes/microvm/microvmd-client.ts";
 import { deliver, killMachines, spawnMachine, start, textOf, whyNoMachine } from "./machine-for-tests.ts";
-import { type MicrovmdClient, MicrovmdLost } from "./microvmd-client.ts";
 
 if (whyNoMachine) console.log(`skipped: ${whyNoMachine}`);
 afterAll(killMachines);

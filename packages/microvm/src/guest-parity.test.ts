@@ -2,11 +2,11 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { MicrovmdClient } from "../../holdpoint/src/adapters/sandboxes/microvm/microvmd-client.ts";
 import { bootBaseImage } from "../../holdpoint/src/adapters/sandboxes/wasm/base-image.ts";
 import { GuestInstance } from "../../holdpoint/src/adapters/sandboxes/wasm/guest-instance.ts";
 import { Module } from "../../holdpoint/src/adapters/sandboxes/wasm/webassembly.ts";
 import { budget, killMachines, spawnMachine, start, startText, textOf, whyNoMachine } from "./machine-for-tests.ts";
-import type { MicrovmdClient } from "./microvmd-client.ts";
 
 if (whyNoMachine) console.log(`skipped: ${whyNoMachine}`);
 

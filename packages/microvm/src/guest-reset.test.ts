@@ -1,5 +1,6 @@
 import { closeSync, openSync, readFileSync, readSync } from "node:fs";
 import { afterEach, describe, expect, test } from "vitest";
+import type { MicrovmdClient } from "../../holdpoint/src/adapters/sandboxes/microvm/microvmd-client.ts";
 import {
 	budget,
 	deliver,
@@ -10,7 +11,6 @@ import {
 	textOf,
 	whyNoMachine,
 } from "./machine-for-tests.ts";
-import type { MicrovmdClient } from "./microvmd-client.ts";
 
 if (whyNoMachine) console.log(`skipped: ${whyNoMachine}`);
 afterEach(killMachines);

@@ -2,9 +2,14 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { afterEach, describe, expect, test } from "vitest";
+import {
+	applyDelta,
+	encodeDelta,
+	type PageDelta,
+} from "../../holdpoint/src/adapters/sandboxes/guest-image/page-delta.ts";
+import type { MicrovmdClient, MicrovmImage } from "../../holdpoint/src/adapters/sandboxes/microvm/microvmd-client.ts";
 import { bootBaseImage } from "../../holdpoint/src/adapters/sandboxes/wasm/base-image.ts";
 import { GuestInstance, type SliceEnd } from "../../holdpoint/src/adapters/sandboxes/wasm/guest-instance.ts";
-import { applyDelta, encodeDelta, type PageDelta } from "../../holdpoint/src/adapters/sandboxes/wasm/page-delta.ts";
 import { Module } from "../../holdpoint/src/adapters/sandboxes/wasm/webassembly.ts";
 import {
 	budget,
@@ -17,7 +22,6 @@ import {
 	textOf,
 	whyNoMachine,
 } from "./machine-for-tests.ts";
-import type { MicrovmdClient, MicrovmImage } from "./microvmd-client.ts";
 
 if (whyNoMachine) console.log(`skipped: ${whyNoMachine}`);
 afterEach(killMachines);

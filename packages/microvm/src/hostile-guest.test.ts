@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from "vitest";
+import { MicrovmdLost, type MicrovmSlice } from "../../holdpoint/src/adapters/sandboxes/microvm/microvmd-client.ts";
 import { budget, hostileFile, killMachines, spawnMachine, start, textOf, whyNoMachine } from "./machine-for-tests.ts";
-import { MicrovmdLost, type MicrovmSlice } from "./microvmd-client.ts";
 
 if (whyNoMachine) console.log(`skipped: ${whyNoMachine}`);
 afterEach(killMachines);

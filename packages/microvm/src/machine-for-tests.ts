@@ -2,10 +2,14 @@
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import {
+	type MicrovmBudget,
+	MicrovmdClient,
+	type MicrovmSlice,
+} from "../../holdpoint/src/adapters/sandboxes/microvm/microvmd-client.ts";
 import { deliveryMessage, startMessage } from "../../holdpoint/src/spec/guest-messages.ts";
 import { defaultProgramLimits } from "../../holdpoint/src/spec/limits.ts";
 import type { Answer } from "../../holdpoint/src/spec/sandbox.ts";
-import { type MicrovmBudget, MicrovmdClient, type MicrovmSlice } from "./microvmd-client.ts";
 
 const bin = (name: string): string => fileURLToPath(new URL(`../bin/${name}`, import.meta.url));
 

@@ -5,7 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
-import { guestDigest } from "../../holdpoint/src/adapters/sandboxes/wasm/guest-digest.ts";
+import { guestDigest } from "../../holdpoint/src/adapters/sandboxes/guest-image/guest-digest.ts";
+import {
+	MicrovmdClient,
+	MicrovmdLost,
+	MicrovmdRefused,
+} from "../../holdpoint/src/adapters/sandboxes/microvm/microvmd-client.ts";
 import {
 	budget,
 	deliver,
@@ -20,7 +25,6 @@ import {
 	textOf,
 	whyNoMachine,
 } from "./machine-for-tests.ts";
-import { MicrovmdClient, MicrovmdLost, MicrovmdRefused } from "./microvmd-client.ts";
 
 if (whyNoMachine) console.log(`skipped: ${whyNoMachine}`);
 afterEach(killMachines);

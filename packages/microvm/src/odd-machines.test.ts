@@ -3,7 +3,8 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
-import { guestDigest } from "../../holdpoint/src/adapters/sandboxes/wasm/guest-digest.ts";
+import { guestDigest } from "../../holdpoint/src/adapters/sandboxes/guest-image/guest-digest.ts";
+import { MicrovmdClient } from "../../holdpoint/src/adapters/sandboxes/microvm/microvmd-client.ts";
 import {
 	deliver,
 	executable,
@@ -14,7 +15,6 @@ import {
 	textOf,
 	whyNoMachine,
 } from "./machine-for-tests.ts";
-import { MicrovmdClient } from "./microvmd-client.ts";
 
 const whyNot =
 	whyNoMachine ??

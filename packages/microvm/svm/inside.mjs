@@ -3,9 +3,9 @@
  * the last line is `svm: well` or `svm: <n> failed`. Written without a test runner, which takes minutes to start there.
  */
 import assert from "node:assert/strict";
+import { MicrovmdClient, MicrovmdLost } from "../../holdpoint/src/adapters/sandboxes/microvm/microvmd-client.ts";
 import { deliveryMessage, startMessage } from "../../holdpoint/src/spec/guest-messages.ts";
 import { defaultProgramLimits } from "../../holdpoint/src/spec/limits.ts";
-import { MicrovmdClient, MicrovmdLost } from "../src/microvmd-client.ts";
 
 const [bin, guestDigest] = process.argv.slice(2);
 const budget = { clockMs: 0, cpuMs: 600_000, sliceMs: 600_000, memoryBytesMax: 64e6 };

@@ -10,7 +10,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { guestDigest } from "../../holdpoint/src/adapters/sandboxes/wasm/guest-digest.ts";
+import { guestDigest } from "../../holdpoint/src/adapters/sandboxes/guest-image/guest-digest.ts";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 const work = join(root, ".cache/microvm/svm");
@@ -95,7 +95,10 @@ function makeImage(kernel) {
 	for (const each of ["microvm/bin", "microvm/svm", "microvm/src", "microvm/package.json"]) {
 		cpSync(join(root, "packages", each), join(image, "packages", each), { recursive: true });
 	}
-	cpSync(join(root, "packages/holdpoint/src/spec"), join(image, "packages/holdpoint/src/spec"), { recursive: true });
+	for (const each of ["spec", "adapters/sandboxes/microvm"]) {
+		const folder = join("packages/holdpoint/src", each);
+		cpSync(join(root, folder), join(image, folder), { recursive: true });
+	}
 	cpSync(join(root, "packages/holdpoint/package.json"), join(image, "packages/holdpoint/package.json"));
 	writeFileSync(join(image, "init"), init, { mode: 0o755 });
 	const file = join(work, "image.cpio");

@@ -25,6 +25,6 @@ uint32_t find_changed(const struct machine *machine, uint32_t memory_pages, uint
 
 /**
  * A page against the base image, word by word: an unchanged word becomes 0, any other one stays itself (0 takes the
- * place of the image's word); its own inverse. The same as `swapped` in holdpoint's sandboxes/wasm/page-delta.ts.
+ * place of the image's word); its own inverse. The same as `swapped` in holdpoint's sandboxes/guest-image/page-delta.ts.
  */
 void swap_page(const struct machine *machine, uint32_t number, const uint32_t *from, uint32_t *to);

@@ -9,6 +9,7 @@
  * 3. Nothing of this process's environment or files reaches the other one.
  */
 import { type ChildProcess, spawn } from "node:child_process";
+import type { Socket } from "node:net";
 import type { Writable } from "node:stream";
 
 /** Of native/protocol.h. */
@@ -38,6 +39,8 @@ export interface MicrovmdOptions {
 	readonly guest: string;
 	/** Largest linear memory. MiB. */
 	readonly memoryMiB: number;
+	/** How long it may take to say hello. 15,000. Milliseconds. */
+	readonly bootMs?: number;
 }
 
 export interface MicrovmHello {
@@ -85,9 +88,12 @@ export class MicrovmdLost extends Error {
 	override readonly name = "MicrovmdLost";
 	/** Of what the guest died, where it said so. */
 	readonly stop: MicrovmStop | undefined;
-	constructor(message: string, stop?: MicrovmStop) {
+	/** Ended from outside, by a kill or for want of memory on the host: its guest had no part in it. */
+	readonly wasKilled: boolean;
+	constructor(message: string, { stop, wasKilled = false }: { stop?: MicrovmStop; wasKilled?: boolean } = {}) {
 		super(message);
 		this.stop = stop;
+		this.wasKilled = wasKilled;
 	}
 }
 
@@ -169,21 +175,46 @@ export class MicrovmdClient {
 			});
 			child.on("close", (code, signal) => {
 				const reason = this.#stderr.trim() || `microvmd ended with ${signal ?? code}`;
-				this.#lose(reason);
+				this.#lose(reason, { wasKilled: signal === "SIGKILL" });
 				resolve();
 			});
 		});
+		// It is `keepsAlive` that says whether this process waits for it.
+		child.unref();
+		for (const stream of [child.stdin, child.stdout, child.stderr]) (stream as Socket).unref();
+	}
+
+	/** Whether this process stays alive for the other one; from the start, it does not. */
+	set keepsAlive(isNeeded: boolean) {
+		const { stdout } = this.#process;
+		if (isNeeded) (stdout as Socket).ref();
+		else (stdout as Socket).unref();
+	}
+
+	/** What became of the process, where it is gone. */
+	get lost(): MicrovmdLost | undefined {
+		return this.#lost;
 	}
 
 	/** Starts a process and waits for its guest. Errors: `MicrovmdLost` with what the process said of itself. */
 	static async spawn(options: MicrovmdOptions): Promise<MicrovmdClient> {
 		const client = new MicrovmdClient(options);
+		client.keepsAlive = true;
+		const { bootMs = 15_000 } = options;
+		const overdue = () => {
+			client.#lose(`microvmd did not boot within ${bootMs} ms`);
+			client.kill();
+		};
+		const timer = setTimeout(overdue, bootMs);
 		try {
 			client.#hello = readHello(await client.#reply());
+			client.keepsAlive = false;
 			return client;
 		} catch (error) {
 			client.kill();
 			throw error;
+		} finally {
+			clearTimeout(timer);
 		}
 	}
 
@@ -243,6 +274,7 @@ export class MicrovmdClient {
 
 	/** Lets the process end by itself. */
 	async close(): Promise<void> {
+		this.keepsAlive = true;
 		this.#input.end();
 		await this.#gone;
 	}
@@ -303,7 +335,7 @@ export class MicrovmdClient {
 		if (!frame) return;
 		if (frame.kind === reply.fault) {
 			const isStack = frame.body.length >= 4 && microvmStops[frame.body.readUInt32LE(0)] === "stack";
-			this.#lose(frame.body.toString("latin1", 4, 4 + errorTextMax), isStack ? "stack" : "fault");
+			this.#lose(frame.body.toString("latin1", 4, 4 + errorTextMax), { stop: isStack ? "stack" : "fault" });
 			return;
 		}
 		const waiting = this.#waiting;
@@ -319,8 +351,8 @@ export class MicrovmdClient {
 		return error;
 	}
 
-	#lose(reason: string, stop?: MicrovmStop): MicrovmdLost {
-		this.#lost ??= new MicrovmdLost(reason, stop);
+	#lose(reason: string, how?: { stop?: MicrovmStop; wasKilled?: boolean }): MicrovmdLost {
+		this.#lost ??= new MicrovmdLost(reason, how);
 		const waiting = this.#waiting;
 		this.#waiting = undefined;
 		waiting?.reject(this.#lost);
