@@ -22,7 +22,7 @@ export async function doctor(invocation: Invocation): Promise<number> {
 		checkPlatform(),
 		checkStore(store),
 		await checkKeysOf(host.env, store),
-		...(await checkSandboxes()),
+		...(await checkSandboxes(host.env["HOLDPOINT_SANDBOX"])),
 		checkModels(host.env),
 		await checkConfigFile(configPath(invocation), store),
 	];

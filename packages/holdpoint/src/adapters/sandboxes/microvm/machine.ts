@@ -77,8 +77,6 @@ export class Machine {
 	}
 
 	end(): Promise<void> {
-		// Somebody may be waiting for its place.
-		this.#client.keepsAlive = true;
 		this.#client.kill();
 		return this.#client.gone;
 	}

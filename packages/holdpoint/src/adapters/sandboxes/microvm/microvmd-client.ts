@@ -153,6 +153,8 @@ export class MicrovmdClient {
 	readonly #reader: FrameReader;
 	#waiting: Waiting | undefined;
 	#lost: MicrovmdLost | undefined;
+	/** It is to be gone, or about to be: whoever waits for that must not end before. */
+	#isEnding = false;
 	#stderr = "";
 	#hello: MicrovmHello | undefined;
 	readonly #gone: Promise<void>;
@@ -179,16 +181,16 @@ export class MicrovmdClient {
 				resolve();
 			});
 		});
-		// It is `keepsAlive` that says whether this process waits for it.
-		child.unref();
-		for (const stream of [child.stdin, child.stdout, child.stderr]) (stream as Socket).unref();
+		(child.stdin as Socket).unref();
 	}
 
-	/** Whether this process stays alive for the other one; from the start, it does not. */
+	/** Whether this process stays alive for the other one. It does for one that is about to be gone. */
 	set keepsAlive(isNeeded: boolean) {
-		const { stdout } = this.#process;
-		if (isNeeded) (stdout as Socket).ref();
-		else (stdout as Socket).unref();
+		const { stdout, stderr } = this.#process;
+		for (const handle of [this.#process, stdout as Socket, stderr as Socket]) {
+			if (isNeeded || this.#isEnding) handle.ref();
+			else handle.unref();
+		}
 	}
 
 	/** What became of the process, where it is gone. */
@@ -199,7 +201,6 @@ export class MicrovmdClient {
 	/** Starts a process and waits for its guest. Errors: `MicrovmdLost` with what the process said of itself. */
 	static async spawn(options: MicrovmdOptions): Promise<MicrovmdClient> {
 		const client = new MicrovmdClient(options);
-		client.keepsAlive = true;
 		const { bootMs = 15_000 } = options;
 		const overdue = () => {
 			client.#lose(`microvmd did not boot within ${bootMs} ms`);
@@ -274,13 +275,19 @@ export class MicrovmdClient {
 
 	/** Lets the process end by itself. */
 	async close(): Promise<void> {
-		this.keepsAlive = true;
+		this.#awaitEnd();
 		this.#input.end();
 		await this.#gone;
 	}
 
 	kill(): void {
+		this.#awaitEnd();
 		this.#process.kill("SIGKILL");
+	}
+
+	#awaitEnd(): void {
+		this.#isEnding = true;
+		this.keepsAlive = true;
 	}
 
 	async #slice(kind: number, message: Uint8Array, head: Buffer): Promise<MicrovmSlice> {
@@ -353,6 +360,7 @@ export class MicrovmdClient {
 
 	#lose(reason: string, how?: { stop?: MicrovmStop; wasKilled?: boolean }): MicrovmdLost {
 		this.#lost ??= new MicrovmdLost(reason, how);
+		this.#awaitEnd();
 		const waiting = this.#waiting;
 		this.#waiting = undefined;
 		waiting?.reject(this.#lost);
