@@ -86,6 +86,7 @@ export class MachinePool {
 	/** A machine whose next program may be this one. Undefined where the signal came first. Errors: `sandbox.unavailable`. */
 	async take(need: MachineNeed, signal?: AbortSignal): Promise<Machine | undefined> {
 		if (this.#closed) throw closedError();
+		if (signal?.aborted) return undefined;
 		const { promise, resolve, reject } = Promise.withResolvers<Machine | undefined>();
 		const job: Waiting = { ...need, settle: resolve, fail: reject };
 		this.#waiting.push(job);

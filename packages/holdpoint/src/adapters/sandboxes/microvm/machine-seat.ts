@@ -5,7 +5,7 @@
  * 1. A guest holds its machine from its first slice to its end, except where it rested and another one needed it.
  * 2. Whatever the machine dies of while the program runs is the program's fault, unless somebody killed the process.
  */
-import type { HoldpointError } from "../../../spec/errors.ts";
+import { type HoldpointError, isHoldpointError } from "../../../spec/errors.ts";
 import type { ProgramLimits } from "../../../spec/limits.ts";
 import type { ProgramStop } from "../../../spec/sandbox.ts";
 import type { GuestSeat, SliceEnd, SliceOrder } from "../guest-image/guest-seat.ts";
@@ -28,6 +28,8 @@ const choreMs = 30_000;
 const budgetMsMax = 3_600_000;
 const mebibyte = 1_048_576;
 const memoryMiBMax = 2_048;
+/** How many machines may die under a guest that begins. */
+const triesMax = 8;
 /** Enough for a program with the default limits. */
 export const memoryMiBUsual = 80;
 
@@ -53,8 +55,13 @@ export class MachineSeat implements GuestSeat, Resting {
 	async run(order: SliceOrder): Promise<SliceEnd> {
 		const message = Buffer.from(order.message);
 		if (message.length > messageBytesMax) return { gone: "value" };
+		return order.isFirst ? again(() => this.#run(order, message)) : this.#run(order, message);
+	}
+
+	async #run(order: SliceOrder, message: Uint8Array): Promise<SliceEnd> {
 		const machine = await this.#enter(order.signal);
-		if (!machine) return { gone: "cancelled" };
+		// The signal may have come just as the machine did; whoever gives the guest back gives that back too.
+		if (!machine || order.signal?.aborted) return { gone: "cancelled" };
 		const cancel = () => machine.cancel();
 		order.signal?.addEventListener("abort", cancel, { once: true });
 		try {
@@ -68,7 +75,7 @@ export class MachineSeat implements GuestSeat, Resting {
 	}
 
 	async snapshot(): Promise<GuestImage> {
-		await this.#moving;
+		while (this.#moving) await this.#moving;
 		if (this.#loss) throw this.#loss;
 		if (this.#image) return this.#image;
 		const machine = await this.#enter(undefined);
@@ -83,9 +90,7 @@ export class MachineSeat implements GuestSeat, Resting {
 	}
 
 	async restore(image: GuestImage): Promise<void> {
-		const machine = await this.#pool.take(this.#need);
-		if (!machine) throw new Error("a restore is not cancelled");
-		await this.#fill(machine, image);
+		await this.#settleIn(image, undefined);
 		this.#pool.rest(this);
 	}
 
@@ -124,7 +129,8 @@ export class MachineSeat implements GuestSeat, Resting {
 
 	/** The guest's machine, at rest no longer. Undefined where the signal came first. */
 	async #enter(signal: AbortSignal | undefined): Promise<Machine | undefined> {
-		await this.#moving;
+		// Not a moment passes between this look and the waking below: a guest that rests may be moved at any.
+		while (this.#moving) await this.#moving;
 		if (this.#loss) throw this.#loss;
 		const there = this.#machine;
 		if (there) {
@@ -132,22 +138,27 @@ export class MachineSeat implements GuestSeat, Resting {
 			if (there.lost) throw this.#lose(there.lost, there);
 			return there;
 		}
-		const machine = await this.#pool.take(this.#need, signal);
-		if (!machine) return undefined;
-		if (this.#image) await this.#fill(machine, this.#image);
-		else machine.programs++;
-		this.#image = undefined;
-		this.#machine = machine;
-		return machine;
+		await this.#settleIn(this.#image, signal);
+		return this.#machine;
+	}
+
+	/** Takes a machine and makes its guest that of the image; without one, that is left to the first slice. */
+	async #settleIn(image: GuestImage | undefined, signal: AbortSignal | undefined): Promise<void> {
+		await again(async () => {
+			const machine = await this.#pool.take(this.#need, signal);
+			if (!machine) return;
+			machine.programs++;
+			if (image) await this.#fill(machine, image);
+			this.#machine = machine;
+			this.#image = undefined;
+		});
 	}
 
 	async #fill(machine: Machine, image: GuestImage): Promise<void> {
-		machine.programs++;
 		try {
 			const { memoryBytes } = image;
 			const pages = await unpackPages(image);
 			await machine.ask((client) => client.restore({ memoryBytes, ...pages }), choreMs);
-			this.#machine = machine;
 		} catch (error) {
 			if (error instanceof MicrovmdLost) throw this.#lose(error, machine);
 			this.#pool.give(machine);
@@ -178,6 +189,21 @@ export class MachineSeat implements GuestSeat, Resting {
 		this.#machine = undefined;
 		if (!machine.lost) void machine.end();
 		return machine.lossError(error);
+	}
+}
+
+/**
+ * Nothing of a guest is lost with a machine that died before the guest was in it: another one is taken. Of those that
+ * are there, each may turn out to be dead.
+ */
+async function again<T>(work: () => Promise<T>): Promise<T> {
+	for (let tries = 1; ; tries++) {
+		try {
+			return await work();
+		} catch (error) {
+			const isLost = isHoldpointError(error) && error.code === "sandbox.fault";
+			if (!isLost || tries >= triesMax) throw error;
+		}
 	}
 }
 
