@@ -3,6 +3,7 @@
  *
  *   node scripts/build-microvm.mjs            builds what is not up to date and checks it against build.lock.json
  *   node scripts/build-microvm.mjs --record   writes the digests of what these tools build into build.lock.json
+ *   node scripts/build-microvm.mjs --package  also puts the two files that are shipped into packages/microvm-linux-x64
  *   node scripts/build-microvm.mjs --into <folder>   builds everything anew into that folder
  *   node scripts/build-microvm.mjs --check    has gcc -fanalyzer and, where there is one, clang-tidy read the sources
  *
@@ -255,6 +256,25 @@ const buildInto = (target, tools) =>
 		}
 	});
 
+const shipped = ["guest.elf", "microvmd"];
+
+/** Only what build.lock.json names is shipped: the provider runs nothing else. */
+function fillPackage(bin) {
+	const lock = readJson(lockFile) ?? {};
+	const target = join(root, "packages/microvm-linux-x64/bin");
+	mkdirSync(target, { recursive: true });
+	for (const name of shipped) {
+		const digest = digestIn(bin, name);
+		if (!lock[name]?.some((each) => each.sha256 === digest)) {
+			throw new BuildError(
+				`${name} has the SHA-256 ${digest}, which build.lock.json does not have`,
+				exitCodes.different,
+			);
+		}
+		copyFileSync(join(bin, name), join(target, name));
+	}
+}
+
 const pedantic = ["-fanalyzer", "-Wshadow", "-Wconversion", "-Wstrict-prototypes", "-Wmissing-prototypes"];
 
 const checkSources = () =>
@@ -350,6 +370,7 @@ async function main(args) {
 	}
 	if (args.includes("--record")) recordLock(bin, tools);
 	checkLock(bin, tools);
+	if (args.includes("--package")) fillPackage(bin);
 	say(isFresh ? "up to date" : "built packages/microvm/bin");
 }
 
