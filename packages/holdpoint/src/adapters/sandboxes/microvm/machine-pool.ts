@@ -217,17 +217,20 @@ export class MachinePool {
 	}
 
 	async #boot(memoryMiB: number): Promise<Machine> {
-		const booting = this.#options.boot(memoryMiB);
+		const booting = this.#bootUnlessClosed(memoryMiB);
 		this.#boots.add(booting);
 		const machine = await booting.finally(() => this.#boots.delete(booting));
-		if (this.#closed) {
-			await machine.close();
-			throw closedError();
-		}
 		this.#machines.add(machine);
 		void machine.gone.then(() => this.#forget(machine));
 		this.#put(machine);
 		return machine;
+	}
+
+	async #bootUnlessClosed(memoryMiB: number): Promise<Machine> {
+		const machine = await this.#options.boot(memoryMiB);
+		if (!this.#closed) return machine;
+		await machine.close();
+		throw closedError();
 	}
 
 	#forget(machine: Machine): void {

@@ -32,6 +32,8 @@ const helloBytes = 56;
 const pageBytes = 4_096;
 const nanosecondsPerMicrosecond = 1_000n;
 const errorTextMax = 4_096;
+/** Nothing that a guest does to its process ends it by one of these. */
+const fromOutside: readonly NodeJS.Signals[] = ["SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"];
 
 export interface MicrovmdOptions {
 	readonly executable: string;
@@ -161,7 +163,9 @@ export class MicrovmdClient {
 
 	private constructor(options: MicrovmdOptions) {
 		const { executable, guest, memoryMiB } = options;
-		const child = spawn(executable, [guest, String(memoryMiB)], { stdio: ["pipe", "pipe", "pipe"], env: {}, cwd: "/" });
+		// In a session of its own: an interrupt at the terminal is for this process to deal with.
+		const how = { env: {}, cwd: "/", detached: true } as const;
+		const child = spawn(executable, [guest, String(memoryMiB)], { ...how, stdio: ["pipe", "pipe", "pipe"] });
 		this.#process = child;
 		this.#input = child.stdin;
 		this.#reader = new FrameReader(Math.max(messageBytesMax, memoryMiB * 1_048_576) * 1.01 + 4_096);
@@ -177,7 +181,7 @@ export class MicrovmdClient {
 			});
 			child.on("close", (code, signal) => {
 				const reason = this.#stderr.trim() || `microvmd ended with ${signal ?? code}`;
-				this.#lose(reason, { wasKilled: signal === "SIGKILL" });
+				this.#lose(reason, { wasKilled: signal !== null && fromOutside.includes(signal) });
 				resolve();
 			});
 		});
