@@ -1,5 +1,5 @@
 /** What matters most about programs, in the micro-VM: waits, moves, losses, ends. The rest is the provider's contract. */
-import { afterAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { machinePids, whyNoMicrovm } from "../adapters/sandboxes/microvm/machines-for-tests.ts";
 import { microvmSandbox } from "../adapters/sandboxes/microvm/provider.ts";
@@ -79,6 +79,41 @@ const held = `
 	for (let n = 1; n <= 3; n++) seen.set(n, await tools.look({ n }));
 	const receipt = await tools.pay({ n: 7 });
 	return [[...seen], receipt, await tools.look({ n: 4 }), Math.random()];`;
+
+describe("the default", () => {
+	afterEach(() => vi.unstubAllEnvs());
+
+	test.each([
+		["no micro-VM to be had", "HOLDPOINT_MICROVM_DIR", "/nowhere", "wasm"],
+		["WebAssembly named", "HOLDPOINT_SANDBOX", "wasm", "wasm"],
+	])("with %s runs programs in WebAssembly, and says so", async (_, name, value, expected) => {
+		vi.stubEnv(name, value);
+		const scene = play("return 6 * 7", { harness: { sandbox: "auto" } });
+		const { run } = await scene.harness.run(scene.agent, "go");
+		const events = await scene.events(run);
+		expect(ofType(events, "run.started")).toMatchObject([{ sandbox: expected }]);
+		expect(ofType(events, "program.started")).toMatchObject([{ provider: expected }]);
+		expect(await outcomeOf(scene, run)).toMatchObject({ ok: { value: 42 } });
+		await scene.harness.close();
+	});
+
+	test.skipIf(why)("is the micro-VM where one boots", async () => {
+		const scene = play("return 6 * 7", { harness: { sandbox: "auto" } });
+		const { run } = await scene.harness.run(scene.agent, "go");
+		expect(ofType(await scene.events(run), "program.started")).toMatchObject([{ provider: "microvm" }]);
+		await scene.harness.close();
+	});
+
+	test("is refused where it is named and cannot be had", async () => {
+		vi.stubEnv("HOLDPOINT_MICROVM_DIR", "/nowhere");
+		vi.stubEnv("HOLDPOINT_SANDBOX", "microvm");
+		const scene = play("return 1", { harness: { sandbox: "auto" } });
+		await expect(scene.harness.run(scene.agent, "go")).rejects.toMatchObject({
+			code: "sandbox.unavailable",
+			message: expect.stringContaining("No sandbox works here: microvm: "),
+		});
+	});
+});
 
 describe.skipIf(why)("a program in a micro-VM", () => {
 	test("says so in its run and its timeline", async () => {
