@@ -1,3 +1,4 @@
+import { readdirSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
 import { afterEach, describe, expect, test } from "vitest";
 import type { Guest, ProgramSpec, SandboxProvider, Slice } from "../../../spec/sandbox.ts";
@@ -133,6 +134,24 @@ describe.skipIf(why)("machines", () => {
 		expect(await evaluate(sandbox, source, { limits: { memoryBytesMax: 200e6 } })).toBe(150);
 		expect((await play(sandbox, source)).state).toMatchObject({ kind: "stopped", limit: "memory" });
 	});
+});
+
+test.skipIf(why)("thousands of programs leave nothing behind", { timeout: 60_000 }, async () => {
+	const sandbox = sandboxOf({ machinesMax: 2, programsPerMachineMax: 300 });
+	const files = () => readdirSync("/proc/self/fd").length;
+	const batch = async () => {
+		for (let i = 0; i < 500; i++) {
+			expect(
+				await evaluate(sandbox, "const r = await tools.search(7); return [typeof left, (globalThis.left = r)]"),
+			).toEqual(["undefined", 7]);
+		}
+	};
+	await batch();
+	const before = files();
+	for (let i = 0; i < 3; i++) await batch();
+	// One more machine may be booting at the moment of looking, or one less.
+	expect(Math.abs(files() - before)).toBeLessThanOrEqual(3);
+	expect(machinePids().length).toBeLessThanOrEqual(2);
 });
 
 describe.skipIf(why)("a lost process", () => {

@@ -31,7 +31,10 @@ export class Machine {
 	static async boot(binaries: Binaries, memoryMiB: number): Promise<Machine> {
 		const booting = MicrovmdClient.spawn({ executable: binaries.microvmd, guest: binaries.guest, memoryMiB });
 		const client = await booting;
-		if (client.hello.guestDigest === guestDigest) return new Machine(client, memoryMiB);
+		if (client.hello.guestDigest === guestDigest) {
+			client.keepsAlive = false;
+			return new Machine(client, memoryMiB);
+		}
 		client.kill();
 		throw new Error(`its guest is ${client.hello.guestDigest}, this version of Holdpoint needs ${guestDigest}`);
 	}

@@ -188,7 +188,7 @@ export class MicrovmdClient {
 		(child.stdin as Socket).unref();
 	}
 
-	/** Whether this process stays alive for the other one. It does for one that is about to be gone. */
+	/** Whether this process stays alive for the other one: so long as nobody says no, and for one that is about to end. */
 	set keepsAlive(isNeeded: boolean) {
 		const { stdout, stderr } = this.#process;
 		for (const handle of [this.#process, stdout as Socket, stderr as Socket]) {
@@ -213,7 +213,6 @@ export class MicrovmdClient {
 		const timer = setTimeout(overdue, bootMs);
 		try {
 			client.#hello = readHello(await client.#reply());
-			client.keepsAlive = false;
 			return client;
 		} catch (error) {
 			client.kill();
