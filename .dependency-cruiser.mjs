@@ -11,6 +11,8 @@ const notRooms = "spec|kit|run|harness|adapters|server|cli|testing";
 const room = `${src}(?!(?:${notRooms})/)([^/]+)/`;
 /** Captures the kind of adapter as $1 and the adapter, be it a file or a folder, as $2. */
 const adapter = `${src}adapters/([^/]+)/([^/.]+)`;
+/** The snapshots and slices of one guest, whatever it runs in: shared by the sandboxes that run it. */
+const guestImage = `${src}adapters/sandboxes/guest-image/`;
 /** Code of others inside the core, each in one place: small, without dependencies, and loaded when it is first used. */
 const parser = "^node_modules/acorn/";
 const validator = "^node_modules/@cfworker/json-schema/";
@@ -59,9 +61,15 @@ const rules = {
 		to: { path: `${src}(adapters/|server/|cli/|testing/|[^/]+\\.ts$)` },
 	},
 	"adapters-apart": {
-		comment: "An adapter sees spec/ and kit/ and its own files, so that moving it out is a move of its files.",
+		comment:
+			"An adapter sees spec/ and kit/ and its own files, so that moving it out is a move of its files. Sandboxes that run the same guest share its image.",
 		from: { path: adapter, pathNot: test },
-		to: { path: src, pathNot: [`${src}(spec|kit)/`, `${src}adapters/$1/$2(/|\\.|$)`] },
+		to: { path: src, pathNot: [`${src}(spec|kit)/`, `${src}adapters/$1/$2(/|\\.|$)`, guestImage] },
+	},
+	"guest-image-for-sandboxes": {
+		comment: "What the sandboxes share of their guest is nothing to other adapters.",
+		from: { path: `${src}adapters/`, pathNot: [test, `${src}adapters/sandboxes/`] },
+		to: { path: guestImage },
 	},
 	"front-door": {
 		comment: "The composition root knows no doors and no fakes.",

@@ -9,6 +9,7 @@ export const allBenchmarks: readonly Benchmark[] = [
 	suites.durable,
 	suites.growth,
 	suites.program,
+	suites.microvm,
 	suites.orders,
 	suites.retail,
 	suites.imports,

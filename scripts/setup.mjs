@@ -1,6 +1,6 @@
 /**
- * Makes a fresh clone ready to run: Node modules, Debian packages, the build. Says what it does, does only what is
- * missing, and is over in milliseconds when nothing is. With `--packages` it leaves the build alone.
+ * Makes a fresh clone ready to run: Node modules, Debian packages, the build, the micro-VM where it can run. Says what it
+ * does, does only what is missing, and is over in milliseconds when nothing is. With `--packages` it builds nothing.
  *
  * It runs on the machine's own Node (20 or newer) before anything is installed, so it imports nothing but Node.
  * Everything after it runs on the Node 24 that `npm ci` puts into node_modules/.bin. The package scripts therefore
@@ -11,6 +11,7 @@ import { existsSync, rmSync, symlinkSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildDigest, digestOf, readJson, readStamp, writeStamp } from "./fingerprint.mjs";
+import { microvmIsSettled, settleMicrovm } from "./setup-microvm.mjs";
 import { installPackages, missingPackages, SetupError } from "./system-packages.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -137,7 +138,8 @@ async function main() {
 			`Node ${nodeFloor} or newer is needed to begin; this is ${process.version} (${process.execPath}). See https://nodejs.org`,
 		);
 	}
-	const isReady = () => missingPackages().length === 0 && installIsFresh() && buildIsFresh();
+	const needsMicrovm = () => !process.argv.includes("--packages") && !microvmIsSettled(root);
+	const isReady = () => missingPackages().length === 0 && installIsFresh() && buildIsFresh() && !needsMicrovm();
 	if (isReady()) return;
 	const { withLock } = await import("./lock.mjs");
 	await withLock(
@@ -146,6 +148,7 @@ async function main() {
 			installPackages(missingPackages(), { isRoot: process.getuid?.() === 0, run, say });
 			if (!installIsFresh()) install();
 			if (!buildIsFresh()) build();
+			if (needsMicrovm()) settleMicrovm(root, { node: nodeForTheRest(), run, say });
 			say("ready");
 		},
 		() => say("another process is setting up this folder; waiting for it"),

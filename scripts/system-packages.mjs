@@ -5,10 +5,18 @@
  *
  * `check` says whether the machine already has it, however it got there; it runs at every start and must be cheap.
  */
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
 export const systemPackages = [];
+
+/** Those that the micro-VM is built with; asked for only where it could run, and nothing fails without them. */
+export const microvmPackages = [
+	{ package: "gcc", why: "compiles the micro-VM", check: () => onPath("gcc") },
+	{ package: "binutils", why: "links the micro-VM", check: () => onPath("ld") },
+	{ package: "libc6-dev", why: "is part of the micro-VM's process", check: () => existsSync("/usr/include/stdio.h") },
+	{ package: "wabt", why: "translates the micro-VM's engine", check: () => onPath("wasm2c") },
+];
 
 /** A message for the person at the keyboard; no stack needed. */
 export class SetupError extends Error {}

@@ -55,6 +55,8 @@ describe("import rules", () => {
 		plant("journal/journal.ts", uses("../kit/digest.ts"), knows("../spec/events.ts"));
 		plant("run/drive.ts", uses("../journal/journal.ts"));
 		plant("adapters/stores/sqlite/index.ts", uses("./rows.ts"), uses("known"));
+		plant("adapters/sandboxes/guest-image/image.ts");
+		plant("adapters/sandboxes/a/a.ts", uses("../guest-image/image.ts"));
 		plant("adapters/stores/sqlite/rows.ts", uses("../../../kit/digest.ts"));
 		plant("index.ts", uses("./run/drive.ts"));
 		plant("journal/journal.test.ts", uses("../policy/policy.ts"));
@@ -73,6 +75,13 @@ describe("import rules", () => {
 		["run-over-rooms", "run/drive.ts", "../index.ts", knows("../index.ts")],
 		["harness-over-run", "harness/agent.ts", "../adapters/models/a.ts", uses("../adapters/models/a.ts")],
 		["adapters-apart", "adapters/models/a.ts", "./b.ts", uses("./b.ts")],
+		["adapters-apart", "adapters/sandboxes/a/a.ts", "../b/b.ts", uses("../b/b.ts")],
+		[
+			"guest-image-for-sandboxes",
+			"adapters/models/a.ts",
+			"../sandboxes/guest-image/image.ts",
+			uses("../sandboxes/guest-image/image.ts"),
+		],
 		["adapters-apart", "adapters/models/a.ts", "../../audit/audit.ts", knows("../../audit/audit.ts")],
 		["front-door", "index.ts", "./cli/main.ts", uses("./cli/main.ts")],
 		["testing-below-doors", "testing/index.ts", "../server/serve.ts", uses("../server/serve.ts")],
@@ -90,7 +99,8 @@ describe("import rules", () => {
 			plant(from, ...breaches.map(([, , , statement], at) => statement.replaceAll(/used|Known|Here/g, `$&${at}`)));
 		}
 		plant("audit/entry.ts", knows("./audit.ts"));
-		for (const plain of ["journal/some.test.ts", "adapters/models/b.ts", "cli/main.ts"]) plant(plain);
+		const sandboxes = ["adapters/sandboxes/b/b.ts", "adapters/sandboxes/guest-image/image.ts"];
+		for (const plain of ["journal/some.test.ts", "adapters/models/b.ts", ...sandboxes, "cli/main.ts"]) plant(plain);
 		const { code, output } = check();
 		expect(code).toBe(1);
 		for (const [rule, from, to] of planted) {

@@ -2,6 +2,7 @@ export { cli } from "./cli.ts";
 export { durable } from "./durable.ts";
 export { growth } from "./growth.ts";
 export { imports } from "./import.ts";
+export { microvm } from "./microvm.ts";
 export { orders } from "./orders.ts";
 export { overhead } from "./overhead.ts";
 export { program } from "./program.ts";

@@ -3,6 +3,7 @@
  */
 import { userInfo } from "node:os";
 import { memoryStore } from "./adapters/stores/memory.ts";
+import { assertIsolation, bestSandbox } from "./best-sandbox.ts";
 import { checkKeys, loadKeys, newKey } from "./journal/keys.ts";
 import { type Clock, systemClock } from "./kit/clock.ts";
 import { newId } from "./kit/id.ts";
@@ -13,11 +14,10 @@ import { effectPolicy } from "./policy/effect-policy.ts";
 import { Harness } from "./run/harness.ts";
 import type { RunPorts } from "./run/segment.ts";
 import type { Agent } from "./spec/agent.ts";
-import { HoldpointError } from "./spec/errors.ts";
 import type { Approver } from "./spec/events.ts";
 import { defaultLimits, type Limits } from "./spec/limits.ts";
 import type { LanguageModel } from "./spec/model.ts";
-import type { Isolation, SandboxProvider } from "./spec/sandbox.ts";
+import type { SandboxProvider } from "./spec/sandbox.ts";
 import type { Store } from "./spec/store.ts";
 
 export interface HarnessOptions {
@@ -29,7 +29,10 @@ export interface HarnessOptions {
 	readonly store?: Store;
 	/** Default: the tool's effect class decides. A function is a policy too. */
 	readonly policy?: PolicyLike;
-	/** Default: `auto`, the best that this machine has; started when the first program runs, closed with the harness. */
+	/**
+	 * Default: `auto`, a micro-VM where one boots, else WebAssembly; HOLDPOINT_SANDBOX names one instead. Started when the
+	 * first program runs, closed with the harness.
+	 */
 	readonly sandbox?: SandboxProvider | "auto" | "off";
 	/** `hardware`: refuse what is no hardware isolation instead of falling back. Default: `any`. */
 	readonly isolation?: "hardware" | "any";
@@ -95,21 +98,7 @@ async function keysFor(store: Store): Promise<readonly SealKey[]> {
 	return loadKeys({ env: process.env, file, isStoreNew: async () => (await store.runs({ limit: 1 })).length === 0 });
 }
 
-/** What the machine's processor isolates by itself, without a hypervisor's software in between. */
-const hardware: ReadonlySet<string> = new Set(["svm", "vmx"] satisfies Isolation[]);
-
 async function openSandbox({ sandbox, isolation = "any" }: HarnessOptions): Promise<SandboxProvider> {
-	const provider = typeof sandbox === "object" ? sandbox : await bestSandbox();
-	if (isolation === "any") return provider;
-	const probe = await provider.probe();
-	if (probe.ok && hardware.has(probe.isolation)) return provider;
-	const what = probe.ok
-		? `the sandbox ${probe.provider} gives ${probe.isolation}`
-		: `${probe.provider}: ${probe.reason}`;
-	throw new HoldpointError("sandbox.isolation", `Hardware isolation is required, and ${what}`);
-}
-
-async function bestSandbox(): Promise<SandboxProvider> {
-	const { wasmSandbox } = await import("./adapters/sandboxes/wasm/provider.ts");
-	return wasmSandbox();
+	if (typeof sandbox === "object") return isolation === "any" ? sandbox : assertIsolation(sandbox);
+	return bestSandbox({ isolation, named: process.env["HOLDPOINT_SANDBOX"] });
 }

@@ -342,6 +342,7 @@ describe("the commands", () => {
 			"platform ok",
 			"store ok",
 			"key ok",
+			expect.stringMatching(/^sandbox microvm (ok|note)$/),
 			"sandbox wasm ok",
 			"models note",
 			"config ok",

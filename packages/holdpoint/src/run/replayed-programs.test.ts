@@ -162,7 +162,7 @@ describe("a snapshot that this host does not restore", () => {
 	};
 
 	test.each([
-		["of another provider", { ...sandbox, name: "elsewhere" }, "provider wasm"],
+		["of another guest build", { ...sandbox, name: "elsewhere", guest: "0".repeat(64) }, "another guest build (wasm "],
 		["of another format", { ...sandbox, format: sandbox.format + 1 }, "format"],
 		["that the provider refuses", refusing, "wrong kind"],
 	])("%s: the program is replayed, and says why", async (_, provider, why) => {
@@ -172,6 +172,15 @@ describe("a snapshot that this host does not restore", () => {
 		expect(ofType(await scene.events(run), "program.restored")).toMatchObject([
 			{ from: "start", why: expect.stringContaining(why) },
 		]);
+		expect(ran).toEqual(["look 1", "pay 2"]);
+	});
+
+	test("of another provider with the same guest: it goes on from it", async () => {
+		const { scene, ran } = play(code);
+		const { run } = await scene.harness.run(scene.agent, "go");
+		const renamed = scene.again({ harness: { sandbox: { ...sandbox, name: "elsewhere" } } });
+		expect(await approve(renamed, run)).toMatchObject({ status: "completed" });
+		expect(ofType(await scene.events(run), "program.restored")).toMatchObject([{ from: "snapshot" }]);
 		expect(ran).toEqual(["look 1", "pay 2"]);
 	});
 

@@ -45,7 +45,7 @@ async function suspendedEvent(segment: Segment, call: CallState, live: LiveProgr
 	const snapshot = {
 		digest: digest(bytes),
 		bytes: bytes.length,
-		provider: program.provider,
+		provider: sandbox.name,
 		guest: sandbox.guest,
 		format: sandbox.format,
 	};
@@ -122,9 +122,11 @@ async function tryRestore(segment: Segment, { program, sandbox, spec }: Restorin
 	const { suspended } = program;
 	const reference = suspended?.snapshot;
 	if (!reference) return "there is no snapshot";
-	if (reference.provider !== sandbox.name)
-		return `the snapshot is of provider ${reference.provider}; this host has ${sandbox.name}`;
-	if (reference.guest !== sandbox.guest) return "the snapshot is of another guest build";
+	// Not the provider: those that run the same guest restore each other's snapshots.
+	if (reference.guest !== sandbox.guest) {
+		const other = `${reference.provider} ${reference.guest.slice(0, 12)}`;
+		return `the snapshot is of another guest build (${other}); this host has ${sandbox.name} ${sandbox.guest.slice(0, 12)}`;
+	}
 	if (reference.format !== sandbox.format)
 		return `the snapshot has format ${reference.format}; this host knows ${sandbox.format}`;
 	const bytes = await segment.ports.store.blob(segment.state.run, reference.digest);

@@ -22,7 +22,7 @@ export async function doctor(invocation: Invocation): Promise<number> {
 		checkPlatform(),
 		checkStore(store),
 		await checkKeysOf(host.env, store),
-		...(await checkSandboxes()),
+		...(await checkSandboxes(host.env["HOLDPOINT_SANDBOX"])),
 		checkModels(host.env),
 		await checkConfigFile(configPath(invocation), store),
 	];
@@ -46,7 +46,7 @@ async function checkKeysOf(env: Host["env"], path: string): Promise<Finding> {
 	}
 }
 
-const nameColumns = 14;
+const nameColumns = 15;
 
 function findingLines({ name, state, says, mend }: Finding, style: Style, width: number): string[] {
 	const mark = { ok: style.green("✓"), note: style.yellow("○"), bad: style.red("✗") }[state];

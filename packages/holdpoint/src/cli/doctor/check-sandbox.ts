@@ -1,26 +1,34 @@
+import { namedCandidates, type SandboxCandidate, sandboxCandidates } from "../../best-sandbox.ts";
 import { isHoldpointError } from "../../spec/errors.ts";
 import type { SandboxProvider } from "../../spec/sandbox.ts";
 import { duration } from "../render/duration.ts";
 import { inlineText } from "../render/safe-text.ts";
 import type { Finding } from "./finding.ts";
 
-export interface SandboxCandidate {
-	readonly name: string;
-	open(): Promise<SandboxProvider>;
-}
-
-/** Every sandbox that there is, the best first. */
-export const sandboxCandidates: readonly SandboxCandidate[] = [
-	{ name: "wasm", open: async () => (await import("../../adapters/sandboxes/wasm/provider.ts")).wasmSandbox() },
-];
-
-/** Boots each of them; the first that works is the one that runs programs here. */
-export async function checkSandboxes(candidates: readonly SandboxCandidate[] = sandboxCandidates): Promise<Finding[]> {
+/** Boots each of them, and says which one runs programs here. */
+export async function checkSandboxes(
+	named: string | undefined,
+	candidates: readonly SandboxCandidate[] = sandboxCandidates,
+): Promise<Finding[]> {
 	const probed: Finding[] = [];
 	for (const candidate of candidates) probed.push(await probe(candidate));
-	const works = probed.some((finding) => finding.state === "ok");
-	// One that works is enough; the others are worth knowing.
-	return works ? probed.map((finding) => (finding.state === "bad" ? { ...finding, state: "note" } : finding)) : probed;
+	let asked: readonly SandboxCandidate[];
+	try {
+		asked = namedCandidates({ named, candidates });
+	} catch (error) {
+		const says = error instanceof Error ? error.message : String(error);
+		const mend = isHoldpointError(error) ? error.hint : undefined;
+		return [...probed, { name: "sandbox", state: "bad", says, ...(mend ? { mend } : {}) }];
+	}
+	const isAsked = (at: number) => asked.some((candidate) => candidate === candidates[at]);
+	const used = probed.findIndex(({ state }, at) => state === "ok" && isAsked(at));
+	const by = asked === candidates ? "" : " (HOLDPOINT_SANDBOX)";
+	return probed.map((finding, at) => {
+		if (at === used) return { ...finding, says: `programs run here${by}: ${finding.says}` };
+		if (finding.state === "ok") return { ...finding, says: `works, not used${by}: ${finding.says}` };
+		// One that works is enough; the others are worth knowing.
+		return used >= 0 || !isAsked(at) ? { ...finding, state: "note" } : finding;
+	});
 }
 
 async function probe({ name, open }: SandboxCandidate): Promise<Finding> {

@@ -2,8 +2,8 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { expect, test } from "vitest";
+import { guestDigest } from "../guest-image/guest-digest.ts";
 import { bootBaseImage } from "./base-image.ts";
-import { guestDigest } from "./guest-digest.ts";
 import { Module } from "./webassembly.ts";
 
 const wasmFile = createRequire(import.meta.url).resolve("quickjs-wasi/quickjs.wasm");

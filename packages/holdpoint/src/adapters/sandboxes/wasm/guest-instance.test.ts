@@ -4,9 +4,9 @@ import { describe, expect, test } from "vitest";
 import { deliveryMessage, startMessage } from "../../../spec/guest-messages.ts";
 import { defaultProgramLimits } from "../../../spec/limits.ts";
 import type { Answer } from "../../../spec/sandbox.ts";
+import { encodeDelta } from "../guest-image/page-delta.ts";
 import { bootBaseImage } from "./base-image.ts";
 import { GuestInstance, type SliceBudget } from "./guest-instance.ts";
-import { encodeDelta } from "./page-delta.ts";
 import { Module } from "./webassembly.ts";
 
 const bytes = readFileSync(createRequire(import.meta.url).resolve("quickjs-wasi/quickjs.wasm"));

@@ -2,10 +2,11 @@ import { availableParallelism } from "node:os";
 import { HoldpointError } from "../../../spec/errors.ts";
 import { defaultProgramLimits } from "../../../spec/limits.ts";
 import type { Guest, ProgramSpec, SandboxProbe, SandboxProvider } from "../../../spec/sandbox.ts";
-import { guestDigest } from "./guest-digest.ts";
-import { snapshotFormat } from "./snapshot-header.ts";
-import { WasmGuest } from "./wasm-guest.ts";
+import { guestDigest } from "../guest-image/guest-digest.ts";
+import { SeatedGuest } from "../guest-image/seated-guest.ts";
+import { snapshotFormat } from "../guest-image/snapshot-header.ts";
 import { WorkerPool } from "./worker-pool.ts";
+import { WorkerSeat } from "./worker-seat.ts";
 
 export interface WasmSandboxOptions {
 	/** Threads that run programs. One less than the machine has cores, at least 1, at most 4. */
@@ -28,11 +29,11 @@ export function wasmSandbox(options: WasmSandboxOptions = {}): SandboxProvider {
 		probe: () => probe(provider),
 		async start(program: ProgramSpec): Promise<Guest> {
 			await pool.open();
-			return new WasmGuest(pool, program);
+			return new SeatedGuest(new WorkerSeat(pool), program);
 		},
 		async restore(snapshot: Uint8Array, program: ProgramSpec): Promise<Guest> {
 			await pool.open();
-			const guest = new WasmGuest(pool, program);
+			const guest = new SeatedGuest(new WorkerSeat(pool), program);
 			await guest.restore(snapshot);
 			return guest;
 		},

@@ -10,8 +10,8 @@
  * 3. The process is kept alive by a lane only while a request is in flight.
  */
 import { Worker } from "node:worker_threads";
+import { guestDigest } from "../guest-image/guest-digest.ts";
 import { channelBytes, control, controlWords, Slot } from "./channel.ts";
-import { guestDigest } from "./guest-digest.ts";
 import {
 	readReply,
 	type WorkerData,

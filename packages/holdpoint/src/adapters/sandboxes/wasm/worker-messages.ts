@@ -1,5 +1,6 @@
 /** What the host asks of a worker and what comes back, and how both are written into a channel's slots. */
 import type { ProgramStop } from "../../../spec/sandbox.ts";
+import type { GuestImage } from "../guest-image/snapshot-header.ts";
 import type { Slot } from "./channel.ts";
 
 export interface RequestBudget {
@@ -7,13 +8,6 @@ export interface RequestBudget {
 	readonly cpuMs: number;
 	readonly sliceMs: number;
 	readonly memoryBytesMax: number;
-}
-
-export interface GuestImage {
-	readonly memoryBytes: number;
-	readonly pageCount: number;
-	/** Compressed pages. */
-	readonly body: Uint8Array;
 }
 
 export type WorkerRequest =

@@ -2,7 +2,7 @@
  * The workers of one sandbox, and what waits for them.
  *
  * Owns: when a thread is started, which lane gets which work, the queues, cancelling what waits in them.
- * Does not own: what the work means (wasm-guest.ts).
+ * Does not own: what the work means (worker-seat.ts).
  *
  * Invariants
  * 1. A guest lives on one lane: its later work goes there and nowhere else.

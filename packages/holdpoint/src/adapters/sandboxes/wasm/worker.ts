@@ -6,11 +6,11 @@
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
+import { applyDelta, encodeDelta } from "../guest-image/page-delta.ts";
 import { type BaseImage, bootBaseImage } from "./base-image.ts";
 import { control, controlWords, Slot } from "./channel.ts";
 import type { SliceBudget } from "./guest-instance.ts";
 import { GuestShelf } from "./guest-shelf.ts";
-import { applyDelta, encodeDelta } from "./page-delta.ts";
 import { Module } from "./webassembly.ts";
 import {
 	type ReceivedRequest,

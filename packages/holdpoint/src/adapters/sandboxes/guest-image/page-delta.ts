@@ -4,7 +4,8 @@
  * Layout before compression: the numbers of the changed pages, ascending, 32 bits each; then the words of these pages,
  * each as `swapped` against the base image (against zero beyond its end). All little-endian.
  */
-import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
+import { promisify } from "node:util";
+import { constants, zstdCompress, zstdCompressSync, zstdDecompress, zstdDecompressSync } from "node:zlib";
 
 const pageBytes = 4_096;
 const pageWords = pageBytes / 4;
@@ -12,10 +13,38 @@ const entryBytes = pageBytes + 4;
 /** Level 3 gives 0–2 % fewer bytes on these pages and takes half as long again. */
 const fastest = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
 
+/** Above this, compression is left to another thread: it would hold this one up for longer than handing it over takes. */
+const inlineBytesMax = 1_048_576;
+const compressElsewhere = promisify<Uint8Array, typeof fastest, Uint8Array>(zstdCompress);
+const decompressElsewhere = promisify<Uint8Array, { maxOutputLength: number }, Uint8Array>(zstdDecompress);
+
 export interface PageDelta {
 	readonly pageCount: number;
 	/** Compressed. */
 	readonly body: Uint8Array;
+}
+
+/** Pages before their compression, laid out as above. */
+export interface RawPages {
+	readonly pageCount: number;
+	readonly pages: Uint8Array;
+}
+
+/** What was laid out elsewhere, compressed as `encodeDelta` does it. */
+export async function packPages({ pageCount, pages }: RawPages): Promise<PageDelta> {
+	const body =
+		pages.length > inlineBytesMax ? await compressElsewhere(pages, fastest) : zstdCompressSync(pages, fastest);
+	return { pageCount, body };
+}
+
+/** Errors: an Error that says what is wrong with the bytes; the pages themselves are not looked at. */
+export async function unpackPages({ pageCount, body }: PageDelta): Promise<RawPages> {
+	const rawBytes = pageCount * entryBytes;
+	if (rawBytes <= inlineBytesMax) return { pageCount, pages: decompress(body, rawBytes) };
+	const raw = decompressElsewhere(body, { maxOutputLength: rawBytes }).catch((cause) => {
+		throw new Error("its pages cannot be decompressed", { cause });
+	});
+	return { pageCount, pages: checkedSize(await raw, rawBytes) };
 }
 
 /**
@@ -74,9 +103,13 @@ function decompress(body: Uint8Array, rawBytes: number): Uint8Array {
 	} catch (cause) {
 		throw new Error("its pages cannot be decompressed", { cause });
 	}
-	if (raw.length !== rawBytes) throw new Error("its pages have another size than it says");
 	// Words must be aligned, which a pooled buffer need not be.
-	return raw.byteOffset % 4 === 0 ? raw : raw.slice();
+	return checkedSize(raw, rawBytes).byteOffset % 4 === 0 ? raw : raw.slice();
+}
+
+function checkedSize(raw: Uint8Array, rawBytes: number): Uint8Array {
+	if (raw.length !== rawBytes) throw new Error("its pages have another size than it says");
+	return raw;
 }
 
 const noPage = Buffer.alloc(pageBytes);

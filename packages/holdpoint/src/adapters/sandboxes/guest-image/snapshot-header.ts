@@ -8,13 +8,21 @@
 import { hash } from "node:crypto";
 import type { ProgramSpec } from "../../../spec/sandbox.ts";
 import { guestDigest } from "./guest-digest.ts";
-import type { GuestImage } from "./worker-messages.ts";
 
 export const snapshotFormat = 1;
 
 const magic = "HPGS";
 const headBytes = 88;
 const wasmPageBytes = 65_536;
+
+/** A guest between two slices, as what differs from the base image. */
+export interface GuestImage {
+	/** Linear memory. Bytes. */
+	readonly memoryBytes: number;
+	readonly pageCount: number;
+	/** Compressed pages. */
+	readonly body: Uint8Array;
+}
 
 export interface GuestSnapshot extends GuestImage {
 	readonly cpuMs: number;

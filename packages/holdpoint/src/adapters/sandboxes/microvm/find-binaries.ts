@@ -1,0 +1,79 @@
+/** Where the two files are that a micro-VM is made of, and whether they are the ones that this version names. */
+import { hash } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { binaryDigests } from "./binary-digests.ts";
+
+/** Paths. */
+export interface Binaries {
+	readonly microvmd: string;
+	readonly guest: string;
+}
+
+/** Why a micro-VM cannot be had, and what can be done about it. */
+export class Obstacle extends Error {
+	override readonly name = "Obstacle";
+	readonly hint: string;
+	constructor(reason: string, hint: string) {
+		super(reason);
+		this.hint = hint;
+	}
+}
+
+const optionalPackage = "@holdpoint/microvm-linux-x64";
+const names = { microvmd: "microvmd", guest: "guest.elf" } as const;
+
+/**
+ * In this order: the folder of the option, that of HOLDPOINT_MICROVM_DIR, the optional package, this repository. A
+ * folder that is named is the only one looked at. Errors: `Obstacle`; files that are not as published are never run.
+ */
+export function findBinaries(binDir: string | undefined, digests: typeof binaryDigests = binaryDigests): Binaries {
+	const named = binDir ?? process.env.HOLDPOINT_MICROVM_DIR;
+	const folders = named ? [named] : [packageFolder(), repositoryFolder()].filter((each) => each !== undefined);
+	const folder = folders.find((each) => existsSync(join(each, names.microvmd)));
+	if (!folder) {
+		throw new Obstacle(
+			`the micro-VM's files are not installed${named ? ` in ${named}` : ""}`,
+			named
+				? "Let it name the folder that has microvmd and guest.elf."
+				: `Install ${optionalPackage}; in the repository: npm run build:microvm.`,
+		);
+	}
+	const found = { microvmd: join(folder, names.microvmd), guest: join(folder, names.guest) };
+	for (const part of ["microvmd", "guest"] as const) check(found[part], digests[names[part]]);
+	return found;
+}
+
+function check(file: string, digests: readonly string[]): void {
+	const hint = "Install it again, of the version that Holdpoint has; in the repository: npm run build:microvm.";
+	let bytes: Buffer;
+	try {
+		bytes = readFileSync(file);
+	} catch (error) {
+		throw new Obstacle(`${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`, hint);
+	}
+	const digest = hash("sha256", bytes);
+	if (!digests.includes(digest)) throw new Obstacle(`${file} is not as published: its SHA-256 is ${digest}`, hint);
+}
+
+function packageFolder(): string | undefined {
+	try {
+		return join(dirname(createRequire(import.meta.url).resolve(`${optionalPackage}/package.json`)), "bin");
+	} catch {
+		return undefined;
+	}
+}
+
+/** Sources and their build lie at different depths; elsewhere there is another package of that name, or none. */
+function repositoryFolder(): string | undefined {
+	const up = import.meta.url.endsWith(".ts") ? "../../../../../microvm" : "../../microvm";
+	const folder = fileURLToPath(new URL(up, import.meta.url));
+	try {
+		const { name } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as { readonly name?: unknown };
+		return name === "@holdpoint/microvm" ? join(folder, "bin") : undefined;
+	} catch {
+		return undefined;
+	}
+}

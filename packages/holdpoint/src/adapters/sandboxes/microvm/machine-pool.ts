@@ -1,0 +1,246 @@
+/**
+ * The virtual machines of one sandbox, and what waits for them.
+ *
+ * Owns: when a process is started and ended, which guest gets which machine, the queue. Does not own: what is done in a
+ * machine (machine-seat.ts).
+ *
+ * Invariants
+ * 1. A machine serves one principal, ever. One that nobody has used yet may become anybody's.
+ * 2. Never more than `machinesMax` processes. What finds none waits in one queue and is served strictly in its order.
+ * 3. Nothing can wait for ever: every machine boots, runs a slice, is cleaned or moved out of, all of which have a
+ *    deadline; or it is idle, and is given or replaced; or the guest in it rests between two slices, and is moved out
+ *    of it (its image is kept here, and put into some machine at its next slice). So a program that waits for another
+ *    one, which finds all machines taken by programs that wait, is served too.
+ * 4. A machine whose process died, for whatever reason, is never used again.
+ */
+import { HoldpointError } from "../../../spec/errors.ts";
+import { closedError, type Machine } from "./machine.ts";
+
+/** What a guest needs of its machine. */
+export interface MachineNeed {
+	/** Undefined for a program of this library's own, after which the machine may still become anybody's. */
+	readonly principal: string | undefined;
+	readonly memoryMiB: number;
+}
+
+/** A guest between two slices. */
+export interface Resting {
+	/** Takes the guest out of its machine and gives that back. Never rejects. */
+	moveOut(): Promise<void>;
+}
+
+export interface PoolOptions {
+	readonly machinesMax: number;
+	/** Idle machines that are booted ahead of the programs that will want them. */
+	readonly warm: number;
+	/** Programs that one machine runs in its life. */
+	readonly programsMax: number;
+	/** Memory of a machine that is booted before anybody needs it. */
+	readonly memoryMiB: number;
+	readonly boot: (memoryMiB: number) => Promise<Machine>;
+}
+
+interface Waiting extends MachineNeed {
+	readonly settle: (machine: Machine | undefined) => void;
+	readonly fail: (error: unknown) => void;
+}
+
+export class MachinePool {
+	readonly #options: PoolOptions;
+	readonly #machines = new Set<Machine>();
+	/** The one that was used last at the end. */
+	#idle: Machine[] = [];
+	/** The one that has rested longest first. */
+	readonly #resting = new Set<Resting>();
+	readonly #waiting: Waiting[] = [];
+	readonly #boots = new Set<Promise<Machine>>();
+	/** Machines that are about to be free: cleaned, moved out of, ended. */
+	#coming = 0;
+	#firstBoot: Promise<Machine> | undefined;
+	#closed = false;
+
+	constructor(options: PoolOptions) {
+		this.#options = options;
+	}
+
+	/** Processes that live. */
+	get size(): number {
+		return this.#machines.size;
+	}
+
+	/** Some machine that runs, booting the first where there is none. Errors: `sandbox.unavailable`. */
+	async open(): Promise<Machine> {
+		if (this.#closed) throw closedError();
+		const [machine] = this.#machines;
+		if (machine) return machine;
+		this.#firstBoot ??= this.#boot(this.#options.memoryMiB).finally(() => {
+			this.#firstBoot = undefined;
+		});
+		try {
+			return await this.#firstBoot;
+		} catch (cause) {
+			throw unavailable(cause);
+		}
+	}
+
+	/** A machine whose next program may be this one. Undefined where the signal came first. Errors: `sandbox.unavailable`. */
+	async take(need: MachineNeed, signal?: AbortSignal): Promise<Machine | undefined> {
+		if (this.#closed) throw closedError();
+		if (signal?.aborted) return undefined;
+		const { promise, resolve, reject } = Promise.withResolvers<Machine | undefined>();
+		const job: Waiting = { ...need, settle: resolve, fail: reject };
+		this.#waiting.push(job);
+		this.#serve();
+		if (!signal) return promise;
+		const abort = () => this.#forgetWaiting(job);
+		signal.addEventListener("abort", abort, { once: true });
+		try {
+			return await promise;
+		} finally {
+			signal.removeEventListener("abort", abort);
+		}
+	}
+
+	/** Takes a machine back whose program is over or was moved out. `cleaning` settles when its guest is a fresh one. */
+	give(machine: Machine, cleaning?: Promise<unknown>): void {
+		if (machine.lost) return;
+		if (!cleaning) return this.#put(machine);
+		this.#coming++;
+		const arrived = () => {
+			this.#coming--;
+			this.#put(machine);
+		};
+		cleaning.then(arrived, arrived);
+	}
+
+	rest(guest: Resting): void {
+		this.#resting.add(guest);
+		if (this.#waiting.length > 0) this.#serve();
+	}
+
+	/** Whether it still rested. */
+	wake(guest: Resting): boolean {
+		return this.#resting.delete(guest);
+	}
+
+	async close(): Promise<void> {
+		this.#closed = true;
+		for (const job of this.#waiting.splice(0)) job.fail(closedError());
+		await Promise.allSettled(this.#boots);
+		await Promise.all([...this.#machines].map((machine) => machine.close()));
+	}
+
+	#put(machine: Machine): void {
+		if (machine.lost || this.#closed) return;
+		if (machine.programs >= this.#options.programsMax) return this.#end(machine);
+		this.#idle.push(machine);
+		this.#serve();
+	}
+
+	#forgetWaiting(job: Waiting): void {
+		const at = this.#waiting.indexOf(job);
+		if (at < 0) return;
+		this.#waiting.splice(at, 1);
+		job.settle(undefined);
+	}
+
+	/** Gives what is there to whoever waits, first come first served, and sees to it that more comes. */
+	#serve(): void {
+		if (this.#closed) return;
+		for (let job = this.#waiting[0]; job; job = this.#waiting[0]) {
+			const machine = this.#fitting(job);
+			if (!machine) break;
+			this.#waiting.shift();
+			machine.principal = job.principal;
+			job.settle(machine);
+		}
+		for (const job of this.#waiting.slice(this.#boots.size + this.#coming)) if (!this.#makeRoom(job)) break;
+		this.#keepWarm();
+	}
+
+	/** The one that its principal used last, else one that nobody used. */
+	#fitting(need: MachineNeed): Machine | undefined {
+		const isLarge = (machine: Machine) => machine.memoryMiB >= need.memoryMiB;
+		const at = this.#idle.findLastIndex((machine) => machine.principal === need.principal && isLarge(machine));
+		const fresh = () => this.#idle.findIndex((machine) => machine.principal === undefined && isLarge(machine));
+		const found = at >= 0 ? at : fresh();
+		return found < 0 ? undefined : this.#idle.splice(found, 1)[0];
+	}
+
+	/** False where all machines are at work. */
+	#makeRoom(need: MachineNeed): boolean {
+		if (this.#machines.size + this.#boots.size < this.#options.machinesMax) {
+			this.#bootFor(need.memoryMiB);
+			return true;
+		}
+		const useless = this.#idle.shift();
+		if (useless) {
+			this.#end(useless);
+			return true;
+		}
+		const [guest] = this.#resting;
+		if (!guest) return false;
+		this.#resting.delete(guest);
+		this.#coming++;
+		guest.moveOut().then(() => {
+			this.#coming--;
+			this.#serve();
+		});
+		return true;
+	}
+
+	#keepWarm(): void {
+		const { warm, machinesMax, memoryMiB } = this.#options;
+		if (this.#waiting.length > 0) return;
+		const wanted = Math.min(
+			warm - this.#idle.length - this.#coming - this.#boots.size,
+			machinesMax - this.#machines.size - this.#boots.size,
+		);
+		for (let i = 0; i < wanted; i++) this.#bootFor(memoryMiB);
+	}
+
+	/** Ends a machine; its place is free when its process is gone. */
+	#end(machine: Machine): void {
+		this.#coming++;
+		void machine.end().then(() => {
+			this.#coming--;
+			this.#serve();
+		});
+	}
+
+	#bootFor(memoryMiB: number): void {
+		this.#boot(memoryMiB).catch((cause) => {
+			// While others live, one of them will be free; with none left nobody would ever come.
+			if (this.#machines.size + this.#boots.size > 0) return;
+			for (const job of this.#waiting.splice(0)) job.fail(unavailable(cause));
+		});
+	}
+
+	async #boot(memoryMiB: number): Promise<Machine> {
+		const booting = this.#bootUnlessClosed(memoryMiB);
+		this.#boots.add(booting);
+		const machine = await booting.finally(() => this.#boots.delete(booting));
+		this.#machines.add(machine);
+		void machine.gone.then(() => this.#forget(machine));
+		this.#put(machine);
+		return machine;
+	}
+
+	async #bootUnlessClosed(memoryMiB: number): Promise<Machine> {
+		const machine = await this.#options.boot(memoryMiB);
+		if (!this.#closed) return machine;
+		await machine.close();
+		throw closedError();
+	}
+
+	#forget(machine: Machine): void {
+		this.#machines.delete(machine);
+		this.#idle = this.#idle.filter((each) => each !== machine);
+		this.#serve();
+	}
+}
+
+function unavailable(cause: unknown): HoldpointError {
+	const reason = cause instanceof Error ? cause.message : String(cause);
+	return new HoldpointError("sandbox.unavailable", `The microvm sandbox cannot start: ${reason}`, { cause });
+}

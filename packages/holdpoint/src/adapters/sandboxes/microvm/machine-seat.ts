@@ -1,0 +1,232 @@
+/**
+ * A guest's place in a virtual machine: which one it is in, or what it was when it was moved out of the last.
+ *
+ * Invariants
+ * 1. A guest holds its machine from its first slice to its end, except where it rested and another one needed it.
+ * 2. Whatever the machine dies of while the program runs is the program's fault, unless somebody killed the process.
+ */
+import { type HoldpointError, isHoldpointError } from "../../../spec/errors.ts";
+import type { ProgramLimits } from "../../../spec/limits.ts";
+import type { ProgramStop } from "../../../spec/sandbox.ts";
+import type { GuestSeat, SliceEnd, SliceOrder } from "../guest-image/guest-seat.ts";
+import { packPages, unpackPages } from "../guest-image/page-delta.ts";
+import { overheadBytes } from "../guest-image/seated-guest.ts";
+import type { GuestImage } from "../guest-image/snapshot-header.ts";
+import type { Machine } from "./machine.ts";
+import type { MachineNeed, MachinePool, Resting } from "./machine-pool.ts";
+import {
+	type MicrovmBudget,
+	MicrovmdLost,
+	type MicrovmSlice,
+	type MicrovmStop,
+	messageBytesMax,
+} from "./microvmd-client.ts";
+
+/** Time for what is no slice: taking a snapshot, restoring one, cleaning up. */
+const choreMs = 30_000;
+/** The longest slice, and the most CPU time, of native/protocol.h. */
+const budgetMsMax = 3_600_000;
+const mebibyte = 1_048_576;
+const memoryMiBMax = 2_048;
+/** How many machines may die under a guest that begins. */
+const triesMax = 8;
+/** Enough for a program with the default limits. */
+export const memoryMiBUsual = 80;
+
+export class MachineSeat implements GuestSeat, Resting {
+	readonly #pool: MachinePool;
+	readonly #need: MachineNeed;
+	#machine: Machine | undefined;
+	/** The guest, where it was moved out. */
+	#image: GuestImage | undefined;
+	#moving: Promise<void> | undefined;
+	/** Why its guest is gone, where that came between two slices. */
+	#loss: HoldpointError | undefined;
+
+	constructor(pool: MachinePool, limits: ProgramLimits, principal: string | undefined) {
+		const mebibytes = Math.ceil((limits.memoryBytesMax + overheadBytes) / mebibyte);
+		this.#pool = pool;
+		this.#need = {
+			principal,
+			memoryMiB: Math.min(memoryMiBMax, Math.max(memoryMiBUsual, mebibytes)),
+		};
+	}
+
+	async run(order: SliceOrder): Promise<SliceEnd> {
+		const message = Buffer.from(order.message);
+		if (message.length > messageBytesMax) return { gone: "value" };
+		return order.isFirst ? again(() => this.#run(order, message)) : this.#run(order, message);
+	}
+
+	async #run(order: SliceOrder, message: Uint8Array): Promise<SliceEnd> {
+		const machine = await this.#enter(order.signal);
+		// The signal may have come just as the machine did; whoever gives the guest back gives that back too.
+		if (!machine || order.signal?.aborted) return { gone: "cancelled" };
+		const cancel = () => machine.cancel();
+		order.signal?.addEventListener("abort", cancel, { once: true });
+		try {
+			return this.#keep(machine, await slice(machine, order, message));
+		} catch (error) {
+			this.#machine = undefined;
+			return { gone: this.#faultOf(error, machine, order.signal) };
+		} finally {
+			order.signal?.removeEventListener("abort", cancel);
+		}
+	}
+
+	async snapshot(): Promise<GuestImage> {
+		while (this.#moving) await this.#moving;
+		if (this.#loss) throw this.#loss;
+		if (this.#image) return this.#image;
+		const machine = await this.#enter(undefined);
+		if (!machine) throw new Error("a snapshot is not cancelled");
+		try {
+			return await imageOf(machine);
+		} catch (error) {
+			throw this.#lose(error, machine);
+		} finally {
+			if (this.#machine) this.#pool.rest(this);
+		}
+	}
+
+	async restore(image: GuestImage): Promise<void> {
+		await this.#settleIn(image, undefined);
+		this.#pool.rest(this);
+	}
+
+	async moveOut(): Promise<void> {
+		this.#moving = this.#leave();
+		await this.#moving;
+		this.#moving = undefined;
+	}
+
+	release(): void {
+		this.#image = undefined;
+		if (this.#moving) return void this.#moving.then(() => this.release());
+		this.#pool.wake(this);
+		const machine = this.#machine;
+		this.#machine = undefined;
+		if (machine && !machine.lost)
+			this.#pool.give(
+				machine,
+				machine.ask((client) => client.reset(), choreMs),
+			);
+	}
+
+	async #leave(): Promise<void> {
+		const machine = this.#machine;
+		if (!machine) return;
+		try {
+			this.#image = await imageOf(machine);
+			this.#pool.give(machine);
+		} catch (error) {
+			this.#loss = machine.lossError(error);
+			if (!machine.lost) void machine.end();
+		} finally {
+			this.#machine = undefined;
+		}
+	}
+
+	/** The guest's machine, at rest no longer. Undefined where the signal came first. */
+	async #enter(signal: AbortSignal | undefined): Promise<Machine | undefined> {
+		// Not a moment passes between this look and the waking below: a guest that rests may be moved at any.
+		while (this.#moving) await this.#moving;
+		if (this.#loss) throw this.#loss;
+		const there = this.#machine;
+		if (there) {
+			this.#pool.wake(this);
+			if (there.lost) throw this.#lose(there.lost, there);
+			return there;
+		}
+		await this.#settleIn(this.#image, signal);
+		return this.#machine;
+	}
+
+	/** Takes a machine and makes its guest that of the image; without one, that is left to the first slice. */
+	async #settleIn(image: GuestImage | undefined, signal: AbortSignal | undefined): Promise<void> {
+		await again(async () => {
+			const machine = await this.#pool.take(this.#need, signal);
+			if (!machine) return;
+			machine.programs++;
+			if (image) await this.#fill(machine, image);
+			this.#machine = machine;
+			this.#image = undefined;
+		});
+	}
+
+	async #fill(machine: Machine, image: GuestImage): Promise<void> {
+		try {
+			const { memoryBytes } = image;
+			const pages = await unpackPages(image);
+			await machine.ask((client) => client.restore({ memoryBytes, ...pages }), choreMs);
+		} catch (error) {
+			if (error instanceof MicrovmdLost) throw this.#lose(error, machine);
+			this.#pool.give(machine);
+			throw error;
+		}
+	}
+
+	/** A program that waits rests in its machine; every other one is over, and its machine cleans itself. */
+	#keep(machine: Machine, { stop, unknownCall, cpuMs, outbox }: MicrovmSlice): SliceEnd {
+		const text = Buffer.from(outbox.buffer, outbox.byteOffset, outbox.length).toString();
+		if (unknownCall !== 0 || (stop === "none" && (text === "o" || text.endsWith("\no")))) this.#pool.rest(this);
+		else {
+			this.#machine = undefined;
+			this.#pool.give(machine);
+		}
+		return { stop: programStop(stop), unknownCall, cpuMs, outbox: text };
+	}
+
+	#faultOf(error: unknown, machine: Machine, signal: AbortSignal | undefined): ProgramStop {
+		if (!(error instanceof MicrovmdLost)) throw this.#lose(error, machine);
+		if (machine.isOverdue) return signal?.aborted ? "cancelled" : "slice";
+		if (error.wasKilled) throw machine.lossError(error);
+		return error.stop === "stack" ? "stack" : "fault";
+	}
+
+	/** A machine that refuses what it should do is not what this code takes it for: it ends too. */
+	#lose(error: unknown, machine: Machine): HoldpointError {
+		this.#machine = undefined;
+		if (!machine.lost) void machine.end();
+		return machine.lossError(error);
+	}
+}
+
+/**
+ * Nothing of a guest is lost with a machine that died before the guest was in it: another one is taken. Of those that
+ * are there, each may turn out to be dead.
+ */
+async function again<T>(work: () => Promise<T>): Promise<T> {
+	for (let tries = 1; ; tries++) {
+		try {
+			return await work();
+		} catch (error) {
+			const isLost = isHoldpointError(error) && error.code === "sandbox.fault";
+			if (!isLost || tries >= triesMax) throw error;
+		}
+	}
+}
+
+function slice(machine: Machine, order: SliceOrder, message: Uint8Array): Promise<MicrovmSlice> {
+	const budget: MicrovmBudget = {
+		clockMs: order.clockMs,
+		cpuMs: Math.min(order.cpuMs, budgetMsMax),
+		sliceMs: Math.min(order.sliceMs, budgetMsMax),
+		memoryBytesMax: order.memoryBytesMax,
+	};
+	// A machine may hold what it was moved out of or what was given up: it is made fresh in the same request.
+	const resets = true;
+	return machine.ask(
+		(client) => (order.isFirst ? client.start(message, budget, resets) : client.deliver(message, budget)),
+		budget.sliceMs,
+	);
+}
+
+async function imageOf(machine: Machine): Promise<GuestImage> {
+	const { memoryBytes, ...pages } = await machine.ask((client) => client.snapshot(), choreMs);
+	return { memoryBytes, ...(await packPages(pages)) };
+}
+
+function programStop(stop: MicrovmStop): ProgramStop | undefined {
+	return stop === "none" ? undefined : stop;
+}

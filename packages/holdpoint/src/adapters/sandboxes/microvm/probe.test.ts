@@ -1,0 +1,100 @@
+/** What a machine says of itself that cannot run a micro-VM, or must not. */
+import { hash } from "node:crypto";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
+import type { SandboxProbe } from "../../../spec/sandbox.ts";
+import { binaryDigests } from "./binary-digests.ts";
+import type { Host } from "./check-host.ts";
+import { whyNoMicrovm } from "./machines-for-tests.ts";
+import { type MicrovmSurroundings, microvmSandboxIn } from "./provider.ts";
+
+const why = await whyNoMicrovm();
+if (why) console.log(`skipped: ${why}`);
+
+const folder = mkdtempSync(join(tmpdir(), "holdpoint-microvm-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterEach(() => vi.unstubAllEnvs());
+
+const host: Host = { platform: "linux", arch: "x64", kvmError: () => undefined };
+const built = fileURLToPath(new URL("../../../../../microvm/bin", import.meta.url));
+
+async function probe(around: Partial<MicrovmSurroundings>, binDir?: string): Promise<SandboxProbe> {
+	const sandbox = microvmSandboxIn({ host, digests: binaryDigests, ...around }, binDir ? { binDir } : {});
+	try {
+		return await sandbox.probe();
+	} finally {
+		await sandbox.close();
+	}
+}
+
+/** A folder whose microvmd is this script, and digests that let it pass. */
+function standIn(name: string, script: string): [Partial<MicrovmSurroundings>, string] {
+	const place = join(folder, name);
+	mkdirSync(place);
+	const files = { microvmd: `#!/bin/sh\n${script}\n`, "guest.elf": "no guest" };
+	for (const [file, text] of Object.entries(files)) writeFileSync(join(place, file), text, { mode: 0o755 });
+	const digests = { microvmd: [hash("sha256", files.microvmd)], "guest.elf": [hash("sha256", files["guest.elf"])] };
+	return [{ digests }, place];
+}
+
+describe("a probe says why there is no micro-VM", () => {
+	test.each([
+		["on another system", { platform: "darwin", arch: "arm64" }, /darwin on arm64/, /wasm/],
+		["on another processor", { arch: "arm64" }, /linux on arm64/, /wasm/],
+		["without KVM", { kvmError: () => "ENOENT" }, /no \/dev\/kvm/, /virtualization/],
+		["where the user may not use it", { kvmError: () => "EACCES" }, /may not use \/dev\/kvm/, /usermod -aG kvm/],
+	])("%s", async (_, change, reason, hint) => {
+		const found = await probe({ host: { ...host, ...change } });
+		expect(found).toMatchObject({
+			ok: false,
+			provider: "microvm",
+			reason: expect.stringMatching(reason),
+			hint: expect.stringMatching(hint),
+		});
+	});
+
+	test("where KVM opens and cannot run", async () => {
+		const cannot = "echo 'microvmd: KVM_RUN: Input/output error' >&2; exit 2";
+		const found = await probe(...standIn("cannot-run", cannot));
+		expect(found).toMatchObject({ ok: false, reason: "microvmd: KVM_RUN: Input/output error" });
+		expect(found).toMatchObject({ hint: expect.stringContaining("KVM is there and cannot run") });
+	});
+
+	test("where it says nothing sensible", async () => {
+		expect(await probe(...standIn("noise", "echo hello"))).toMatchObject({ ok: false });
+	});
+
+	test("where the files are not there", async () => {
+		vi.stubEnv("HOLDPOINT_MICROVM_DIR", join(folder, "nowhere"));
+		const found = await probe({});
+		expect(found).toMatchObject({ ok: false, reason: expect.stringContaining(`not installed in ${folder}/nowhere`) });
+	});
+
+	test("where microvmd has another guest", async () => {
+		const hello = `\\070\\000\\000\\000\\001\\000\\000\\000\\001\\000\\000\\000\\003\\000\\000\\000`;
+		const [around, place] = standIn("another-guest", `printf '${hello}'; head -c 48 /dev/zero; exec sleep 60`);
+		expect(await probe(around, place)).toMatchObject({
+			ok: false,
+			reason: expect.stringContaining("its guest is 000"),
+		});
+	});
+});
+
+describe.skipIf(why)("files that are not as published", () => {
+	test.each(["microvmd", "guest.elf"])("%s: never run", async (altered) => {
+		const place = join(folder, `altered-${altered}`);
+		mkdirSync(place);
+		for (const file of ["microvmd", "guest.elf"]) copyFileSync(join(built, file), join(place, file));
+		expect(await probe({}, place)).toMatchObject({ ok: true, isolation: expect.stringMatching(/^(svm|vmx|pvm)$/) });
+		const bytes = readFileSync(join(place, altered));
+		bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
+		rmSync(join(place, altered));
+		writeFileSync(join(place, altered), bytes, { mode: 0o755 });
+		expect(await probe({}, place)).toMatchObject({ ok: false, reason: expect.stringContaining("not as published") });
+		rmSync(join(place, altered));
+		expect(await probe({}, place)).toMatchObject({ ok: false });
+	});
+});

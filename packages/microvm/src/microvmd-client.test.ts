@@ -1,0 +1,376 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterAll, afterEach, describe, expect, test } from "vitest";
+import { guestDigest } from "../../holdpoint/src/adapters/sandboxes/guest-image/guest-digest.ts";
+import {
+	MicrovmdClient,
+	MicrovmdLost,
+	MicrovmdRefused,
+} from "../../holdpoint/src/adapters/sandboxes/microvm/microvmd-client.ts";
+import {
+	budget,
+	deliver,
+	deliveryText,
+	executable,
+	guestFile,
+	killMachines,
+	memoryMiB,
+	spawnMachine,
+	start,
+	startText,
+	textOf,
+	whyNoMachine,
+} from "./machine-for-tests.ts";
+
+if (whyNoMachine) console.log(`skipped: ${whyNoMachine}`);
+afterEach(killMachines);
+
+/** A process without a client. */
+async function rawProcess(): Promise<{
+	write(bytes: Uint8Array): void;
+	end(): void;
+	reply(): Promise<unknown>;
+	/** Settles once the process waits for its next request. */
+	asleep(): Promise<void>;
+	code: Promise<number | null>;
+}> {
+	const child = spawn(executable, [guestFile, String(memoryMiB)], { stdio: ["pipe", "pipe", "ignore"] });
+	child.stdin.on("error", () => undefined);
+	const code = once(child, "exit").then(([status]) => status as number | null);
+	await once(child.stdout, "data");
+	child.stdout.resume();
+	return {
+		write: (bytes) => child.stdin.write(bytes),
+		end: () => child.stdin.end(),
+		reply: () => once(child.stdout, "data"),
+		async asleep() {
+			const isAsleep = () => / S /.test(readFileSync(`/proc/${child.pid}/stat`, "utf8"));
+			while (!isAsleep()) await new Promise((resolve) => setImmediate(resolve));
+		},
+		code,
+	};
+}
+
+function frame(kind: number, body: Uint8Array = Buffer.alloc(0), bodyBytes: number = body.length): Buffer {
+	const head = Buffer.alloc(8);
+	head.writeUInt32LE(bodyBytes, 0);
+	head.writeUInt32LE(kind, 4);
+	return Buffer.concat([head, body]);
+}
+
+describe.skipIf(whyNoMachine)("a machine", () => {
+	test("boots to the image that the wasm provider boots to", async () => {
+		const { hello } = await spawnMachine();
+		expect(hello.guestDigest).toBe(guestDigest);
+		expect(hello.memoryBytesMax).toBe(memoryMiB * 1_048_576);
+	});
+
+	test("runs a program to its value", async () => {
+		const slice = await start(await spawnMachine(), "return 1 + 2");
+		expect(textOf(slice)).toBe("r 3");
+		expect(slice.stop).toBe("none");
+	});
+
+	test("takes calls out and answers in, as batches", async () => {
+		const machine = await spawnMachine();
+		const asked = await start(
+			machine,
+			"const r = await Promise.all([tools.search({ q: 1 }), tools.search({ q: 2 })]); return r",
+		);
+		expect(textOf(asked)).toBe('a 1 1 "search" {"q":1}\na 2 1 "search" {"q":2}\no');
+		expect(textOf(await deliver(machine, [{ n: 2, ok: '"b"' }]))).toBe("o");
+		expect(textOf(await deliver(machine, [{ n: 1, ok: '"a"' }]))).toBe('r ["a","b"]');
+	});
+
+	test("reports an answer to a call that is not open and goes on afterwards", async () => {
+		const machine = await spawnMachine();
+		await start(machine, "return await tools.search()");
+		expect((await deliver(machine, [{ n: 5, ok: "1" }])).unknownCall).toBe(5);
+		expect(textOf(await deliver(machine, [{ n: 1, ok: "7" }]))).toBe("r 7");
+	});
+
+	test("shows the clock that it was given and seeds chance", async () => {
+		const machine = await spawnMachine();
+		const source = "return [Date.now(), Math.random(), performance.now === undefined]";
+		const [one, two] = [
+			await start(machine, source, { clockMs: 1_700_000_000_123 }),
+			await start(machine, source, { clockMs: 1_700_000_000_123 }),
+		];
+		expect(textOf(one)).toContain("1700000000123");
+		expect(textOf(two)).toBe(textOf(one));
+	});
+
+	test.each([1, 4])("carries arguments and results of %d MiB", async (mebibytes) => {
+		const machine = await spawnMachine();
+		// With its quotes it stays below the limit of 4 MiB.
+		const length = mebibytes * 1_048_576 - 3;
+		const asked = await start(machine, `const r = await tools.search("x".repeat(${length})); return r.length`);
+		expect(textOf(asked).length).toBeGreaterThan(length);
+		const answered = await deliver(machine, [{ n: 1, ok: JSON.stringify("y".repeat(length)) }]);
+		expect(textOf(answered)).toBe(`r ${length}`);
+	});
+
+	test.each([8, 2_048])("boots to the same image with %d MiB", async (mebibytes) => {
+		const machine = await MicrovmdClient.spawn({ executable, guest: guestFile, memoryMiB: mebibytes });
+		expect(machine.hello.guestDigest).toBe(guestDigest);
+		const source =
+			"const kept = []; try { for (;;) kept.push(new Uint8Array(1e6).fill(1)); } catch {} return kept.length";
+		const slice = await start(machine, source, { memoryBytesMax: 5e6 });
+		expect(textOf(slice)).toBe("r 4");
+		machine.kill();
+	});
+
+	test("carries text beyond ASCII", async () => {
+		const machine = await spawnMachine();
+		await start(machine, "return (await tools.search('grüße 🎉')) + '\\u0000ö'");
+		expect(JSON.parse(textOf(await deliver(machine, [{ n: 1, ok: '"naïve 🎈"' }])).slice(2))).toBe("naïve 🎈\u0000ö");
+	});
+
+	test("serves nothing that its guest's state does not allow", async () => {
+		const machine = await spawnMachine();
+		await expect(machine.snapshot()).rejects.toThrow(MicrovmdRefused);
+		await expect(machine.deliver(deliveryText([]), budget)).rejects.toThrow("there is no program that waits");
+		await start(machine, "await tools.search()");
+		await expect(machine.start(startText("return 1"), budget)).rejects.toThrow("the guest is not a fresh one");
+		await expect(start(machine, "return 1", { sliceMs: 1e9 })).rejects.toThrow("longer than it may be");
+		await machine.reset();
+		await machine.ping();
+		expect(textOf(await machine.start(startText("return 1"), budget))).toBe("r 1");
+	});
+
+	test("is ready for the next program once one is over", async () => {
+		const machine = await spawnMachine();
+		for (const source of ["return 1", "throw 1", "globalThis.x = 1"]) {
+			await machine.start(startText(source), budget);
+		}
+		expect(textOf(await machine.start(startText("return typeof x"), budget))).toBe('r "undefined"');
+	});
+});
+
+describe.skipIf(whyNoMachine)("the process", () => {
+	test("ends with its parent's end of the pipe, also in the middle of a slice", async () => {
+		const idle = await spawnMachine();
+		await idle.close();
+		const busy = await spawnMachine();
+		const slice = start(busy, "for (;;);");
+		const lost = expect(slice).rejects.toThrow(MicrovmdLost);
+		const from = performance.now();
+		await busy.close();
+		await lost;
+		expect(performance.now() - from).toBeLessThan(5_000);
+	});
+
+	test("has given up everything that it does not need", async () => {
+		const { pid } = await spawnMachine();
+		const status = readFileSync(`/proc/${pid}/status`, "utf8");
+		expect(status).toMatch(/^Seccomp:\s+2$/m);
+		expect(status).toMatch(/^NoNewPrivs:\s+1$/m);
+		// The kernel may keep a worker of its own for a virtual machine; it runs no code of this process.
+		const threads = readdirSync(`/proc/${pid}/task`).map((thread) =>
+			readFileSync(`/proc/${pid}/task/${thread}/comm`, "utf8"),
+		);
+		expect(threads.filter((name) => !name.startsWith("kvm-"))).toEqual(["microvmd\n"]);
+		expect(status).toMatch(/^CapEff:\s+0+$/m);
+		if (process.getuid?.() === 0) expect(status).toMatch(/^Uid:\s+65534\s+65534\s+65534\s+65534$/m);
+		expect(readFileSync(`/proc/${pid}/oom_score_adj`, "utf8")).toBe("1000\n");
+		const limits = readFileSync(`/proc/${pid}/limits`, "utf8");
+		for (const name of ["Max core file size", "Max file size", "Max processes"]) {
+			expect(limits).toMatch(new RegExp(`^${name}\\s+0\\s+0\\s`, "m"));
+		}
+	});
+
+	test("is lost when it is killed, and says so", async () => {
+		const machine = await spawnMachine();
+		const slice = start(machine, "for (;;);");
+		machine.kill();
+		await expect(slice).rejects.toThrow(MicrovmdLost);
+		await expect(machine.ping()).rejects.toThrow(MicrovmdLost);
+	});
+
+	test("may be killed at any moment", { timeout: 60_000 }, async () => {
+		for (let i = 0; i < 40; i++) {
+			const starting = spawnMachine();
+			const work = starting.then(async (machine) => {
+				for (;;) {
+					await start(machine, "const m = new Map([[1, 'x'.repeat(99)]]); await tools.search(1)");
+					await machine.restore(await machine.snapshot());
+					await deliver(machine, [{ n: 1, ok: "1" }]);
+				}
+			});
+			const ended = expect(work).rejects.toThrow(MicrovmdLost);
+			const machine = await starting;
+			await new Promise((resolve) => setTimeout(resolve, (i * 7) % 13));
+			machine.kill();
+			await ended;
+		}
+	});
+
+	test.each([
+		["nothing but noise", Buffer.from("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")],
+		["a kind that does not exist", frame(99)],
+		["a kind 0", frame(0)],
+		["a body where none can be", frame(5, Buffer.alloc(4))],
+	])("ends on %s", async (_, bytes) => {
+		const child = await rawProcess();
+		child.write(bytes);
+		expect(await child.code).toBe(3);
+	});
+
+	test("ends on a request that comes while a slice runs", async () => {
+		const child = await rawProcess();
+		const head = Buffer.alloc(32);
+		head.writeUInt32LE(64e6, 4);
+		head.writeBigUInt64LE(60_000_000n, 8);
+		head.writeBigUInt64LE(60_000_000n, 16);
+		child.write(frame(1, Buffer.concat([head, startText("for (;;);")])));
+		await new Promise((resolve) => setTimeout(resolve, 100));
+		child.write(frame(6));
+		expect(await child.code).toBe(3);
+	});
+
+	test.each([
+		["a cancellation", [frame(7)]],
+		["the end of its input", []],
+	])("notices %s that comes together with the request", async (_, cancel) => {
+		const child = await rawProcess();
+		const head = Buffer.alloc(32);
+		head.writeUInt32LE(64e6, 4);
+		head.writeBigUInt64LE(3_000_000_000n, 8);
+		head.writeBigUInt64LE(3_000_000_000n, 16);
+		const start = frame(1, Buffer.concat([head, startText("for (;;);")]));
+		// Only one that waits is woken without a signal for what came with its request.
+		await child.asleep();
+		child.write(Buffer.concat([start, ...cancel]));
+		if (cancel.length === 0) child.end();
+		if (cancel.length > 0) await child.reply();
+		child.end();
+		expect(await child.code).toBe(0);
+	});
+
+	test("survives or ends by itself whatever bytes it is sent", { timeout: 60_000 }, async () => {
+		await fc.assert(
+			fc.asyncProperty(
+				fc.array(
+					fc.record({ kind: fc.integer({ min: 0, max: 8 }), body: fc.uint8Array({ maxLength: 80 }), lie: fc.nat(3) }),
+					{ maxLength: 12 },
+				),
+				async (frames) => {
+					const child = await rawProcess();
+					for (const { kind, body, lie } of frames) child.write(frame(kind, body, body.length + (lie === 3 ? 1 : 0)));
+					child.end();
+					// 0: its input ended. 3: that was no request. Anything else, or a signal, is a defect.
+					expect([0, 3]).toContain(await child.code);
+				},
+			),
+			{ numRuns: 40 },
+		);
+	});
+
+	test.each([
+		["no guest", "/does/not/exist", "No such file"],
+		["a file that is no guest", executable, "segment|headers|code"],
+		["an empty file", "/dev/null", "not an ELF file"],
+	])("does not start with %s", async (_, guest, reason) => {
+		const starting = MicrovmdClient.spawn({ executable, guest, memoryMiB });
+		await expect(starting).rejects.toThrow(MicrovmdLost);
+		await expect(starting).rejects.toThrow(new RegExp(reason));
+	});
+
+	test.each([0, 7, 2_049, 1e6, -1, 1.5])("does not start with %d MiB", async (mebibytes) => {
+		const starting = MicrovmdClient.spawn({ executable, guest: guestFile, memoryMiB: mebibytes });
+		await expect(starting).rejects.toThrow("MiB");
+	});
+
+	test("goes on after it was halted and continued in the middle of a slice", async () => {
+		const machine = await spawnMachine();
+		const pid = machine.pid ?? 0;
+		const slice = start(machine, "for (let i = 0; i < 3e6; i++); return 'done'");
+		for (let i = 0; i < 5; i++) {
+			process.kill(pid, "SIGSTOP");
+			process.kill(pid, "SIGCONT");
+			await new Promise((resolve) => setTimeout(resolve, 2));
+		}
+		expect(textOf(await slice)).toBe('r "done"');
+	});
+
+	test("is lost where there is no such program", async () => {
+		const starting = MicrovmdClient.spawn({ executable: "/does/not/exist", guest: guestFile, memoryMiB });
+		await expect(starting).rejects.toThrow(MicrovmdLost);
+	});
+});
+
+describe("a process that is not what it should be", () => {
+	const folder = mkdtempSync(join(tmpdir(), "holdpoint-false-microvmd-"));
+	afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+	const hello = Buffer.alloc(56);
+	hello.writeUInt32LE(1, 0);
+
+	/** A program that writes these bytes, one part after each request, and then waits. */
+	function falseProcess(...parts: readonly Buffer[]): string {
+		const file = join(folder, `false-${Math.random().toString(36).slice(2)}`);
+		const octal = (bytes: Buffer): string =>
+			[...bytes].map((byte) => `\\${byte.toString(8).padStart(3, "0")}`).join("");
+		const lines = parts.map((part, at) => `${at > 0 ? "head -c 8 > /dev/null; " : ""}printf '${octal(part)}'`);
+		writeFileSync(file, `#!/bin/sh\nPATH=/usr/bin:/bin\n${lines.join("\n")}\nexec sleep 60\n`, { mode: 0o755 });
+		return file;
+	}
+
+	const spawnFalse = (...parts: readonly Buffer[]): Promise<MicrovmdClient> =>
+		MicrovmdClient.spawn({ executable: falseProcess(...parts), guest: "none", memoryMiB: 8 });
+
+	test.each([
+		["no hello", frame(4)],
+		["another version", frame(1, Buffer.alloc(56, 9))],
+		["a short hello", frame(1, Buffer.alloc(20))],
+		["a long frame", frame(1, Buffer.alloc(0), 0xffff_ffff)],
+		["a fault without a body", frame(6)],
+		["two frames at once", Buffer.concat([frame(1, hello), frame(4)])],
+	])("is lost at its hello: %s", async (_, bytes) => {
+		await expect(spawnFalse(bytes)).rejects.toThrow(MicrovmdLost);
+	});
+
+	test.each([
+		["nothing of a slice", frame(2)],
+		["a stop that does not exist", frame(2, Buffer.alloc(16, 99))],
+		["another kind", frame(4)],
+		["a kind that does not exist", frame(77)],
+		["a fault without a body", frame(6)],
+		["a frame that is too long", frame(2, Buffer.alloc(0), 0x7fff_ffff)],
+	])("is lost at a slice: %s", async (_, bytes) => {
+		const machine = await spawnFalse(frame(1, hello), bytes);
+		await expect(machine.start(Buffer.alloc(0), budget)).rejects.toThrow(MicrovmdLost);
+		machine.kill();
+	});
+
+	test.each([
+		["no head", frame(3)],
+		["fewer pages than it says", frame(3, Buffer.concat([Buffer.alloc(4), Buffer.from([9, 0, 0, 0])]))],
+	])("is lost at a snapshot: %s", async (_, bytes) => {
+		const machine = await spawnFalse(frame(1, hello), bytes);
+		await expect(machine.snapshot()).rejects.toThrow(MicrovmdLost);
+		machine.kill();
+	});
+
+	test("is lost whatever it writes", { timeout: 60_000 }, async () => {
+		await fc.assert(
+			fc.asyncProperty(fc.uint8Array({ minLength: 8, maxLength: 200 }), async (noise) => {
+				const bytes = Buffer.from(noise);
+				bytes.writeUInt32LE(bytes.length - 8, 0);
+				bytes.writeUInt32LE((bytes[4] ?? 0) % 9, 4);
+				const machine = await spawnFalse(frame(1, hello), bytes);
+				const end = await machine.snapshot().then(
+					() => "an image",
+					(error: Error) => error.name,
+				);
+				expect(["MicrovmdLost", "MicrovmdRefused", "an image"]).toContain(end);
+				machine.kill();
+			}),
+			{ numRuns: 60 },
+		);
+	});
+});
