@@ -13,6 +13,7 @@ const { repairsMax } = fixedLimits;
 /** The model answered without calls: is that the end? */
 export async function finishRun(segment: Segment): Promise<void> {
 	const { state, ready } = segment;
+	if (await isSpokenTo(segment)) return;
 	if (state.emptyAnswers > 0) return retryOrFail(segment, "the answer was empty", "model.answered_nothing");
 	if (!ready.agent.output) {
 		segment.emit({ type: "run.finished", status: "completed", output: state.text });
@@ -21,12 +22,16 @@ export async function finishRun(segment: Segment): Promise<void> {
 	const parsed = jsonOf(state.text);
 	if (parsed === undefined) return retryOrFail(segment, "it is no JSON", "output.invalid");
 	const result = await validate(ready.agent.output.schema, parsed, segment.parsing.patience);
-	// What was said while a schema took its time came before the end.
-	if (await segment.isUnread("message", "cancel")) return;
+	if (await isSpokenTo(segment)) return;
 	if (!result.ok) return retryOrFail(segment, result.issues, "output.invalid");
 	const output = plain(result.value);
 	if (output === undefined) return retryOrFail(segment, "what the schema makes of it is no JSON", "output.invalid");
 	segment.emit({ type: "run.finished", status: "completed", output });
+}
+
+/** What was said while the model answered, or a schema took its time, came before the end: the run goes on. */
+async function isSpokenTo(segment: Segment): Promise<boolean> {
+	return (segment.signals.length > 0 || segment.signalsStored) && segment.isUnread("message", "cancel");
 }
 
 function retryOrFail(segment: Segment, issues: string, code: "output.invalid" | "model.answered_nothing"): void {
