@@ -1,8 +1,9 @@
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { guestDigest } from "../../holdpoint/src/adapters/sandboxes/guest-image/guest-digest.ts";
@@ -301,6 +302,24 @@ describe.skipIf(whyNoMachine)("the process", () => {
 		const starting = MicrovmdClient.spawn({ executable: "/does/not/exist", guest: guestFile, memoryMiB });
 		await expect(starting).rejects.toThrow(MicrovmdLost);
 	});
+});
+
+test("where this process has no more files, one is lost and this process lives on", () => {
+	const client = fileURLToPath(
+		new URL("../../holdpoint/src/adapters/sandboxes/microvm/microvmd-client.ts", import.meta.url),
+	);
+	const script = `
+		import { openSync } from "node:fs";
+		import { MicrovmdClient } from ${JSON.stringify(client)};
+		try { for (;;) openSync("/dev/null", "r"); } catch {}
+		const options = { executable: "/bin/false", guest: "none", memoryMiB: 8 };
+		const lost = await MicrovmdClient.spawn(options).catch((error) => error);
+		console.log(lost.name, lost.message);
+	`;
+	const command = 'ulimit -n 64; exec "$0" --input-type=module --eval "$1"';
+	const { stdout, stderr } = spawnSync("/bin/sh", ["-c", command, process.execPath, script], { encoding: "utf8" });
+	expect(stderr).toBe("");
+	expect(stdout).toBe("MicrovmdLost spawn /bin/false EMFILE\n");
 });
 
 describe("a process that is not what it should be", () => {

@@ -151,7 +151,7 @@ class FrameReader {
 
 export class MicrovmdClient {
 	readonly #process: ChildProcess;
-	readonly #input: Writable;
+	readonly #input: Writable | null;
 	readonly #reader: FrameReader;
 	#waiting: Waiting | undefined;
 	#lost: MicrovmdLost | undefined;
@@ -167,13 +167,10 @@ export class MicrovmdClient {
 		const how = { env: {}, cwd: "/", detached: true } as const;
 		const child = spawn(executable, [guest, String(memoryMiB)], { ...how, stdio: ["pipe", "pipe", "pipe"] });
 		this.#process = child;
-		this.#input = child.stdin;
+		const { stdin, stdout, stderr } = child as ChildProcess;
+		this.#input = stdin;
 		this.#reader = new FrameReader(Math.max(messageBytesMax, memoryMiB * 1_048_576) * 1.01 + 4_096);
-		child.stdin.on("error", () => undefined);
-		child.stdout.on("data", (chunk: Buffer) => this.#receive(chunk));
-		child.stderr.setEncoding("utf8").on("data", (text: string) => {
-			this.#stderr = (this.#stderr + text).slice(0, errorTextMax);
-		});
+		// Before anything else: where this process has no more files there is a child without pipes, and only this event.
 		this.#gone = new Promise((resolve) => {
 			child.on("error", (error) => {
 				this.#lose(error.message);
@@ -185,15 +182,20 @@ export class MicrovmdClient {
 				resolve();
 			});
 		});
-		(child.stdin as Socket).unref();
+		stdin?.on("error", () => undefined);
+		stdout?.on("data", (chunk: Buffer) => this.#receive(chunk));
+		stderr?.setEncoding("utf8").on("data", (text: string) => {
+			this.#stderr = (this.#stderr + text).slice(0, errorTextMax);
+		});
+		(stdin as Socket | null)?.unref();
 	}
 
 	/** Whether this process stays alive for the other one: so long as nobody says no, and for one that is about to end. */
 	set keepsAlive(isNeeded: boolean) {
 		const { stdout, stderr } = this.#process;
-		for (const handle of [this.#process, stdout as Socket, stderr as Socket]) {
-			if (isNeeded || this.#isEnding) handle.ref();
-			else handle.unref();
+		for (const handle of [this.#process, stdout as Socket | null, stderr as Socket | null]) {
+			if (isNeeded || this.#isEnding) handle?.ref();
+			else handle?.unref();
 		}
 	}
 
@@ -279,7 +281,7 @@ export class MicrovmdClient {
 	/** Lets the process end by itself. */
 	async close(): Promise<void> {
 		this.#awaitEnd();
-		this.#input.end();
+		this.#input?.end();
 		await this.#gone;
 	}
 
@@ -323,8 +325,8 @@ export class MicrovmdClient {
 		);
 		head.writeUInt32LE(kind, 4);
 		const small = parts.every((part) => part.length < 65_536);
-		if (small) this.#input.write(Buffer.concat([head, ...parts]));
-		else for (const part of [head, ...parts]) this.#input.write(part);
+		if (small) this.#input?.write(Buffer.concat([head, ...parts]));
+		else for (const part of [head, ...parts]) this.#input?.write(part);
 	}
 
 	#reply(): Promise<Frame> {
