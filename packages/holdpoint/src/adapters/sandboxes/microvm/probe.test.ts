@@ -2,7 +2,7 @@
 import { hash } from "node:crypto";
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
 import type { SandboxProbe } from "../../../spec/sandbox.ts";
@@ -61,6 +61,12 @@ describe("a probe says why there is no micro-VM", () => {
 		const found = await probe(...standIn("cannot-run", cannot));
 		expect(found).toMatchObject({ ok: false, reason: "microvmd: KVM_RUN: Input/output error" });
 		expect(found).toMatchObject({ hint: expect.stringContaining("KVM is there and cannot run") });
+	});
+
+	test("where the folder is named from here, of the file there", async () => {
+		const [around, place] = standIn("from-here", "echo 'the one that was meant' >&2; exit 2");
+		const found = await probe(around, relative(process.cwd(), place));
+		expect(found).toMatchObject({ ok: false, reason: "the one that was meant" });
 	});
 
 	test("where it says nothing sensible", async () => {
