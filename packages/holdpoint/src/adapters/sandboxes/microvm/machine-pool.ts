@@ -8,9 +8,10 @@
  * 1. A machine serves one principal, ever. One that nobody has used yet may become anybody's.
  * 2. Never more than `machinesMax` processes. What finds none waits in one queue and is served strictly in its order.
  * 3. Nothing can wait for ever: every machine boots, runs a slice, is cleaned or moved out of, all of which have a
- *    deadline; or it is idle, and is given or replaced; or the guest in it rests between two slices, and is moved out
- *    of it (its image is kept here, and put into some machine at its next slice). So a program that waits for another
- *    one, which finds all machines taken by programs that wait, is served too.
+ *    deadline; or it cannot be booted, and whoever waits is served by what there is or fails; or it is idle, and is
+ *    given or replaced; or the guest in it rests between two slices, and is moved out of it (its image is kept here, and
+ *    put into some machine at its next slice). So a program that waits for another one, which finds all machines taken
+ *    by programs that wait, is served too.
  * 4. A machine whose process died, for whatever reason, is never used again.
  */
 import { HoldpointError } from "../../../spec/errors.ts";
@@ -56,7 +57,6 @@ export class MachinePool {
 	readonly #boots = new Set<Promise<Machine>>();
 	/** Machines that are about to be free: cleaned, moved out of, ended. */
 	#coming = 0;
-	#firstBoot: Promise<Machine> | undefined;
 	#closed = false;
 
 	constructor(options: PoolOptions) {
@@ -73,11 +73,9 @@ export class MachinePool {
 		if (this.#closed) throw closedError();
 		const [machine] = this.#machines;
 		if (machine) return machine;
-		this.#firstBoot ??= this.#boot(this.#options.memoryMiB).finally(() => {
-			this.#firstBoot = undefined;
-		});
+		const [underWay] = this.#boots;
 		try {
-			return await this.#firstBoot;
+			return await (underWay ?? this.#bootFor(this.#options.memoryMiB));
 		} catch (cause) {
 			throw unavailable(cause);
 		}
@@ -160,9 +158,9 @@ export class MachinePool {
 
 	/** The one that its principal used last, else one that nobody used. */
 	#fitting(need: MachineNeed): Machine | undefined {
-		const isLarge = (machine: Machine) => machine.memoryMiB >= need.memoryMiB;
-		const at = this.#idle.findLastIndex((machine) => machine.principal === need.principal && isLarge(machine));
-		const fresh = () => this.#idle.findIndex((machine) => machine.principal === undefined && isLarge(machine));
+		const isOwn = (machine: Machine) => machine.principal === need.principal;
+		const at = this.#idle.findLastIndex((machine) => isOwn(machine) && fits(machine, need));
+		const fresh = () => this.#idle.findIndex((machine) => fits(machine, need));
 		const found = at >= 0 ? at : fresh();
 		return found < 0 ? undefined : this.#idle.splice(found, 1)[0];
 	}
@@ -170,7 +168,7 @@ export class MachinePool {
 	/** False where all machines are at work. */
 	#makeRoom(need: MachineNeed): boolean {
 		if (this.#machines.size + this.#boots.size < this.#options.machinesMax) {
-			this.#bootFor(need.memoryMiB);
+			void this.#bootFor(need.memoryMiB);
 			return true;
 		}
 		const useless = this.#idle.shift();
@@ -196,7 +194,7 @@ export class MachinePool {
 			warm - this.#idle.length - this.#coming - this.#boots.size,
 			machinesMax - this.#machines.size - this.#boots.size,
 		);
-		for (let i = 0; i < wanted; i++) this.#bootFor(memoryMiB);
+		for (let i = 0; i < wanted; i++) void this.#bootFor(memoryMiB);
 	}
 
 	/** Ends a machine; its place is free when its process is gone. */
@@ -208,22 +206,38 @@ export class MachinePool {
 		});
 	}
 
-	#bootFor(memoryMiB: number): void {
-		this.#boot(memoryMiB).catch((cause) => {
-			// While others live, one of them will be free; with none left nobody would ever come.
-			if (this.#machines.size + this.#boots.size > 0) return;
-			for (const job of this.#waiting.splice(0)) job.fail(unavailable(cause));
-		});
-	}
-
-	async #boot(memoryMiB: number): Promise<Machine> {
+	/** Of those that wait for the same boot, the pool hears first. */
+	#bootFor(memoryMiB: number): Promise<Machine> {
 		const booting = this.#bootUnlessClosed(memoryMiB);
 		this.#boots.add(booting);
-		const machine = await booting.finally(() => this.#boots.delete(booting));
-		this.#machines.add(machine);
-		void machine.gone.then(() => this.#forget(machine));
-		this.#put(machine);
-		return machine;
+		const arrived = (machine: Machine) => {
+			this.#boots.delete(booting);
+			this.#machines.add(machine);
+			void machine.gone.then(() => this.#forget(machine));
+			this.#put(machine);
+		};
+		const failed = (cause: unknown) => {
+			this.#boots.delete(booting);
+			this.#doWithout(cause);
+		};
+		booting.then(arrived, failed);
+		return booting;
+	}
+
+	/**
+	 * A machine could not be had. One that is of use to nobody may hold what it takes; else whoever comes first goes
+	 * without, unless something is under way that will be looked at when it is there.
+	 */
+	#doWithout(cause: unknown): void {
+		if (this.#waiting.length === 0) return;
+		const at = this.#idle.findIndex((machine) => !this.#waiting.some((job) => fits(machine, job)));
+		const [useless] = at < 0 ? [] : this.#idle.splice(at, 1);
+		if (useless) return this.#end(useless);
+		const atWork = this.#machines.size - this.#idle.length - this.#resting.size;
+		if (atWork > 0 || this.#boots.size > 0 || this.#coming > 0) return;
+		const failed = this.#waiting.splice(0, this.#machines.size > 0 ? 1 : this.#waiting.length);
+		for (const job of failed) job.fail(unavailable(cause));
+		this.#serve();
 	}
 
 	async #bootUnlessClosed(memoryMiB: number): Promise<Machine> {
@@ -238,6 +252,12 @@ export class MachinePool {
 		this.#idle = this.#idle.filter((each) => each !== machine);
 		this.#serve();
 	}
+}
+
+/** One that nobody has used yet is anybody's. */
+function fits(machine: Machine, need: MachineNeed): boolean {
+	const { principal } = machine;
+	return machine.memoryMiB >= need.memoryMiB && (principal === undefined || principal === need.principal);
 }
 
 function unavailable(cause: unknown): HoldpointError {
