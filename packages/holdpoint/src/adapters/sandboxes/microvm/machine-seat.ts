@@ -5,7 +5,7 @@
  * 1. A guest holds its machine from its first slice to its end, except where it rested and another one needed it.
  * 2. Whatever the machine dies of while the program runs is the program's fault, unless somebody killed the process.
  */
-import { type HoldpointError, isHoldpointError } from "../../../spec/errors.ts";
+import { HoldpointError, isHoldpointError } from "../../../spec/errors.ts";
 import type { ProgramLimits } from "../../../spec/limits.ts";
 import type { ProgramStop } from "../../../spec/sandbox.ts";
 import type { GuestSeat, SliceEnd, SliceOrder } from "../guest-image/guest-seat.ts";
@@ -81,7 +81,7 @@ export class MachineSeat implements GuestSeat, Resting {
 		const machine = await this.#enter(undefined);
 		if (!machine) throw new Error("a snapshot is not cancelled");
 		try {
-			return await imageOf(machine);
+			return await this.#imageOf(machine);
 		} catch (error) {
 			throw this.#lose(error, machine);
 		} finally {
@@ -117,7 +117,7 @@ export class MachineSeat implements GuestSeat, Resting {
 		const machine = this.#machine;
 		if (!machine) return;
 		try {
-			this.#image = await imageOf(machine);
+			this.#image = await this.#imageOf(machine);
 			this.#pool.give(machine);
 		} catch (error) {
 			this.#loss = machine.lossError(error);
@@ -138,8 +138,19 @@ export class MachineSeat implements GuestSeat, Resting {
 			if (there.lost) throw this.#lose(there.lost, there);
 			return there;
 		}
-		await this.#settleIn(this.#image, signal);
+		try {
+			await this.#settleIn(this.#image, signal);
+		} catch (error) {
+			throw isHoldpointError(error) ? error : movedError(error);
+		}
 		return this.#machine;
+	}
+
+	/** A guest in a machine that is larger than it needs may say that it fills that; the next may be smaller. */
+	async #imageOf(machine: Machine): Promise<GuestImage> {
+		const image = await imageOf(machine);
+		if (image.memoryBytes <= this.#need.memoryMiB * mebibyte) return image;
+		throw new Error(`its guest has ${image.memoryBytes} bytes, more than its program can use`);
 	}
 
 	/** Takes a machine and makes its guest that of the image; without one, that is left to the first slice. */
@@ -169,7 +180,8 @@ export class MachineSeat implements GuestSeat, Resting {
 	/** A program that waits rests in its machine; every other one is over, and its machine cleans itself. */
 	#keep(machine: Machine, { stop, unknownCall, cpuMs, outbox }: MicrovmSlice): SliceEnd {
 		const text = Buffer.from(outbox.buffer, outbox.byteOffset, outbox.length).toString();
-		if (unknownCall !== 0 || (stop === "none" && (text === "o" || text.endsWith("\no")))) this.#pool.rest(this);
+		const isOpen = unknownCall !== 0 || text === "o" || text.endsWith("\no");
+		if (stop === "none" && isOpen) this.#pool.rest(this);
 		else {
 			this.#machine = undefined;
 			this.#pool.give(machine);
@@ -190,6 +202,11 @@ export class MachineSeat implements GuestSeat, Resting {
 		if (!machine.lost) void machine.end();
 		return machine.lossError(error);
 	}
+}
+
+function movedError(cause: unknown): HoldpointError {
+	const reason = cause instanceof Error ? cause.message : String(cause);
+	return new HoldpointError("sandbox.fault", `The program could not be moved to another machine: ${reason}`, { cause });
 }
 
 /**
