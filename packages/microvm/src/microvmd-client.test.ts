@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
-import { afterAll, afterEach, describe, expect, test } from "vitest";
+import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
 import { guestDigest } from "../../holdpoint/src/adapters/sandboxes/guest-image/guest-digest.ts";
 import {
 	MicrovmdClient,
@@ -339,6 +339,14 @@ describe("a process that is not what it should be", () => {
 		return file;
 	}
 
+	function isAlive(pid: number | undefined): boolean {
+		try {
+			return process.kill(pid ?? 0, 0);
+		} catch {
+			return false;
+		}
+	}
+
 	const spawnFalse = (...parts: readonly Buffer[]): Promise<MicrovmdClient> =>
 		MicrovmdClient.spawn({ executable: falseProcess(...parts), guest: "none", memoryMiB: 8 });
 
@@ -373,6 +381,29 @@ describe("a process that is not what it should be", () => {
 		const machine = await spawnFalse(frame(1, hello), bytes);
 		await expect(machine.snapshot()).rejects.toThrow(MicrovmdLost);
 		machine.kill();
+	});
+
+	test("is killed where it says that it ends and does not", async () => {
+		const machine = await spawnFalse(frame(1, hello), frame(6, Buffer.from([5, 0, 0, 0])));
+		await expect(machine.ping()).rejects.toMatchObject({ stop: "fault" });
+		await machine.gone;
+		expect(isAlive(machine.pid)).toBe(false);
+	});
+
+	test("is not waited for where something else keeps its pipes", async () => {
+		const file = falseProcess(frame(1, hello));
+		writeFileSync(file, readFileSync(file, "utf8").replace("PATH=/usr/bin:/bin", "PATH=/usr/bin:/bin; sleep 60 &"));
+		const machine = await MicrovmdClient.spawn({ executable: file, guest: "none", memoryMiB: 8 });
+		const group = -(machine.pid ?? 0);
+		vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+		try {
+			machine.kill();
+			await vi.advanceTimersByTimeAsync(60_000);
+			await machine.gone;
+		} finally {
+			vi.useRealTimers();
+			process.kill(group, "SIGKILL");
+		}
 	});
 
 	test("is lost whatever it writes", { timeout: 60_000 }, async () => {

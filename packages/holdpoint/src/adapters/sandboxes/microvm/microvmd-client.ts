@@ -32,6 +32,8 @@ const helloBytes = 56;
 const pageBytes = 4_096;
 const nanosecondsPerMicrosecond = 1_000n;
 const errorTextMax = 4_096;
+/** How long a process that was killed is waited for. Milliseconds. */
+const goneMs = 10_000;
 /** Nothing that a guest does to its process ends it by one of these. */
 const fromOutside: readonly NodeJS.Signals[] = ["SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"];
 
@@ -160,6 +162,9 @@ export class MicrovmdClient {
 	#stderr = "";
 	#hello: MicrovmHello | undefined;
 	readonly #gone: Promise<void>;
+	readonly #settleGone: () => void;
+	#isGone = false;
+	#burial: NodeJS.Timeout | undefined;
 
 	private constructor(options: MicrovmdOptions) {
 		const { executable, guest, memoryMiB } = options;
@@ -171,16 +176,17 @@ export class MicrovmdClient {
 		this.#input = stdin;
 		this.#reader = new FrameReader(Math.max(messageBytesMax, memoryMiB * 1_048_576) * 1.01 + 4_096);
 		// Before anything else: where this process has no more files there is a child without pipes, and only this event.
-		this.#gone = new Promise((resolve) => {
-			child.on("error", (error) => {
-				this.#lose(error.message);
-				resolve();
-			});
-			child.on("close", (code, signal) => {
-				const reason = this.#stderr.trim() || `microvmd ended with ${signal ?? code}`;
-				this.#lose(reason, { wasKilled: signal !== null && fromOutside.includes(signal) });
-				resolve();
-			});
+		const { promise, resolve } = Promise.withResolvers<void>();
+		this.#gone = promise;
+		this.#settleGone = resolve;
+		child.on("error", (error) => {
+			this.#lose(error.message);
+			this.#bury();
+		});
+		child.on("close", (code, signal) => {
+			const reason = this.#stderr.trim() || `microvmd ended with ${signal ?? code}`;
+			this.#lose(reason, { wasKilled: signal !== null && fromOutside.includes(signal) });
+			this.#bury();
 		});
 		stdin?.on("error", () => undefined);
 		stdout?.on("data", (chunk: Buffer) => this.#receive(chunk));
@@ -233,7 +239,7 @@ export class MicrovmdClient {
 		return this.#process.pid;
 	}
 
-	/** Settles when the process is gone. */
+	/** Settles when the process is gone, or was killed so long ago that nobody waits for it any more. */
 	get gone(): Promise<void> {
 		return this.#gone;
 	}
@@ -288,6 +294,22 @@ export class MicrovmdClient {
 	kill(): void {
 		this.#awaitEnd();
 		this.#process.kill("SIGKILL");
+		if (!this.#isGone) this.#burial ??= setTimeout(() => this.#abandon(), goneMs);
+	}
+
+	/** The kernel keeps it, or another process has its pipes: neither is a reason for this one to wait. */
+	#abandon(): void {
+		const { stdout, stderr } = this.#process;
+		stdout?.destroy();
+		stderr?.destroy();
+		this.#process.unref();
+		this.#bury();
+	}
+
+	#bury(): void {
+		this.#isGone = true;
+		clearTimeout(this.#burial);
+		this.#settleGone();
 	}
 
 	#awaitEnd(): void {
@@ -348,6 +370,8 @@ export class MicrovmdClient {
 		if (frame.kind === reply.fault) {
 			const isStack = frame.body.length >= 4 && microvmStops[frame.body.readUInt32LE(0)] === "stack";
 			this.#lose(frame.body.toString("latin1", 4, 4 + errorTextMax), { stop: isStack ? "stack" : "fault" });
+			// It says that it ends; what a guest made of it may not.
+			this.kill();
 			return;
 		}
 		const waiting = this.#waiting;
