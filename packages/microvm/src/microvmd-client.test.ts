@@ -1,8 +1,9 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, openSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import fc from "fast-check";
 import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
@@ -182,6 +183,16 @@ describe.skipIf(whyNoMachine)("the process", () => {
 		for (const name of ["Max core file size", "Max file size", "Max processes"]) {
 			expect(limits).toMatch(new RegExp(`^${name}\\s+0\\s+0\\s`, "m"));
 		}
+	});
+
+	test("keeps none of the files that its parent left open", async () => {
+		const linksOf = (pid: number | undefined) =>
+			readdirSync(`/proc/${pid}/fd`).map((file) => readlinkSync(`/proc/${pid}/fd/${file}`).replace(/\d+/g, "*"));
+		const stdio = ["pipe", "pipe", "pipe", openSync("/etc/passwd", "r"), "pipe"] as const;
+		const child = spawn(executable, [guestFile, String(memoryMiB)], { stdio: [...stdio] });
+		await once(child.stdout as Readable, "data");
+		expect(linksOf(child.pid).toSorted()).toEqual(linksOf((await spawnMachine()).pid).toSorted());
+		child.kill("SIGKILL");
 	});
 
 	test("is lost when it is killed, and says so", async () => {
