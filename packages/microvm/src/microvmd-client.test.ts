@@ -1,4 +1,4 @@
-import { spawn, spawnSync } from "node:child_process";
+import { ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, openSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -397,6 +397,20 @@ describe("a process that is not what it should be", () => {
 	test("is killed where it says that it ends and does not", async () => {
 		const machine = await spawnFalse(frame(1, hello), frame(6, Buffer.from([5, 0, 0, 0])));
 		await expect(machine.ping()).rejects.toMatchObject({ stop: "fault" });
+		await machine.gone;
+		expect(isAlive(machine.pid)).toBe(false);
+	});
+
+	test("is not gone before it is, and ends with its input where no signal reaches it", async () => {
+		const file = falseProcess(frame(1, hello));
+		writeFileSync(file, readFileSync(file, "utf8").replace("exec sleep 60", "exec cat"));
+		const machine = await MicrovmdClient.spawn({ executable: file, guest: "none", memoryMiB: 8 });
+		const kill = vi.spyOn(ChildProcess.prototype, "kill").mockImplementation(function (this: ChildProcess) {
+			this.emit("error", new Error("kill EPERM"));
+			return false;
+		});
+		machine.kill();
+		kill.mockRestore();
 		await machine.gone;
 		expect(isAlive(machine.pid)).toBe(false);
 	});

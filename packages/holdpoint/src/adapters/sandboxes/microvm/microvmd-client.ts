@@ -181,7 +181,8 @@ export class MicrovmdClient {
 		this.#settleGone = resolve;
 		child.on("error", (error) => {
 			this.#lose(error.message);
-			this.#bury();
+			// With a process there is more to come: that it could not be killed does not say that it is gone.
+			if (child.pid === undefined) this.#bury();
 		});
 		child.on("close", (code, signal) => {
 			const reason = this.#stderr.trim() || `microvmd ended with ${signal ?? code}`;
@@ -293,6 +294,8 @@ export class MicrovmdClient {
 
 	kill(): void {
 		this.#awaitEnd();
+		// Where the signal does not reach it, the end of its input does.
+		this.#input?.destroy();
 		this.#process.kill("SIGKILL");
 		if (!this.#isGone) this.#burial ??= setTimeout(() => this.#abandon(), goneMs);
 	}
