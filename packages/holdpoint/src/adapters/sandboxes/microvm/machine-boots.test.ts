@@ -28,7 +28,10 @@ function hostOf(livesMax: number) {
 
 function poolOf(livesMax: number, machinesMax: number) {
 	const { host, boot } = hostOf(livesMax);
-	return { host, pool: new MachinePool({ machinesMax, warm: 1, programsMax: 9, memoryMiB: 80, boot }) };
+	return {
+		host,
+		pool: new MachinePool({ machinesMax, warm: 1, programsMax: 9, memoryMiB: 80, movedBytesMax: 1e6, boot }),
+	};
 }
 
 const need = (principal: string, memoryMiB = 80): MachineNeed => ({ principal, memoryMiB });

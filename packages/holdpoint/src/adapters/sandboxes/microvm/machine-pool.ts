@@ -38,6 +38,8 @@ export interface PoolOptions {
 	readonly programsMax: number;
 	/** Memory of a machine that is booted before anybody needs it. */
 	readonly memoryMiB: number;
+	/** Images of guests that were moved out. Bytes. */
+	readonly movedBytesMax: number;
 	readonly boot: (memoryMiB: number) => Promise<Machine>;
 }
 
@@ -57,6 +59,8 @@ export class MachinePool {
 	readonly #boots = new Set<Promise<Machine>>();
 	/** Machines that are about to be free: cleaned, moved out of, ended. */
 	#coming = 0;
+	/** Bytes of images of guests that were moved out. */
+	#movedBytes = 0;
 	#closed = false;
 
 	constructor(options: PoolOptions) {
@@ -119,6 +123,17 @@ export class MachinePool {
 	/** Whether it still rested. */
 	wake(guest: Resting): boolean {
 		return this.#resting.delete(guest);
+	}
+
+	/** Makes room for the image of a guest that is moved out. False where there is none. */
+	keepImage(bytes: number): boolean {
+		if (this.#movedBytes + bytes >= this.#options.movedBytesMax) return false;
+		this.#movedBytes += bytes;
+		return true;
+	}
+
+	dropImage(bytes: number): void {
+		this.#movedBytes -= bytes;
 	}
 
 	async close(): Promise<void> {

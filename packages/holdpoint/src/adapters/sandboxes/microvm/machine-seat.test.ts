@@ -1,6 +1,9 @@
 /** What a seat makes of a guest that lies; the machines are stand-ins, for no guest that is shipped does. */
+
+import { randomBytes } from "node:crypto";
 import { expect, test } from "vitest";
 import { HoldpointError } from "../../../spec/errors.ts";
+import type { ProgramLimits } from "../../../spec/limits.ts";
 import { deliveryOf, ok, programOf } from "../../../testing/sandbox-play.ts";
 import { SeatedGuest } from "../guest-image/seated-guest.ts";
 import type { Machine } from "./machine.ts";
@@ -27,17 +30,17 @@ function poolOf(image: MicrovmImage, change: Partial<MicrovmdClient> = {}): Mach
 		const machine = { memoryMiB, principal: undefined, programs: 0, lost: undefined, gone, end, close: end };
 		return Object.assign(machine, { ask, lossError }) as unknown as Machine;
 	};
-	return new MachinePool({ machinesMax: 1, warm: 1, programsMax: 99, memoryMiB: 80, boot });
+	return new MachinePool({ machinesMax: 1, warm: 1, programsMax: 99, memoryMiB: 80, movedBytesMax: 10_000, boot });
 }
 
-function guestIn(pool: MachinePool): SeatedGuest {
-	const program = programOf("return await tools.search({})");
+function guestIn(pool: MachinePool, limits: Partial<ProgramLimits> = {}): SeatedGuest {
+	const program = programOf("return await tools.search({})", { limits });
 	return new SeatedGuest(new MachineSeat(pool, program.limits, program.principal), program);
 }
 
 /** One that waits and had to make room for another one. */
-async function movedOut(pool: MachinePool): Promise<SeatedGuest> {
-	const guest = guestIn(pool);
+async function movedOut(pool: MachinePool, limits: Partial<ProgramLimits> = {}): Promise<SeatedGuest> {
+	const guest = guestIn(pool, limits);
 	await guest.advance(deliveryOf([]));
 	const other = guestIn(pool);
 	await other.advance(deliveryOf([]));
@@ -62,4 +65,28 @@ test("a guest that no machine takes in again is lost", async () => {
 	const restore = () => Promise.reject(new MicrovmdRefused("its memory has an impossible size"));
 	const guest = await movedOut(poolOf({ memoryBytes: 65_536, ...pages }, { restore }));
 	await expect(guest.advance(deliveryOf([ok(1, 1)]))).rejects.toMatchObject({ code: "sandbox.fault" });
+});
+
+/** It cannot be made smaller: about 4,100 bytes. */
+const large = { memoryBytes: 65_536, pageCount: 1, pages: randomBytes(4_100) };
+
+test("a guest whose image is larger than a snapshot may be is lost when it is moved out", async () => {
+	const guest = await movedOut(poolOf(large), { snapshotBytesMax: 4_000 });
+	await expect(guest.advance(deliveryOf([ok(1, 1)]))).rejects.toMatchObject({ code: "sandbox.fault" });
+});
+
+test("guests that are moved out have so much room together, and one beyond is lost", async () => {
+	const pool = poolOf(large);
+	const kept = [await movedOut(pool), await movedOut(pool)];
+	const lost = await movedOut(pool);
+	await expect(lost.advance(deliveryOf([ok(1, 1)]))).rejects.toMatchObject({ code: "sandbox.fault" });
+	for (const guest of kept) {
+		expect(await guest.advance(deliveryOf([ok(1, 1)]))).toMatchObject({ state: { kind: "returned" } });
+		const next = await movedOut(pool);
+		expect(await next.advance(deliveryOf([ok(1, 1)]))).toMatchObject({ state: { kind: "returned" } });
+	}
+	(await movedOut(pool)).dispose();
+	(await movedOut(pool)).dispose();
+	const last = await movedOut(pool);
+	expect(await last.advance(deliveryOf([ok(1, 1)]))).toMatchObject({ state: { kind: "returned" } });
 });

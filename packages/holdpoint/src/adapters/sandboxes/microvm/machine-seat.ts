@@ -36,6 +36,7 @@ export const memoryMiBUsual = 80;
 export class MachineSeat implements GuestSeat, Resting {
 	readonly #pool: MachinePool;
 	readonly #need: MachineNeed;
+	readonly #imageBytesMax: number;
 	#machine: Machine | undefined;
 	/** The guest, where it was moved out. */
 	#image: GuestImage | undefined;
@@ -46,6 +47,7 @@ export class MachineSeat implements GuestSeat, Resting {
 	constructor(pool: MachinePool, limits: ProgramLimits, principal: string | undefined) {
 		const mebibytes = Math.ceil((limits.memoryBytesMax + overheadBytes) / mebibyte);
 		this.#pool = pool;
+		this.#imageBytesMax = limits.snapshotBytesMax;
 		this.#need = {
 			principal,
 			memoryMiB: Math.min(memoryMiBMax, Math.max(memoryMiBUsual, mebibytes)),
@@ -101,7 +103,7 @@ export class MachineSeat implements GuestSeat, Resting {
 	}
 
 	release(): void {
-		this.#image = undefined;
+		this.#forgetImage();
 		if (this.#moving) return void this.#moving.then(() => this.release());
 		this.#pool.wake(this);
 		const machine = this.#machine;
@@ -117,7 +119,7 @@ export class MachineSeat implements GuestSeat, Resting {
 		const machine = this.#machine;
 		if (!machine) return;
 		try {
-			this.#image = await this.#imageOf(machine);
+			this.#keepImage(await this.#imageOf(machine));
 			this.#pool.give(machine);
 		} catch (error) {
 			this.#loss = machine.lossError(error);
@@ -161,8 +163,20 @@ export class MachineSeat implements GuestSeat, Resting {
 			machine.programs++;
 			if (image) await this.#fill(machine, image);
 			this.#machine = machine;
-			this.#image = undefined;
+			this.#forgetImage();
 		});
+	}
+
+	/** A guest that would take too much of this process's memory is lost: a replay costs time alone. */
+	#keepImage(image: GuestImage): void {
+		const { length } = image.body;
+		if (length < this.#imageBytesMax && this.#pool.keepImage(length)) this.#image = image;
+		else this.#loss = movedError(new Error(`its ${length} bytes are more than may be kept`));
+	}
+
+	#forgetImage(): void {
+		if (this.#image) this.#pool.dropImage(this.#image.body.length);
+		this.#image = undefined;
 	}
 
 	async #fill(machine: Machine, image: GuestImage): Promise<void> {

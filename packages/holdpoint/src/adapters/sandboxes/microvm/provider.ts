@@ -1,5 +1,5 @@
 import { HoldpointError, isHoldpointError } from "../../../spec/errors.ts";
-import { defaultProgramLimits } from "../../../spec/limits.ts";
+import { defaultProgramLimits, fixedLimits } from "../../../spec/limits.ts";
 import type { Guest, Isolation, ProgramSpec, SandboxProbe, SandboxProvider } from "../../../spec/sandbox.ts";
 import { guestDigest } from "../guest-image/guest-digest.ts";
 import { SeatedGuest } from "../guest-image/seated-guest.ts";
@@ -45,6 +45,7 @@ export function microvmSandboxIn(around: MicrovmSurroundings, options: MicrovmSa
 		warm: checkedCount("warm", warm, machinesMax),
 		programsMax: checkedCount("programsPerMachineMax", programsPerMachineMax, 1e9),
 		memoryMiB: memoryMiBUsual,
+		movedBytesMax: fixedLimits.movedGuestsBytesMax,
 		async boot(memoryMiB) {
 			checkHost(around.host);
 			binaries ??= findBinaries(binDir, around.digests);
