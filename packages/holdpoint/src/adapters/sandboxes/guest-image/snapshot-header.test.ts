@@ -25,3 +25,8 @@ test.each([33, 0xffff_ffff])(
 		expect(() => again({ pageCount: pages })).toThrow("it has more pages than the guest's memory");
 	},
 );
+
+test("counts that do not fit are kept as the largest that does", () => {
+	const most = 0xffff_ffff;
+	expect(again({ cpuMs: 1e9, consoleBytes: most + 1 })).toMatchObject({ cpuMs: most / 1_000, consoleBytes: most });
+});

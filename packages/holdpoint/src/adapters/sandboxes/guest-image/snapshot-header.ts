@@ -39,7 +39,7 @@ export function encodeSnapshot(snapshot: GuestSnapshot, program: ProgramSpec): U
 	bytes.writeUInt32LE(snapshot.memoryBytes, 72);
 	bytes.writeUInt32LE(snapshot.pageCount, 76);
 	bytes.writeUInt32LE(Math.min(0xffff_ffff, Math.round(snapshot.cpuMs * 1_000)), 80);
-	bytes.writeUInt32LE(snapshot.consoleBytes, 84);
+	bytes.writeUInt32LE(Math.min(0xffff_ffff, snapshot.consoleBytes), 84);
 	bytes.set(snapshot.body, headBytes);
 	return bytes;
 }
