@@ -16,6 +16,7 @@ const bin = (name: string): string => fileURLToPath(new URL(`../bin/${name}`, im
 export const executable: string = bin("microvmd");
 export const guestFile: string = bin("guest.elf");
 export const hostileFile: string = bin("hostile.elf");
+export const tryCallFile: string = bin("try-call");
 export const memoryMiB = 80;
 
 export const budget: MicrovmBudget = { clockMs: 0, cpuMs: 60_000, sliceMs: 60_000, memoryBytesMax: 64e6 };
@@ -24,7 +25,7 @@ export const budget: MicrovmBudget = { clockMs: 0, cpuMs: 60_000, sliceMs: 60_00
 export const whyNoMachine: string | undefined = findReason();
 
 function findReason(): string | undefined {
-	if (![executable, guestFile, hostileFile].every((file) => existsSync(file))) {
+	if (![executable, guestFile, hostileFile, tryCallFile].every((file) => existsSync(file))) {
 		return "the micro-VM is not built (npm run build:microvm)";
 	}
 	try {
