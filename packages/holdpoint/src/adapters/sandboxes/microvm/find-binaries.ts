@@ -6,10 +6,10 @@ import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { binaryDigests } from "./binary-digests.ts";
 
-/** Paths. */
+/** What was checked, which is not what its path may lead to a moment later. */
 export interface Binaries {
-	readonly microvmd: string;
-	readonly guest: string;
+	readonly microvmd: Buffer;
+	readonly guest: Buffer;
 }
 
 /** Why a micro-VM cannot be had, and what can be done about it. */
@@ -45,8 +45,7 @@ export function findBinaries(binDir: string | undefined, digests: typeof binaryD
 	return { microvmd: found(names.microvmd), guest: found(names.guest) };
 }
 
-/** The one path of that file, wherever the process that uses it is and whatever becomes of links. */
-function checked(named: string, digests: readonly string[]): string {
+function checked(named: string, digests: readonly string[]): Buffer {
 	const hint = "Install it again, of the version that Holdpoint has; in the repository: npm run build:microvm.";
 	let file: string;
 	let bytes: Buffer;
@@ -58,7 +57,7 @@ function checked(named: string, digests: readonly string[]): string {
 	}
 	const digest = hash("sha256", bytes);
 	if (!digests.includes(digest)) throw new Obstacle(`${file} is not as published: its SHA-256 is ${digest}`, hint);
-	return file;
+	return bytes;
 }
 
 function packageFolder(): string | undefined {
