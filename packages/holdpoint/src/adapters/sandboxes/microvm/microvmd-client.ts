@@ -294,9 +294,9 @@ export class MicrovmdClient {
 
 	kill(): void {
 		this.#awaitEnd();
-		// Where the signal does not reach it, the end of its input does.
-		this.#input?.destroy();
 		this.#process.kill("SIGKILL");
+		// Where the signal does not reach it, the end of its input does; never before, or it would seem to end by itself.
+		this.#input?.destroy();
 		if (!this.#isGone) this.#burial ??= setTimeout(() => this.#abandon(), goneMs);
 	}
 
