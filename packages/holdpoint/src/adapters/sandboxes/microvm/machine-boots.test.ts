@@ -10,13 +10,14 @@ function hostOf(livesMax: number) {
 		host.boots++;
 		host.alive++;
 		host.most = Math.max(host.most, host.alive);
+		const { livesMax } = host;
 		await Promise.resolve();
 		const { promise: gone, resolve } = Promise.withResolvers<void>();
 		const end = async () => {
 			host.alive--;
 			resolve();
 		};
-		if (host.alive > host.livesMax) {
+		if (host.alive > livesMax) {
 			await end();
 			throw new Error("no memory for another");
 		}
@@ -96,6 +97,21 @@ test("opening counts the machines that are under way", async () => {
 	const [machine, open] = [taken(pool, need("ann")), pool.open(), pool.open()];
 	expect(await open).toBe(await machine);
 	expect(host).toMatchObject({ boots: 1, most: 1 });
+});
+
+test("a boot that fails once is tried once more", async () => {
+	const { host, pool } = poolOf(0, 4);
+	const machine = taken(pool, need("ann"));
+	host.livesMax = 1;
+	expect(await machine).toMatchObject(need("ann"));
+});
+
+test("opening survives a boot that was another one's", async () => {
+	const { host, pool } = poolOf(0, 4);
+	const machine = taken(pool, need("ann"));
+	const open = pool.open();
+	host.livesMax = 1;
+	expect(await open).toBe(await machine);
 });
 
 test("opening in vain leaves nobody waiting", async () => {

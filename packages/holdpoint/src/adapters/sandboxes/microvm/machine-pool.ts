@@ -46,6 +46,8 @@ export interface PoolOptions {
 interface Waiting extends MachineNeed {
 	readonly settle: (machine: Machine | undefined) => void;
 	readonly fail: (error: unknown) => void;
+	/** Whether a machine was booted for it after one that it had waited for did not come. */
+	isRetried: boolean;
 }
 
 export class MachinePool {
@@ -75,11 +77,15 @@ export class MachinePool {
 	/** Some machine that runs, booting the first where there is none. Errors: `sandbox.unavailable`. */
 	async open(): Promise<Machine> {
 		if (this.#closed) throw closedError();
+		const [underWay] = this.#boots;
+		// That one may have been booted for somebody else's need, or be killed together with all others.
+		if (this.#machines.size === 0) await underWay?.catch(() => undefined);
+		if (this.#closed) throw closedError();
 		const [machine] = this.#machines;
 		if (machine) return machine;
-		const [underWay] = this.#boots;
+		const [next] = this.#boots;
 		try {
-			return await (underWay ?? this.#bootFor(this.#options.memoryMiB));
+			return await (next ?? this.#bootFor(this.#options.memoryMiB));
 		} catch (cause) {
 			throw unavailable(cause);
 		}
@@ -90,7 +96,7 @@ export class MachinePool {
 		if (this.#closed) throw closedError();
 		if (signal?.aborted) return undefined;
 		const { promise, resolve, reject } = Promise.withResolvers<Machine | undefined>();
-		const job: Waiting = { ...need, settle: resolve, fail: reject };
+		const job: Waiting = { ...need, settle: resolve, fail: reject, isRetried: false };
 		this.#waiting.push(job);
 		this.#serve();
 		if (!signal) return promise;
@@ -244,12 +250,19 @@ export class MachinePool {
 	 * without, unless something is under way that will be looked at when it is there.
 	 */
 	#doWithout(cause: unknown): void {
-		if (this.#waiting.length === 0) return;
+		const [first] = this.#waiting;
+		if (!first || this.#closed) return;
 		const at = this.#idle.findIndex((machine) => !this.#waiting.some((job) => fits(machine, job)));
 		const [useless] = at < 0 ? [] : this.#idle.splice(at, 1);
 		if (useless) return this.#end(useless);
 		const atWork = this.#machines.size - this.#idle.length - this.#resting.size;
 		if (atWork > 0 || this.#boots.size > 0 || this.#coming > 0) return;
+		if (!first.isRetried) {
+			// That one may have been booted for somebody else, or killed with the machine that this job had before.
+			first.isRetried = true;
+			void this.#bootFor(first.memoryMiB);
+			return;
+		}
 		const failed = this.#waiting.splice(0, this.#machines.size > 0 ? 1 : this.#waiting.length);
 		for (const job of failed) job.fail(unavailable(cause));
 		this.#serve();
