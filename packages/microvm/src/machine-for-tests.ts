@@ -76,3 +76,11 @@ export function deliver(machine: MicrovmdClient, answers: readonly Answer[]): Pr
 }
 
 export const textOf = (slice: MicrovmSlice): string => Buffer.from(slice.outbox).toString();
+
+/** A request or a reply, which may lie about the length of its body. */
+export function frame(kind: number, body: Uint8Array = Buffer.alloc(0), bodyBytes: number = body.length): Buffer {
+	const head = Buffer.alloc(8);
+	head.writeUInt32LE(bodyBytes, 0);
+	head.writeUInt32LE(kind, 4);
+	return Buffer.concat([head, body]);
+}
