@@ -50,6 +50,13 @@ describe.skipIf(whyNoMachine)("machine code in ring 3", () => {
 		expect(textOf(await start(await spawnMachine(), "return 6 * 7"))).toBe("r 42");
 	});
 
+	test("cannot refuse an answer and stop as well", async () => {
+		const number = (await attackNames()).indexOf("=unknown_with_stop");
+		const machine = await spawnMachine(hostileFile);
+		expect(textOf(await machine.start(Buffer.from(String(number)), budget))).toBe("o");
+		await expect(machine.deliver(Buffer.from("[]"), budget)).rejects.toMatchObject({ stop: "fault" });
+	});
+
 	test.each(["sse", "avx", "bases", "rights"])("leaves no mark in registers (%s) beyond a reset", async (kind) => {
 		const names = await attackNames();
 		const number = (name: string): Buffer => Buffer.from(String(names.findIndex((each) => each.slice(1) === name)));

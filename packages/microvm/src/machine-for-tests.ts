@@ -16,6 +16,7 @@ const bin = (name: string): string => fileURLToPath(new URL(`../bin/${name}`, im
 export const executable: string = bin("microvmd");
 export const guestFile: string = bin("guest.elf");
 export const hostileFile: string = bin("hostile.elf");
+export const tryCallFile: string = bin("try-call");
 export const memoryMiB = 80;
 
 export const budget: MicrovmBudget = { clockMs: 0, cpuMs: 60_000, sliceMs: 60_000, memoryBytesMax: 64e6 };
@@ -24,7 +25,7 @@ export const budget: MicrovmBudget = { clockMs: 0, cpuMs: 60_000, sliceMs: 60_00
 export const whyNoMachine: string | undefined = findReason();
 
 function findReason(): string | undefined {
-	if (![executable, guestFile, hostileFile].every((file) => existsSync(file))) {
+	if (![executable, guestFile, hostileFile, tryCallFile].every((file) => existsSync(file))) {
 		return "the micro-VM is not built (npm run build:microvm)";
 	}
 	try {
@@ -75,3 +76,11 @@ export function deliver(machine: MicrovmdClient, answers: readonly Answer[]): Pr
 }
 
 export const textOf = (slice: MicrovmSlice): string => Buffer.from(slice.outbox).toString();
+
+/** A request or a reply, which may lie about the length of its body. */
+export function frame(kind: number, body: Uint8Array = Buffer.alloc(0), bodyBytes: number = body.length): Buffer {
+	const head = Buffer.alloc(8);
+	head.writeUInt32LE(bodyBytes, 0);
+	head.writeUInt32LE(kind, 4);
+	return Buffer.concat([head, body]);
+}

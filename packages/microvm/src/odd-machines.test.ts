@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, describe, expect, test } from "vitest";
@@ -55,6 +55,15 @@ describe.skipIf(whyNot)("on a machine", () => {
 		}
 		machine.kill();
 		normal.kill();
+	});
+
+	test("whose page map says nothing, it is closed", async () => {
+		const file = onMachine("no-page-map", "mount -t tmpfs none /proc && mkdir /proc/self && touch /proc/self/pagemap");
+		const machine = await spawn(file);
+		expect(machine.hello.hasPageScan).toBe(false);
+		const files = readdirSync(`/proc/${machine.pid}/fd`).map((each) => readlinkSync(`/proc/${machine.pid}/fd/${each}`));
+		expect(files.filter((each) => each.endsWith("/pagemap"))).toEqual([]);
+		machine.kill();
 	});
 
 	test("whose user is not root it runs as that user", async () => {

@@ -84,6 +84,8 @@ export interface FixedLimits {
 	readonly repairsMax: number;
 	/** How often a program is brought back whose guest was lost with that of another one. */
 	readonly guestLossesMax: number;
+	/** Guests of one sandbox that were moved out of their virtual machines; one beyond is replayed. Compressed bytes. */
+	readonly movedGuestsBytesMax: number;
 	/** What a model reads of a tool's error. Characters. */
 	readonly errorCharsMax: number;
 	/** Runs of a session that one message may meet while others are faster. */
@@ -123,6 +125,7 @@ export const fixedLimits: FixedLimits = {
 	closeGraceMs: 5_000,
 	repairsMax: 1,
 	guestLossesMax: 3,
+	movedGuestsBytesMax: 256 * 1_048_576,
 	errorCharsMax: 4_000,
 	sendStepsMax: 1_000,
 	personCharsMax: 200,

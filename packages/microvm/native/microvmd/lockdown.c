@@ -2,7 +2,7 @@
  * The second wall: what a guest that broke out of its virtual machine would find.
  *
  * Invariant: after `lock_down` this process can read its standard input, write its standard output and error, run its
- * one processor, give memory back, look at clocks, and end. Everything else kills it.
+ * one processor, give memory back, look at its two clocks, and end. Everything else kills it.
  */
 #include "lockdown.h"
 
@@ -12,9 +12,11 @@
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 /** `nobody` and `nogroup`: owners of nothing. */
@@ -24,6 +26,7 @@ const char *become_nobody(void) {
 	// What the processor learned of the guest's branches helps nobody else, and the other way round, where the kernel
 	// leaves that to the process.
 	(void)prctl(PR_SET_SPECULATION_CTRL, PR_SPEC_INDIRECT_BRANCH, PR_SPEC_FORCE_DISABLE, 0, 0);
+	(void)prctl(PR_SET_SPECULATION_CTRL, PR_SPEC_STORE_BYPASS, PR_SPEC_FORCE_DISABLE, 0, 0);
 	if (geteuid() == 0 && (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
 	                       setresuid(NOBODY, NOBODY, NOBODY) < 0)) {
 		return "root could not be given up";
@@ -55,14 +58,17 @@ static bool set_limits(void) {
 #define LOAD(field) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
 #define FIRST_ARGUMENT LOAD(args[0])
 #define SECOND_ARGUMENT LOAD(args[1])
+#define THIRD_ARGUMENT LOAD(args[2])
 #define ALLOW BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)
 #define KILL BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS)
 /** Goes on where the loaded value is this one, else skips so many instructions. */
 #define IF_ELSE_SKIP(value, skipped) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)(value), 0, skipped)
 /** A call with any arguments. */
 #define ALLOW_CALL(number) IF_ELSE_SKIP(number, 1), ALLOW
+/** A call with one value of one argument, of which the kernel takes the lower half. */
+#define ALLOW_CALL_WITH(number, argument, value) IF_ELSE_SKIP(number, 4), argument, IF_ELSE_SKIP(value, 1), ALLOW, KILL
 /** A call on one file. */
-#define ALLOW_CALL_ON(number, file) IF_ELSE_SKIP(number, 4), FIRST_ARGUMENT, IF_ELSE_SKIP(file, 1), ALLOW, KILL
+#define ALLOW_CALL_ON(number, file) ALLOW_CALL_WITH(number, FIRST_ARGUMENT, file)
 /** Among the requests of one file, after SECOND_ARGUMENT. */
 #define ALLOW_REQUEST(request) IF_ELSE_SKIP(request, 1), ALLOW
 
@@ -75,11 +81,17 @@ static bool filter_calls(const struct machine *machine) {
 		ALLOW_CALL_ON(SYS_read, STDIN_FILENO),
 		ALLOW_CALL_ON(SYS_writev, STDOUT_FILENO),
 		ALLOW_CALL_ON(SYS_write, STDERR_FILENO),
-		ALLOW_CALL(SYS_clock_gettime),
+		IF_ELSE_SKIP(SYS_clock_gettime, 6),
+		FIRST_ARGUMENT,
+		IF_ELSE_SKIP(CLOCK_MONOTONIC, 1),
+		ALLOW,
+		IF_ELSE_SKIP(CLOCK_THREAD_CPUTIME_ID, 1),
+		ALLOW,
+		KILL,
 		ALLOW_CALL(SYS_setitimer),
 		ALLOW_CALL(SYS_rt_sigtimedwait),
 		ALLOW_CALL(SYS_poll),
-		ALLOW_CALL(SYS_madvise),
+		ALLOW_CALL_WITH(SYS_madvise, THIRD_ARGUMENT, MADV_DONTNEED),
 		ALLOW_CALL(SYS_exit_group),
 		IF_ELSE_SKIP(SYS_ioctl, 23),
 		FIRST_ARGUMENT,

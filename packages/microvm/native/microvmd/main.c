@@ -115,6 +115,8 @@ static bool can_scan(const struct machine *machine) {
 int main(int count, char **arguments) {
 	uint64_t start = now_us();
 	static struct machine machine;
+	// Whatever the parent left open is none of this process's business, and would outlive everything that is given up.
+	closefrom(STDERR_FILENO + 1);
 	(void)clearenv();
 	if (count != 3) unfit("usage", "microvmd <guest.elf> <MiB of linear memory>");
 	uint32_t memory_pages = read_memory_pages(arguments[2]);
@@ -129,7 +131,10 @@ int main(int count, char **arguments) {
 		unfit("the guest", machine.diagnosis);
 	}
 	(void)close(files.elf_fd);
-	if (!can_scan(&machine)) machine.pagemap_fd = -1;
+	if (!can_scan(&machine)) {
+		(void)close(machine.pagemap_fd);
+		machine.pagemap_fd = -1;
+	}
 	size_t numbers_bytes = machine.layout.linear_bytes / PAGE_BYTES * sizeof(uint32_t);
 	uint32_t *numbers = mmap(NULL, numbers_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (numbers == MAP_FAILED) unfit("memory", strerror(errno));

@@ -255,6 +255,18 @@ static void fault_unasked(void) {
 	REPORT->stop = STOP_FAULT;
 	rest();
 }
+static void unknown_at_start(void) {
+	REPORT->unknown_call = 7;
+	rest();
+}
+static void unknown_with_stop(void) {
+	MAIL_TEXT[0] = 'o';
+	REPORT->text_bytes = 1;
+	rest();
+	REPORT->unknown_call = 7;
+	REPORT->stop = STOP_MEMORY;
+	rest();
+}
 static void endless(void) {
 	for (;;) __asm__ volatile("pause");
 }
@@ -314,6 +326,7 @@ static const struct attack attacks[] = {
 	MUST_DIE(doorbell_exchange), MUST_DIE(doorbell_direct), MUST_DIE(doorbell_save), MUST_DIE(doorbell_load), MUST_DIE(doorbell_not_temporal), IS_HARMLESS(leave_sse), IS_HARMLESS(find_sse), MAY_LIVE(leave_avx), MAY_LIVE(find_avx), MAY_LIVE(leave_bases), MAY_LIVE(find_bases), MAY_LIVE(leave_rights), MAY_LIVE(find_rights), MUST_DIE(bell_zero), MUST_DIE(bell_unknown), MUST_DIE(bell_trap),
 	MUST_DIE(text_too_long), MUST_DIE(text_endless), MUST_DIE(memory_none), MUST_DIE(memory_endless),
 	MUST_DIE(stop_unknown), MUST_DIE(stop_negative), MUST_DIE(stop_unasked), MUST_DIE(fault_unasked),
+	MUST_DIE(unknown_at_start), IS_HARMLESS(unknown_with_stop),
 	MUST_DIE(deep_recursion), IS_STOPPED(endless), IS_STOPPED(endless_with_promises), IS_STOPPED(endless_memory),
 	IS_HARMLESS(whole_text), IS_HARMLESS(rest_at_once),
 };
@@ -338,6 +351,7 @@ static void serve(void) {
 	for (uint32_t i = 0; i < ORDER->text_bytes && i < 4; i++) number = number * 10 + (uint32_t)(MAIL_TEXT[i] - '0');
 	REPORT->text_bytes = 0;
 	REPORT->stop = STOP_NONE;
+	REPORT->unknown_call = 0;
 	if (first == 'l') {
 		list();
 		return;

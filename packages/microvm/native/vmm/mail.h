@@ -23,6 +23,8 @@ struct mail_bounds {
 	uint32_t memory_pages_max;
 	/** What the guest was asked to stop for. */
 	enum stop asked;
+	/** Whether the slice began with answers: only then there are calls that they may not fit. */
+	bool has_answers;
 };
 
 /**

@@ -163,6 +163,7 @@ static bool take_report(struct machine *machine, enum stop asked, struct slice_e
 		.memory_pages_min = machine->base_memory_pages,
 		.memory_pages_max = (uint32_t)(machine->layout.linear_bytes / WASM_PAGE_BYTES),
 		.asked = asked,
+		.has_answers = mail_order(machine)->entry == ENTRY_DELIVER,
 	};
 	const char *wrong = mail_read(&report, &bounds, end);
 	return wrong == NULL || machine_failed(machine, "%s", wrong);

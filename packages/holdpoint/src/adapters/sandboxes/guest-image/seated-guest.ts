@@ -35,6 +35,8 @@ export class SeatedGuest implements Guest {
 	#over = false;
 	#cpuMs = 0;
 	#consoleBytes = 0;
+	/** Calls that this object saw asked and not answered; those of before a snapshot are not among them. */
+	readonly #openCalls = new Set<number>();
 
 	constructor(seat: GuestSeat, program: ProgramSpec) {
 		this.#seat = seat;
@@ -69,7 +71,7 @@ export class SeatedGuest implements Guest {
 			return this.#stopped("value", `The program's text has ${limits.sourceBytesMax} bytes or more`);
 		}
 		if (this.#cpuMs >= limits.cpuMs) return this.#stopped("cpu");
-		return this.#alone(async () => this.#sliceOf(await this.#run(delivery, signal)));
+		return this.#alone(async () => this.#sliceOf(await this.#run(delivery, signal), delivery));
 	}
 
 	async snapshot(): Promise<Uint8Array> {
@@ -130,14 +132,23 @@ export class SeatedGuest implements Guest {
 		return this.#asked(this.#seat.run(order));
 	}
 
-	#sliceOf(end: SliceEnd): Slice {
+	#sliceOf(end: SliceEnd, { answers }: Delivery): Slice {
 		if ("gone" in end) return this.#stopped(end.gone);
 		this.#started = true;
-		assert(end.unknownCall === 0, `call ${end.unknownCall} is open when it is answered`);
+		if (end.unknownCall !== 0) return this.#withUnknownCall(end, answers);
+		for (const { n } of answers) this.#openCalls.delete(n);
 		this.#cpuMs += end.cpuMs;
 		const outbox = this.#read(end);
 		if (outbox.state.kind !== "open") this.#over = true;
+		for (const { n } of outbox.asks) this.#openCalls.add(n);
 		return { ...outbox, console: this.#keptOf(outbox.console), cpuMs: end.cpuMs };
+	}
+
+	/** The caller's mistake, where it can be: a guest may say so of what is open, or was never answered. */
+	#withUnknownCall({ unknownCall, stop }: WholeSlice, answers: Delivery["answers"]): Slice {
+		const isAnswered = stop === undefined && answers.some(({ n }) => n === unknownCall);
+		assert(!isAnswered || this.#openCalls.has(unknownCall), `call ${unknownCall} is open when it is answered`);
+		return this.#stopped("fault");
 	}
 
 	#read(end: WholeSlice): Outbox {

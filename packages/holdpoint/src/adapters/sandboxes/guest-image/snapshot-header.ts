@@ -14,6 +14,7 @@ export const snapshotFormat = 1;
 const magic = "HPGS";
 const headBytes = 88;
 const wasmPageBytes = 65_536;
+const pageBytes = 4_096;
 
 /** A guest between two slices, as what differs from the base image. */
 export interface GuestImage {
@@ -38,7 +39,7 @@ export function encodeSnapshot(snapshot: GuestSnapshot, program: ProgramSpec): U
 	bytes.writeUInt32LE(snapshot.memoryBytes, 72);
 	bytes.writeUInt32LE(snapshot.pageCount, 76);
 	bytes.writeUInt32LE(Math.min(0xffff_ffff, Math.round(snapshot.cpuMs * 1_000)), 80);
-	bytes.writeUInt32LE(snapshot.consoleBytes, 84);
+	bytes.writeUInt32LE(Math.min(0xffff_ffff, snapshot.consoleBytes), 84);
 	bytes.set(snapshot.body, headBytes);
 	return bytes;
 }
@@ -54,9 +55,12 @@ export function decodeSnapshot(snapshot: Uint8Array, program: ProgramSpec, memor
 	refuseUnless(programDigest(program).equals(bytes.subarray(40, 72)), "it belongs to another program");
 	const memoryBytes = bytes.readUInt32LE(72);
 	refuseUnless(memoryBytes <= memoryBytesMax && memoryBytes % wasmPageBytes === 0, "its memory has an impossible size");
+	const pageCount = bytes.readUInt32LE(76);
+	// It decides how much is unpacked: a few compressed bytes hold as many pages as anybody says.
+	refuseUnless(pageCount <= memoryBytes / pageBytes, "it has more pages than the guest's memory");
 	return {
 		memoryBytes,
-		pageCount: bytes.readUInt32LE(76),
+		pageCount,
 		cpuMs: bytes.readUInt32LE(80) / 1_000,
 		consoleBytes: bytes.readUInt32LE(84),
 		body: bytes.subarray(headBytes),

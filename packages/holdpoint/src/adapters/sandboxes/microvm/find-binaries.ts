@@ -1,15 +1,15 @@
 /** Where the two files are that a micro-VM is made of, and whether they are the ones that this version names. */
 import { hash } from "node:crypto";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { binaryDigests } from "./binary-digests.ts";
 
-/** Paths. */
+/** What was checked, which is not what its path may lead to a moment later. */
 export interface Binaries {
-	readonly microvmd: string;
-	readonly guest: string;
+	readonly microvmd: Buffer;
+	readonly guest: Buffer;
 }
 
 /** Why a micro-VM cannot be had, and what can be done about it. */
@@ -41,21 +41,23 @@ export function findBinaries(binDir: string | undefined, digests: typeof binaryD
 				: `Install ${optionalPackage}; in the repository: npm run build:microvm.`,
 		);
 	}
-	const found = { microvmd: join(folder, names.microvmd), guest: join(folder, names.guest) };
-	for (const part of ["microvmd", "guest"] as const) check(found[part], digests[names[part]]);
-	return found;
+	const found = (name: (typeof names)[keyof typeof names]) => checked(join(folder, name), digests[name]);
+	return { microvmd: found(names.microvmd), guest: found(names.guest) };
 }
 
-function check(file: string, digests: readonly string[]): void {
+function checked(named: string, digests: readonly string[]): Buffer {
 	const hint = "Install it again, of the version that Holdpoint has; in the repository: npm run build:microvm.";
+	let file: string;
 	let bytes: Buffer;
 	try {
+		file = realpathSync(resolve(named));
 		bytes = readFileSync(file);
 	} catch (error) {
-		throw new Obstacle(`${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`, hint);
+		throw new Obstacle(`${named} cannot be read: ${error instanceof Error ? error.message : String(error)}`, hint);
 	}
 	const digest = hash("sha256", bytes);
 	if (!digests.includes(digest)) throw new Obstacle(`${file} is not as published: its SHA-256 is ${digest}`, hint);
+	return bytes;
 }
 
 function packageFolder(): string | undefined {

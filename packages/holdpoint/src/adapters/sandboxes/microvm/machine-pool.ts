@@ -8,9 +8,10 @@
  * 1. A machine serves one principal, ever. One that nobody has used yet may become anybody's.
  * 2. Never more than `machinesMax` processes. What finds none waits in one queue and is served strictly in its order.
  * 3. Nothing can wait for ever: every machine boots, runs a slice, is cleaned or moved out of, all of which have a
- *    deadline; or it is idle, and is given or replaced; or the guest in it rests between two slices, and is moved out
- *    of it (its image is kept here, and put into some machine at its next slice). So a program that waits for another
- *    one, which finds all machines taken by programs that wait, is served too.
+ *    deadline; or it cannot be booted, and whoever waits is served by what there is or fails; or it is idle, and is
+ *    given or replaced; or the guest in it rests between two slices, and is moved out of it (its image is kept here, and
+ *    put into some machine at its next slice). So a program that waits for another one, which finds all machines taken
+ *    by programs that wait, is served too.
  * 4. A machine whose process died, for whatever reason, is never used again.
  */
 import { HoldpointError } from "../../../spec/errors.ts";
@@ -37,12 +38,16 @@ export interface PoolOptions {
 	readonly programsMax: number;
 	/** Memory of a machine that is booted before anybody needs it. */
 	readonly memoryMiB: number;
+	/** Images of guests that were moved out. Bytes. */
+	readonly movedBytesMax: number;
 	readonly boot: (memoryMiB: number) => Promise<Machine>;
 }
 
 interface Waiting extends MachineNeed {
 	readonly settle: (machine: Machine | undefined) => void;
 	readonly fail: (error: unknown) => void;
+	/** Whether a machine was booted for it after one that it had waited for did not come. */
+	isRetried: boolean;
 }
 
 export class MachinePool {
@@ -56,7 +61,8 @@ export class MachinePool {
 	readonly #boots = new Set<Promise<Machine>>();
 	/** Machines that are about to be free: cleaned, moved out of, ended. */
 	#coming = 0;
-	#firstBoot: Promise<Machine> | undefined;
+	/** Bytes of images of guests that were moved out. */
+	#movedBytes = 0;
 	#closed = false;
 
 	constructor(options: PoolOptions) {
@@ -71,13 +77,15 @@ export class MachinePool {
 	/** Some machine that runs, booting the first where there is none. Errors: `sandbox.unavailable`. */
 	async open(): Promise<Machine> {
 		if (this.#closed) throw closedError();
+		const [underWay] = this.#boots;
+		// That one may have been booted for somebody else's need, or be killed together with all others.
+		if (this.#machines.size === 0) await underWay?.catch(() => undefined);
+		if (this.#closed) throw closedError();
 		const [machine] = this.#machines;
 		if (machine) return machine;
-		this.#firstBoot ??= this.#boot(this.#options.memoryMiB).finally(() => {
-			this.#firstBoot = undefined;
-		});
+		const [next] = this.#boots;
 		try {
-			return await this.#firstBoot;
+			return await (next ?? this.#bootFor(this.#options.memoryMiB));
 		} catch (cause) {
 			throw unavailable(cause);
 		}
@@ -88,7 +96,7 @@ export class MachinePool {
 		if (this.#closed) throw closedError();
 		if (signal?.aborted) return undefined;
 		const { promise, resolve, reject } = Promise.withResolvers<Machine | undefined>();
-		const job: Waiting = { ...need, settle: resolve, fail: reject };
+		const job: Waiting = { ...need, settle: resolve, fail: reject, isRetried: false };
 		this.#waiting.push(job);
 		this.#serve();
 		if (!signal) return promise;
@@ -121,6 +129,17 @@ export class MachinePool {
 	/** Whether it still rested. */
 	wake(guest: Resting): boolean {
 		return this.#resting.delete(guest);
+	}
+
+	/** Makes room for the image of a guest that is moved out. False where there is none. */
+	keepImage(bytes: number): boolean {
+		if (this.#movedBytes + bytes >= this.#options.movedBytesMax) return false;
+		this.#movedBytes += bytes;
+		return true;
+	}
+
+	dropImage(bytes: number): void {
+		this.#movedBytes -= bytes;
 	}
 
 	async close(): Promise<void> {
@@ -160,9 +179,9 @@ export class MachinePool {
 
 	/** The one that its principal used last, else one that nobody used. */
 	#fitting(need: MachineNeed): Machine | undefined {
-		const isLarge = (machine: Machine) => machine.memoryMiB >= need.memoryMiB;
-		const at = this.#idle.findLastIndex((machine) => machine.principal === need.principal && isLarge(machine));
-		const fresh = () => this.#idle.findIndex((machine) => machine.principal === undefined && isLarge(machine));
+		const isOwn = (machine: Machine) => machine.principal === need.principal;
+		const at = this.#idle.findLastIndex((machine) => isOwn(machine) && fits(machine, need));
+		const fresh = () => this.#idle.findIndex((machine) => fits(machine, need));
 		const found = at >= 0 ? at : fresh();
 		return found < 0 ? undefined : this.#idle.splice(found, 1)[0];
 	}
@@ -170,7 +189,7 @@ export class MachinePool {
 	/** False where all machines are at work. */
 	#makeRoom(need: MachineNeed): boolean {
 		if (this.#machines.size + this.#boots.size < this.#options.machinesMax) {
-			this.#bootFor(need.memoryMiB);
+			void this.#bootFor(need.memoryMiB);
 			return true;
 		}
 		const useless = this.#idle.shift();
@@ -196,7 +215,7 @@ export class MachinePool {
 			warm - this.#idle.length - this.#coming - this.#boots.size,
 			machinesMax - this.#machines.size - this.#boots.size,
 		);
-		for (let i = 0; i < wanted; i++) this.#bootFor(memoryMiB);
+		for (let i = 0; i < wanted; i++) void this.#bootFor(memoryMiB);
 	}
 
 	/** Ends a machine; its place is free when its process is gone. */
@@ -208,22 +227,45 @@ export class MachinePool {
 		});
 	}
 
-	#bootFor(memoryMiB: number): void {
-		this.#boot(memoryMiB).catch((cause) => {
-			// While others live, one of them will be free; with none left nobody would ever come.
-			if (this.#machines.size + this.#boots.size > 0) return;
-			for (const job of this.#waiting.splice(0)) job.fail(unavailable(cause));
-		});
-	}
-
-	async #boot(memoryMiB: number): Promise<Machine> {
+	/** Of those that wait for the same boot, the pool hears first. */
+	#bootFor(memoryMiB: number): Promise<Machine> {
 		const booting = this.#bootUnlessClosed(memoryMiB);
 		this.#boots.add(booting);
-		const machine = await booting.finally(() => this.#boots.delete(booting));
-		this.#machines.add(machine);
-		void machine.gone.then(() => this.#forget(machine));
-		this.#put(machine);
-		return machine;
+		const arrived = (machine: Machine) => {
+			this.#boots.delete(booting);
+			this.#machines.add(machine);
+			void machine.gone.then(() => this.#forget(machine));
+			this.#put(machine);
+		};
+		const failed = (cause: unknown) => {
+			this.#boots.delete(booting);
+			this.#doWithout(cause);
+		};
+		booting.then(arrived, failed);
+		return booting;
+	}
+
+	/**
+	 * A machine could not be had. One that is of use to nobody may hold what it takes; else whoever comes first goes
+	 * without, unless something is under way that will be looked at when it is there.
+	 */
+	#doWithout(cause: unknown): void {
+		const [first] = this.#waiting;
+		if (!first || this.#closed) return;
+		const at = this.#idle.findIndex((machine) => !this.#waiting.some((job) => fits(machine, job)));
+		const [useless] = at < 0 ? [] : this.#idle.splice(at, 1);
+		if (useless) return this.#end(useless);
+		const atWork = this.#machines.size - this.#idle.length - this.#resting.size;
+		if (atWork > 0 || this.#boots.size > 0 || this.#coming > 0) return;
+		if (!first.isRetried) {
+			// That one may have been booted for somebody else, or killed with the machine that this job had before.
+			first.isRetried = true;
+			void this.#bootFor(first.memoryMiB);
+			return;
+		}
+		const failed = this.#waiting.splice(0, this.#machines.size > 0 ? 1 : this.#waiting.length);
+		for (const job of failed) job.fail(unavailable(cause));
+		this.#serve();
 	}
 
 	async #bootUnlessClosed(memoryMiB: number): Promise<Machine> {
@@ -238,6 +280,12 @@ export class MachinePool {
 		this.#idle = this.#idle.filter((each) => each !== machine);
 		this.#serve();
 	}
+}
+
+/** One that nobody has used yet is anybody's. */
+function fits(machine: Machine, need: MachineNeed): boolean {
+	const { principal } = machine;
+	return machine.memoryMiB >= need.memoryMiB && (principal === undefined || principal === need.principal);
 }
 
 function unavailable(cause: unknown): HoldpointError {

@@ -5,7 +5,7 @@
  * 1. A guest holds its machine from its first slice to its end, except where it rested and another one needed it.
  * 2. Whatever the machine dies of while the program runs is the program's fault, unless somebody killed the process.
  */
-import { type HoldpointError, isHoldpointError } from "../../../spec/errors.ts";
+import { HoldpointError, isHoldpointError } from "../../../spec/errors.ts";
 import type { ProgramLimits } from "../../../spec/limits.ts";
 import type { ProgramStop } from "../../../spec/sandbox.ts";
 import type { GuestSeat, SliceEnd, SliceOrder } from "../guest-image/guest-seat.ts";
@@ -36,6 +36,7 @@ export const memoryMiBUsual = 80;
 export class MachineSeat implements GuestSeat, Resting {
 	readonly #pool: MachinePool;
 	readonly #need: MachineNeed;
+	readonly #imageBytesMax: number;
 	#machine: Machine | undefined;
 	/** The guest, where it was moved out. */
 	#image: GuestImage | undefined;
@@ -46,6 +47,7 @@ export class MachineSeat implements GuestSeat, Resting {
 	constructor(pool: MachinePool, limits: ProgramLimits, principal: string | undefined) {
 		const mebibytes = Math.ceil((limits.memoryBytesMax + overheadBytes) / mebibyte);
 		this.#pool = pool;
+		this.#imageBytesMax = limits.snapshotBytesMax;
 		this.#need = {
 			principal,
 			memoryMiB: Math.min(memoryMiBMax, Math.max(memoryMiBUsual, mebibytes)),
@@ -81,7 +83,7 @@ export class MachineSeat implements GuestSeat, Resting {
 		const machine = await this.#enter(undefined);
 		if (!machine) throw new Error("a snapshot is not cancelled");
 		try {
-			return await imageOf(machine);
+			return await this.#imageOf(machine);
 		} catch (error) {
 			throw this.#lose(error, machine);
 		} finally {
@@ -101,7 +103,7 @@ export class MachineSeat implements GuestSeat, Resting {
 	}
 
 	release(): void {
-		this.#image = undefined;
+		this.#forgetImage();
 		if (this.#moving) return void this.#moving.then(() => this.release());
 		this.#pool.wake(this);
 		const machine = this.#machine;
@@ -117,7 +119,7 @@ export class MachineSeat implements GuestSeat, Resting {
 		const machine = this.#machine;
 		if (!machine) return;
 		try {
-			this.#image = await imageOf(machine);
+			this.#keepImage(await this.#imageOf(machine));
 			this.#pool.give(machine);
 		} catch (error) {
 			this.#loss = machine.lossError(error);
@@ -138,8 +140,19 @@ export class MachineSeat implements GuestSeat, Resting {
 			if (there.lost) throw this.#lose(there.lost, there);
 			return there;
 		}
-		await this.#settleIn(this.#image, signal);
+		try {
+			await this.#settleIn(this.#image, signal);
+		} catch (error) {
+			throw isHoldpointError(error) ? error : movedError(error);
+		}
 		return this.#machine;
+	}
+
+	/** A guest in a machine that is larger than it needs may say that it fills that; the next may be smaller. */
+	async #imageOf(machine: Machine): Promise<GuestImage> {
+		const image = await imageOf(machine);
+		if (image.memoryBytes <= this.#need.memoryMiB * mebibyte) return image;
+		throw new Error(`its guest has ${image.memoryBytes} bytes, more than its program can use`);
 	}
 
 	/** Takes a machine and makes its guest that of the image; without one, that is left to the first slice. */
@@ -150,8 +163,20 @@ export class MachineSeat implements GuestSeat, Resting {
 			machine.programs++;
 			if (image) await this.#fill(machine, image);
 			this.#machine = machine;
-			this.#image = undefined;
+			this.#forgetImage();
 		});
+	}
+
+	/** A guest that would take too much of this process's memory is lost: a replay costs time alone. */
+	#keepImage(image: GuestImage): void {
+		const { length } = image.body;
+		if (length < this.#imageBytesMax && this.#pool.keepImage(length)) this.#image = image;
+		else this.#loss = movedError(new Error(`its ${length} bytes are more than may be kept`));
+	}
+
+	#forgetImage(): void {
+		if (this.#image) this.#pool.dropImage(this.#image.body.length);
+		this.#image = undefined;
 	}
 
 	async #fill(machine: Machine, image: GuestImage): Promise<void> {
@@ -169,7 +194,8 @@ export class MachineSeat implements GuestSeat, Resting {
 	/** A program that waits rests in its machine; every other one is over, and its machine cleans itself. */
 	#keep(machine: Machine, { stop, unknownCall, cpuMs, outbox }: MicrovmSlice): SliceEnd {
 		const text = Buffer.from(outbox.buffer, outbox.byteOffset, outbox.length).toString();
-		if (unknownCall !== 0 || (stop === "none" && (text === "o" || text.endsWith("\no")))) this.#pool.rest(this);
+		const isOpen = unknownCall !== 0 || text === "o" || text.endsWith("\no");
+		if (stop === "none" && isOpen) this.#pool.rest(this);
 		else {
 			this.#machine = undefined;
 			this.#pool.give(machine);
@@ -190,6 +216,11 @@ export class MachineSeat implements GuestSeat, Resting {
 		if (!machine.lost) void machine.end();
 		return machine.lossError(error);
 	}
+}
+
+function movedError(cause: unknown): HoldpointError {
+	const reason = cause instanceof Error ? cause.message : String(cause);
+	return new HoldpointError("sandbox.fault", `The program could not be moved to another machine: ${reason}`, { cause });
 }
 
 /**

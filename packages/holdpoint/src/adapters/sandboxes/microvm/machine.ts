@@ -1,7 +1,7 @@
 import { HoldpointError } from "../../../spec/errors.ts";
 import { guestDigest } from "../guest-image/guest-digest.ts";
-import type { Binaries } from "./find-binaries.ts";
 import { MicrovmdClient, type MicrovmdLost } from "./microvmd-client.ts";
+import type { BinaryPaths } from "./private-binaries.ts";
 
 /** How long a process may take to notice a deadline, or that it is to stop, by itself. */
 const graceMs = 500;
@@ -28,7 +28,7 @@ export class Machine {
 	}
 
 	/** Errors: an Error that says why there is no machine, or not the right one. */
-	static async boot(binaries: Binaries, memoryMiB: number): Promise<Machine> {
+	static async boot(binaries: BinaryPaths, memoryMiB: number): Promise<Machine> {
 		const booting = MicrovmdClient.spawn({ executable: binaries.microvmd, guest: binaries.guest, memoryMiB });
 		const client = await booting;
 		if (client.hello.guestDigest === guestDigest) {

@@ -32,6 +32,8 @@ const helloBytes = 56;
 const pageBytes = 4_096;
 const nanosecondsPerMicrosecond = 1_000n;
 const errorTextMax = 4_096;
+/** How long a process that was killed is waited for. Milliseconds. */
+const goneMs = 10_000;
 /** Nothing that a guest does to its process ends it by one of these. */
 const fromOutside: readonly NodeJS.Signals[] = ["SIGKILL", "SIGTERM", "SIGINT", "SIGHUP"];
 
@@ -151,7 +153,7 @@ class FrameReader {
 
 export class MicrovmdClient {
 	readonly #process: ChildProcess;
-	readonly #input: Writable;
+	readonly #input: Writable | null;
 	readonly #reader: FrameReader;
 	#waiting: Waiting | undefined;
 	#lost: MicrovmdLost | undefined;
@@ -160,6 +162,9 @@ export class MicrovmdClient {
 	#stderr = "";
 	#hello: MicrovmHello | undefined;
 	readonly #gone: Promise<void>;
+	readonly #settleGone: () => void;
+	#isGone = false;
+	#burial: NodeJS.Timeout | undefined;
 
 	private constructor(options: MicrovmdOptions) {
 		const { executable, guest, memoryMiB } = options;
@@ -167,33 +172,37 @@ export class MicrovmdClient {
 		const how = { env: {}, cwd: "/", detached: true } as const;
 		const child = spawn(executable, [guest, String(memoryMiB)], { ...how, stdio: ["pipe", "pipe", "pipe"] });
 		this.#process = child;
-		this.#input = child.stdin;
+		const { stdin, stdout, stderr } = child as ChildProcess;
+		this.#input = stdin;
 		this.#reader = new FrameReader(Math.max(messageBytesMax, memoryMiB * 1_048_576) * 1.01 + 4_096);
-		child.stdin.on("error", () => undefined);
-		child.stdout.on("data", (chunk: Buffer) => this.#receive(chunk));
-		child.stderr.setEncoding("utf8").on("data", (text: string) => {
+		// Before anything else: where this process has no more files there is a child without pipes, and only this event.
+		const { promise, resolve } = Promise.withResolvers<void>();
+		this.#gone = promise;
+		this.#settleGone = resolve;
+		child.on("error", (error) => {
+			this.#lose(error.message);
+			// With a process there is more to come: that it could not be killed does not say that it is gone.
+			if (child.pid === undefined) this.#bury();
+		});
+		child.on("close", (code, signal) => {
+			const reason = this.#stderr.trim() || `microvmd ended with ${signal ?? code}`;
+			this.#lose(reason, { wasKilled: signal !== null && fromOutside.includes(signal) });
+			this.#bury();
+		});
+		stdin?.on("error", () => undefined);
+		stdout?.on("data", (chunk: Buffer) => this.#receive(chunk));
+		stderr?.setEncoding("utf8").on("data", (text: string) => {
 			this.#stderr = (this.#stderr + text).slice(0, errorTextMax);
 		});
-		this.#gone = new Promise((resolve) => {
-			child.on("error", (error) => {
-				this.#lose(error.message);
-				resolve();
-			});
-			child.on("close", (code, signal) => {
-				const reason = this.#stderr.trim() || `microvmd ended with ${signal ?? code}`;
-				this.#lose(reason, { wasKilled: signal !== null && fromOutside.includes(signal) });
-				resolve();
-			});
-		});
-		(child.stdin as Socket).unref();
+		(stdin as Socket | null)?.unref();
 	}
 
 	/** Whether this process stays alive for the other one: so long as nobody says no, and for one that is about to end. */
 	set keepsAlive(isNeeded: boolean) {
 		const { stdout, stderr } = this.#process;
-		for (const handle of [this.#process, stdout as Socket, stderr as Socket]) {
-			if (isNeeded || this.#isEnding) handle.ref();
-			else handle.unref();
+		for (const handle of [this.#process, stdout as Socket | null, stderr as Socket | null]) {
+			if (isNeeded || this.#isEnding) handle?.ref();
+			else handle?.unref();
 		}
 	}
 
@@ -231,7 +240,7 @@ export class MicrovmdClient {
 		return this.#process.pid;
 	}
 
-	/** Settles when the process is gone. */
+	/** Settles when the process is gone, or was killed so long ago that nobody waits for it any more. */
 	get gone(): Promise<void> {
 		return this.#gone;
 	}
@@ -279,13 +288,31 @@ export class MicrovmdClient {
 	/** Lets the process end by itself. */
 	async close(): Promise<void> {
 		this.#awaitEnd();
-		this.#input.end();
+		this.#input?.end();
 		await this.#gone;
 	}
 
 	kill(): void {
 		this.#awaitEnd();
 		this.#process.kill("SIGKILL");
+		// Where the signal does not reach it, the end of its input does; never before, or it would seem to end by itself.
+		this.#input?.destroy();
+		if (!this.#isGone) this.#burial ??= setTimeout(() => this.#abandon(), goneMs);
+	}
+
+	/** The kernel keeps it, or another process has its pipes: neither is a reason for this one to wait. */
+	#abandon(): void {
+		const { stdout, stderr } = this.#process;
+		stdout?.destroy();
+		stderr?.destroy();
+		this.#process.unref();
+		this.#bury();
+	}
+
+	#bury(): void {
+		this.#isGone = true;
+		clearTimeout(this.#burial);
+		this.#settleGone();
 	}
 
 	#awaitEnd(): void {
@@ -323,8 +350,8 @@ export class MicrovmdClient {
 		);
 		head.writeUInt32LE(kind, 4);
 		const small = parts.every((part) => part.length < 65_536);
-		if (small) this.#input.write(Buffer.concat([head, ...parts]));
-		else for (const part of [head, ...parts]) this.#input.write(part);
+		if (small) this.#input?.write(Buffer.concat([head, ...parts]));
+		else for (const part of [head, ...parts]) this.#input?.write(part);
 	}
 
 	#reply(): Promise<Frame> {
@@ -346,6 +373,8 @@ export class MicrovmdClient {
 		if (frame.kind === reply.fault) {
 			const isStack = frame.body.length >= 4 && microvmStops[frame.body.readUInt32LE(0)] === "stack";
 			this.#lose(frame.body.toString("latin1", 4, 4 + errorTextMax), { stop: isStack ? "stack" : "fault" });
+			// It says that it ends; what a guest made of it may not.
+			this.kill();
 			return;
 		}
 		const waiting = this.#waiting;

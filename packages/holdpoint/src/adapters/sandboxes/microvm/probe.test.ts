@@ -1,8 +1,17 @@
 /** What a machine says of itself that cannot run a micro-VM, or must not. */
 import { hash } from "node:crypto";
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+	copyFileSync,
+	mkdirSync,
+	mkdtempSync,
+	readdirSync,
+	readFileSync,
+	rmSync,
+	statSync,
+	writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
 import type { SandboxProbe } from "../../../spec/sandbox.ts";
@@ -63,6 +72,12 @@ describe("a probe says why there is no micro-VM", () => {
 		expect(found).toMatchObject({ hint: expect.stringContaining("KVM is there and cannot run") });
 	});
 
+	test("where the folder is named from here, of the file there", async () => {
+		const [around, place] = standIn("from-here", "echo 'the one that was meant' >&2; exit 2");
+		const found = await probe(around, relative(process.cwd(), place));
+		expect(found).toMatchObject({ ok: false, reason: "the one that was meant" });
+	});
+
 	test("where it says nothing sensible", async () => {
 		expect(await probe(...standIn("noise", "echo hello"))).toMatchObject({ ok: false });
 	});
@@ -80,6 +95,47 @@ describe("a probe says why there is no micro-VM", () => {
 			ok: false,
 			reason: expect.stringContaining("its guest is 000"),
 		});
+	});
+});
+
+describe("what was checked is what runs", () => {
+	/** A folder of temporary files with nothing in it. */
+	function emptyTmpdir(name: string): string {
+		const place = join(folder, name);
+		mkdirSync(place);
+		vi.stubEnv("TMPDIR", place);
+		return place;
+	}
+
+	test("whatever becomes of the files, from a folder that goes with the sandbox", async () => {
+		const [around, place] = standIn("exchanged", "echo 'the first' >&2; exit 2");
+		const temporary = emptyTmpdir("temporary");
+		const sandbox = microvmSandboxIn({ host, digests: binaryDigests, ...around }, { binDir: place });
+		expect(await sandbox.probe()).toMatchObject({ reason: "the first" });
+		writeFileSync(join(place, "microvmd"), "#!/bin/sh\necho 'another' >&2; exit 2\n");
+		expect(await sandbox.probe()).toMatchObject({ reason: "the first" });
+		const copies = readdirSync(temporary);
+		expect(copies).toHaveLength(1);
+		expect(statSync(join(temporary, copies[0] ?? "")).mode & 0o777).toBe(0o700);
+		await sandbox.close();
+		expect(readdirSync(temporary)).toEqual([]);
+	});
+
+	test("also where somebody tidied the temporary files", async () => {
+		const [around, place] = standIn("tidied", "echo 'the first' >&2; exit 2");
+		const temporary = emptyTmpdir("tidied-temporary");
+		const sandbox = microvmSandboxIn({ host, digests: binaryDigests, ...around }, { binDir: place });
+		for (let i = 0; i < 2; i++) {
+			expect(await sandbox.probe()).toMatchObject({ reason: "the first" });
+			for (const copy of readdirSync(temporary)) rmSync(join(temporary, copy), { recursive: true });
+		}
+		await sandbox.close();
+	});
+
+	test("and where there is no room for it, the probe says so", async () => {
+		const [around, place] = standIn("no-room", "exit 2");
+		vi.stubEnv("TMPDIR", join(folder, "nowhere"));
+		expect(await probe(around, place)).toMatchObject({ ok: false, hint: expect.stringContaining("TMPDIR") });
 	});
 });
 

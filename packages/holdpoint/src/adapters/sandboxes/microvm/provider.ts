@@ -1,15 +1,16 @@
 import { HoldpointError, isHoldpointError } from "../../../spec/errors.ts";
-import { defaultProgramLimits } from "../../../spec/limits.ts";
+import { defaultProgramLimits, fixedLimits } from "../../../spec/limits.ts";
 import type { Guest, Isolation, ProgramSpec, SandboxProbe, SandboxProvider } from "../../../spec/sandbox.ts";
 import { guestDigest } from "../guest-image/guest-digest.ts";
 import { SeatedGuest } from "../guest-image/seated-guest.ts";
 import { snapshotFormat } from "../guest-image/snapshot-header.ts";
 import { binaryDigests } from "./binary-digests.ts";
 import { bootHint, checkHost, type Host, thisHost } from "./check-host.ts";
-import { type Binaries, findBinaries, Obstacle } from "./find-binaries.ts";
+import { Obstacle } from "./find-binaries.ts";
 import { Machine } from "./machine.ts";
 import { MachinePool } from "./machine-pool.ts";
 import { MachineSeat, memoryMiBUsual } from "./machine-seat.ts";
+import { PrivateBinaries } from "./private-binaries.ts";
 
 export interface MicrovmSandboxOptions {
 	/** Folder of `microvmd` and `guest.elf`. HOLDPOINT_MICROVM_DIR, else the optional package for this platform. */
@@ -39,16 +40,16 @@ export function microvmSandbox(options: MicrovmSandboxOptions = {}): SandboxProv
 export function microvmSandboxIn(around: MicrovmSurroundings, options: MicrovmSandboxOptions): SandboxProvider {
 	const { binDir, machinesMax = 4, warm = Math.min(2, machinesMax), programsPerMachineMax = 1_000 } = options;
 	// Found when the first machine boots; what is missing then may be there at the next try.
-	let binaries: Binaries | undefined;
+	const binaries = new PrivateBinaries(binDir, around.digests);
 	const pool = new MachinePool({
 		machinesMax: checkedCount("machinesMax", machinesMax, 1_024),
 		warm: checkedCount("warm", warm, machinesMax),
 		programsMax: checkedCount("programsPerMachineMax", programsPerMachineMax, 1e9),
 		memoryMiB: memoryMiBUsual,
+		movedBytesMax: fixedLimits.movedGuestsBytesMax,
 		async boot(memoryMiB) {
 			checkHost(around.host);
-			binaries ??= findBinaries(binDir, around.digests);
-			return Machine.boot(binaries, memoryMiB);
+			return Machine.boot(binaries.get(), memoryMiB);
 		},
 	});
 	const provider: SandboxProvider = {
@@ -66,7 +67,10 @@ export function microvmSandboxIn(around: MicrovmSurroundings, options: MicrovmSa
 			await guest.restore(snapshot);
 			return guest;
 		},
-		close: () => pool.close(),
+		async close() {
+			await pool.close();
+			binaries.remove();
+		},
 	};
 	return provider;
 }

@@ -1,0 +1,92 @@
+/** What a seat makes of a guest that lies; the machines are stand-ins, for no guest that is shipped does. */
+
+import { randomBytes } from "node:crypto";
+import { expect, test } from "vitest";
+import { HoldpointError } from "../../../spec/errors.ts";
+import type { ProgramLimits } from "../../../spec/limits.ts";
+import { deliveryOf, ok, programOf } from "../../../testing/sandbox-play.ts";
+import { SeatedGuest } from "../guest-image/seated-guest.ts";
+import type { Machine } from "./machine.ts";
+import { MachinePool } from "./machine-pool.ts";
+import { MachineSeat } from "./machine-seat.ts";
+import { type MicrovmdClient, MicrovmdRefused, type MicrovmImage } from "./microvmd-client.ts";
+
+/** One machine, whose guest waits after each slice and is this image. */
+function poolOf(image: MicrovmImage, change: Partial<MicrovmdClient> = {}): MachinePool {
+	const slice = { stop: "none", unknownCall: 0, cpuMs: 0, outbox: Buffer.from('a 1 1 "search" {}\no') } as const;
+	const client = {
+		start: async () => slice,
+		deliver: async () => ({ ...slice, outbox: Buffer.from("r 1") }),
+		snapshot: async () => image,
+		restore: async () => undefined,
+		reset: async () => undefined,
+		...change,
+	} as unknown as MicrovmdClient;
+	const boot = async (memoryMiB: number): Promise<Machine> => {
+		const { promise: gone, resolve } = Promise.withResolvers<void>();
+		const end = async () => resolve();
+		const ask = <T>(work: (asked: MicrovmdClient) => Promise<T>) => work(client);
+		const lossError = (cause: Error) => new HoldpointError("sandbox.fault", cause.message, { cause });
+		const machine = { memoryMiB, principal: undefined, programs: 0, lost: undefined, gone, end, close: end };
+		return Object.assign(machine, { ask, lossError }) as unknown as Machine;
+	};
+	return new MachinePool({ machinesMax: 1, warm: 1, programsMax: 99, memoryMiB: 80, movedBytesMax: 10_000, boot });
+}
+
+function guestIn(pool: MachinePool, limits: Partial<ProgramLimits> = {}): SeatedGuest {
+	const program = programOf("return await tools.search({})", { limits });
+	return new SeatedGuest(new MachineSeat(pool, program.limits, program.principal), program);
+}
+
+/** One that waits and had to make room for another one. */
+async function movedOut(pool: MachinePool, limits: Partial<ProgramLimits> = {}): Promise<SeatedGuest> {
+	const guest = guestIn(pool, limits);
+	await guest.advance(deliveryOf([]));
+	const other = guestIn(pool);
+	await other.advance(deliveryOf([]));
+	other.dispose();
+	return guest;
+}
+
+const pages = { pageCount: 0, pages: new Uint8Array(0) };
+
+test("a guest that was moved out goes on", async () => {
+	const guest = await movedOut(poolOf({ memoryBytes: 65_536, ...pages }));
+	expect(await guest.advance(deliveryOf([ok(1, 1)]))).toMatchObject({ state: { kind: "returned", value: "1" } });
+});
+
+test("a guest that has more memory than its program can use is lost when it is moved out", async () => {
+	const tooMuch = 80 * 1_048_576 + 65_536;
+	const guest = await movedOut(poolOf({ memoryBytes: tooMuch, ...pages }));
+	await expect(guest.advance(deliveryOf([ok(1, 1)]))).rejects.toMatchObject({ code: "sandbox.fault" });
+});
+
+test("a guest that no machine takes in again is lost", async () => {
+	const restore = () => Promise.reject(new MicrovmdRefused("its memory has an impossible size"));
+	const guest = await movedOut(poolOf({ memoryBytes: 65_536, ...pages }, { restore }));
+	await expect(guest.advance(deliveryOf([ok(1, 1)]))).rejects.toMatchObject({ code: "sandbox.fault" });
+});
+
+/** It cannot be made smaller: about 4,100 bytes. */
+const large = { memoryBytes: 65_536, pageCount: 1, pages: randomBytes(4_100) };
+
+test("a guest whose image is larger than a snapshot may be is lost when it is moved out", async () => {
+	const guest = await movedOut(poolOf(large), { snapshotBytesMax: 4_000 });
+	await expect(guest.advance(deliveryOf([ok(1, 1)]))).rejects.toMatchObject({ code: "sandbox.fault" });
+});
+
+test("guests that are moved out have so much room together, and one beyond is lost", async () => {
+	const pool = poolOf(large);
+	const kept = [await movedOut(pool), await movedOut(pool)];
+	const lost = await movedOut(pool);
+	await expect(lost.advance(deliveryOf([ok(1, 1)]))).rejects.toMatchObject({ code: "sandbox.fault" });
+	for (const guest of kept) {
+		expect(await guest.advance(deliveryOf([ok(1, 1)]))).toMatchObject({ state: { kind: "returned" } });
+		const next = await movedOut(pool);
+		expect(await next.advance(deliveryOf([ok(1, 1)]))).toMatchObject({ state: { kind: "returned" } });
+	}
+	(await movedOut(pool)).dispose();
+	(await movedOut(pool)).dispose();
+	const last = await movedOut(pool);
+	expect(await last.advance(deliveryOf([ok(1, 1)]))).toMatchObject({ state: { kind: "returned" } });
+});
