@@ -175,7 +175,7 @@ function policyRequest({ segment, call, tool, args, answers }: Candidate): Polic
 		session: started?.session?.id,
 		agent: segment.ready.agent.name,
 		provenance: call.parent === undefined ? { via: "model" } : { via: "program", program: call.parent },
-		tool: { name: tool.name, version: tool.version, effect: tool.effect, tags: tool.tags },
+		tool: { name: tool.name, version: tool.version, effect: tool.effect, tags: tool.tags, labels: tool.labels },
 		args,
 		approvedBy: answers.map((answer) => answer.by.id),
 	};

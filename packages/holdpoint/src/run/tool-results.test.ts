@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { memoryStore } from "../adapters/stores/memory.ts";
 import type { Outcome } from "../spec/events.ts";
+import type { Decision, PolicyRequest } from "../spec/policy.ts";
 import type { Store } from "../spec/store.ts";
 import { fakeClock } from "../testing/fake-clock.ts";
 import { ofType, onlyWait, type StageOptions, stage } from "../testing/stage.ts";
@@ -156,6 +157,27 @@ describe("a failure", () => {
 		const later = () => new Promise((resolve) => setTimeout(resolve, 20, "seen"));
 		expect((await outcomeOf(later, { tool: { timeoutMs: 2 ** 33 } })).outcome).toEqual({ ok: "seen" });
 	});
+});
+
+test("a policy is told what a tool declares: effect, tags and labels", async () => {
+	const asked: unknown[] = [];
+	const labels = { integrity: "untrusted", readers: ["support"] } as const;
+	const look = defineTool({
+		name: "look",
+		description: "Looks.",
+		input: z.object({}),
+		effect: "read",
+		tags: ["mail"],
+		labels,
+		execute: () => "seen",
+	});
+	const policy = ({ tool }: PolicyRequest): Decision => {
+		asked.push(tool);
+		return { verdict: "allow" };
+	};
+	const scene = stage({ story: [call("look"), say("done")], tools: [look], harness: { policy } });
+	await scene.harness.run(scene.agent, "go");
+	expect(asked).toEqual([{ name: "look", version: look.version, effect: "read", tags: ["mail"], labels }]);
 });
 
 describe("arguments", () => {

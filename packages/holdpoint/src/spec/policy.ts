@@ -1,5 +1,5 @@
 import type { Json } from "./json.ts";
-import type { Effect } from "./tool.ts";
+import type { Effect, Labels } from "./tool.ts";
 
 /** I4: total and closed. What is not one of these, or does not come, is a `deny`. */
 export type Decision =
@@ -33,6 +33,8 @@ export interface PolicyRequest {
 		readonly version: string;
 		readonly effect: Effect;
 		readonly tags: readonly string[];
+		/** What its results are, as its author declares it. */
+		readonly labels?: Labels | undefined;
 	};
 	/** Canonical: what is shown, digested, decided and executed. */
 	readonly args: Json;

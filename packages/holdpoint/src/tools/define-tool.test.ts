@@ -52,6 +52,10 @@ describe("a tool", () => {
 		["a time that is a text", { timeoutMs: "5" }, "time-out"],
 		["tags that are no texts", { tags: "money" }, "tags"],
 		["a version that is no text", { version: 2 }, "version"],
+		["labels that are no object", { labels: "untrusted" }, "labels"],
+		["an unknown integrity", { labels: { integrity: "clean" } }, "labels"],
+		["readers that are no list", { labels: { readers: "ann" } }, "labels"],
+		["a label that is misspelt", { labels: { reader: ["ann"] } }, "labels"],
 	])("with %s is refused, and the message says so", (_, change, message) => {
 		expect(refusal(change)).toContain(message);
 	});

@@ -60,6 +60,7 @@ export function defineTool<Input extends StandardSchemaV1, Output extends Standa
 		Array.isArray(tags) && tags.every((tag) => typeof tag === "string"),
 		`tool ${name} has tags that are no list of texts`,
 	);
+	check(areLabels(definition.labels), `tool ${name} has labels that are none: { integrity?, readers?: [text] }`);
 	const inputSchema = toJsonSchema(definition.input, "input");
 	const outputSchema = definition.output ? toJsonSchema(definition.output, "output") : undefined;
 	return {
@@ -81,6 +82,17 @@ export function defineTool<Input extends StandardSchemaV1, Output extends Standa
 
 const effects: ReadonlySet<string> = new Set<Effect>(["internal", "read", "write", "destructive"]);
 const repeats: ReadonlySet<string> = new Set<Repeatability>(["repeatable", "keyed", "once"]);
+
+/** A label that is misspelt would be one that protects nothing. */
+function areLabels(labels: unknown): boolean {
+	if (labels === undefined) return true;
+	if (typeof labels !== "object" || labels === null) return false;
+	const { integrity, readers, ...others } = labels as Record<string, unknown>;
+	const isIntegrity = integrity === undefined || integrity === "trusted" || integrity === "untrusted";
+	const areReaders =
+		readers === undefined || (Array.isArray(readers) && readers.every((reader) => typeof reader === "string"));
+	return isIntegrity && areReaders && Object.keys(others).length === 0;
+}
 
 /** Not `__proto__`: names are keys of objects too. */
 function isToolName(name: unknown): boolean {
