@@ -31,7 +31,13 @@ export async function finishRun(segment: Segment): Promise<void> {
 
 /** What was said while the model answered, or a schema took its time, came before the end: the run goes on. */
 async function isSpokenTo(segment: Segment): Promise<boolean> {
-	return (segment.signals.length > 0 || segment.signalsStored) && segment.isUnread("message", "cancel");
+	if (segment.signals.length === 0 && !segment.signalsStored) return false;
+	return canAnswer(segment) ? segment.isUnread("message", "cancel") : segment.isUnread("cancel");
+}
+
+/** With no turn left nothing more is said in this run; a session's next one reads what came too late for it. */
+export function canAnswer({ state, ready }: Segment): boolean {
+	return state.turns < ready.limits.turnsMax || state.started?.session === undefined;
 }
 
 function retryOrFail(segment: Segment, issues: string, code: "output.invalid" | "model.answered_nothing"): void {

@@ -105,8 +105,9 @@ describe("an answer of the model", () => {
 		expect(await session.send("hurry")).toMatchObject({ status: "waiting" });
 		expect(await scene.harness.approvals()).toHaveLength(1);
 		await scene.harness.deny(wait.approval);
-		const { run } = await session.send("and now?");
-		expect(await scene.harness.resume(run)).toMatchObject({ status: "failed", error: { code: "limit.turns" } });
+		const [open] = await scene.harness.runs({ session: "chat" });
+		const result = await scene.harness.resume(open?.run ?? "");
+		expect(result).toMatchObject({ status: "failed", error: { code: "limit.turns" } });
 		expect(await scene.harness.approvals()).toEqual([]);
 	});
 

@@ -45,10 +45,17 @@ export function next(state: RunState, doing: Doing): Step[] {
 		for (const id of state.late) stepsOfCall(look, callOf(state, id));
 	}
 	if (state.turn.length > 0 || state.timer || doing.busy.has(modelWork)) return steps;
+	if (isBeingWritten(state, doing)) return steps;
 	if (state.modelDue && state.turns >= doing.turnsMax) return lastSteps(look);
 	if (state.modelDue) steps.push({ do: "ask-model" });
 	else if (state.late.length === 0 && steps.length === 0) steps.push({ do: "finish" });
 	return steps;
+}
+
+/** A call that has its outcome, and is busy still: the model sees that outcome, and the run ends, when it is durable. */
+function isBeingWritten(state: RunState, { busy }: Doing): boolean {
+	for (const id of busy) if (state.calls.get(id)?.phase === "finished") return true;
+	return false;
 }
 
 /** What is looked at, and what was found so far. */

@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
+import { memoryStore } from "../adapters/stores/memory.ts";
+import type { Store } from "../spec/store.ts";
 import { promptProblems } from "../testing/prompt-order.ts";
 import { gate, ofType, onlyWait, stage } from "../testing/stage.ts";
 import { calls, say } from "../testing/story.ts";
@@ -9,7 +11,7 @@ const input = z.object({ n: z.int() });
 const numbers = (...list: number[]) => list.map((n) => ({ tool: "look", args: { n } }));
 
 /** A tool whose calls end when the test says so. */
-function gatedTool() {
+function gatedTool(effect: "read" | "write" = "read") {
 	const gates = new Map<number, ReturnType<typeof gate>>();
 	const started: number[] = [];
 	let running = 0;
@@ -24,7 +26,7 @@ function gatedTool() {
 		name: "look",
 		description: "Looks.",
 		input,
-		effect: "read",
+		effect,
 		async execute({ n }) {
 			started.push(n);
 			runningMax = Math.max(runningMax, ++running);
@@ -176,5 +178,42 @@ describe("parallel calls", () => {
 		await scene.harness.approve(wait.approval);
 		expect(await scene.harness.resume(first.run)).toMatchObject({ status: "completed" });
 		expect(paid).toEqual([1]);
+	});
+
+	test("the model sees no result of a write before it is durable, whoever else is done by then", async () => {
+		const inner = memoryStore();
+		const written = gate<void>();
+		const isWriting = gate<void>();
+		const slow: Store = {
+			...inner,
+			async commit(run, epoch, writes) {
+				// The outcome of the second call, which its sibling's outcome has nothing to do with.
+				const isSecond = writes.some((one) => one.kind === "entry" && one.body.includes('"call":"c2","outcome"'));
+				if (isSecond) {
+					isWriting.resolve();
+					await written.promise;
+				}
+				return inner.commit(run, epoch, writes);
+			},
+		};
+		const { tool, release, untilStarted } = gatedTool("write");
+		const scene = stage({
+			story: [calls(numbers(1, 2)), say("done"), say("really done")],
+			tools: [tool],
+			store: slow,
+			harness: { policy: () => ({ verdict: "allow" }) },
+		});
+		const running = scene.harness.run(scene.agent, "go", { runId: "r" });
+		await untilStarted(2);
+		release(1);
+		release(2);
+		await isWriting.promise;
+		const other = scene.again({ store: inner });
+		await other.harness.tell("r", "how is it going?");
+		for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+		expect(scene.prompts).toHaveLength(1);
+		written.resolve();
+		expect(await running).toMatchObject({ status: "completed" });
+		expect(scene.prompts.flatMap(promptProblems)).toEqual([]);
 	});
 });

@@ -169,6 +169,36 @@ describe("a message while the answer is being validated", () => {
 	});
 });
 
+test("a message while a session's last turn is answered does not spoil that answer: the next run reads it", async () => {
+	const answering = gate<void>();
+	const goOn = gate<void>();
+	let isHeld = true;
+	const one = scene({
+		limits: { turnsMax: 1 },
+		around: (inner) => ({
+			...inner,
+			doGenerate: async (request) => {
+				answering.resolve();
+				if (isHeld) await goOn.promise;
+				return inner.doGenerate(request);
+			},
+		}),
+	});
+	const session = one.harness.session("chat", one.agent);
+	const running = session.send("hello");
+	await answering.promise;
+	const [open] = await one.harness.runs({ session: "chat" });
+	const telling = open ? one.harness.tell(open.run, "too late") : session.send("too late");
+	isHeld = false;
+	setImmediate(() => goOn.resolve());
+	expect(await running).toMatchObject({ status: "completed" });
+	await telling;
+	expect(await session.send("and now?")).toMatchObject({ status: "completed" });
+	expect(said(one).join()).toContain("too late");
+	const statuses = (await one.harness.runs({ session: "chat" })).map(({ status }) => status);
+	expect(new Set(statuses)).toEqual(new Set(["completed"]));
+});
+
 describe("a message that was passed on twice", () => {
 	test("I6: by a process that had stood still, is answered once", async () => {
 		const one = scene();

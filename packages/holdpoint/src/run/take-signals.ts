@@ -11,6 +11,7 @@ import type { Signal } from "../spec/signals.ts";
 import type { StoredSignal } from "../spec/store.ts";
 import type { CallState } from "./call-state.ts";
 import { canonicalArguments } from "./canonical-arguments.ts";
+import { canAnswer } from "./conclude.ts";
 import { validAnswers } from "./decide-call.ts";
 import { next } from "./next.ts";
 import type { Segment } from "./segment.ts";
@@ -117,8 +118,10 @@ function messageEvents(segment: Segment, { id, signal, when }: MessageSignal): r
 		// Calls are running or can run: it is read after them, or at the latest when the run would wait.
 		if (segment.busy.size > 0 || next(state, segment.doing).length > 0) return undefined;
 	}
+	const isOpen = state.turn.length + state.late.length > 0;
+	if (!isOpen && !canAnswer(segment)) return undefined;
 	// With no turn left the model cannot answer now: what is held stays so, and is not given up for a question.
-	const isLast = state.turns >= segment.ready.limits.turnsMax && state.turn.length + state.late.length > 0;
+	const isLast = state.turns >= segment.ready.limits.turnsMax && isOpen;
 	return [{ type: "message.received", text: signal.text, signal: id, mode: isLast ? "queue" : signal.mode }];
 }
 
