@@ -10,6 +10,7 @@ import type { RunResult } from "../spec/result.ts";
 import type { RunQuery, RunRow } from "../spec/store.ts";
 import { type ResumeOptions, resumeRun, startRun, type Watching } from "./advance.ts";
 import { resultOf } from "./conclude.ts";
+import { type Governing, governing } from "./governing.ts";
 import { answerApproval, checkReach, leaveSignal, type OpenApproval, openApprovals, settleCall } from "./inbox.ts";
 import { limitProblem } from "./limit-problem.ts";
 import { inputOf, runAfter, type UnreadMessage, unlessThere } from "./next-run.ts";
@@ -50,12 +51,14 @@ export class Harness {
 	private readonly active = new Map<string, Segment>();
 	/** Runs that are advanced here, each until its promise resolves. */
 	private readonly busy = new Map<string, Promise<void>>();
+	private readonly govern: Governing;
 	private opened: Promise<RunPorts> | undefined;
 	private openedNow: RunPorts | undefined;
 	private closed = false;
 
 	constructor(parts: HarnessParts) {
 		this.parts = parts;
+		this.govern = governing(parts);
 		const problem = limitProblem(parts.limits, defaultLimits);
 		if (problem) {
 			const hint = "docs/reference/limits.md lists them.";
@@ -287,6 +290,7 @@ export class Harness {
 	private async start(agent: Agent, request: StartParts): Promise<RunResult> {
 		const ports = this.openedNow ?? (await this.ports());
 		this.know(agent);
+		if (ports.policy.ready) await this.govern(ports.policy, this.agents);
 		const { input, options, session } = request;
 		const principal = options.principal ?? this.parts.principal();
 		const ready = this.readyFor(ports, agent, {
@@ -305,6 +309,7 @@ export class Harness {
 	}
 
 	private async goOn(run: string, watching: Watching, signal: AbortSignal | undefined): Promise<RunResult> {
+		await this.govern((await this.ports()).policy, this.agents);
 		const { result, started, messages = [] } = await this.resumeHere(run, { watching, signal });
 		const place = started?.session;
 		return started && place ? this.startNext(started, { run, place, messages, watching, signal }) : result;

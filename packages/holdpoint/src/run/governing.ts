@@ -1,0 +1,40 @@
+import type { Agent } from "../spec/agent.ts";
+import type { Policy } from "../spec/policy.ts";
+import { type ReadyOptions, readyAgent } from "./ready-agent.ts";
+
+/** Errors: `policy.*`, and whatever else the policy throws. */
+export type Governing = (policy: Policy, known: Map<string, Agent>) => Promise<void>;
+
+interface GoverningParts extends Pick<ReadyOptions, "model" | "limits"> {
+	/** Those that are known from the start. */
+	readonly agents: readonly Agent[];
+}
+
+/**
+ * Shows a policy that wants to see them the tools of every agent that is known, whenever one was added. An agent that it
+ * does not take is known no more afterwards, and those that it took before go on.
+ */
+export function governing({ agents: first, model, limits }: GoverningParts): Governing {
+	let taken: readonly Agent[] | undefined;
+	let before = Promise.resolve();
+	const toolsOf = (agent: Agent) => [...readyAgent(agent, { model, limits, declared: () => true }).tools.values()];
+	const show = async (policy: Policy, known: Map<string, Agent>): Promise<void> => {
+		const agents = [...known.values()];
+		const isTaken = taken?.length === agents.length && taken.every((agent, at) => agent === agents[at]);
+		if (!policy.ready || isTaken) return;
+		try {
+			await policy.ready(agents.map((agent) => ({ name: agent.name, tools: toolsOf(agent) })));
+			taken = agents;
+		} catch (error) {
+			known.clear();
+			for (const agent of taken ?? first) known.set(agent.name, agent);
+			throw error;
+		}
+	};
+	return (policy, known) => {
+		// One after the other, so that the last one that it was told of is the last one here.
+		const shown = before.then(() => show(policy, known));
+		before = shown.catch(() => undefined);
+		return shown;
+	};
+}
