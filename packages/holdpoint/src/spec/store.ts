@@ -10,6 +10,7 @@
  * 3. Dropping what is not there is no error. The same signal twice is kept once; another body under its id is refused.
  * 4. An expired lease that nobody took still lets its epoch commit: the epoch fences, the lease only keeps others waiting.
  * 5. The bytes of a blob must not change until its commit has settled.
+ * 6. What belongs to no run is committed under `noRun` with epoch 0: documents, and nothing of a run.
  */
 export interface Store {
 	/** Where the key that seals this store's state is kept by default; undefined: a key for this process alone. */
@@ -32,8 +33,15 @@ export interface Store {
 	runs(query: RunQuery): Promise<readonly RunRow[]>;
 	/** Open approvals, oldest first; those of one moment by run, then by call, a shorter call id first (`c2` before `c10`). */
 	approvals(query: ApprovalQuery): Promise<readonly ApprovalRow[]>;
+	/** A document, or `unchanged` where its revision is still the one that the caller knows; undefined: there is none. */
+	document(name: string, known?: number): Promise<StoredDocument | "unchanged" | undefined>;
+	/** Accounts by name. */
+	accounts(query: AccountQuery): Promise<readonly AccountRow[]>;
 	close(): Promise<void>;
 }
+
+/** The place of what belongs to no run. No run has this id. */
+export const noRun = "-";
 
 export interface LeaseRequest {
 	readonly owner: string;
@@ -69,6 +77,25 @@ export type Write =
 			readonly expiresAt: number;
 	  }
 	| { readonly kind: "approval.drop"; readonly approval: string }
+	/** Replaces the document. `rev` is the one before plus one (1 for the first). Errors: `store.conflict`. */
+	| { readonly kind: "document"; readonly document: StoredDocument }
+	/**
+	 * Holds an amount of a shared account for one call of this run, in the place of what that call held there before. With
+	 * all of them the account must stay at or below `max`. Errors: `budget.exhausted`, with the account and what is used.
+	 */
+	| {
+			readonly kind: "reserve";
+			readonly account: string;
+			readonly holder: string;
+			readonly amount: number;
+			readonly max: number;
+			/** When the account may be forgotten; undefined: never. Milliseconds since 1970. */
+			readonly until: number | undefined;
+			/** Accounts that may be forgotten by now are. Milliseconds since 1970. */
+			readonly now: number;
+	  }
+	/** What the call held there is given back, and so much is spent. Where it held nothing, nothing happens. */
+	| { readonly kind: "settle"; readonly account: string; readonly holder: string; readonly amount: number }
 	/** With epoch 0: the creator's lease. Otherwise the heartbeat. */
 	| { readonly kind: "lease"; readonly owner: string; readonly until: number }
 	| { readonly kind: "release" };
@@ -111,6 +138,30 @@ export interface StoredRun {
 	/** In order of arrival. */
 	readonly signals: readonly StoredSignal[];
 	readonly lease: { readonly owner: string; readonly until: number } | undefined;
+}
+
+/** A small sealed text that runs share. */
+export interface StoredDocument {
+	readonly name: string;
+	/** 1, 2, … */
+	readonly rev: number;
+	readonly body: string;
+	readonly mac: string;
+}
+
+/** A shared counter. What is used is what is spent and what is held. Whole numbers, in the account's own unit. */
+export interface AccountRow {
+	readonly account: string;
+	readonly spent: number;
+	readonly held: number;
+	readonly until: number | undefined;
+}
+
+export interface AccountQuery {
+	/** Only names that start with this. */
+	readonly prefix?: string;
+	/** Default 100, at most 1,000. */
+	readonly limit?: number;
 }
 
 export interface RunQuery {

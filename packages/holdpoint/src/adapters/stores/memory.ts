@@ -2,18 +2,28 @@ import { randomBytes } from "node:crypto";
 import * as door from "../../kit/check-commit.ts";
 import { compareText, newestFirst } from "../../kit/newest-first.ts";
 import { HoldpointError } from "../../spec/errors.ts";
-import type {
-	ApprovalQuery,
-	ApprovalRow,
-	RunHead,
-	RunQuery,
-	RunRow,
-	Store,
-	StoredEntry,
-	StoredRun,
-	StoredSignal,
-	Write,
+import {
+	type ApprovalQuery,
+	type ApprovalRow,
+	type CommitReceipt,
+	noRun,
+	type RunHead,
+	type RunQuery,
+	type RunRow,
+	type Store,
+	type StoredEntry,
+	type StoredRun,
+	type StoredSignal,
+	type Write,
 } from "../../spec/store.ts";
+import {
+	emptyShared,
+	listAccounts,
+	readDocument,
+	type Shared,
+	type SharedChange,
+	sharedAfter,
+} from "./memory/shared-rows.ts";
 
 /** One run. Entries, heads and signals are immutable once they are here; the lists are ours alone. */
 interface MemoryRun {
@@ -24,6 +34,8 @@ interface MemoryRun {
 	lease: { readonly owner: string; readonly until: number } | undefined;
 	readonly blobs: Map<string, Uint8Array>;
 	readonly approvals: Map<string, ApprovalRow>;
+	/** What its calls hold of shared accounts, by holder and account. */
+	holds: Map<string, number>;
 }
 
 /**
@@ -33,6 +45,7 @@ interface MemoryRun {
 export function memoryStore(): Store {
 	const storeId = randomBytes(16).toString("base64url");
 	const runs = new Map<string, MemoryRun>();
+	const state: MemoryState = { runs, shared: emptyShared() };
 	let closed = false;
 	const assertOpen = () => {
 		if (closed) throw new HoldpointError("store.closed", "The memory store was closed");
@@ -49,12 +62,10 @@ export function memoryStore(): Store {
 			const found = runs.get(run);
 			const refused = door.refusal(run, epoch, { shape, found: found && { epoch: found.epoch, seq: found.head.seq } });
 			if (refused) throw refused;
-			const signals = shape.signals ? signalsAfter(run, found?.signals ?? [], writes) : (found?.signals ?? []);
-			const target = found ?? freshRun(shape.head as RunHead);
-			if (!found) runs.set(run, target);
-			target.signals = signals;
-			for (const write of writes) apply(run, target, write);
-			return { signals: signals.length };
+			const changed = shape.shared ? sharedAfter(state.shared, found?.holds, writes) : undefined;
+			if (run !== noRun) return keep(state, run, { shape, writes, changed });
+			state.shared = changed ?? state.shared;
+			return { signals: 0 };
 		},
 		async acquire(run, request) {
 			assertOpen();
@@ -85,6 +96,14 @@ export function memoryStore(): Store {
 			assertOpen();
 			return listApprovals(runs, query);
 		},
+		async document(name, known = 0) {
+			assertOpen();
+			return readDocument(state.shared, name, known);
+		},
+		async accounts(query) {
+			assertOpen();
+			return listAccounts(state.shared, query);
+		},
 		async close() {
 			closed = true;
 			runs.clear();
@@ -92,8 +111,43 @@ export function memoryStore(): Store {
 	};
 }
 
+interface MemoryState {
+	readonly runs: Map<string, MemoryRun>;
+	shared: Shared;
+}
+
+interface Checked {
+	readonly shape: door.CommitShape;
+	readonly writes: readonly Write[];
+	readonly changed: SharedChange | undefined;
+}
+
+/** Everything was checked; only too many signals refuse it still. */
+function keep(state: MemoryState, run: string, { shape, writes, changed }: Checked): CommitReceipt {
+	const found = state.runs.get(run);
+	const signals = shape.signals ? signalsAfter(run, found?.signals ?? [], writes) : (found?.signals ?? []);
+	const target = found ?? freshRun(shape.head as RunHead);
+	if (!found) state.runs.set(run, target);
+	target.signals = signals;
+	if (changed) {
+		state.shared = changed;
+		target.holds = changed.holds;
+	}
+	for (const write of writes) apply(run, target, write);
+	return { signals: signals.length };
+}
+
 function freshRun(head: RunHead): MemoryRun {
-	return { epoch: 1, head, entries: [], signals: [], lease: undefined, blobs: new Map(), approvals: new Map() };
+	return {
+		epoch: 1,
+		head,
+		entries: [],
+		signals: [],
+		lease: undefined,
+		blobs: new Map(),
+		approvals: new Map(),
+		holds: new Map(),
+	};
 }
 
 function apply(run: string, target: MemoryRun, write: Write): void {

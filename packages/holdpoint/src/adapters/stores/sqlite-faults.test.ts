@@ -146,7 +146,7 @@ describe("what is not a database of ours", () => {
 		const path = join(freshDir(), "runs.db");
 		await filled(path);
 		const newer = new DatabaseSync(path);
-		newer.exec("PRAGMA user_version = 2");
+		newer.exec("PRAGMA user_version = 3");
 		newer.close();
 		const store = sqliteStore(path);
 		await fails(store.load("r1"), "store.newer");

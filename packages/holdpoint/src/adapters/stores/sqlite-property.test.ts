@@ -5,7 +5,7 @@ import * as fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
 import { runStatuses } from "../../kit/check-commit.ts";
 import { isHoldpointError } from "../../spec/errors.ts";
-import type { Store, Write } from "../../spec/store.ts";
+import { noRun, type Store, type Write } from "../../spec/store.ts";
 import { memoryStore } from "./memory.ts";
 import { sqliteStore } from "./sqlite.ts";
 
@@ -27,6 +27,7 @@ const head = fc.record({
 	updatedAt: small,
 	mac,
 });
+const account = fc.constantFrom("all", "al_", "ü");
 const loneWrite: fc.Arbitrary<Write> = fc.oneof(
 	head.map((head) => ({ kind: "head" as const, head })),
 	fc.record({ kind: fc.constant("entry" as const), seq: small, body: text, mac }),
@@ -49,8 +50,17 @@ const loneWrite: fc.Arbitrary<Write> = fc.oneof(
 	fc.record({ kind: fc.constant("approval.drop" as const), approval: id }),
 	fc.record({ kind: fc.constant("lease" as const), owner, until: small }),
 	fc.constant({ kind: "release" as const }),
+	fc.record({
+		kind: fc.constant("reserve" as const),
+		account,
+		holder: id,
+		amount: small,
+		max: small,
+		until: fc.option(small, { nil: undefined }),
+		now: small,
+	}),
+	fc.record({ kind: fc.constant("settle" as const), account, holder: id, amount: small }),
 );
-
 /** What the run is just before a step, so that most steps fit it. */
 interface Now {
 	readonly epoch: number;
@@ -79,6 +89,21 @@ const commit: fc.Arbitrary<Step> = fc
 			const epoch = now.epoch === 0 && create ? 0 : now.epoch + offset;
 			return store.commit(run, epoch, [...entries, ...head, ...lone]);
 		},
+	}));
+const documents: fc.Arbitrary<Step> = fc
+	.array(fc.record({ name: account, rev: fc.integer({ min: 1, max: 3 }), body: text, mac }), {
+		minLength: 1,
+		maxLength: 2,
+	})
+	.map((list) => ({
+		run: "a",
+		change: true,
+		take: (store) =>
+			store.commit(
+				noRun,
+				0,
+				list.map((document) => ({ kind: "document", document })),
+			),
 	}));
 const acquire: fc.Arbitrary<Step> = fc
 	.record({ run, owner, now: small, until: small, dead: fc.boolean() })
@@ -109,6 +134,7 @@ const read: fc.Arbitrary<Step> = fc.oneof(
 const step = fc.oneof(
 	{ weight: 6, arbitrary: commit },
 	{ weight: 2, arbitrary: acquire },
+	{ weight: 1, arbitrary: documents },
 	{ weight: 2, arbitrary: read },
 );
 
@@ -132,6 +158,8 @@ async function all(store: Store): Promise<unknown> {
 		blobs: await Promise.all(runs.flatMap((run) => ["x", "y", "z'"].map((digest) => store.blob(run, digest)))),
 		rows: await store.runs({}),
 		approvals: await store.approvals({}),
+		accounts: await store.accounts({}),
+		documents: await Promise.all(["all", "al_", "ü"].map((name) => store.document(name))),
 	};
 }
 

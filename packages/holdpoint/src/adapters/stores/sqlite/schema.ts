@@ -82,4 +82,28 @@ export const migrations: readonly string[] = [
 	) STRICT, WITHOUT ROWID;
 	CREATE INDEX approvals_by_age ON approvals (requested_at);
 	`,
+	`
+	CREATE TABLE documents (
+		name TEXT PRIMARY KEY,
+		rev INTEGER NOT NULL,
+		mac ANY NOT NULL,
+		body TEXT NOT NULL
+	) STRICT;
+
+	CREATE TABLE accounts (
+		id INTEGER PRIMARY KEY,
+		account TEXT NOT NULL UNIQUE,
+		spent INTEGER NOT NULL,
+		held INTEGER NOT NULL,
+		until INTEGER
+	) STRICT;
+	CREATE INDEX accounts_by_end ON accounts (until) WHERE until IS NOT NULL;
+	CREATE TABLE holds (
+		run INTEGER NOT NULL REFERENCES runs,
+		holder TEXT NOT NULL,
+		account INTEGER NOT NULL REFERENCES accounts,
+		amount INTEGER NOT NULL,
+		PRIMARY KEY (run, holder, account)
+	) STRICT, WITHOUT ROWID;
+	`,
 ];

@@ -1,11 +1,19 @@
 /** The statements that change one run. Each function runs inside a transaction of its caller and may throw midway. */
 
 import * as door from "../../../kit/check-commit.ts";
-import type { CommitReceipt, LeaseRequest, RunHead, StoredRun, Write } from "../../../spec/store.ts";
+import {
+	type CommitReceipt,
+	type LeaseRequest,
+	noRun,
+	type RunHead,
+	type StoredRun,
+	type Write,
+} from "../../../spec/store.ts";
 import { cutBlob } from "./blob-pieces.ts";
 import { numberOf, packCode, statusCode, textOf, unpackCode } from "./columns.ts";
 import type { Connection } from "./connection.ts";
 import { findRun, type RunKey, readLease, readRun } from "./read-run.ts";
+import { reserve, settle, writeDocument } from "./shared-rows.ts";
 
 export interface CommitRequest {
 	readonly run: string;
@@ -19,6 +27,10 @@ export function commitRun(connection: Connection, { run, epoch, shape, writes }:
 	const found = findRun(connection, run);
 	const refused = door.refusal(run, epoch, { shape, found });
 	if (refused) throw refused;
+	if (run === noRun) {
+		for (const write of writes) if (write.kind === "document") writeDocument(connection, write.document);
+		return { signals: 0 };
+	}
 	if (found && shape.head) updateHead(connection, found, shape.head);
 	const id = found?.id ?? insertRun(connection, run, shape.head as RunHead);
 	for (const write of writes) applyWrite(connection, { run, id }, write);
@@ -93,6 +105,12 @@ function applyWrite(connection: Connection, target: { readonly run: string; read
 			break;
 		case "approval.drop":
 			connection.sql("DELETE FROM approvals WHERE run = ? AND approval = ?").run(id, write.approval);
+			break;
+		case "reserve":
+			reserve(connection, id, write);
+			break;
+		case "settle":
+			settle(connection, id, write);
 			break;
 		case "lease":
 			writeLease(connection, id, write);
