@@ -179,7 +179,24 @@ describe("who is asked", () => {
 		expect(policy.decide(ofCents(1))).toEqual({
 			verdict: "ask",
 			reason: "held asks for manager",
-			ask: { roles: ["manager"], count: 2, expiresInMs: 5_400_000 },
+			ask: { roles: ["manager"], counts: { manager: 2 }, expiresInMs: 5_400_000 },
+		});
+		expect(policy.explain(ofCents(1)).lift).toBe("a yes of 2 × manager");
+	});
+
+	test("several policies: each role with its largest count, in the shortest time", async () => {
+		const also = (id: string, annotations: string, role: string) =>
+			`@id("${id}") ${annotations} forbid(principal, action, resource) unless { context.approvals.contains(H::Role::"${role}") };`;
+		const policy = await ready(
+			[
+				forbid('@approval("manager") @count("2") @ttl("90m")', manager),
+				also("b", '@approval("manager") @ttl("2h")', "manager"),
+				also("c", '@approval("finance") @ttl("1h")', "finance"),
+				also("d", '@approval("legal") @count("3")', "legal"),
+			].join("\n"),
+		);
+		expect(policy.decide(ofCents(1))).toMatchObject({
+			ask: { roles: ["finance", "legal", "manager"], counts: { manager: 2, legal: 3 }, expiresInMs: 3_600_000 },
 		});
 	});
 

@@ -89,12 +89,15 @@ function rolesOf(approvals: readonly RuleApproval[]): string[] {
 	return [...new Set(approvals.map(({ role }) => role))].sort();
 }
 
-/** Every role, as many people as any policy wants, in the shortest of the times. */
+/** Every role, each with as many people as any policy wants of it, in the shortest of the times. */
 function united(approvals: readonly RuleApproval[]): Ask {
+	const counts = new Map<string, number>();
+	for (const { role, count } of approvals) counts.set(role, Math.max(count, counts.get(role) ?? 1));
 	const times = approvals.flatMap(({ expiresInMs }) => expiresInMs ?? []);
+	const several = [...counts].filter(([, count]) => count > 1);
 	return {
 		roles: rolesOf(approvals),
-		count: Math.max(...approvals.map(({ count }) => count)),
+		...(several.length > 0 ? { counts: Object.fromEntries(several) } : {}),
 		...(times.length > 0 ? { expiresInMs: Math.min(...times) } : {}),
 	};
 }

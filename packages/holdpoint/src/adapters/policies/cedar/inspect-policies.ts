@@ -1,5 +1,5 @@
 /** What `holdpoint policy check` and `explain` show. */
-import type { Decision } from "../../../spec/policy.ts";
+import { countOfRole, type Decision } from "../../../spec/policy.ts";
 import type { Understood } from "./compile-policies.ts";
 import type { Evaluated } from "./evaluate.ts";
 import type { FieldNote, FieldType } from "./field-type.ts";
@@ -81,8 +81,9 @@ export function explanationOf(version: string, { decision, rules, remaining }: E
 function liftOf(decision: Decision, rules: readonly PolicyRule[], remaining: readonly PolicyRule[] | undefined) {
 	if (decision.verdict === "allow") return undefined;
 	if (decision.verdict === "ask") {
-		const { roles = [], count = 1 } = decision.ask ?? {};
-		return `a yes of ${roles.map((role) => (count === 1 ? role : `${count} × ${role}`)).join(" and ")}`;
+		const { roles = [], ...counts } = decision.ask ?? {};
+		const shown = roles.map((role) => ({ role, count: countOfRole(counts, role) }));
+		return `a yes of ${shown.map(({ role, count }) => (count === 1 ? role : `${count} × ${role}`)).join(" and ")}`;
 	}
 	if (remaining?.length === 0) return "a permit that applies to it; no approval is enough";
 	const final = (remaining ?? rules).filter(({ approval }) => !approval || remaining);
