@@ -1,5 +1,5 @@
 import type { Agent } from "../spec/agent.ts";
-import type { Policy } from "../spec/policy.ts";
+import type { GovernedAgent, Policy } from "../spec/policy.ts";
 import { type ReadyOptions, readyAgent } from "./ready-agent.ts";
 
 /** Errors: `policy.*`, and whatever else the policy throws. */
@@ -17,13 +17,12 @@ interface GoverningParts extends Pick<ReadyOptions, "model" | "limits"> {
 export function governing({ agents: first, model, limits }: GoverningParts): Governing {
 	let taken: readonly Agent[] | undefined;
 	let before = Promise.resolve();
-	const toolsOf = (agent: Agent) => [...readyAgent(agent, { model, limits, declared: () => true }).tools.values()];
 	const show = async (policy: Policy, known: Map<string, Agent>): Promise<void> => {
 		const agents = [...known.values()];
 		const isTaken = taken?.length === agents.length && taken.every((agent, at) => agent === agents[at]);
 		if (!policy.ready || isTaken) return;
 		try {
-			await policy.ready(agents.map((agent) => ({ name: agent.name, tools: toolsOf(agent) })));
+			await policy.ready(agents.map((agent) => governedAgent(agent, { model, limits })));
 			taken = agents;
 		} catch (error) {
 			known.clear();
@@ -37,4 +36,10 @@ export function governing({ agents: first, model, limits }: GoverningParts): Gov
 		before = shown.catch(() => undefined);
 		return shown;
 	};
+}
+
+/** The agent with all of its tools, also those that Holdpoint gives it. */
+export function governedAgent(agent: Agent, options: Pick<ReadyOptions, "model" | "limits">): GovernedAgent {
+	const { tools } = readyAgent(agent, { ...options, declared: () => true });
+	return { name: agent.name, tools: [...tools.values()] };
 }

@@ -76,8 +76,13 @@ export function understand({ engine, texts, agents, roles }: Omit<Compiling, "sl
 	const asked = rules.flatMap(({ approval }) => approval?.role ?? []);
 	const schema = toolSchema(agents, roles ?? asked);
 	problems.push(...ruleProblems(rules, roles));
-	if (problems.length > 0) return { rules, schema, problems, warnings: [] };
+	if (problems.length > 0) return { rules, schema, problems: problems.toSorted(byPlace), warnings: [] };
 	return { rules, schema, ...validated(engine, rules, schema) };
+}
+
+function byPlace(one: PolicyProblem, other: PolicyProblem): number {
+	if (one.file !== other.file) return one.file < other.file ? -1 : 1;
+	return (one.line ?? 0) - (other.line ?? 0) || (one.column ?? 0) - (other.column ?? 0);
 }
 
 function ruleProblems(rules: readonly PolicyRule[], roles: readonly string[] | undefined): PolicyProblem[] {
@@ -125,7 +130,10 @@ function validated(engine: CedarEngine, rules: readonly PolicyRule[], schema: To
 	const isShipped = ({ policyId }: { readonly policyId: string }) =>
 		ruleOf.get(policyId)?.statement.file === internalPermit.name;
 	return {
-		problems: wrong.filter((one) => !isShipped(one)).map(located),
+		problems: wrong
+			.filter((one) => !isShipped(one))
+			.map(located)
+			.toSorted(byPlace),
 		warnings: (odd ?? []).filter((one) => !isShipped(one)).map(located),
 	};
 }
