@@ -341,6 +341,21 @@ describe("I4: nothing is decided for what was not validated", () => {
 		expect(policy.version).toBe(version);
 	});
 
+	test("where the engine cannot keep a new set, the old one has its own schema still", async () => {
+		const engine = await loadEngine();
+		let isFull = false;
+		const load = async () => ({
+			...engine,
+			preparsePolicySet: (...call: Parameters<typeof engine.preparsePolicySet>) =>
+				isFull ? { type: "failure", errors: [{ message: "full" }] } : engine.preparsePolicySet(...call),
+		});
+		const text = 'permit(principal, action == H::Action::"call:refund_order", resource);';
+		const policy = await ready(text, { load, cache: false });
+		isFull = true;
+		await expect(policy.ready([{ name: "other", tools: [refund] }])).rejects.toThrow("full");
+		expect(policy.decide(ofCents(1)).verdict).toBe("allow");
+	});
+
 	test("where the engine breaks", async () => {
 		const engine = await loadEngine();
 		let isBroken = false;
@@ -490,7 +505,7 @@ describe("the cache", () => {
 			principal: fc.constantFrom("ann", "bob", ""),
 			tenant: fc.constantFrom(undefined, "acme", ""),
 			session: fc.constantFrom(undefined, "s"),
-			agent: fc.constantFrom("support", "stranger"),
+			agent: fc.constantFrom("support", "other", "stranger"),
 			provenance: fc.constantFrom<PolicyRequest["provenance"]>(
 				{ via: "model" },
 				{ via: "program", program: "c9" },
@@ -500,6 +515,7 @@ describe("the cache", () => {
 			call: fc.string(),
 			approvedBy: fc.array(fc.string()),
 			args: fc.oneof(
+				fc.constantFrom(...[5_000, 15_000, 600_000].map((amountCents) => ({ orderId: "O-1", amountCents }))),
 				fc.record(
 					{
 						orderId: fc.constantFrom("O-1", "O-2", "\ud800"),
@@ -514,6 +530,13 @@ describe("the cache", () => {
 			),
 		})
 		.map((facts) => asked(facts.args as Json, facts as Partial<PolicyRequest>));
+	/** Calls that differ in one thing each, so that a key that leaves something out meets itself. */
+	const nearRequests = fc
+		.tuple(
+			anyRequest,
+			fc.array(fc.tuple(anyRequest, fc.constantFrom("principal", "tenant", "session", "agent", "provenance", "args"))),
+		)
+		.map(([base, others]) => [base, ...others.map(([other, name]) => ({ ...base, [name]: other[name as "args"] }))]);
 	const wide = `${shop}
 		@id("notes") forbid(principal, action == H::Action::"call:refund_order", resource)
 		when { context.args has note && context.args.note == "x" && context.user == "bob" };
@@ -521,20 +544,23 @@ describe("the cache", () => {
 		@id("sets") @approval("manager") forbid(principal, action == H::Action::"call:refund_order", resource)
 		when { context.args has items && context.args.items.contains("b") && context.provenance.via == "program" }
 		unless { context.approvals.contains(H::Role::"manager") };
+		@id("no-tenant") forbid(principal, action, resource) when { !(context has tenant) && context.user == "" };
+		@id("other") permit(principal == H::Agent::"other", action, resource) when { context.user == "bob" };
 		@id("paths") forbid(principal, action, resource) when { context.provenance.path.contains("b") };`;
+	const agents = [support, { name: "other", tools: [refund] }];
 
 	test("never changes a verdict", async () => {
-		const [cached, plain] = [await ready(wide), await ready(wide, { cache: false })];
+		const [cached, plain] = [await ready(wide, {}, agents), await ready(wide, { cache: false }, agents)];
 		const verdicts = new Set<string>();
 		fc.assert(
-			fc.property(fc.array(anyRequest, { minLength: 1, maxLength: 20 }), (requests) => {
+			fc.property(nearRequests, (requests) => {
 				for (const request of [...requests, ...requests]) {
 					const decision = cached.decide(request);
 					expect(decision).toEqual(plain.decide(request));
 					verdicts.add(decision.verdict);
 				}
 			}),
-			{ numRuns: 150 },
+			{ numRuns: 400 },
 		);
 		expect([...verdicts].sort()).toEqual(["allow", "ask", "deny"]);
 	});
@@ -546,6 +572,7 @@ describe("the cache", () => {
 			...engine,
 			statefulIsAuthorized: (call: Parameters<typeof engine.statefulIsAuthorized>[0]) => {
 				times += 1;
+				expect(call).toMatchObject({ validateRequest: true, preparsedSchemaName: expect.any(String), entities: [] });
 				return engine.statefulIsAuthorized(call);
 			},
 		});
