@@ -39,8 +39,8 @@ function checkLines(check: PolicyCheck, paper: Paper): string[] {
 	const { version, problems, warnings, rules, tools, shadow } = check;
 	const verdict =
 		problems.length === 0
-			? `${style.green("✓")} ${rules.length} policies fit ${tools.length} tools  ${style.dim(version ?? "")}`
-			: `${style.red("✗")} ${problems.length} ${problems.length === 1 ? "problem" : "problems"}: nothing would run`;
+			? `${style.green("✓")} ${counted(rules.length, "policy", "policies")} fit ${counted(tools.length, "tool", "tools")}  ${style.dim(version ?? "")}`
+			: `${style.red("✗")} ${counted(problems.length, "problem", "problems")}: nothing would run`;
 	const beside =
 		shadow === undefined
 			? []
@@ -58,6 +58,10 @@ function checkLines(check: PolicyCheck, paper: Paper): string[] {
 		verdict,
 		...beside,
 	];
+}
+
+function counted(count: number, one: string, many: string): string {
+	return `${count} ${count === 1 ? one : many}`;
 }
 
 function toolLines({ name, agents, effects, fields, leftOut, notes }: ToolFacts, { style, width }: Paper): string[] {

@@ -81,7 +81,7 @@ describe("policy check", () => {
 			"lifted by boss within 2 h",
 			"lifted by 2 × finance",
 			"permit holdpoint-internal",
-			"5 policies fit 1 tools",
+			"5 policies fit 1 tool",
 		]) {
 			expect(out).toContain(part);
 		}

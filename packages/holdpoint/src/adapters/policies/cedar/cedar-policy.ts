@@ -118,7 +118,7 @@ class CedarRules implements CedarPolicy {
 		const { decision } = this.cache ? this.cache.evaluate(compiled, asked) : evaluate(compiled, asked);
 		this.shadow?.compareLater({ request, asked, enforced: { version: compiled.version, decision } });
 		// A copy: what is remembered is in nobody else's hands.
-		return structuredClone(decision);
+		return decision.verdict === "ask" ? structuredClone(decision) : { ...decision };
 	}
 
 	explain(request: PolicyRequest): PolicyExplanation {

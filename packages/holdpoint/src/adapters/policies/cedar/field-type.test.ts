@@ -99,7 +99,11 @@ describe("what is left out, and why", () => {
 	});
 
 	test("keys beside the named ones are noted", () => {
-		const schema = { type: "object", properties: {}, additionalProperties: { type: "string" } };
-		expect(argumentsOf(schema).notes).toEqual([{ field: "(all)", why: expect.stringContaining("not seen") }]);
+		const note = { field: "(all)", why: expect.stringContaining("not seen") };
+		const notesOf = (more: JsonSchema) => argumentsOf({ type: "object", properties: {}, ...more }).notes;
+		expect(notesOf({ additionalProperties: { type: "string" } })).toEqual([note]);
+		expect(notesOf({ additionalProperties: false, patternProperties: { "^x": { type: "string" } } })).toEqual([note]);
+		expect(notesOf({})).toEqual([note]);
+		expect(notesOf({ additionalProperties: false })).toEqual([]);
 	});
 });

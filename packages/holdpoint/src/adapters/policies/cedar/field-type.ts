@@ -134,8 +134,7 @@ function recordType(node: JsonSchema, place: Place): FieldType | string {
 		if (typeof type === "string") place.walk.leftOut.push({ field: path, why: type });
 		else attributes.push([name, { ...type, required: Array.isArray(required) && required.includes(name) }]);
 	}
-	const others = node["additionalProperties"];
-	if ("patternProperties" in node || (others !== undefined && others !== false)) {
+	if ("patternProperties" in node || node["additionalProperties"] !== false) {
 		place.walk.notes.push({ field: place.path || "(all)", why: "keys beside the named ones are not seen" });
 	}
 	return { type: "Record", attributes: Object.fromEntries(attributes) };
