@@ -204,6 +204,41 @@ test("joined with other policies, it is told of the tools by whoever joins it", 
 	expect(refunded).toEqual([]);
 });
 
+test("what is recorded is the version that decided, also where another one has come until it is written", async () => {
+	let version = "first";
+	const store = new Proxy(memoryStore(), {
+		get(target, name) {
+			const member = Reflect.get(target, name) as unknown;
+			if (typeof member !== "function") return member;
+			return (...args: unknown[]) => {
+				// Whatever the store is asked after the decision, the policy was reloaded by then.
+				if (version === "deciding") version = "second";
+				return Reflect.apply(member, target, args) as unknown;
+			};
+		},
+	});
+	const policy = {
+		get version() {
+			return version;
+		},
+		decide() {
+			version = "deciding";
+			return { verdict: "ask", reason: "money" } as const;
+		},
+	};
+	const { harness, agent, events, refunded } = scene((_, n) => refundOf(5_000)[n % 2] as never, { policy, store });
+	const held = await harness.run(agent, "refund");
+	const always = { scope: "principal", usesMax: 9 } as const;
+	await harness.approve(await onlyApproval(harness), { by: { id: "kim", via: "test" }, always });
+	await harness.resume(held.run);
+	// A use of the grant is reserved between the decision and its record.
+	const { run } = await harness.run(agent, "refund");
+	expect(refunded).toHaveLength(2);
+	const decided = (await events(run)).find((event) => event.type === "call.decided");
+	expect(decided).toMatchObject({ verdict: "allow", policy: "deciding" });
+	expect(version).toBe("second");
+});
+
 describe("I4 I5: no door leads around a Cedar policy", () => {
 	const open = 'permit(principal, action, resource) unless { ["danger", "gate"].contains(context.tool.name) };';
 	const ask = (tool: string) => `permit(principal, action == H::Action::"call:${tool}", resource);

@@ -4,6 +4,7 @@
 import { userInfo } from "node:os";
 import { memoryStore } from "./adapters/stores/memory.ts";
 import { assertIsolation, bestSandbox } from "./best-sandbox.ts";
+import { StandingDocument } from "./grants/standing.ts";
 import { checkKeys, loadKeys, newKey } from "./journal/keys.ts";
 import { type Clock, systemClock } from "./kit/clock.ts";
 import { newId } from "./kit/id.ts";
@@ -55,20 +56,25 @@ export function createHarness(options: HarnessOptions = {}): Harness {
 		throw error;
 	};
 	let user: string | undefined;
-	const ports = async (): Promise<RunPorts> => ({
-		store,
-		storeId: await store.id(),
-		ring: keyRing(options.keys ? checkKeys(options.keys, "createHarness({ keys })") : await keysFor(store)),
-		clock,
-		random: Math.random,
-		owner: processOwner(),
-		ownerIsDead,
-		policy: options.policy ? toPolicy(options.policy) : effectPolicy,
-		rolesOf: options.rolesOf ?? (() => []),
-		signalsMax: options.limits?.signalsMax ?? defaultLimits.signalsMax,
-		sessionRunsMax: options.limits?.sessionRunsMax ?? defaultLimits.sessionRunsMax,
-		sandbox: options.sandbox === "off" ? undefined : () => (sandbox ??= openSandbox(options).catch(forget)),
-	});
+	const ports = async (): Promise<RunPorts> => {
+		const storeId = await store.id();
+		const ring = keyRing(options.keys ? checkKeys(options.keys, "createHarness({ keys })") : await keysFor(store));
+		return {
+			store,
+			storeId,
+			ring,
+			standing: new StandingDocument({ store, storeId, ring, now: () => clock.now() }),
+			clock,
+			random: Math.random,
+			owner: processOwner(),
+			ownerIsDead,
+			policy: options.policy ? toPolicy(options.policy) : effectPolicy,
+			rolesOf: options.rolesOf ?? (() => []),
+			signalsMax: options.limits?.signalsMax ?? defaultLimits.signalsMax,
+			sessionRunsMax: options.limits?.sessionRunsMax ?? defaultLimits.sessionRunsMax,
+			sandbox: options.sandbox === "off" ? undefined : () => (sandbox ??= openSandbox(options).catch(forget)),
+		};
+	};
 	return new Harness({
 		ports,
 		agents: options.agents ?? [],

@@ -90,6 +90,7 @@ function tally(writes: readonly Write[]) {
 				break;
 			case "reserve":
 			case "settle":
+			case "settle.rest":
 				count.accounts += 1;
 				break;
 			default:
@@ -260,6 +261,7 @@ function checkWrite(write: Write): void {
 			return checkText(write.document.mac, "a document's code", idCharsMax);
 		case "reserve":
 			checkHold(write);
+			if (write.amount === 0) throw misuse("an amount of nothing is not held");
 			checkWhole(write.max, "the most that an account may hold");
 			if (write.until !== undefined) checkWhole(write.until, "until");
 			return checkWhole(write.now, "now");
@@ -268,6 +270,7 @@ function checkWrite(write: Write): void {
 		case "lease":
 			checkText(write.owner, "an owner", ownerCharsMax);
 			return checkWhole(write.until, "until");
+		case "settle.rest":
 		case "release":
 			return;
 		default:

@@ -3,6 +3,7 @@ import { timeOf } from "../journal/journal.ts";
 import type { Agent } from "../spec/agent.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
 import type { Approver, RunEvent, RunStarted, SessionPlace } from "../spec/events.ts";
+import type { GrantTerms } from "../spec/governance.ts";
 import type { Json } from "../spec/json.ts";
 import { defaultLimits, fixedLimits, type Limits } from "../spec/limits.ts";
 import type { LanguageModel } from "../spec/model.ts";
@@ -10,12 +11,13 @@ import type { RunResult } from "../spec/result.ts";
 import type { RunQuery, RunRow } from "../spec/store.ts";
 import { type ResumeOptions, resumeRun, startRun, type Watching } from "./advance.ts";
 import { resultOf } from "./conclude.ts";
-import { type Governing, governing } from "./governing.ts";
+import { Governance } from "./governance.ts";
 import { answerApproval, checkReach, leaveSignal, type OpenApproval, openApprovals, settleCall } from "./inbox.ts";
 import { limitProblem } from "./limit-problem.ts";
 import { inputOf, runAfter, type UnreadMessage, unlessThere } from "./next-run.ts";
 import { openRun } from "./open-run.ts";
 import { readyAgent } from "./ready-agent.ts";
+import { type ReadyPolicy, readyPolicy } from "./ready-policy.ts";
 import type { RunOptions } from "./run-options.ts";
 import type { ReadyAgent, RunPorts, Segment } from "./segment.ts";
 import { Session, type SessionDoors } from "./session.ts";
@@ -51,14 +53,18 @@ export class Harness {
 	private readonly active = new Map<string, Segment>();
 	/** Runs that are advanced here, each until its promise resolves. */
 	private readonly busy = new Map<string, Promise<void>>();
-	private readonly govern: Governing;
+	private readonly readyPolicy: ReadyPolicy;
 	private opened: Promise<RunPorts> | undefined;
 	private openedNow: RunPorts | undefined;
 	private closed = false;
 
+	/** Standing grants and kill switches. */
+	readonly governance: Governance;
+
 	constructor(parts: HarnessParts) {
 		this.parts = parts;
-		this.govern = governing(parts);
+		this.readyPolicy = readyPolicy(parts);
+		this.governance = new Governance(() => this.ports(), parts.principal);
 		const problem = limitProblem(parts.limits, defaultLimits);
 		if (problem) {
 			const hint = "docs/reference/limits.md lists them.";
@@ -154,15 +160,22 @@ export class Harness {
 	/** Approves a held call; with `args`, executes with these instead. Executes nothing itself: resume the run. Errors: `approval.*`. */
 	async approve(
 		approval: string,
-		answer: { readonly by?: Approver; readonly reason?: string; readonly args?: Json } = {},
+		answer: {
+			readonly by?: Approver;
+			readonly reason?: string;
+			readonly args?: Json;
+			/** It holds for later calls, too, within these bounds. */
+			readonly always?: GrantTerms;
+		} = {},
 	) {
-		const { by = this.person(), reason, args } = answer;
+		const { by = this.person(), reason, args, always } = answer;
 		return this.answer({
 			approval,
 			by,
 			answer: args === undefined ? "approve" : "edit",
 			...(reason ? { reason } : {}),
 			...(args === undefined ? {} : { args }),
+			...(always ? { always } : {}),
 		});
 	}
 
@@ -290,7 +303,7 @@ export class Harness {
 	private async start(agent: Agent, request: StartParts): Promise<RunResult> {
 		const ports = this.openedNow ?? (await this.ports());
 		this.know(agent);
-		if (ports.policy.ready) await this.govern(ports.policy, this.agents);
+		if (ports.policy.ready) await this.readyPolicy(ports.policy, this.agents);
 		const { input, options, session } = request;
 		const principal = options.principal ?? this.parts.principal();
 		const ready = this.readyFor(ports, agent, {
@@ -309,7 +322,7 @@ export class Harness {
 	}
 
 	private async goOn(run: string, watching: Watching, signal: AbortSignal | undefined): Promise<RunResult> {
-		await this.govern((await this.ports()).policy, this.agents);
+		await this.readyPolicy((await this.ports()).policy, this.agents);
 		const { result, started, messages = [] } = await this.resumeHere(run, { watching, signal });
 		const place = started?.session;
 		return started && place ? this.startNext(started, { run, place, messages, watching, signal }) : result;

@@ -87,6 +87,8 @@ export const errorCodes = {
 		retry: "never",
 		hint: "The message names the budget and what is left of it. Raise it, or wait for its next window.",
 	},
+	"grant.invalid": { retry: "never", hint: "The message says which of its terms cannot be granted." },
+	"grant.unknown": { retry: "never", hint: "List them with `holdpoint grants`." },
 	"settle.invalid": { retry: "never", hint: "Only a call whose outcome is unknown can be settled." },
 	"sandbox.unavailable": { retry: "safe", hint: "Run `holdpoint doctor` to see which sandboxes this machine has." },
 	"sandbox.isolation": {

@@ -54,6 +54,8 @@ export interface LeaseRequest {
 export interface CommitReceipt {
 	/** Signals that wait for the run's writer. */
 	readonly signals: number;
+	/** Revisions of all documents together: it grows when one of them changes. */
+	readonly documents: number;
 }
 
 /** Closed union: a store that meets an unknown kind refuses the whole commit. */
@@ -81,7 +83,7 @@ export type Write =
 	| { readonly kind: "document"; readonly document: StoredDocument }
 	/**
 	 * Holds an amount of a shared account for one call of this run, in the place of what that call held there before. With
-	 * all of them the account must stay at or below `max`. Errors: `budget.exhausted`, with the account and what is used.
+	 * all of them the account must stay at or below `max`. An amount is 1 or more. Errors: `budget.exhausted`, with the account and what is used.
 	 */
 	| {
 			readonly kind: "reserve";
@@ -96,6 +98,8 @@ export type Write =
 	  }
 	/** What the call held there is given back, and so much is spent. Where it held nothing, nothing happens. */
 	| { readonly kind: "settle"; readonly account: string; readonly holder: string; readonly amount: number }
+	/** Whatever the run holds still is spent: it ends, and nobody will say any more what became of it. */
+	| { readonly kind: "settle.rest" }
 	/** With epoch 0: the creator's lease. Otherwise the heartbeat. */
 	| { readonly kind: "lease"; readonly owner: string; readonly until: number }
 	| { readonly kind: "release" };

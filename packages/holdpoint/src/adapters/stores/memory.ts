@@ -20,6 +20,7 @@ import {
 	emptyShared,
 	listAccounts,
 	readDocument,
+	revisions,
 	type Shared,
 	type SharedChange,
 	sharedAfter,
@@ -65,7 +66,7 @@ export function memoryStore(): Store {
 			const changed = shape.shared ? sharedAfter(state.shared, found?.holds, writes) : undefined;
 			if (run !== noRun) return keep(state, run, { shape, writes, changed });
 			state.shared = changed ?? state.shared;
-			return { signals: 0 };
+			return { signals: 0, documents: revisions(state.shared) };
 		},
 		async acquire(run, request) {
 			assertOpen();
@@ -134,7 +135,7 @@ function keep(state: MemoryState, run: string, { shape, writes, changed }: Check
 		target.holds = changed.holds;
 	}
 	for (const write of writes) apply(run, target, write);
-	return { signals: signals.length };
+	return { signals: signals.length, documents: revisions(state.shared) };
 }
 
 function freshRun(head: RunHead): MemoryRun {

@@ -177,7 +177,7 @@ describe("a full disk", () => {
 		const large = store.commit("q", 0, [entry(1, "x".repeat(2_000_000)), head(1)]);
 		const small = store.commit("r", 1, []);
 		await fails(large, "store.full");
-		expect(await small).toEqual({ signals: 0 });
+		expect(await small).toMatchObject({ signals: 0 });
 		expect(await store.load("q")).toBeUndefined();
 
 		free();

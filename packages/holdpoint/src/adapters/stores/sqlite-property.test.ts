@@ -54,12 +54,13 @@ const loneWrite: fc.Arbitrary<Write> = fc.oneof(
 		kind: fc.constant("reserve" as const),
 		account,
 		holder: id,
-		amount: small,
+		amount: fc.integer({ min: 1, max: 4 }),
 		max: small,
 		until: fc.option(small, { nil: undefined }),
 		now: small,
 	}),
 	fc.record({ kind: fc.constant("settle" as const), account, holder: id, amount: small }),
+	fc.constant({ kind: "settle.rest" as const }),
 );
 /** What the run is just before a step, so that most steps fit it. */
 interface Now {

@@ -1,6 +1,6 @@
 import { toPolicy } from "../../policy/decide.ts";
 import { effectPolicy } from "../../policy/effect-policy.ts";
-import { governedAgent } from "../../run/governing.ts";
+import { governedAgent } from "../../run/ready-policy.ts";
 import type { GovernedAgent, Policy, PolicyRequest } from "../../spec/policy.ts";
 import type { Tool } from "../../spec/tool.ts";
 import type { Invocation } from "../command.ts";

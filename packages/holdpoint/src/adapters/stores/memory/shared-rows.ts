@@ -12,6 +12,12 @@ export function emptyShared(): Shared {
 	return { documents: new Map(), accounts: new Map() };
 }
 
+export function revisions({ documents }: Shared): number {
+	let sum = 0;
+	for (const { rev } of documents.values()) sum += rev;
+	return sum;
+}
+
 export function readDocument(
 	{ documents }: Shared,
 	name: string,
@@ -48,6 +54,7 @@ export function sharedAfter(
 		if (write.kind === "document") putDocument(change.documents, write.document);
 		if (write.kind === "reserve") reserve(change, write);
 		if (write.kind === "settle") settle(change, write);
+		if (write.kind === "settle.rest") settleRest(change);
 	}
 	return change;
 }
@@ -80,6 +87,13 @@ function settle({ accounts, holds }: SharedChange, write: Write & { kind: "settl
 	const spent = Math.min(row.spent + write.amount, Number.MAX_SAFE_INTEGER);
 	accounts.set(write.account, { ...row, held: row.held - amount, spent });
 	holds.delete(key);
+}
+
+function settleRest(change: SharedChange): void {
+	for (const [key, amount] of change.holds) {
+		const [holder, account] = key.split("\0") as [string, string];
+		settle(change, { kind: "settle", holder, account, amount });
+	}
 }
 
 function holdKey({ holder, account }: { readonly holder: string; readonly account: string }): string {

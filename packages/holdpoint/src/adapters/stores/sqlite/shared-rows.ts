@@ -17,6 +17,10 @@ export function readDocument(
 	return { name, rev, body: textOf(found?.body), mac: unpackCode(found?.mac) };
 }
 
+export function revisions(connection: Connection): number {
+	return numberOf(connection.sql("SELECT coalesce(sum(rev), 0) AS documents FROM documents").get()?.documents);
+}
+
 /** Errors: `store.conflict`. */
 export function writeDocument(connection: Connection, document: StoredDocument): void {
 	const { name, rev, body, mac } = document;
@@ -49,6 +53,16 @@ export function settle(connection: Connection, run: number, write: Write & { kin
 		.sql("UPDATE accounts SET held = held - ?, spent = min(spent + ?, ?) WHERE id = ?")
 		.run(held, write.amount, Number.MAX_SAFE_INTEGER, hold.id);
 	connection.sql("DELETE FROM holds WHERE run = ? AND holder = ? AND account = ?").run(run, hold.holder, hold.id);
+}
+
+export function settleRest(connection: Connection, run: number): void {
+	const rows = connection.sql("SELECT account, amount FROM holds WHERE run = ?").all(run);
+	for (const { account, amount } of rows) {
+		connection
+			.sql("UPDATE accounts SET held = held - ?1, spent = min(spent + ?1, ?2) WHERE id = ?3")
+			.run(numberOf(amount), Number.MAX_SAFE_INTEGER, numberOf(account));
+	}
+	if (rows.length > 0) connection.sql("DELETE FROM holds WHERE run = ?").run(run);
 }
 
 function forgetEnded(connection: Connection, now: number): void {

@@ -13,7 +13,7 @@ import { cutBlob } from "./blob-pieces.ts";
 import { numberOf, packCode, statusCode, textOf, unpackCode } from "./columns.ts";
 import type { Connection } from "./connection.ts";
 import { findRun, type RunKey, readLease, readRun } from "./read-run.ts";
-import { reserve, settle, writeDocument } from "./shared-rows.ts";
+import { reserve, revisions, settle, settleRest, writeDocument } from "./shared-rows.ts";
 
 export interface CommitRequest {
 	readonly run: string;
@@ -29,12 +29,12 @@ export function commitRun(connection: Connection, { run, epoch, shape, writes }:
 	if (refused) throw refused;
 	if (run === noRun) {
 		for (const write of writes) if (write.kind === "document") writeDocument(connection, write.document);
-		return { signals: 0 };
+		return { signals: 0, documents: revisions(connection) };
 	}
 	if (found && shape.head) updateHead(connection, found, shape.head);
 	const id = found?.id ?? insertRun(connection, run, shape.head as RunHead);
 	for (const write of writes) applyWrite(connection, { run, id }, write);
-	return { signals: countSignals(connection, id) };
+	return { signals: countSignals(connection, id), documents: revisions(connection) };
 }
 
 /** Returns undefined when there is no such run. Errors: `run.busy`. */
@@ -111,6 +111,9 @@ function applyWrite(connection: Connection, target: { readonly run: string; read
 			break;
 		case "settle":
 			settle(connection, id, write);
+			break;
+		case "settle.rest":
+			settleRest(connection, id);
 			break;
 		case "lease":
 			writeLease(connection, id, write);

@@ -3,9 +3,9 @@ import type { GovernedAgent, Policy } from "../spec/policy.ts";
 import { type ReadyOptions, readyAgent } from "./ready-agent.ts";
 
 /** Errors: `policy.*`, and whatever else the policy throws. */
-export type Governing = (policy: Policy, known: Map<string, Agent>) => Promise<void>;
+export type ReadyPolicy = (policy: Policy, known: Map<string, Agent>) => Promise<void>;
 
-interface GoverningParts extends Pick<ReadyOptions, "model" | "limits"> {
+interface KnownParts extends Pick<ReadyOptions, "model" | "limits"> {
 	/** Those that are known from the start. */
 	readonly agents: readonly Agent[];
 }
@@ -14,7 +14,7 @@ interface GoverningParts extends Pick<ReadyOptions, "model" | "limits"> {
  * Shows a policy that wants to see them the tools of every agent that is known, whenever one was added. An agent that it
  * does not take is known no more afterwards, and those that it took before go on.
  */
-export function governing({ agents: first, model, limits }: GoverningParts): Governing {
+export function readyPolicy({ agents: first, model, limits }: KnownParts): ReadyPolicy {
 	let taken: readonly Agent[] | undefined;
 	let before = Promise.resolve();
 	const show = async (policy: Policy, known: Map<string, Agent>): Promise<void> => {
