@@ -4,9 +4,11 @@
  */
 import { type Entry, runSeal } from "../journal/journal.ts";
 import { digest } from "../kit/digest.ts";
+import { worstLabel } from "../labels/label.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import type { Outcome, RunResumed, RunStarted } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
+import type { Label } from "../spec/label.ts";
 import type { StoredRun } from "../spec/store.ts";
 import type { ReadyAgent, RunPorts } from "./segment.ts";
 import { apply, emptyState, type Message, type RunState } from "./state.ts";
@@ -21,7 +23,8 @@ export interface OpenedRun {
 /** Errors: `journal.*`. */
 export async function openRun(ports: RunPorts, stored: StoredRun): Promise<OpenedRun> {
 	const verified = await verify(ports, stored);
-	return { ...verified, state: fold(verified, await historyOf(ports, verified.started)) };
+	const { messages } = await historyOf(ports, verified.started);
+	return { ...verified, state: fold(verified, messages) };
 }
 
 /** A run whose seals match, not yet folded. */
@@ -51,8 +54,15 @@ function startOf(run: string, entries: readonly Entry[]): RunStarted {
 	});
 }
 
-/** What was said in the session before this run, as far back as `sessionRunsMax` runs. */
-export async function historyOf(ports: RunPorts, started: RunStarted): Promise<readonly Message[]> {
+/** What was said in a session before one of its runs. */
+export interface History {
+	readonly messages: readonly Message[];
+	/** Of all that. */
+	readonly label: Label | undefined;
+}
+
+/** As far back as `sessionRunsMax` runs. */
+export async function historyOf(ports: RunPorts, started: RunStarted): Promise<History> {
 	const before: VerifiedRun[] = [];
 	let after = started.session?.after;
 	while (after !== undefined && before.length < ports.sessionRunsMax) {
@@ -63,7 +73,13 @@ export async function historyOf(ports: RunPorts, started: RunStarted): Promise<r
 		before.push(run);
 		after = run.started.session?.after;
 	}
-	return before.reduceRight<readonly Message[]>((history, run) => fold(run, history).messages, []);
+	let last: RunState | undefined;
+	for (const run of before.reverse()) last = fold(run, last?.messages ?? []);
+	return { messages: last?.messages ?? [], label: last && labelAtEnd(last) };
+}
+
+function labelAtEnd(state: RunState): Label | undefined {
+	return state.started?.labels ? state.label : worstLabel("an earlier run of this session");
 }
 
 /** Values that lie beside the journal; their digests are in it, so that a changed one is noticed. */

@@ -114,7 +114,8 @@ function callOf({ run, state, events }: RunView, id: string | undefined, { agent
 	const { principal, tenant, session } = started;
 	const provenance =
 		call.parent === undefined ? ({ via: "model" } as const) : ({ via: "program", program: call.parent } as const);
-	const facts = { run, call: call.id, agent: agent.name, principal, tenant, session: session?.id, provenance };
+	const { label } = call;
+	const facts = { run, call: call.id, agent: agent.name, principal, tenant, session: session?.id, provenance, label };
 	const decided = events.flatMap(({ at, event }) => {
 		if (event.type !== "call.decided" || event.call !== call.id) return [];
 		const { verdict, reason, policy } = event;

@@ -5,6 +5,7 @@ import { isRecord } from "../../kit/json-schema-refs.ts";
 import { reasonOf } from "../../kit/reason-of.ts";
 import { HoldpointError } from "../../spec/errors.ts";
 import type { Json } from "../../spec/json.ts";
+import type { Label } from "../../spec/label.ts";
 
 export const verdicts = ["allow", "ask", "deny", "failed"] as const;
 export type CaseVerdict = (typeof verdicts)[number];
@@ -16,6 +17,8 @@ export interface PolicyCase extends CaseFacts {
 	/** Name of the tool. */
 	readonly call: string;
 	readonly args: Json;
+	/** Of what whoever makes the call has read. */
+	readonly label?: Label;
 	/** Roles whose people have all said yes. */
 	readonly approvals: readonly string[];
 	readonly expect: CaseVerdict;
@@ -35,7 +38,7 @@ interface CaseFacts {
 
 const bytesMax = 4 * 1_048_576;
 const factNames = ["agent", "principal", "tenant", "session", "via"] as const;
-const ownNames = ["name", "call", "args", "approvals", "expect", "roles", "policies"];
+const ownNames = ["name", "call", "args", "label", "approvals", "expect", "roles", "policies"];
 const caseNames: ReadonlySet<string> = new Set([...ownNames, ...factNames]);
 
 /** Errors: `policy.invalid` with file and line. */
@@ -99,7 +102,19 @@ function policyCase(value: unknown, { name, line, at }: Place): PolicyCase {
 		check(value[fact] === undefined || typeof value[fact] === "string", `\`${fact}\` is a text`);
 	}
 	check(isJson(args), "`args` are no JSON: dates and keys that are no texts are none");
-	return { ...(value as object), line, name: String(value["name"] ?? `case ${at + 1}`), args, approvals } as PolicyCase;
+	const label = labelIn(value["label"]);
+	check(label !== "wrong", "`label` is a map of `untrusted` (true or false) and `readers` (a list of names)");
+	const shown = String(value["name"] ?? `case ${at + 1}`);
+	return { ...(value as object), line, name: shown, args, approvals, label } as PolicyCase;
+}
+
+function labelIn(value: unknown): Label | "wrong" | undefined {
+	if (value === undefined) return undefined;
+	if (!isRecord(value)) return "wrong";
+	const { untrusted = false, readers, ...others } = value;
+	const isRight = typeof untrusted === "boolean" && (readers === undefined || areNames(readers));
+	if (!isRight || Object.keys(others).length > 0) return "wrong";
+	return { ...(untrusted ? { untrusted: "(a case)" } : {}), ...(readers ? { readers } : {}) };
 }
 
 function areNames(value: unknown): value is readonly string[] {

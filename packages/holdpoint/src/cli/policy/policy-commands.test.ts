@@ -140,6 +140,16 @@ describe("policy test", () => {
 		expect(out).toMatch(/- deny by large, pays\n {2}\+ deny by cap, huge, large/);
 	});
 
+	test("a case can say what was read before", async () => {
+		const untrusted = '@id("read") forbid(principal, action, resource) when { context.label.untrusted };';
+		put("policies/read.cedar", untrusted);
+		put(
+			"cases.yaml",
+			"cases:\n- { call: pay, args: { cents: 1 }, label: { untrusted: true }, expect: deny, policies: [read] }\n- { call: pay, args: { cents: 1 }, label: { readers: [staff] }, expect: allow }\n",
+		);
+		expect((await cli("policy", "test")).code).toBe(0);
+	});
+
 	test("any policy can be tested, also one that throws", async () => {
 		put(
 			"holdpoint.config.mjs",
@@ -168,6 +178,7 @@ describe("policy test", () => {
 		["an unknown verdict", "cases: [{ call: pay, expect: maybe }]", /`expect` is one of/],
 		["roles of what asks nobody", "cases: [{ call: pay, expect: deny, roles: [a] }]", /where `ask` is expected/],
 		["approvals that are no list", "cases: [{ call: pay, expect: deny, approvals: boss }]", /list of roles/],
+		["a label that is none", "cases: [{ call: pay, expect: deny, label: { secret: true } }]", /`label` is a map of/],
 		["arguments that are no JSON", "cases: [{ call: pay, expect: deny, args: { a: .nan } }]", /are no JSON/],
 		["a key twice", "cases: [{ call: pay, call: pay, expect: deny }]", /cases\.yaml:1: .*unique/],
 		[

@@ -74,7 +74,7 @@ function isSameSet(one: readonly string[], other: readonly string[]): boolean {
 
 /** The same way that the call would take in a run: schema, then policy, then what the answers cover. */
 async function outcomeOf({ policy, agents, policyTimeoutMs }: OwnPolicy, one: PolicyCase): Promise<Got> {
-	const { call, principal = "somebody", tenant, session, via = "model", line } = one;
+	const { call, principal = "somebody", tenant, session, via = "model", label, line } = one;
 	const { policyTimeoutMs: patienceMs, validationTimeoutMs, argsBytesMax } = defaultLimits;
 	const { agent, tool } = atLine(line, () => {
 		const named = agentNamed(agents, one.agent);
@@ -85,7 +85,7 @@ async function outcomeOf({ policy, agents, policyTimeoutMs }: OwnPolicy, one: Po
 	const parsed = await canonicalArguments(tool, one.args, limits);
 	if (!parsed.ok) return { verdict: "failed", roles: [], reason: parsed.message };
 	const { args } = parsed;
-	const request = requestOf(tool, { agent: agent.name, principal, tenant, session, provenance, args });
+	const request = requestOf(tool, { agent: agent.name, principal, tenant, session, provenance, label, args });
 	const decision = await decide(policy, request, policyTimeoutMs ?? patienceMs);
 	const policies = isCedarPolicy(policy) ? { policies: policy.explain(request).rules.map(({ id }) => id) } : {};
 	return { ...covered(decision, one.approvals), ...policies };

@@ -257,6 +257,14 @@ describe("what a policy can speak of", () => {
 			{ provenance: { via: "handoff" } },
 			{ provenance: { via: "handoff", path: ["front"] } },
 		],
+		["what was read: untrusted", "context.label.untrusted", { label: { untrusted: "c1" } }, {}],
+		[
+			"what was read: its readers",
+			'context.label has readers && context.label.readers.contains("staff") && !context.label.assumed',
+			{ label: { readers: ["staff"] } },
+			{ label: { readers: ["staff"], assumed: true } },
+		],
+		["what was read: nothing that is secret", "!(context.label has readers)", {}, { label: { readers: [] } }],
 	])("%s", async (_, condition, yes, no) => {
 		const policy = await ready(only(condition));
 		expect(policy.decide(asked({ orderId: "O", amountCents: 1 }, yes)).verdict).toBe("allow");
@@ -267,8 +275,22 @@ describe("what a policy can speak of", () => {
 		const policy = await ready(only('context.tool.tags.contains("money") && context.tool.effect == "write"'));
 		expect(policy.decide(ofCents(1)).verdict).toBe("allow");
 		expect(policy.decide(asked({ orderId: "O" }, {}, lookup)).verdict).toBe("deny");
-		const labelled = await ready(only('context.tool.integrity == "untrusted" && !(context.tool has readers)'));
+		const labelled = await ready(
+			only(
+				'context.tool.integrity == "untrusted" && context.tool.readers == ["principal"] && context.tool.audience == ["everyone"] && !context.tool.declassifies',
+			),
+		);
 		expect(labelled.decide(via({ via: "model" })).verdict).toBe("allow");
+		const declared = { integrity: "trusted", readers: ["staff"], audience: ["bank"], declassifies: true } as const;
+		const other = await ready(
+			only(
+				'context.tool.integrity == "trusted" && context.tool.readers.contains("staff") && context.tool.audience.contains("bank") && context.tool.declassifies',
+			),
+		);
+		const { name, version, effect, tags } = refund;
+		const tool = { name, version, effect, tags, labels: declared };
+		expect(other.decide(asked({ orderId: "O", amountCents: 1 }, { tool })).verdict).toBe("allow");
+		expect(other.decide(ofCents(1)).verdict).toBe("deny");
 	});
 
 	test("what changes only the journal is permitted by a policy that is shown, and that a rule overrides", async () => {
@@ -511,6 +533,7 @@ describe("the cache", () => {
 				{ via: "program", program: "c9" },
 				{ via: "agent", path: ["a", "b"] },
 			),
+			label: fc.constantFrom<PolicyRequest["label"]>(undefined, { untrusted: "c1" }, { readers: ["staff"] }),
 			run: fc.string(),
 			call: fc.string(),
 			approvedBy: fc.array(fc.string()),
@@ -534,7 +557,9 @@ describe("the cache", () => {
 	const nearRequests = fc
 		.tuple(
 			anyRequest,
-			fc.array(fc.tuple(anyRequest, fc.constantFrom("principal", "tenant", "session", "agent", "provenance", "args"))),
+			fc.array(
+				fc.tuple(anyRequest, fc.constantFrom("principal", "tenant", "session", "agent", "provenance", "label", "args")),
+			),
 		)
 		.map(([base, others]) => [base, ...others.map(([other, name]) => ({ ...base, [name]: other[name as "args"] }))]);
 	const wide = `${shop}
@@ -545,6 +570,9 @@ describe("the cache", () => {
 		when { context.args has items && context.args.items.contains("b") && context.provenance.via == "program" }
 		unless { context.approvals.contains(H::Role::"manager") };
 		@id("no-tenant") forbid(principal, action, resource) when { !(context has tenant) && context.user == "" };
+		@id("secret") forbid(principal, action, resource) when { context.label has readers && context.label.readers.contains("staff") };
+		@id("read-untrusted") @approval("manager") forbid(principal, action, resource) when { context.label.untrusted }
+		unless { context.approvals.contains(H::Role::"manager") };
 		@id("other") permit(principal == H::Agent::"other", action, resource) when { context.user == "bob" };
 		@id("paths") forbid(principal, action, resource) when { context.provenance.path.contains("b") };`;
 	const agents = [support, { name: "other", tools: [refund] }];

@@ -24,7 +24,7 @@ export class Unfit extends Error {}
 
 /** Errors: `Unfit`. The order of keys is that of the types, so that equal calls are equal texts. */
 export function cedarRequest(request: PolicyRequest, tool: GovernedTool): CedarRequest {
-	const { agent, tenant, provenance, args } = request;
+	const { agent, tenant, provenance, label, args } = request;
 	const { name, version, effect, tags, labels } = request.tool;
 	const context = {
 		user: request.principal,
@@ -38,7 +38,14 @@ export function cedarRequest(request: PolicyRequest, tool: GovernedTool): CedarR
 			tags,
 			// A missing label is the worst label.
 			integrity: labels?.integrity ?? "untrusted",
-			readers: labels?.readers,
+			readers: labels?.readers ?? ["principal"],
+			audience: labels?.audience ?? ["everyone"],
+			declassifies: labels?.declassifies ?? false,
+		},
+		label: {
+			untrusted: label?.untrusted !== undefined,
+			assumed: label?.assumed ?? false,
+			readers: label?.readers,
 		},
 		args,
 	};

@@ -30,6 +30,7 @@ export const actionOf = (tool: string): string => `call:${tool}`;
 
 const text = { type: "String", required: true } as const;
 const texts = { type: "Set", element: { type: "String" }, required: true } as const;
+const flag = { type: "Boolean", required: true } as const;
 const optional = { required: false } as const;
 
 /** What every call has, beside its arguments. */
@@ -46,8 +47,15 @@ const facts: RecordType["attributes"] = {
 			effect: text,
 			tags: texts,
 			integrity: text,
-			readers: { ...texts, ...optional },
+			readers: texts,
+			audience: texts,
+			declassifies: flag,
 		},
+		required: true,
+	},
+	label: {
+		type: "Record",
+		attributes: { untrusted: flag, assumed: flag, readers: { ...texts, ...optional } },
 		required: true,
 	},
 };
