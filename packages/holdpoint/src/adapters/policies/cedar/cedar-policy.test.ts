@@ -407,7 +407,7 @@ describe("what keeps the harness from starting", () => {
 		[
 			"an unknown tool",
 			'permit(principal, action == H::Action::"call:refund_ordr", resource);',
-			/unrecognized action.*did you mean/,
+			/unrecognized action.*did you mean.*known are the tools of support/,
 		],
 		["an unknown agent", 'permit(principal == H::Agent::"suport", action, resource);', /not declared as a valid eid/],
 		["an unknown role in a condition", held('@approval("manager")', lifted("manger")), /does not lift it/],
@@ -478,6 +478,11 @@ describe("what keeps the harness from starting", () => {
 				{ line: 6, column: 23, policy: "policy:6:3" },
 			]),
 		);
+	});
+
+	test("no agent that has no tools: nothing applies to it, and that is no fault of the policies", async () => {
+		const policy = await ready(permit, {}, [{ name: "support", tools: [] }]);
+		expect(policy.decide(ofCents(1)).verdict).toBe("deny");
 	});
 
 	test("an engine that is not installed", async () => {

@@ -120,13 +120,14 @@ function validated(engine: CedarEngine, rules: readonly PolicyRule[], schema: To
 		const rule = ruleOf.get(policyId);
 		if (!rule) return { file: "policy", policy: policyId, message: error.message };
 		const problem = problemAt(rule.statement, error, policyId);
-		return { ...problem, message: problem.message + leftOutNote(problem.message, schema) };
+		return { ...problem, message: problem.message + noteFor(problem.message, schema) };
 	};
-	// A policy that can never apply protects nothing, whatever its author meant.
+	// A policy that can never apply protects nothing, whatever its author meant. Where there are no tools, none can.
 	const [impossible, odd] = [true, false].map((wanted) =>
 		answer.validationWarnings.filter(({ error }) => error.message.includes("policy is impossible") === wanted),
 	);
-	const wrong = answer.validationErrors.length > 0 ? answer.validationErrors : (impossible ?? []);
+	const pointless = schema.tools.size > 0 ? (impossible ?? []) : [];
+	const wrong = answer.validationErrors.length > 0 ? answer.validationErrors : pointless;
 	const isShipped = ({ policyId }: { readonly policyId: string }) =>
 		ruleOf.get(policyId)?.statement.file === internalPermit.name;
 	return {
@@ -138,8 +139,11 @@ function validated(engine: CedarEngine, rules: readonly PolicyRule[], schema: To
 	};
 }
 
-/** A field that is there, but that Cedar cannot express, is not one that was misspelt. */
-function leftOutNote(message: string, { tools }: ToolSchema): string {
+/** What is there, but not here, or not for Cedar, is not what was misspelt. */
+function noteFor(message: string, { tools, agents }: ToolSchema): string {
+	if (message.includes("unrecognized action") || message.includes("`H::Agent::")) {
+		return `; known are the tools of ${agents.join(", ") || "no agent"}: an agent that comes later belongs in createHarness({ agents })`;
+	}
 	const [, path, action] = /attribute `args\.([^`]+)` in context for H::Action::"call:([^"]+)"/.exec(message) ?? [];
 	const found = tools.get(action ?? "")?.leftOut.find(({ field }) => field === path || path?.startsWith(`${field}.`));
 	return found ? `; ${found.field} is left out, because Cedar cannot express it: ${found.why}` : "";

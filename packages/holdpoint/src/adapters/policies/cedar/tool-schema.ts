@@ -14,6 +14,7 @@ import { type Arguments, argumentsOf, type FieldNote, type RecordType } from "./
 export interface ToolSchema {
 	readonly json: SchemaJson<string>;
 	readonly tools: ReadonlyMap<string, GovernedTool>;
+	readonly agents: readonly string[];
 	/** Whether the schema was made of this very tool of this agent. */
 	isKnown(agent: string, tool: { readonly name: string; readonly version: string }): boolean;
 }
@@ -73,13 +74,11 @@ export function toolSchema(agents: readonly GovernedAgent[], roles: readonly str
 	const known = new Map(
 		agents.map((agent) => [agent.name, new Map(agent.tools.map((tool) => [tool.name, tool.version]))]),
 	);
+	const names = agents.map((agent) => agent.name);
 	return {
-		json: schemaJson(
-			[...tools.values()],
-			agents.map((agent) => agent.name),
-			roles,
-		),
+		json: schemaJson([...tools.values()], names, roles),
 		tools,
+		agents: names,
 		isKnown: (agent, { name, version }) => known.get(agent)?.get(name) === version,
 	};
 }
