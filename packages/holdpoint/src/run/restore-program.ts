@@ -93,6 +93,23 @@ export async function bringBack(segment: Segment, call: CallState): Promise<Live
 	}
 }
 
+/** A copy of a program that waits, for a rehearsal; or why there can be none. It is the caller's to give back. */
+export async function forkOf(segment: Segment, call: CallState): Promise<Guest | string> {
+	const program = programOf(call);
+	const sandbox = await sandboxOf(segment);
+	const spec = specOf(segment, call, program);
+	const live = segment.live.get(call.id);
+	if (live) {
+		const bytes = await snapshotOf(live.guest);
+		return bytes ? sandbox.restore(bytes, spec) : "its sandbox cannot copy it";
+	}
+	const found = await tryRestore(segment, { program, sandbox, spec });
+	if (typeof found === "string") return found;
+	if (found.delivered === program.deliveries.length) return found.guest;
+	found.guest.dispose();
+	return "it went on since its snapshot";
+}
+
 interface Restored {
 	readonly guest: Guest;
 	readonly from: "snapshot" | "start";
