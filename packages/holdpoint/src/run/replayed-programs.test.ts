@@ -1,15 +1,15 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { wasmSandbox } from "../adapters/sandboxes/wasm/provider.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import type { ProgramSpec, SandboxProvider } from "../spec/sandbox.ts";
 import { promptProblems } from "../testing/prompt-order.ts";
+import { sandboxUnderTest } from "../testing/sandbox-under-test.ts";
 import { ofType, type Stage, type StageOptions, stage } from "../testing/stage.ts";
 import { program, say } from "../testing/story.ts";
 import { defineTool } from "../tools/define-tool.ts";
 import { OutcomeUnknown } from "../tools/outcome-unknown.ts";
 
-const sandbox = wasmSandbox({ workersMax: 1 });
+const sandbox = sandboxUnderTest();
 const by = { id: "ann", via: "test" };
 const input = z.object({ n: z.int() });
 
@@ -162,7 +162,11 @@ describe("a snapshot that this host does not restore", () => {
 	};
 
 	test.each([
-		["of another guest build", { ...sandbox, name: "elsewhere", guest: "0".repeat(64) }, "another guest build (wasm "],
+		[
+			"of another guest build",
+			{ ...sandbox, name: "elsewhere", guest: "0".repeat(64) },
+			`another guest build (${sandbox.name} `,
+		],
 		["of another format", { ...sandbox, format: sandbox.format + 1 }, "format"],
 		["that the provider refuses", refusing, "wrong kind"],
 	])("%s: the program is replayed, and says why", async (_, provider, why) => {
