@@ -94,6 +94,20 @@ describe("a replayed program that goes another way", () => {
 		expect(await scene.harness.resume(run)).toMatchObject({ status: "completed" });
 		expect(ran).toEqual(["look 1", "pay 2"]);
 	});
+
+	test("has not asked yet what was answered first: it stops too", async () => {
+		const held =
+			"const paid = tools.pay({ n: 2 }); const seen = await tools.look({ n: 1 }); return [seen, await paid];";
+		const { scene, ran } = play(held);
+		const { run } = await scene.harness.run(scene.agent, "go");
+		const later = other((spec) => ({ ...spec, source: spec.source.replace("const seen", "await paid; const seen") }));
+		await expect(approve(scene.again({ harness: { sandbox: later } }), run)).rejects.toMatchObject({
+			code: "program.diverged",
+			message: expect.stringContaining("c1.2"),
+		});
+		expect(await scene.harness.resume(run)).toMatchObject({ status: "completed" });
+		expect(ran.toSorted()).toEqual(["look 1", "pay 2"]);
+	});
 });
 
 describe("a replayed program", () => {
