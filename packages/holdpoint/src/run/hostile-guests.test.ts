@@ -1,5 +1,7 @@
 import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
+import type { GuestSeat, SliceEnd } from "../adapters/sandboxes/guest-image/guest-seat.ts";
+import { SeatedGuest } from "../adapters/sandboxes/guest-image/seated-guest.ts";
 import { createHarness } from "../holdpoint.ts";
 import { jsonDepthMax } from "../kit/canonical-json.ts";
 import type { Outcome } from "../spec/events.ts";
@@ -222,6 +224,55 @@ describe("a guest that lies", () => {
 		});
 		expect(outcome).toMatchObject({ code, failed: expect.stringContaining(said) });
 		expect(result).toMatchObject({ status: "completed" });
+	});
+});
+
+describe("a guest whose engine was taken over lies", () => {
+	/** A provider of the usual kind over a seat whose guest asks for one call, and later says this. */
+	function takenOver(last: Partial<SliceEnd>): SandboxProvider {
+		const seat = (): GuestSeat => ({
+			run: async ({ isFirst }) => ({
+				stop: undefined,
+				cpuMs: 0,
+				unknownCall: 0,
+				outbox: 'a 1 1 "pay" {}\no',
+				...(isFirst ? {} : last),
+			}),
+			snapshot: async () => ({ memoryBytes: 65_536, pageCount: 0, body: Buffer.from("pages") }),
+			restore: async () => undefined,
+			release: () => undefined,
+		});
+		return {
+			...sandbox,
+			start: async (spec) => new SeatedGuest(seat(), spec),
+			restore: async (snapshot, spec) => {
+				const guest = new SeatedGuest(seat(), spec);
+				await guest.restore(snapshot);
+				return guest;
+			},
+			close: async () => undefined,
+		};
+	}
+
+	test.each<[string, Partial<SliceEnd>, string]>([
+		["that it knows nothing of its open call", { unknownCall: 1 }, "The guest broke"],
+		["that it asks for the first time", {}, "a line that its prelude does not write"],
+		["that it waits, and has asked for nothing", { outbox: "o" }, "no call of it is open"],
+		["what is no outbox", { outbox: "\0" }, "a line that its prelude does not write"],
+		["that it printed, in no words", { outbox: "c [[", stop: "slice" }, "JSON"],
+	])("%s, after a restore: its program ends, the run goes on, and what was done is kept", async (_, last, said) => {
+		const { scene, ran } = play("await tools.pay({}); return 1", {
+			harness: { sandbox: takenOver(last), policy: askToPay },
+		});
+		const wait = onlyWait(await scene.harness.run(scene.agent, "go", { runId: "r" }), "approval");
+		await scene.harness.approve(wait.approval, { by });
+		expect(await scene.again().harness.resume("r")).toMatchObject({ status: "completed", text: "done" });
+		expect(ofType(await scene.events("r"), "program.restored")).toMatchObject([{ from: "snapshot" }]);
+		expect(await outcomeOf(scene)).toMatchObject({
+			code: "program.stopped",
+			failed: expect.stringMatching(new RegExp(`\\(fault\\).*${said}`)),
+		});
+		expect(ran).toEqual([{}]);
 	});
 });
 
