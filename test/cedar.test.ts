@@ -15,11 +15,11 @@ import {
 import { cedarPolicy } from "holdpoint/policies/cedar";
 import { bypassSuite, call, fakeClock, program, say, scriptedModel } from "holdpoint/testing";
 import { afterAll, describe, expect, test } from "vitest";
-import { wasmSandbox } from "../packages/holdpoint/src/adapters/sandboxes/wasm/provider.ts";
+import { sandboxUnderTest } from "../packages/holdpoint/src/testing/sandbox-under-test.ts";
 
 /** Cedar as the policy of whole runs. */
 
-const sandbox = wasmSandbox({ workersMax: 1 });
+const sandbox = sandboxUnderTest();
 const root = mkdtempSync(join(tmpdir(), "holdpoint-cedar-runs-"));
 afterAll(async () => {
 	await sandbox.close();
