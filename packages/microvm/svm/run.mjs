@@ -1,6 +1,6 @@
 /**
  * Runs the micro-VM and Hyperlight on real AMD-V, which few build machines have: boots a Debian kernel with kvm_amd in
- * QEMU's emulator with `-cpu EPYC,+svm`, and runs inside.mjs and suites.mjs there. Takes four to ten minutes and nothing
+ * QEMU's emulator with `-cpu EPYC,+svm`, and runs inside.mjs and suites.mjs there. Takes four to nine minutes and nothing
  * but Debian packages, and the npm package of Hyperlight where that is installed.
  *
  *   node packages/microvm/svm/run.mjs

@@ -71,6 +71,16 @@ async function hyperlightAlone(shared) {
 		assert.deepEqual(valueOf(played), ["undefined", "undefined", [], ["refused"]]);
 		assert.equal(played.console, "to the program\n");
 	});
+	await check("hyperlight: a signal stops a loop that runs, long before its limits", async () => {
+		const controller = new AbortController();
+		await evaluate(shared, "return 1;", { limits });
+		const from = performance.now();
+		setTimeout(() => controller.abort(), 300);
+		const options = { limits: { ...limits, sliceMs: 100_000, cpuMs: 100_000 }, signal: controller.signal };
+		const { state } = await play(shared, "for (;;);", options);
+		assert.equal(state.limit, "cancelled");
+		assert.ok(performance.now() - from < 30_000, `after ${performance.now() - from} ms`);
+	});
 	await check("hyperlight: deep recursion stops its program, and the next one is well", async () => {
 		const { state } = await play(shared, "const f = () => f() + 1; f();", { limits });
 		assert.equal(state.limit, "memory");
