@@ -3,7 +3,7 @@ import { canonicalJson } from "../kit/canonical-json.ts";
 import { digest } from "../kit/digest.ts";
 import { reasonOf } from "../kit/reason-of.ts";
 import { HoldpointError } from "../spec/errors.ts";
-import type { Effect, Labels, Repeatability, Tool, ToolContext } from "../spec/tool.ts";
+import type { Effect, Labels, Lookup, Repeatability, Tool, ToolContext } from "../spec/tool.ts";
 import { toJsonSchema } from "./json-schema.ts";
 
 export interface ToolDefinition<
@@ -36,6 +36,15 @@ export interface ToolDefinition<
 	): Output extends StandardSchemaV1
 		? StandardSchemaV1.InferInput<Output> | Promise<StandardSchemaV1.InferInput<Output>>
 		: unknown;
+	/**
+	 * Asks the outside world what became of a call whose outcome is not known, before a person is bothered. `didNotHappen`
+	 * says that it cannot happen any more either: a request that may still be on its way is `unknown`.
+	 */
+	lookup?(
+		idempotencyKey: string,
+		args: StandardSchemaV1.InferOutput<Input>,
+		context: ToolContext,
+	): Lookup | Promise<Lookup>;
 	execute(
 		args: StandardSchemaV1.InferOutput<Input>,
 		context: ToolContext,
@@ -63,8 +72,10 @@ export function defineTool<Input extends StandardSchemaV1, Output extends Standa
 		`tool ${name} has the time-out ${timeoutMs}`,
 	);
 	check(typeof definition.execute === "function", `tool ${name} has no function execute`);
-	const { simulate } = definition;
-	check(simulate === undefined || typeof simulate === "function", `tool ${name} has a simulate that is no function`);
+	for (const part of ["simulate", "lookup"] as const) {
+		const given = definition[part];
+		check(given === undefined || typeof given === "function", `tool ${name} has a ${part} that is no function`);
+	}
 	const { version = "1", tags = [] } = definition;
 	check(typeof version === "string", `tool ${name} has the version ${String(version)}, which is no text`);
 	check(
@@ -91,6 +102,7 @@ export function defineTool<Input extends StandardSchemaV1, Output extends Standa
 		tags,
 		version: `${version}.${promiseDigest(name, [inputSchema, effect, repeat])}`,
 		simulate: definition.simulate as Tool["simulate"],
+		lookup: definition.lookup as Tool["lookup"],
 		execute: definition.execute as Tool["execute"],
 	};
 }

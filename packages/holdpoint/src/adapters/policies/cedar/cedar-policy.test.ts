@@ -645,6 +645,17 @@ describe("the cache", () => {
 	});
 });
 
+test("which tools may be asked about is told before anybody calls them", async () => {
+	const policy = await ready(shop);
+	expect(policy.mayAsk({ ...ofCents(1), tool: refund })).toBe(true);
+	expect(policy.mayAsk({ ...ofCents(1), tool: lookup })).toBe(false);
+	const anything = await ready(
+		`permit(principal, action, resource); @approval("boss") forbid(principal, action, resource) unless { context.approvals.contains(H::Role::"boss") };`,
+	);
+	expect(anything.mayAsk({ ...ofCents(1), tool: lookup })).toBe(true);
+	expect(cedarPolicy({ text: shop }).mayAsk({ ...ofCents(1), tool: lookup })).toBe(true);
+});
+
 describe("the version", () => {
 	test("is that of the texts and the tools", async () => {
 		const one = await ready(shop);

@@ -8,7 +8,7 @@
 import { type Clock, systemClock } from "../../../kit/clock.ts";
 import { reasonOf } from "../../../kit/reason-of.ts";
 import { HoldpointError, isHoldpointError } from "../../../spec/errors.ts";
-import type { Decision, GovernedAgent, Policy, PolicyRequest } from "../../../spec/policy.ts";
+import type { Decision, ToolFacts as Facts, GovernedAgent, Policy, PolicyRequest } from "../../../spec/policy.ts";
 import { understand } from "./compile-policies.ts";
 import { DecisionCache } from "./decision-cache.ts";
 import { type LoadEngine, loadEngine } from "./engine.ts";
@@ -18,6 +18,7 @@ import { LivePolicies, noVersion, type ReloadEvent } from "./live-policies.ts";
 import { type PolicyProblem, shownProblem } from "./policy-problem.ts";
 import { type PolicyPlace, type PolicySource, policySource } from "./policy-source.ts";
 import { Shadow, type ShadowDifference } from "./shadow.ts";
+import { actionOf } from "./tool-schema.ts";
 
 export type { PolicyCheck, PolicyExplanation, RuleFacts, ToolFacts } from "./inspect-policies.ts";
 export type { PolicyProblem } from "./policy-problem.ts";
@@ -50,6 +51,7 @@ export interface CedarPolicyOptions extends PolicyPlace {
 export interface CedarPolicy extends Policy {
 	ready(agents: readonly GovernedAgent[]): Promise<void>;
 	decide(request: PolicyRequest): Decision;
+	mayAsk(facts: Facts): boolean;
 	/** Why this call is decided as it is now. Errors: those of `ready`. */
 	explain(request: PolicyRequest): PolicyExplanation;
 	/** Everything that is wrong with the policies for these tools, and what a policy can say of each. Errors: `policy.unavailable`. */
@@ -119,6 +121,16 @@ class CedarRules implements CedarPolicy {
 		this.shadow?.compareLater({ request, asked, enforced: { version: compiled.version, decision } });
 		// A copy: what is remembered is in nobody else's hands.
 		return decision.verdict === "ask" ? structuredClone(decision) : { ...decision };
+	}
+
+	mayAsk({ tool }: Facts): boolean {
+		const compiled = this.live.current();
+		if (!compiled) return true;
+		const action = actionOf(tool.name);
+		return [...compiled.rules.values()].some(({ approval, json }) => {
+			const isOfAnother = json.action.op === "==" && !JSON.stringify(json.action).includes(JSON.stringify(action));
+			return approval !== undefined && !isOfAnother;
+		});
 	}
 
 	explain(request: PolicyRequest): PolicyExplanation {
