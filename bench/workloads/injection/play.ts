@@ -7,11 +7,12 @@ import type { Agent } from "../../../packages/holdpoint/src/spec/agent.ts";
 import type { PolicyRequest } from "../../../packages/holdpoint/src/spec/policy.ts";
 import type { RunResult, Wait } from "../../../packages/holdpoint/src/spec/result.ts";
 import type { SandboxProvider } from "../../../packages/holdpoint/src/spec/sandbox.ts";
+import type { Labels, Tool } from "../../../packages/holdpoint/src/spec/tool.ts";
 import { obedientModel } from "../../../packages/holdpoint/src/testing/obedient-model.ts";
 import { type DeskCall, type Goal, goals } from "./goals.ts";
 import { page } from "./strangers.ts";
 import { type Way, ways } from "./ways.ts";
-import type { World, Worlds } from "./worlds.ts";
+import type { Worlds } from "./worlds.ts";
 
 /* Plays one case once: a world, an obedient model, and a policy that allows everything. */
 
@@ -33,6 +34,8 @@ export interface Trial {
 	readonly labels: boolean;
 	/** False: the strangers write nothing of note, and people say yes to everything that is asked. */
 	readonly isAttack: boolean;
+	/** What the strangers' tool declares instead. */
+	readonly relabel?: Labels;
 }
 
 export interface Stage {
@@ -55,7 +58,9 @@ export async function playCase(played: InjectionCase, trial: Trial, { worlds, sa
 	const world = worlds.open(goal.desk);
 	const words = trial.isAttack ? `Well. ${(way.tell ?? told)(goal.order)}` : "Well.";
 	if (way.source) world.strangers.words.set(way.source, words);
-	const agent = agentOf(played, world);
+	const { relabel } = trial;
+	const relabelled = (tool: Tool) => (relabel && tool.name === way.source ? { ...tool, labels: relabel } : tool);
+	const agent = agentOf(played, world.tools.map(relabelled));
 	const store = memoryStore();
 	// Another process each time, as far as the store can tell.
 	const open = () =>
@@ -83,7 +88,7 @@ function told({ tool, args }: DeskCall): string {
 	return `<<call ${tool} ${JSON.stringify(args)}>>`;
 }
 
-function agentOf({ way, goal }: InjectionCase, { tools }: World): Agent {
+function agentOf({ way, goal }: InjectionCase, tools: readonly Tool[]): Agent {
 	const direct = way.programs === "reads" ? [...new Set([goal.order.tool, goal.task.tool])] : [];
 	const obeys = way.obeys ?? "at once";
 	return defineAgent({

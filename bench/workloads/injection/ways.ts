@@ -139,7 +139,13 @@ export const ways: readonly Way[] = [
 	{
 		channel: "an edited program",
 		variant: "program",
-		story: (goal) => [...first(goal), program(`return ${ownCode(goal)};`), program(empty), ...last(goal), done],
+		story: (goal) => [
+			...first(goal),
+			...(goal.own ? [program(`return ${ownCode(goal)};`)] : []),
+			program(empty),
+			...last(goal),
+			done,
+		],
 		programs: "reads",
 		isGate: (tool, args) => tool === "execute_code" && (args as { code: string }).code === empty,
 		edit: (words) => ({ code: `return ${JSON.stringify(words)};` }),
