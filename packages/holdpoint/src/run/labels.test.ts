@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { wasmSandbox } from "../adapters/sandboxes/wasm/provider.ts";
-import type { HarnessOptions } from "../holdpoint.ts";
+import { createHarness, type HarnessOptions } from "../holdpoint.ts";
 import type { Policy } from "../spec/policy.ts";
 import type { Labels } from "../spec/tool.ts";
 import { ofType, onlyWait, type StageOptions, stage } from "../testing/stage.ts";
@@ -232,6 +232,41 @@ describe("confidentiality", () => {
 		}
 	});
 
+	test("what is for the principal is for nobody on whose behalf the session goes on later", async () => {
+		const story: StageOptions["story"] = ({ messages }) => {
+			const last = messages.at(-1);
+			if (last?.role !== "user") return say("done");
+			const [text] = last.content as { text: string }[];
+			return text?.text === "read" ? call("read_own") : call("tell_me", { to: "x" });
+		};
+		for (const [second, told] of [
+			["ann", ["tell_me x"]],
+			["bob", []],
+		] as const) {
+			const { scene, sent } = labelStage({ story });
+			const read = defineTool({
+				name: "read_own",
+				description: "Reads.",
+				effect: "read",
+				labels: { integrity: "trusted", readers: ["principal"] },
+				input: z.object({}),
+				execute: () => "of the principal",
+			});
+			const tell = defineTool({
+				name: "tell_me",
+				description: "Tells.",
+				labels: { ...open, audience: ["principal"] },
+				input: z.object({ to: z.string() }),
+				execute: ({ to }) => void sent.push(`tell_me ${to}`),
+			});
+			const { harness, agent } = scene.again({ agent: { tools: [read, tell] } });
+			const session = harness.session("s", agent);
+			await session.send("read", { principal: "ann" });
+			expect(await session.send("tell", { principal: second })).toMatchObject({ status: "completed" });
+			expect(sent).toEqual(told);
+		}
+	});
+
 	test("a grant answers what a label asks only where it says so, and never what it denies", async () => {
 		for (const answers of [undefined, ["label"] as const]) {
 			const { scene } = labelStage({
@@ -354,6 +389,18 @@ describe("programs", () => {
 		expect(onlyWait(result, "approval")).toMatchObject({ tool: "publish", program: { line: 1 } });
 		await scene.harness.close();
 	});
+});
+
+test.each([
+	{ untrusted: "allow" },
+	{ confidential: "maybe" },
+	{ untrustd: "deny" },
+	{ input: "principal" },
+	{ input: [1] },
+	"yes",
+	[["ask"]],
+])("rules that are none are refused, %j", (labels) => {
+	expect(() => createHarness({ labels: labels as never })).toThrow(/createHarness\(\{ labels \}\)/);
 });
 
 test("without labels a journal has none, and nothing is asked because of them", async () => {
