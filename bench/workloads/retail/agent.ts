@@ -7,7 +7,7 @@ import { defineTool } from "../../../packages/holdpoint/src/tools/define-tool.ts
 import { jsonSchema } from "../../../packages/holdpoint/src/tools/json-schema.ts";
 import { taskProgram, taskTurns } from "./program.ts";
 import type { RetailTask, RetailWorkload } from "./tasks.ts";
-import { type EffectClass, retailEffects } from "./tools.ts";
+import { type EffectClass, retailEffects, retailLabels } from "./tools.ts";
 import type { RetailWorld } from "./world.ts";
 
 /* The retail desk as an agent of the harness: its 16 tools over one world, and a scripted model that plays one task. */
@@ -47,6 +47,7 @@ export function retailTools(world: RetailWorld, { desk, repeat = "keyed" }: Reta
 			description,
 			input: jsonSchema(parameters),
 			effect: declared.effect,
+			...(retailLabels[name] ? { labels: retailLabels[name] } : {}),
 			repeat: declared.repeat === "keyed" && repeat === "once" ? "once" : declared.repeat,
 			execute(args, { idempotencyKey }) {
 				const outcome = world.call(name, args, repeat === "keyed" ? idempotencyKey : undefined);

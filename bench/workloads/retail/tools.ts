@@ -1,3 +1,4 @@
+import type { Labels } from "../../../packages/holdpoint/src/spec/tool.ts";
 import { fail, type ToolOutcome } from "../outcome.ts";
 import { modifyUserAddress, transferToHumanAgents } from "./account.ts";
 import { calculate } from "./calculate.ts";
@@ -39,6 +40,13 @@ const tools = [
 	transferToHumanAgents,
 ] as const;
 
+const publicReads: ReadonlySet<string> = new Set([
+	"get_product_details",
+	"get_item_details",
+	"list_all_product_types",
+	"calculate",
+]);
+
 export type RetailToolName = (typeof tools)[number]["name"];
 
 /** The 16 tools of the retail domain, in the order of tools.json. */
@@ -59,3 +67,14 @@ export interface EffectClass {
 export const retailEffects = Object.fromEntries(
 	tools.map(({ name, effect }) => [name, { effect, repeat: effect === "write" ? "keyed" : "repeatable" }]),
 ) as Readonly<Record<RetailToolName, EffectClass>>;
+
+/**
+ * What each tool's results are. The desk's records are about the customer whom it serves, for both of them to read, and
+ * hold nothing that others wrote; its catalogue is public. What is sent to a tool stays with the shop.
+ */
+export const retailLabels: Readonly<Record<string, Labels>> = Object.fromEntries(
+	tools.map(({ name }): [string, Labels] => {
+		const readers = publicReads.has(name) ? ["everyone"] : ["principal", "shop"];
+		return [name, { integrity: "trusted", readers, audience: ["shop"] }];
+	}),
+);

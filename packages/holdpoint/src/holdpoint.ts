@@ -10,6 +10,7 @@ import { type Clock, systemClock } from "./kit/clock.ts";
 import { newId } from "./kit/id.ts";
 import { ownerIsDead, processOwner } from "./kit/owner.ts";
 import { keyRing, type SealKey } from "./kit/seal.ts";
+import { labelRules } from "./labels/label-rules.ts";
 import { type PolicyLike, toPolicy } from "./policy/decide.ts";
 import { effectPolicy } from "./policy/effect-policy.ts";
 import { Harness } from "./run/harness.ts";
@@ -51,10 +52,11 @@ export interface HarnessOptions {
 	readonly clock?: Clock;
 }
 
-/** Puts a harness together. Nothing is opened before it is needed; `close()` ends what was. Errors: `key.invalid`. */
+/** Puts a harness together. Nothing is opened before it is needed; `close()` ends what was. Errors: `key.invalid`, `config.invalid`. */
 export function createHarness(options: HarnessOptions = {}): Harness {
 	const store = options.store ?? memoryStore();
 	const clock = options.clock ?? systemClock;
+	const labels = labelRules(options.labels);
 	let sandbox: Promise<SandboxProvider> | undefined;
 	// What a machine lacks now it may have at the next try.
 	const forget = (error: unknown): never => {
@@ -75,7 +77,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
 			owner: processOwner(),
 			ownerIsDead,
 			policy: options.policy ? toPolicy(options.policy) : effectPolicy,
-			labels: options.labels === true ? {} : options.labels || undefined,
+			labels,
 			rolesOf: options.rolesOf ?? (() => []),
 			signalsMax: options.limits?.signalsMax ?? defaultLimits.signalsMax,
 			sessionRunsMax: options.limits?.sessionRunsMax ?? defaultLimits.sessionRunsMax,

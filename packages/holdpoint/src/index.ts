@@ -13,6 +13,7 @@ export type { Agent, CallInfo, Middleware, RunInfo } from "./spec/agent.ts";
 export { type ErrorCode, HoldpointError, isHoldpointError } from "./spec/errors.ts";
 export type { Approver, Outcome, RunEvent } from "./spec/events.ts";
 export type { Json, JsonSchema } from "./spec/json.ts";
+export type { Label, LabelRules } from "./spec/label.ts";
 export type { Limits, ProgramLimits } from "./spec/limits.ts";
 export type { LanguageModel, ModelDelta } from "./spec/model.ts";
 export type { Ask, Decision, GovernedAgent, Policy, PolicyRequest, Provenance, ToolFacts } from "./spec/policy.ts";

@@ -22,6 +22,11 @@ export function labelOf(labels: Labels | undefined, call: string): Label | undef
 	return { ...(integrity === "trusted" ? {} : { untrusted: call }), ...(isOpen ? {} : known) };
 }
 
+/** Of what users say. They are trusted: on whose behalf the run works says what it is to do. */
+export function labelOfInput({ input }: LabelRules): Label | undefined {
+	return input && labelOf({ integrity: "trusted", readers: input }, "input");
+}
+
 export function joinLabels(a: Label | undefined, b: Label | undefined): Label | undefined {
 	if (!a || !b) return a ?? b;
 	const untrusted = a.untrusted ?? b.untrusted;

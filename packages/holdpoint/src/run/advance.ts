@@ -4,6 +4,7 @@
  * A run id names one piece of work: starting the same id with the same input joins it, with another input is an error.
  */
 import { firstMac, runSeal } from "../journal/journal.ts";
+import { joinLabels, labelOfInput } from "../labels/label.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
 import { journalVersion, type RunResumed, type RunStarted, type SessionPlace } from "../spec/events.ts";
 import type { RunResult } from "../spec/result.ts";
@@ -47,7 +48,10 @@ export async function startRun(ports: RunPorts, ready: ReadyAgent, request: Star
 	}
 	await ports.standing.refresh();
 	const history = await historyOf(ports, started);
-	if (ports.labels) started = { ...started, labels: true, ...(history.label ? { label: history.label } : {}) };
+	if (ports.labels) {
+		const label = joinLabels(labelOfInput(ports.labels), history.label);
+		started = { ...started, labels: true, ...(label ? { label } : {}) };
+	}
 	const state = emptyState(request.run, history.messages, new Map());
 	const segment = new Segment(
 		segmentStart({ ports, ready, watching, state, epoch: 0, seq: 0, lastMac: firstMac, signals: [], head: undefined }),

@@ -1,6 +1,7 @@
 import { callModel } from "../model/call-model.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import type { ModelAnswer, ModelRequest } from "../spec/model.ts";
+import { foreignLabel } from "./label-results.ts";
 import type { Segment } from "./segment.ts";
 
 /** Asks the model once and writes down its answer, or that it is to be asked later. */
@@ -24,7 +25,7 @@ export async function askModel(segment: Segment): Promise<void> {
 	}
 	// Cancelled, and over: it came after the grace.
 	if (state.finished) return;
-	const { content, finish, usage } = answer;
+	const { content, finish, usage, dropped } = answer;
 	const unheard = state.messages.length - heard;
 	segment.emit({
 		type: "model.answered",
@@ -33,6 +34,8 @@ export async function askModel(segment: Segment): Promise<void> {
 		usage,
 		ms: ports.clock.now() - began,
 		...(unheard > 0 ? { unheard } : {}),
+		// It rests on what it cites, though no call of the provider's tools may be shown.
+		...(state.started?.labels && dropped?.includes("source") ? { label: foreignLabel } : {}),
 		...(asked.model === state.model ? {} : { model: asked.model }),
 	});
 }

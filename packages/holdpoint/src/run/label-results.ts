@@ -10,7 +10,10 @@ import type { Outcome, RunEvent } from "../spec/events.ts";
 import type { Label } from "../spec/label.ts";
 import type { Tool } from "../spec/tool.ts";
 import type { CallState } from "./call-state.ts";
-import { callOf, type RunState } from "./state.ts";
+import { callOf, labelOfEdit, type RunState } from "./state.ts";
+
+/** Of what a provider looked up by itself. */
+export const foreignLabel: Label = worstLabel("the provider");
 
 /** The event with its label. */
 export function withLabel(event: RunEvent, state: RunState, tools: ReadonlyMap<string, Tool>): RunEvent {
@@ -25,8 +28,10 @@ export function withLabel(event: RunEvent, state: RunState, tools: ReadonlyMap<s
 		}
 		case "model.answered": {
 			// What the provider's own tools brought: nobody here knows whose words they are.
-			const isForeign = event.content.some((part) => part.type === "tool-call" && part.providerExecuted);
-			return isForeign ? { ...event, label: worstLabel("the provider") } : event;
+			const isForeign = event.content.some(
+				(part) => part.type === "tool-result" || (part.type === "tool-call" && part.providerExecuted),
+			);
+			return isForeign ? { ...event, label: foreignLabel } : event;
 		}
 		default:
 			return event;
@@ -41,13 +46,14 @@ interface Ended {
 }
 
 function labelOfOutcome(outcome: Outcome, { call, tool, isSettled }: Ended): Label | undefined {
-	// Our own words, or those of the person who denied it.
-	if ("denied" in outcome || "cancelled" in outcome) return undefined;
-	// What was never started returned nothing of its tool.
-	if (!isSettled && call.attempt === 0) return undefined;
-	if (call.program) return showsNothing(outcome) ? undefined : call.program.label;
-	const edited = call.edited ? { untrusted: "edit" } : undefined;
-	return joinLabels(tool?.effect === "internal" ? undefined : labelOf(tool?.labels, call.id), edited);
+	const edited = labelOfEdit(call);
+	// Our own words, or those of the person who denied it; what was never started returned nothing of its tool.
+	const isOurs = "denied" in outcome || "cancelled" in outcome || (!isSettled && call.attempt === 0);
+	if (isOurs) return edited;
+	if (call.program) return showsNothing(outcome) ? edited : call.program.label;
+	// A tool that changes only the journal returns what is in it, unless it says otherwise.
+	const isOwn = tool?.effect === "internal" && !tool.labels;
+	return joinLabels(isOwn ? undefined : labelOf(tool?.labels, call.id), edited);
 }
 
 /** Neither a value nor a word on the console. */

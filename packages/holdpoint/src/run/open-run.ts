@@ -75,11 +75,15 @@ export async function historyOf(ports: RunPorts, started: RunStarted): Promise<H
 	}
 	let last: RunState | undefined;
 	for (const run of before.reverse()) last = fold(run, last?.messages ?? []);
-	return { messages: last?.messages ?? [], label: last && labelAtEnd(last) };
+	return { messages: last?.messages ?? [], label: last && labelFor(started.principal, last) };
 }
 
-function labelAtEnd(state: RunState): Label | undefined {
-	return state.started?.labels ? state.label : worstLabel("an earlier run of this session");
+/** What is known at the end of a run, for the next one, which may work on somebody else's behalf. */
+function labelFor(principal: string, state: RunState): Label | undefined {
+	const { started } = state;
+	const label = started?.labels ? state.label : worstLabel("an earlier run of this session");
+	if (!label?.readers || started?.principal === principal) return label;
+	return { ...label, readers: label.readers.filter((reader) => reader !== "principal") };
 }
 
 /** Values that lie beside the journal; their digests are in it, so that a changed one is noticed. */

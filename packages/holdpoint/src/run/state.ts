@@ -225,7 +225,15 @@ function see(
 ): void {
 	if (!label && !declassifies) return;
 	const seer = call.parent === undefined ? state : callOf(state, call.parent).program;
-	if (seer) seer.label = declassifies ? label : joinLabels(seer.label, label);
+	if (!seer) return;
+	// Who decided on it knew what had been seen by then. Every join makes a new label: this one is the call's, or it grew.
+	const isAllKnown = seer.label === call.label;
+	seer.label = declassifies && isAllKnown ? label : joinLabels(seer.label, label);
+}
+
+/** Arguments that a person changed are somebody's words. */
+export function labelOfEdit({ edited }: CallState): Label | undefined {
+	return edited ? { untrusted: "edit" } : undefined;
 }
 
 type ProgramEvent = Extract<CallEvent, { readonly type: `program.${string}` | "rehearsal.requested" }>;
@@ -233,6 +241,7 @@ type ProgramEvent = Extract<CallEvent, { readonly type: `program.${string}` | "r
 function applyProgramEvent(call: CallState, event: ProgramEvent): void {
 	if (event.type === "program.started") {
 		const { provider, guest, seed, clock, body, tools, limits } = event;
+		const label = joinLabels(call.label, labelOfEdit(call));
 		call.program = {
 			provider,
 			guest,
@@ -241,7 +250,7 @@ function applyProgramEvent(call: CallState, event: ProgramEvent): void {
 			body,
 			tools,
 			limits,
-			...(call.label ? { label: call.label } : {}),
+			...(label ? { label } : {}),
 			asks: [],
 			open: new Set(),
 			settled: new Set(),

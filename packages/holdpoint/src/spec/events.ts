@@ -66,7 +66,7 @@ export interface RunStarted {
 	readonly sandbox?: string;
 	/** Labels are kept from here on. */
 	readonly labels?: true;
-	/** Of what the session said before. */
+	/** Of what the session said before, and of what users say where the rules name its readers. */
 	readonly label?: Label;
 }
 

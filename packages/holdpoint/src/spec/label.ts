@@ -14,4 +14,6 @@ export interface LabelRules {
 	readonly untrusted?: "ask" | "deny";
 	/** A call that sends data where others than its readers see it. Default: `deny` where all that it rests on is declared, else `ask`. */
 	readonly confidential?: "ask" | "deny";
+	/** Who may read what users say to an agent. Default: everyone. */
+	readonly input?: readonly string[];
 }

@@ -1,6 +1,7 @@
 export { type BypassCase, type BypassOptions, bypassSuite, type MakeHarness } from "./bypass-suite.ts";
 export { type CrashingStore, type CrashPlan, crashingStore } from "./crashing-store.ts";
 export { type FakeClock, type FakeClockOptions, fakeClock } from "./fake-clock.ts";
+export { type ObedientModelOptions, obedience, obedientModel } from "./obedient-model.ts";
 export { promptProblems } from "./prompt-order.ts";
 export { type MakeSandbox, type SandboxCase, sandboxContract, sandboxContractExcept } from "./sandbox-contract.ts";
 export { type ScriptedModelOptions, scriptedModel } from "./scripted-model.ts";

@@ -4,7 +4,7 @@
  */
 import { nodeSqlite, type SqlDriver, type SqlRow } from "../../adapters/stores/sqlite/sql-engine.ts";
 import type { JsonSchema } from "../../spec/json.ts";
-import type { Tool, ToolContext } from "../../spec/tool.ts";
+import type { Labels, Tool, ToolContext } from "../../spec/tool.ts";
 import { defineTool } from "../../tools/define-tool.ts";
 import { jsonSchema } from "../../tools/json-schema.ts";
 import { euros } from "./euros.ts";
@@ -16,6 +16,14 @@ const busyMs = 2_000;
 const text = { type: "string", minLength: 1, maxLength: 200 } as const;
 const cents = { type: "integer" } as const;
 const day = { type: "string", description: "YYYY-MM-DD" } as const;
+
+/**
+ * What the shop keeps about its customer: numbers, names and the catalogue, and nothing that others wrote. It is the
+ * customer's and the shop's to read, and what is asked for stays in the shop.
+ */
+const records: Labels = { integrity: "trusted", readers: ["principal", "shop"], audience: ["shop"] };
+/** The mail goes to the customer. That it is the one on whose behalf the run works is the policy's to see to. */
+const mail: Labels = { ...records, audience: ["principal"] };
 
 function record<T>(properties: { readonly [name: string]: JsonSchema }) {
 	return jsonSchema<T>({ type: "object", properties, required: Object.keys(properties), additionalProperties: false });
@@ -56,6 +64,7 @@ function findCustomer(shop: Shop): Tool {
 		name: "find_customer",
 		description: "Finds the customer with this e-mail address.",
 		effect: "read",
+		labels: records,
 		input: record<{ email: string }>({ email: text }),
 		output: record<{ id: string; name: string; email: string; city: string; customerSince: string }>({
 			id: text,
@@ -97,6 +106,7 @@ function refundPolicy(shop: Shop): Tool {
 		name: "get_refund_policy",
 		description: "The shop's rules for refunds, as text and as numbers.",
 		effect: "read",
+		labels: { ...records, readers: ["everyone"] },
 		input: record<Record<never, never>>({}),
 		output: record<typeof rules>({
 			damageClaimDays: cents,
@@ -135,6 +145,7 @@ function listOrders(shop: Shop): Tool {
 		name: "list_orders",
 		description: `A customer's orders, the newest first, ${pageOrders} a page.`,
 		effect: "read",
+		labels: records,
 		input: jsonSchema<{ customerId: string; page?: number }>({
 			type: "object",
 			properties: { customerId: text, page: { type: "integer", minimum: 1, description: "default 1" } },
@@ -170,6 +181,7 @@ function getOrder(shop: Shop): Tool {
 		description:
 			"One order with its items, the payments that were taken, and earlier refunds. Discount applies to items.",
 		effect: "read",
+		labels: records,
 		input: record<{ orderId: string }>({ orderId: text }),
 		output: record<Order>({
 			...orderFields,
@@ -220,6 +232,7 @@ function refundOrder(shop: Shop): Tool {
 		description: "Pays money of an order back to its customer. A large refund must be approved by a person first.",
 		effect: "write",
 		repeat: "keyed",
+		labels: records,
 		input: record<{ orderId: string; amountCents: number; reason: string }>({
 			orderId: text,
 			amountCents: { type: "integer", minimum: 1, maximum: 1_000_000 },
@@ -258,6 +271,7 @@ function sendMessage(shop: Shop): Tool {
 		description: "Sends the customer an e-mail.",
 		effect: "write",
 		repeat: "keyed",
+		labels: mail,
 		input: record<{ customerId: string; subject: string; body: string }>({
 			customerId: text,
 			subject: text,
