@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
+import { sandboxUnderTest } from "../testing/sandbox-under-test.ts";
 import { defineTool } from "../tools/define-tool.ts";
 import { obedience, obedientModel } from "./obedient-model.ts";
-import { sandboxUnderTest } from "./sandbox-under-test.ts";
 import { stage } from "./stage.ts";
 import { call, program, type Story, say } from "./story.ts";
 
