@@ -89,6 +89,7 @@ async function open(path: string, config: HoldpointConfig, model?: LanguageModel
 		agents,
 		store,
 		...(config.policy ? { policy: config.policy } : {}),
+		...(config.approvers ? { approvers: config.approvers } : {}),
 		...(config.rolesOf ? { rolesOf: config.rolesOf } : {}),
 		...(config.limits ? { limits: config.limits } : {}),
 	});

@@ -2,6 +2,7 @@
  * The doors through which people reach a run: approvals, settling, messages, cancellation. Each leaves a sealed signal;
  * none of them executes anything. What it is worth is judged by the run's one writer (`take-signals.ts`).
  */
+import { authorityOf, whyUncounted } from "../approvals/authority.ts";
 import { lacking, needOf } from "../approvals/need.ts";
 import { termsProblem } from "../grants/grant.ts";
 import { runSeal } from "../journal/journal.ts";
@@ -190,6 +191,7 @@ export async function answerApproval(
 	const unread = unreadAnswers(view, open.approval, open.digest);
 	const counting = unread.filter((answer) => answer.answer === "deny" || isFresh(answer));
 	refuseInVain({ request, open, counted: answers.filter(isFresh), unread: counting });
+	await refuseWithoutSay(ports, request, { open, state: view.state, timeoutMs: limits.policyTimeoutMs });
 	if (request.args !== undefined) await checkEdit(open, request.args, { tool: tools?.get(open.tool), limits });
 	if (request.always)
 		checkTerms(request.always, view, { open, args: request.args ?? open.args, tool: tools?.get(open.tool) });
@@ -264,6 +266,37 @@ function refuseInVain({ request, open, counted, unread }: Answering): void {
 			details: { run, approval },
 		});
 	}
+}
+
+interface Saying {
+	readonly open: OpenApproval;
+	readonly state: RunState;
+	readonly timeoutMs: number;
+}
+
+/** The same question that the run asks when it reads the answer. A door that has no approvers leaves it to the run. */
+async function refuseWithoutSay(
+	{ approvers, clock }: RunPorts,
+	{ by, answer, args }: AnswerRequest,
+	{ open, state, timeoutMs }: Saying,
+): Promise<void> {
+	const { approval, run, tool, agent, principal } = open;
+	const { escalation, ...need } = callOf(state, open.call).approval ?? {};
+	if (!approvers || !("roles" in need)) return;
+	const about = { tool, args: args ?? open.args, agent, principal, tenant: state.started?.tenant, answer };
+	const authority = await authorityOf(approvers, { by, about, timeoutMs });
+	// Whether a denial is worth something is no question while nothing is known.
+	if (answer === "deny" && (authority.isUnknown || authority.refused === undefined)) return;
+	const isEscalated = escalation !== undefined && clock.now() >= escalation.at;
+	const why = whyUncounted(isEscalated ? { ...need, substitutes: escalation.roles } : need, by, authority);
+	if (why === undefined) return;
+	throw new HoldpointError(
+		"approval.forbidden",
+		`The answer of ${by.id} to approval ${approval} would count for nothing: ${why}`,
+		{
+			details: { run, approval, by: by.id },
+		},
+	);
 }
 
 /** Whoever has no name would count as one person with everybody else who has none. */

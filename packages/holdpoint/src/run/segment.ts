@@ -13,8 +13,9 @@ import type { Clock } from "../kit/clock.ts";
 import { reasonOf } from "../kit/reason-of.ts";
 import type { KeyRing } from "../kit/seal.ts";
 import type { Agent, RunInfo } from "../spec/agent.ts";
+import type { Approvers } from "../spec/approver.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
-import type { Approver, Hold, RunEvent } from "../spec/events.ts";
+import type { Hold, RunEvent } from "../spec/events.ts";
 import type { Limits } from "../spec/limits.ts";
 import type { LanguageModel, ModelDelta, ModelMessage, ModelTool } from "../spec/model.ts";
 import type { Policy } from "../spec/policy.ts";
@@ -38,7 +39,8 @@ export interface RunPorts {
 	readonly policy: Policy;
 	/** Grants and kill switches. */
 	readonly standing: StandingDocument;
-	readonly rolesOf: (approver: Approver) => readonly string[];
+	/** Undefined: nobody has a role. */
+	readonly approvers: Approvers | undefined;
 	/** Both are the harness's own: whoever leaves a signal or reads a run may not know its agent. */
 	readonly signalsMax: number;
 	readonly sessionRunsMax: number;

@@ -207,6 +207,8 @@ export interface ApprovalResolved {
 	readonly digest?: string;
 	/** A standing grant that goes with it, where the call is approved. */
 	readonly always?: GrantTerms;
+	/** Version of the approvers port that gave this person a say, where there is one. */
+	readonly approvers?: string;
 	/** More answers are needed. */
 	readonly open?: true;
 	/** Id of the stored signal that this event used up. */

@@ -116,6 +116,8 @@ export interface FixedLimits {
 	readonly queryLimitMax: number;
 	/** Ids of runs, calls, approvals, signals and sessions. Characters. */
 	readonly idCharsMax: number;
+	/** The file of the approvers. Characters. */
+	readonly approversCharsMax: number;
 	/** How long a standing grant holds where its giver does not say. Milliseconds. */
 	readonly grantExpiresInMs: number;
 	/** The longest that one may hold. Milliseconds. */
@@ -153,6 +155,7 @@ export const fixedLimits: FixedLimits = {
 	writesMax: 10_000,
 	queryLimitMax: 1_000,
 	idCharsMax: 200,
+	approversCharsMax: 4 * 1_048_576,
 	grantExpiresInMs: 24 * 3_600_000,
 	grantExpiresInMsMax: 90 * 24 * 3_600_000,
 	grantUsesMax: 1_000_000,
