@@ -22,6 +22,8 @@ import { defaultLimits, type Limits } from "./spec/limits.ts";
 import type { LanguageModel } from "./spec/model.ts";
 import type { SandboxProvider } from "./spec/sandbox.ts";
 import type { Store } from "./spec/store.ts";
+import type { Webhook } from "./spec/webhooks.ts";
+import { readyWebhooks } from "./webhooks/ready-webhook.ts";
 
 export interface HarnessOptions {
 	/** Agents that runs may be resumed with. Those passed to `run` are known without being named here. */
@@ -45,6 +47,8 @@ export interface HarnessOptions {
 	readonly approvers?: Approvers;
 	/** The same where nothing but the roles of a person matters. */
 	readonly rolesOf?: (approver: Approver) => readonly string[];
+	/** Who is told what waits for people and how runs stand, signed, at least once. */
+	readonly webhooks?: readonly Webhook[];
 	readonly limits?: Partial<Limits>;
 	readonly clock?: Clock;
 }
@@ -85,6 +89,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
 		agents: options.agents ?? [],
 		model: options.model,
 		limits: options.limits ?? {},
+		webhooks: readyWebhooks(options.webhooks ?? []),
 		principal: () => (user ??= systemUser()),
 		newRunId: () => newId("run", clock.now()),
 		close: async () => {

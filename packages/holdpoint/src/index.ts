@@ -21,6 +21,7 @@ export type { RunResult, Wait } from "./spec/result.ts";
 export type { SandboxProvider } from "./spec/sandbox.ts";
 export type { Store } from "./spec/store.ts";
 export type { Effect, Labels, Repeatability, Tool, ToolContext } from "./spec/tool.ts";
+export type { Webhook, WebhookEvent, WebhookMessage } from "./spec/webhooks.ts";
 export { defineTool, type ToolDefinition } from "./tools/define-tool.ts";
 export { jsonSchema } from "./tools/json-schema.ts";
 export { OutcomeUnknown } from "./tools/outcome-unknown.ts";

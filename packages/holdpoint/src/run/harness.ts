@@ -9,7 +9,9 @@ import { defaultLimits, fixedLimits, type Limits } from "../spec/limits.ts";
 import type { LanguageModel } from "../spec/model.ts";
 import type { RunResult } from "../spec/result.ts";
 import type { RunQuery, RunRow } from "../spec/store.ts";
+import type { ReadyWebhook } from "../webhooks/ready-webhook.ts";
 import { type ResumeOptions, resumeRun, startRun, type Watching } from "./advance.ts";
+import { checkInput, checkRunId, checkSessionId } from "./check-request.ts";
 import { resultOf } from "./conclude.ts";
 import { Governance } from "./governance.ts";
 import { answerApproval, checkReach, leaveSignal, type OpenApproval, openApprovals, settleCall } from "./inbox.ts";
@@ -23,12 +25,14 @@ import { Session, type SessionDoors } from "./session.ts";
 import { type SettledTruth, settledOutcome } from "./settled-outcome.ts";
 import type { RunState } from "./state.ts";
 import { type RunStream, streamOf } from "./stream.ts";
+import { Webhooks } from "./webhooks.ts";
 
 export interface HarnessParts {
 	readonly ports: () => Promise<RunPorts>;
 	readonly agents: readonly Agent[];
 	readonly model: LanguageModel | undefined;
 	readonly limits: Partial<Limits>;
+	readonly webhooks: readonly ReadyWebhook[];
 	readonly principal: () => string;
 	readonly newRunId: () => string;
 	readonly close: () => Promise<void>;
@@ -58,10 +62,13 @@ export class Harness {
 
 	/** Standing grants and kill switches. */
 	readonly governance: Governance;
+	/** Those who are told what happens. */
+	readonly webhooks: Webhooks;
 
 	constructor(parts: HarnessParts) {
 		this.parts = parts;
 		this.governance = new Governance(() => this.ports(), parts.principal);
+		this.webhooks = new Webhooks(() => this.ports(), parts.webhooks);
 		const problem = limitProblem(parts.limits, defaultLimits);
 		if (problem) {
 			const hint = "docs/reference/limits.md lists them.";
@@ -225,8 +232,10 @@ export class Harness {
 		// Their leases are let go while the store is open; whoever does not stop in time keeps its own until it ends.
 		const graceOver = Promise.withResolvers<void>();
 		const timer = setTimeout(graceOver.resolve, fixedLimits.closeGraceMs);
-		await Promise.race([Promise.all(this.busy.values()), graceOver.promise]);
+		const stopped = Promise.all(this.busy.values()).then(() => this.webhooks.idle());
+		await Promise.race([stopped, graceOver.promise]);
 		clearTimeout(timer);
+		await this.webhooks.stop();
 		await this.parts.close();
 	}
 
@@ -241,7 +250,11 @@ export class Harness {
 	private ports(): Promise<RunPorts> {
 		if (this.closed) throw wasClosed();
 		this.opened ??= this.parts.ports().then(
-			(ports) => (this.openedNow = ports),
+			async (ports) => {
+				await this.webhooks.begin(ports);
+				this.openedNow = ports;
+				return ports;
+			},
 			(error) => {
 				// A store that was locked may be free the next time.
 				this.opened = undefined;
@@ -398,6 +411,7 @@ export class Harness {
 			signal?.removeEventListener("abort", stop);
 			if (segment && this.active.get(run) === segment) this.active.delete(run);
 			this.busy.delete(run);
+			this.webhooks.nudge();
 			ended.resolve();
 		}
 	}
@@ -447,32 +461,4 @@ function watchingOf(options: Pick<RunOptions, "onEvent" | "onDelta">): Watching 
 		...(options.onEvent ? { observe: options.onEvent } : {}),
 		...(options.onDelta ? { onDelta: options.onDelta } : {}),
 	};
-}
-
-function checkInput(input: unknown, bytesMax: number): void {
-	if (typeof input !== "string" || input.trim() === "")
-		throw new HoldpointError("run.input_invalid", "The input is empty");
-	if (Buffer.byteLength(input) >= bytesMax) {
-		throw new HoldpointError(
-			"run.input_invalid",
-			`The input has ${Buffer.byteLength(input)} bytes; the limit is ${bytesMax} (inputBytesMax)`,
-		);
-	}
-}
-
-function checkSessionId(id: unknown): void {
-	if (typeof id === "string" && /^\P{Cc}{1,200}$/u.test(id) && id.isWellFormed()) return;
-	const shown = JSON.stringify(String(id).slice(0, 80));
-	throw new HoldpointError(
-		"run.input_invalid",
-		`${shown} is no session id: 1 to 200 characters, none of them a control`,
-	);
-}
-
-function checkRunId(run: string): void {
-	if (/^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$/.test(run)) return;
-	throw new HoldpointError(
-		"run.input_invalid",
-		`"${run.slice(0, 80)}" is no run id: letters, digits and _ . : - up to 128`,
-	);
 }
