@@ -6,7 +6,7 @@ export { effectPolicy } from "./policy/effect-policy.ts";
 export { type AgentDefinition, defineAgent } from "./run/define-agent.ts";
 export type { Harness, RunView } from "./run/harness.ts";
 export type { OpenApproval } from "./run/inbox.ts";
-export type { RunOptions } from "./run/run-options.ts";
+export type { ApproveOptions, DenyOptions, RunOptions } from "./run/run-options.ts";
 export type { SendOptions, Session } from "./run/session.ts";
 export type { RunStream, StreamEvent } from "./run/stream.ts";
 export type { Agent, CallInfo, Middleware, RunInfo } from "./spec/agent.ts";

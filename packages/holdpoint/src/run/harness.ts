@@ -1,10 +1,9 @@
 /** The harness: what a program, a CLI or a server holds in its hand. Each method is a thin door to `run/`. */
 import { timeOf } from "../journal/journal.ts";
+import { unlessAborted } from "../kit/unless-aborted.ts";
 import type { Agent } from "../spec/agent.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
 import type { Approver, RunEvent, RunStarted, SessionPlace } from "../spec/events.ts";
-import type { GrantTerms } from "../spec/governance.ts";
-import type { Json } from "../spec/json.ts";
 import { defaultLimits, fixedLimits, type Limits } from "../spec/limits.ts";
 import type { LanguageModel } from "../spec/model.ts";
 import type { RunResult } from "../spec/result.ts";
@@ -14,12 +13,20 @@ import { type ResumeOptions, resumeRun, startRun, type Watching } from "./advanc
 import { checkInput, checkRunId, checkSessionId } from "./check-request.ts";
 import { resultOf } from "./conclude.ts";
 import { Governance } from "./governance.ts";
-import { answerApproval, checkReach, leaveSignal, type OpenApproval, openApprovals, settleCall } from "./inbox.ts";
+import {
+	type ApprovalsQuery,
+	answerApproval,
+	checkReach,
+	leaveSignal,
+	type OpenApproval,
+	openApprovals,
+	settleCall,
+} from "./inbox.ts";
 import { limitProblem } from "./limit-problem.ts";
 import { inputOf, runAfter, type UnreadMessage, unlessThere } from "./next-run.ts";
 import { openRun } from "./open-run.ts";
 import { readyAgent } from "./ready-agent.ts";
-import type { RunOptions } from "./run-options.ts";
+import type { ApproveOptions, DenyOptions, RunOptions } from "./run-options.ts";
 import type { ReadyAgent, RunPorts, Segment } from "./segment.ts";
 import { Session, type SessionDoors } from "./session.ts";
 import { type SettledTruth, settledOutcome } from "./settled-outcome.ts";
@@ -157,36 +164,20 @@ export class Harness {
 	}
 
 	/** Held calls, oldest first. */
-	async approvals(query: { readonly run?: string; readonly limit?: number } = {}): Promise<readonly OpenApproval[]> {
+	async approvals(query: ApprovalsQuery = {}): Promise<readonly OpenApproval[]> {
 		return openApprovals(await this.ports(), query);
 	}
 
 	/** Approves a held call; with `args`, executes with these instead. Executes nothing itself: resume the run. Errors: `approval.*`. */
-	async approve(
-		approval: string,
-		answer: {
-			readonly by?: Approver;
-			readonly reason?: string;
-			readonly args?: Json;
-			/** It holds for later calls, too, within these bounds. */
-			readonly always?: GrantTerms;
-		} = {},
-	) {
-		const { by = this.person(), reason, args, always } = answer;
-		return this.answer({
-			approval,
-			by,
-			answer: args === undefined ? "approve" : "edit",
-			...(reason ? { reason } : {}),
-			...(args === undefined ? {} : { args }),
-			...(always ? { always } : {}),
-		});
+	async approve(approval: string, options: ApproveOptions = {}) {
+		const { by = this.person(), ...said } = options;
+		return this.answer({ ...said, by, approval, answer: said.args === undefined ? "approve" : "edit" });
 	}
 
 	/** Denies a held call; the model reads the reason. Errors: `approval.*`. */
-	async deny(approval: string, answer: { readonly by?: Approver; readonly reason?: string } = {}) {
-		const { by = this.person(), reason } = answer;
-		return this.answer({ approval, by, answer: "deny", ...(reason ? { reason } : {}) });
+	async deny(approval: string, options: DenyOptions = {}) {
+		const { by = this.person(), ...said } = options;
+		return this.answer({ ...said, by, approval, answer: "deny" });
 	}
 
 	/** Says what became of a call whose outcome is unknown. Errors: `settle.invalid`, `run.unknown`. */
@@ -415,16 +406,6 @@ export class Harness {
 			ended.resolve();
 		}
 	}
-}
-
-/** Waits, but no longer than whoever asked for it. */
-async function unlessAborted(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
-	if (!signal) return work;
-	signal.throwIfAborted();
-	const aborted = Promise.withResolvers<void>();
-	signal.addEventListener("abort", () => aborted.resolve(), { once: true });
-	await Promise.race([work, aborted.promise]);
-	signal.throwIfAborted();
 }
 
 function wasClosed(): HoldpointError {

@@ -54,12 +54,23 @@ export interface DoneCall {
 	readonly outcome: CallEnd;
 }
 
+export interface ApprovalsQuery {
+	readonly run?: string;
+	/** The id of one, or its beginning. */
+	readonly approval?: string;
+	readonly limit?: number;
+}
+
 /** Open approvals, oldest first. A row whose run says otherwise is left out: the index is only for finding. */
 export async function openApprovals(
 	ports: RunPorts,
-	query: { readonly run?: string; readonly limit?: number },
+	{ run, approval, limit }: ApprovalsQuery,
 ): Promise<OpenApproval[]> {
-	const rows = await ports.store.approvals(query);
+	const rows = await ports.store.approvals({
+		...(run === undefined ? {} : { run }),
+		...(approval === undefined ? {} : { prefix: approval }),
+		...(limit === undefined ? {} : { limit }),
+	});
 	const views = new Map<string, RunView | HoldpointError>();
 	const found: OpenApproval[] = [];
 	for (const row of rows) {
@@ -145,6 +156,8 @@ export interface AnswerRequest {
 	readonly approval: string;
 	readonly answer: "approve" | "deny" | "edit";
 	readonly by: Approver;
+	/** Of what was shown: a call that is another one by now is not answered. */
+	readonly digest?: string;
 	readonly reason?: string;
 	readonly args?: Json;
 	/** A standing grant that goes with a yes. */
@@ -180,6 +193,10 @@ export async function answerApproval(
 			"approval.closed",
 			`Approval ${row.approval} expired at ${new Date(open.expiresAt).toISOString()}`,
 		);
+	}
+	if (request.digest !== undefined && request.digest !== open.digest) {
+		const what = `The call of approval ${row.approval} is not the one that was shown any more`;
+		throw new HoldpointError("approval.invalid", what, { details: { run: row.run } });
 	}
 	if (view.foreignKey !== undefined && request.answer !== "deny") {
 		const what = `Something that was said to run ${row.run} is sealed with the key "${view.foreignKey}", which is not here`;
