@@ -3,6 +3,7 @@ import type { Agent } from "../spec/agent.ts";
 import type { Approver, Approvers } from "../spec/approver.ts";
 import type { Limits } from "../spec/limits.ts";
 import type { LanguageModel } from "../spec/model.ts";
+import type { Webhook } from "../spec/webhooks.ts";
 
 /** What `holdpoint.config.ts` exports as `config`. */
 export interface HoldpointConfig {
@@ -13,6 +14,8 @@ export interface HoldpointConfig {
 	readonly approvers?: Approvers;
 	/** The same where nothing but the roles of a person matters. */
 	readonly rolesOf?: (approver: Approver) => readonly string[];
+	/** Who is told what waits for people and how runs stand. */
+	readonly webhooks?: readonly Webhook[];
 	readonly limits?: Partial<Limits>;
 	/** For agents that have none of their own; `--model` goes before both. */
 	readonly model?: LanguageModel;

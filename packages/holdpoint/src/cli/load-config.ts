@@ -43,7 +43,7 @@ export async function loadConfig(path: string, store: string): Promise<Holdpoint
 export function checkConfig(value: unknown, path: string): HoldpointConfig {
 	if (value === undefined) throw invalid(path, "has no export named `config`");
 	if (!isRecord(value)) throw invalid(path, "exports a `config` that is no object");
-	const known = ["agents", "policy", "approvers", "rolesOf", "limits", "model"];
+	const known = ["agents", "policy", "approvers", "rolesOf", "webhooks", "limits", "model"];
 	const unknown = Object.keys(value).find((name) => !known.includes(name));
 	if (unknown) throw invalid(path, `sets "${unknown}"; known: ${known.join(", ")}`);
 	const { agents, policy, approvers, rolesOf, limits, model } = value;
@@ -120,6 +120,6 @@ function invalid(path: string, what: string, cause?: unknown): HoldpointError {
 	return new HoldpointError("config.invalid", `The config ${path} ${what}${why}`, {
 		cause,
 		details: { path },
-		hint: "It exports `config = { agents: [defineAgent({...})], policy?, approvers?, limits?, model? }`.",
+		hint: "It exports `config = { agents: [defineAgent({...})], policy?, approvers?, webhooks?, limits?, model? }`.",
 	});
 }
