@@ -113,7 +113,16 @@ describe("approve --always", () => {
 	test("--any, --in and --min widen field by field", async () => {
 		const { ids } = await held("900");
 		const approved = await cli(
-			...["approve", ids[0] ?? "", "--always", "principal", "--any", "to", "--min", "cents=1", "--max", "cents=1e3"],
+			"approve",
+			ids[0] ?? "",
+			"--always",
+			"principal",
+			"--any",
+			"to",
+			"--min",
+			"cents=1",
+			"--max",
+			"cents=1e3",
 		);
 		expect(approved.out).toMatch(/to +any value, or none/);
 		expect(approved.out).toMatch(/cents +a number from 1 to 1000/);
