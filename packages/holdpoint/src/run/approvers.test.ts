@@ -31,7 +31,7 @@ async function heldPayment(of: Of, ask: Ask = { roles: ["manager"] }) {
 	};
 	const policy = { version: "p1", decide: () => ({ verdict: "ask", reason: "money", ask }) as const };
 	const scene = stage({
-		story: [call("pay", { amount: 700 }), say("done")],
+		story: ({ results }) => (results.length > 0 ? say("done") : call("pay", { amount: 700 })),
 		tools: [pay],
 		harness: { policy, approvers },
 		limits: { policyTimeoutMs: 20 },
@@ -185,4 +185,24 @@ describe("an approver who lost the role before the call was executed", () => {
 		expect((await scene.harness.approvals())[0]?.answeredBy).toEqual([]);
 		expect(paid).toEqual([]);
 	});
+});
+
+test.each([
+	["at once", false],
+	["later", true],
+])("a standing grant is worth what its giver may approve today (the port answers %s)", async (_, isLate) => {
+	let limit = 1_000;
+	const known = (amount: number): Authority => ({ roles: amount <= limit ? ["manager"] : [] });
+	const of: Of = (_who, { args }) => {
+		const authority = known((args as { amount: number }).amount);
+		return isLate ? Promise.resolve(authority) : authority;
+	};
+	const { scene, paid, run, approval } = await heldPayment(of);
+	await scene.harness.approve(approval, { by: ann, always: { scope: "principal", args: { amount: { max: 900 } } } });
+	await scene.harness.resume(run);
+	const again = () => scene.harness.run(scene.agent, "pay it", { principal: "kim", tenant: "acme" });
+	expect(await again()).toMatchObject({ status: "completed" });
+	limit = 500;
+	expect(await again()).toMatchObject({ status: "waiting" });
+	expect(paid).toEqual([700, 700]);
 });
