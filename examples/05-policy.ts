@@ -35,8 +35,9 @@ console.log("at once:", executed.join(", "), "· status:", held.status);
 
 const [open] = await harness.approvals();
 if (!open) throw new Error("an approval should be open");
-// Bob is no manager: his answer is recorded, and worth nothing.
-await harness.approve(open.approval, { by: { id: "bob", via: "example" } });
+// Bob is no manager: he is told at once that his answer would count for nothing.
+const bob = harness.approve(open.approval, { by: { id: "bob", via: "example" } });
+console.log("bob:", await bob.catch((error: Error) => error.message));
 console.log("after bob:", (await harness.resume(held.run)).status);
 
 await harness.approve(open.approval, { by: { id: "mia", via: "example" } });

@@ -15,7 +15,7 @@ import { delimiter, join } from "node:path";
 import { environment } from "./run-all.mjs";
 
 const limitMs = 30_000;
-const ids = /\bapr_[a-z0-9]+|\brun_[a-z0-9]+/g;
+const ids = /\b(?:apr|grt)_[a-z0-9]+|\brun_[a-z0-9]+/g;
 
 /** Faults; none when everything went as the document says. */
 export function followGuide(blocks, { root, folder, file, isWriting }) {

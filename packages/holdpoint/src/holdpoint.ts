@@ -7,6 +7,7 @@ import { assertIsolation, bestSandbox } from "./best-sandbox.ts";
 import { StandingDocument } from "./grants/standing.ts";
 import { checkKeys, loadKeys, newKey } from "./journal/keys.ts";
 import { type Clock, systemClock } from "./kit/clock.ts";
+import { digest } from "./kit/digest.ts";
 import { newId } from "./kit/id.ts";
 import { ownerIsDead, processOwner } from "./kit/owner.ts";
 import { keyRing, type SealKey } from "./kit/seal.ts";
@@ -16,12 +17,15 @@ import { effectPolicy } from "./policy/effect-policy.ts";
 import { Harness } from "./run/harness.ts";
 import type { RunPorts } from "./run/segment.ts";
 import type { Agent } from "./spec/agent.ts";
-import type { Approver } from "./spec/events.ts";
+import type { Approver, Approvers } from "./spec/approver.ts";
+import { HoldpointError } from "./spec/errors.ts";
 import type { LabelRules } from "./spec/label.ts";
 import { defaultLimits, type Limits } from "./spec/limits.ts";
 import type { LanguageModel } from "./spec/model.ts";
 import type { SandboxProvider } from "./spec/sandbox.ts";
 import type { Store } from "./spec/store.ts";
+import type { Webhook } from "./spec/webhooks.ts";
+import { readyWebhooks } from "./webhooks/ready-webhook.ts";
 
 export interface HarnessOptions {
 	/** Agents that runs may be resumed with. Those passed to `run` are known without being named here. */
@@ -41,13 +45,17 @@ export interface HarnessOptions {
 	readonly isolation?: "hardware" | "any";
 	/** Keys that seal stored state, the current one first. Default: HOLDPOINT_KEYS, else a key file beside the store. */
 	readonly keys?: readonly SealKey[];
-	/** Roles of a person who answers. Default: none, so that an ask for a role waits. */
+	/** Who may approve what. Default: anybody, and nobody has a role, so that an ask for a role waits. */
+	readonly approvers?: Approvers;
+	/** The same where nothing but the roles of a person matters. */
 	readonly rolesOf?: (approver: Approver) => readonly string[];
 	/**
 	 * Keeps labels of what was read, and asks before a call that changes something rests on untrusted data, or shows data
 	 * to others than its readers. Default: off. `true`: on, with the rules' defaults.
 	 */
 	readonly labels?: boolean | LabelRules;
+	/** Who is told what waits for people and how runs stand, signed, at least once. */
+	readonly webhooks?: readonly Webhook[];
 	readonly limits?: Partial<Limits>;
 	readonly clock?: Clock;
 }
@@ -57,6 +65,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
 	const store = options.store ?? memoryStore();
 	const clock = options.clock ?? systemClock;
 	const labels = labelRules(options.labels);
+	const approvers = approversOf(options);
 	let sandbox: Promise<SandboxProvider> | undefined;
 	// What a machine lacks now it may have at the next try.
 	const forget = (error: unknown): never => {
@@ -78,7 +87,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
 			ownerIsDead,
 			policy: options.policy ? toPolicy(options.policy) : effectPolicy,
 			labels,
-			rolesOf: options.rolesOf ?? (() => []),
+			approvers,
 			signalsMax: options.limits?.signalsMax ?? defaultLimits.signalsMax,
 			sessionRunsMax: options.limits?.sessionRunsMax ?? defaultLimits.sessionRunsMax,
 			sandbox: options.sandbox === "off" ? undefined : () => (sandbox ??= openSandbox(options).catch(forget)),
@@ -89,6 +98,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
 		agents: options.agents ?? [],
 		model: options.model,
 		limits: options.limits ?? {},
+		webhooks: readyWebhooks(options.webhooks ?? []),
 		principal: () => (user ??= systemUser()),
 		newRunId: () => newId("run", clock.now()),
 		close: async () => {
@@ -96,6 +106,25 @@ export function createHarness(options: HarnessOptions = {}): Harness {
 			await store.close();
 		},
 	});
+}
+
+/** Errors: `config.invalid`. */
+function approversOf({ approvers, rolesOf }: HarnessOptions): Approvers | undefined {
+	const isRight = approvers === undefined || typeof approvers.of === "function";
+	if (!isRight || (approvers && rolesOf)) {
+		throw new HoldpointError(
+			"config.invalid",
+			`createHarness has ${isRight ? "approvers and rolesOf" : "approvers without `of`"}`,
+			{
+				hint: "Pass `approvers: { version, of }`, or `rolesOf`, which is its short form; not both.",
+			},
+		);
+	}
+	if (approvers || !rolesOf) return approvers;
+	return {
+		version: `function:${digest(rolesOf.toString()).slice(0, 8)}`,
+		of: (approver) => ({ roles: rolesOf(approver) }),
+	};
 }
 
 /** The user whom the operating system logged in; a container may have none with a name. */

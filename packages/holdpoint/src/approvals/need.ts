@@ -43,7 +43,7 @@ export function whyNot(need: Need, by: Approver): string | undefined {
 	return "this person has none of the roles that it asks for";
 }
 
-interface Answered {
+export interface Answered {
 	readonly by: Approver;
 }
 

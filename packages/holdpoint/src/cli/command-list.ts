@@ -1,4 +1,5 @@
 import type { CommandSpec, OptionSpec, PositionalSpec } from "./command.ts";
+import { grantOptions } from "./grant-terms.ts";
 
 const model: readonly OptionSpec[] = [
 	{ name: "model", value: "provider/name", about: "such as openai/… or local/…; its key comes from the environment" },
@@ -18,7 +19,17 @@ const claim: OptionSpec = {
 };
 
 const runId: PositionalSpec = { name: "run", about: "id of the run, or the beginning of it" };
-const approvalId: PositionalSpec = { name: "approval", about: "id of the approval, or the beginning of it" };
+const approvalIds: PositionalSpec = {
+	name: "approval",
+	about: "ids of approvals, or their beginnings",
+	optional: true,
+	many: true,
+};
+const ofRun: OptionSpec = { name: "run", value: "run", about: "instead of ids: every call that this run holds now" };
+const switchNames: readonly PositionalSpec[] = [
+	{ name: "of", about: "tool, agent, tenant or all" },
+	{ name: "name", about: "which one; none for all", optional: true },
+];
 
 /** Every command; what it needs is imported when it is run. */
 export const commands: readonly CommandSpec[] = [
@@ -77,22 +88,28 @@ export const commands: readonly CommandSpec[] = [
 	},
 	{
 		name: "approve",
-		summary: "say yes to a held call",
-		positionals: [approvalId],
+		summary: "say yes to held calls, and with --always to later ones",
+		positionals: [approvalIds],
 		options: [
+			ofRun,
 			{ name: "args", value: "json", about: "execute it with these arguments instead" },
 			{ name: "reason", value: "text", about: "kept in the journal" },
+			...grantOptions,
 			claim,
 			...carried,
 		],
-		notes: ["Nothing is executed here: resume the run.", carriedNote],
+		notes: [
+			"Nothing is executed here: resume the run.",
+			"With --always, fields that are not named must be what was shown: the whole grant is printed first.",
+			carriedNote,
+		],
 		load: async () => (await import("./commands/approve.ts")).approve,
 	},
 	{
 		name: "deny",
-		summary: "say no to a held call; the program and the model read why",
-		positionals: [approvalId],
-		options: [{ name: "reason", value: "text", about: "why; needed" }, claim, ...carried],
+		summary: "say no to held calls; the program and the model read why",
+		positionals: [approvalIds],
+		options: [ofRun, { name: "reason", value: "text", about: "why; needed" }, claim, ...carried],
 		notes: [carriedNote],
 		load: async () => (await import("./commands/deny.ts")).deny,
 	},
@@ -148,6 +165,46 @@ export const commands: readonly CommandSpec[] = [
 			"explain   <run> <call>, or <call> of the newest run, or --tool <name> --args <json>",
 		],
 		load: async () => (await import("./commands/policy.ts")).policy,
+	},
+	{
+		name: "grants",
+		summary: "what was granted for good, and what is switched off",
+		options: carried,
+		notes: [carriedNote],
+		load: async () => (await import("./commands/grants.ts")).grants,
+	},
+	{
+		name: "revoke",
+		summary: "take a standing grant back",
+		positionals: [{ name: "grant", about: "id of the grant, or the beginning of it" }],
+		options: [claim],
+		load: async () => (await import("./commands/revoke.ts")).revoke,
+	},
+	{
+		name: "off",
+		summary: "kill switch: deny a tool, an agent, a tenant or everything from now on",
+		positionals: switchNames,
+		options: [{ name: "reason", value: "text", about: "why; needed" }, claim, ...carried],
+		notes: ["It holds for every run of this store, running ones included. `holdpoint grants` lists it.", carriedNote],
+		load: async () => (await import("./commands/switch.ts")).off,
+	},
+	{
+		name: "on",
+		summary: "let run again what was switched off",
+		positionals: switchNames,
+		options: [claim],
+		load: async () => (await import("./commands/switch.ts")).on,
+	},
+	{
+		name: "webhooks",
+		summary: "what is still to be told to the webhooks of the config",
+		options: [
+			{ name: "deliver", about: "look what happened, and send what is due" },
+			{ name: "retry", about: "send what was given up, too, and what waits for its next attempt" },
+			...carried,
+		],
+		notes: [carriedNote],
+		load: async () => (await import("./commands/webhooks.ts")).webhooks,
 	},
 	{
 		name: "doctor",

@@ -19,6 +19,8 @@ export interface PositionalSpec {
 	readonly name: string;
 	readonly about: string;
 	readonly optional?: true;
+	/** The last one only: as many as there are. */
+	readonly many?: true;
 }
 
 export interface OptionSpec {
@@ -26,6 +28,8 @@ export interface OptionSpec {
 	/** What its value is called; an option without it is a flag. */
 	readonly value?: string;
 	readonly about: string;
+	/** May be given more than once. */
+	readonly many?: true;
 	/** Not in the help: it is known for another reason. */
 	readonly hidden?: true;
 }
@@ -39,7 +43,7 @@ export interface Invocation {
 }
 
 export interface Options {
-	readonly [name: string]: string | true | undefined;
+	readonly [name: string]: string | true | readonly string[] | undefined;
 }
 
 /** Returns the exit code. */
@@ -52,4 +56,10 @@ export const exitCodes = { done: 0, failed: 1, usage: 2, waiting: 3, interrupted
 export function textOption({ options }: Pick<Invocation, "options">, name: string): string | undefined {
 	const value = options[name];
 	return typeof value === "string" ? value : undefined;
+}
+
+/** The values of an option that may be given more than once. */
+export function textOptions({ options }: Pick<Invocation, "options">, name: string): readonly string[] {
+	const value = options[name];
+	return Array.isArray(value) ? value : [];
 }

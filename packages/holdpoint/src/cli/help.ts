@@ -32,7 +32,10 @@ export function generalHelp(page: Page): string[] {
 export function commandHelp(spec: CommandSpec, { style, width }: Page): string[] {
 	const positionals = spec.positionals ?? [];
 	const options = (spec.options ?? []).filter(({ hidden }) => !hidden);
-	const shown = positionals.map(({ name, optional }) => (optional ? `[${name}]` : `<${name}>`));
+	const shown = positionals.map(({ name, optional, many }) => {
+		const shown = many ? `${name}…` : name;
+		return optional ? `[${shown}]` : `<${shown}>`;
+	});
 	const usage = ["holdpoint", spec.name, ...shown, ...(options.length > 0 ? ["[options]"] : [])].join(" ");
 	return [
 		...titled(spec.name, `${spec.summary}.`, { style, width }),

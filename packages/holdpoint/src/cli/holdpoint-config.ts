@@ -1,16 +1,21 @@
 import type { PolicyLike } from "../policy/decide.ts";
 import type { Agent } from "../spec/agent.ts";
-import type { Approver } from "../spec/events.ts";
+import type { Approver, Approvers } from "../spec/approver.ts";
 import type { Limits } from "../spec/limits.ts";
 import type { LanguageModel } from "../spec/model.ts";
+import type { Webhook } from "../spec/webhooks.ts";
 
 /** What `holdpoint.config.ts` exports as `config`. */
 export interface HoldpointConfig {
 	readonly agents: readonly Agent[];
 	/** Default: the tool's effect class decides. */
 	readonly policy?: PolicyLike;
-	/** Roles of a person who answers. */
+	/** Who may approve what. */
+	readonly approvers?: Approvers;
+	/** The same where nothing but the roles of a person matters. */
 	readonly rolesOf?: (approver: Approver) => readonly string[];
+	/** Who is told what waits for people and how runs stand. */
+	readonly webhooks?: readonly Webhook[];
 	readonly limits?: Partial<Limits>;
 	/** For agents that have none of their own; `--model` goes before both. */
 	readonly model?: LanguageModel;

@@ -27,6 +27,8 @@ describe("a config", () => {
 		[{ agents: [agent], polcy: () => undefined }, 'sets "polcy"; known: agents, policy'],
 		[{ agents: [agent], policy: "allow" }, "`policy`"],
 		[{ agents: [agent], rolesOf: {} }, "`rolesOf`"],
+		[{ agents: [agent], approvers: () => [] }, "`approvers` without `of`"],
+		[{ agents: [agent], approvers: { of: () => [] }, rolesOf: () => [] }, "short form"],
 		[{ agents: [agent], limits: { turnMax: 3 } }, 'limit "turnMax"'],
 		[{ agents: [agent], limits: { turnsMax: 0 } }, "turnsMax to 0"],
 		[{ agents: [agent], model: "gpt" }, "`model`"],

@@ -43,10 +43,10 @@ export async function loadConfig(path: string, store: string): Promise<Holdpoint
 export function checkConfig(value: unknown, path: string): HoldpointConfig {
 	if (value === undefined) throw invalid(path, "has no export named `config`");
 	if (!isRecord(value)) throw invalid(path, "exports a `config` that is no object");
-	const known = ["agents", "policy", "rolesOf", "limits", "model"];
+	const known = ["agents", "policy", "approvers", "rolesOf", "webhooks", "limits", "model"];
 	const unknown = Object.keys(value).find((name) => !known.includes(name));
 	if (unknown) throw invalid(path, `sets "${unknown}"; known: ${known.join(", ")}`);
-	const { agents, policy, rolesOf, limits, model } = value;
+	const { agents, policy, approvers, rolesOf, limits, model } = value;
 	if (!Array.isArray(agents) || agents.length === 0) throw invalid(path, "names no `agents`");
 	for (const [at, agent] of agents.entries()) checkAgent(agent, at, path);
 	const names = agents.map((agent: Agent) => agent.name);
@@ -55,6 +55,10 @@ export function checkConfig(value: unknown, path: string): HoldpointConfig {
 	const isPolicy = typeof policy === "function" || (isRecord(policy) && typeof policy["decide"] === "function");
 	if (policy !== undefined && !isPolicy)
 		throw invalid(path, "has a `policy` that is neither a function nor has `decide`");
+	if (approvers !== undefined && !(isRecord(approvers) && typeof approvers["of"] === "function"))
+		throw invalid(path, "has `approvers` without `of`");
+	if (approvers !== undefined && rolesOf !== undefined)
+		throw invalid(path, "has `approvers` and `rolesOf`, which is their short form");
 	if (rolesOf !== undefined && typeof rolesOf !== "function")
 		throw invalid(path, "has a `rolesOf` that is no function");
 	if (limits !== undefined) checkLimits(limits, path);
@@ -116,6 +120,6 @@ function invalid(path: string, what: string, cause?: unknown): HoldpointError {
 	return new HoldpointError("config.invalid", `The config ${path} ${what}${why}`, {
 		cause,
 		details: { path },
-		hint: "It exports `config = { agents: [defineAgent({...})], policy?, rolesOf?, limits?, model? }`.",
+		hint: "It exports `config = { agents: [defineAgent({...})], policy?, approvers?, webhooks?, limits?, model? }`.",
 	});
 }

@@ -92,7 +92,9 @@ async function open(path: string, config: HoldpointConfig, model?: LanguageModel
 		agents,
 		store,
 		...(config.policy ? { policy: config.policy } : {}),
+		...(config.approvers ? { approvers: config.approvers } : {}),
 		...(config.rolesOf ? { rolesOf: config.rolesOf } : {}),
+		...(config.webhooks ? { webhooks: config.webhooks } : {}),
 		...(config.limits ? { limits: config.limits } : {}),
 	});
 	return { harness, store, agents };

@@ -45,9 +45,11 @@ export function parseArguments(spec: CommandSpec, argv: readonly string[]): Pars
 
 function tokens(spec: CommandSpec, known: readonly OptionSpec[], argv: readonly string[]) {
 	const options: NonNullable<ParseArgsConfig["options"]> = {};
-	for (const { name, value } of known) {
+	for (const { name, value, many } of known) {
 		options[name] =
-			name === "help" ? { type: "boolean", short: "h" } : { type: value === undefined ? "boolean" : "string" };
+			name === "help"
+				? { type: "boolean", short: "h" }
+				: { type: value === undefined ? "boolean" : "string", multiple: many ?? false };
 	}
 	try {
 		return parseArgs({ args: [...argv], options, allowPositionals: true, strict: true });
@@ -83,7 +85,7 @@ function checkPositionals(spec: CommandSpec, given: readonly string[]): void {
 			`Run \`holdpoint ${spec.name} --help\`.`,
 		);
 	}
-	if (given.length > wanted.length) {
+	if (given.length > wanted.length && !wanted.at(-1)?.many) {
 		const extra = inlineText(given[wanted.length] ?? "", 60);
 		const hint = "Put a text of several words in quotes.";
 		throw usageInvalid(`${spec.name} does not know what to do with ${JSON.stringify(extra)}`, hint);

@@ -57,7 +57,7 @@ describe("the command line", () => {
 		expect(wrong).toMatchObject({ code: 2, out: "", err: expect.stringContaining("did you mean `approve`?") });
 		expect(await recorded(["approve"])).toMatchObject({
 			code: 2,
-			err: expect.stringContaining("approve needs <approval>"),
+			err: expect.stringContaining("approve needs ids of approvals"),
 		});
 		expect(await recorded(["deny", "apr_1"])).toMatchObject({
 			code: 2,

@@ -8,8 +8,9 @@
  */
 import { canonicalJson } from "../kit/canonical-json.ts";
 import { digest } from "../kit/digest.ts";
+import { fits, isGrantedValue } from "../kit/granted-value.ts";
 import type { Approver } from "../spec/events.ts";
-import type { Grant, GrantedArguments, GrantedValue, GrantTerms } from "../spec/governance.ts";
+import type { Grant, GrantedArguments, GrantTerms } from "../spec/governance.ts";
 import { isJsonObject, type Json } from "../spec/json.ts";
 import { fixedLimits } from "../spec/limits.ts";
 
@@ -96,17 +97,6 @@ function argumentsProblem(granted: unknown, shown: { readonly [field: string]: J
 	}
 }
 
-function isGrantedValue(value: unknown): value is GrantedValue {
-	if (value === "any") return true;
-	if (typeof value !== "object" || value === null) return false;
-	const { is, in: list, min, max } = value as Record<string, unknown>;
-	const kinds = Object.keys(value).sort().join();
-	if (kinds === "is") return is !== undefined;
-	if (kinds === "in") return Array.isArray(list);
-	if (kinds !== "max" && kinds !== "max,min") return false;
-	return Number.isFinite(max) && (min === undefined || Number.isFinite(min));
-}
-
 export function isCovered(grant: Grant, call: GrantedCall, now: number): boolean {
 	const { scope } = grant;
 	if (grant.revoked || now >= grant.expiresAt) return false;
@@ -122,16 +112,4 @@ function coversArguments(granted: GrantedArguments, args: Json): boolean {
 	return Object.entries(granted).every(([field, value]) => {
 		return fits(value, Object.hasOwn(args, field) ? args[field] : undefined);
 	});
-}
-
-function fits(granted: GrantedValue, value: Json | undefined): boolean {
-	if (granted === "any") return true;
-	if (value === undefined) return false;
-	if ("is" in granted) return isSame(granted.is, value);
-	if ("in" in granted) return granted.in.some((one) => isSame(one, value));
-	return typeof value === "number" && value <= granted.max && value >= (granted.min ?? Number.NEGATIVE_INFINITY);
-}
-
-function isSame(a: Json, b: Json): boolean {
-	return canonicalJson(a) === canonicalJson(b);
 }

@@ -39,6 +39,11 @@ async function held(scene: Stage) {
 	return { run: result.run, wait: onlyWait(result, "approval") };
 }
 
+/** A process that knows the store and nobody's roles: what it takes, the run judges. */
+function door(scene: Stage) {
+	return createHarness({ store: scene.store, clock: scene.clock, keys: stageKeys });
+}
+
 /** What the model read of its call. */
 function lastResult(scene: Stage): unknown {
 	const last = scene.prompts.at(-1)?.at(-1);
@@ -301,7 +306,12 @@ describe("several people", () => {
 	test("roles: somebody without one is refused, and each role must be filled", async () => {
 		const { scene, paid } = payStage({ ask: { roles: ["manager", "finance"] }, harness: { rolesOf } });
 		const { run, wait } = await held(scene);
-		await scene.harness.approve(wait.approval, { by: eve });
+		const inVain = scene.harness.approve(wait.approval, { by: eve });
+		await expect(inVain).rejects.toMatchObject({
+			code: "approval.forbidden",
+			message: expect.stringContaining("none of the roles"),
+		});
+		await door(scene).approve(wait.approval, { by: eve });
 		await scene.harness.approve(wait.approval, { by: bob });
 		expect(onlyWait(await scene.harness.resume(run), "approval").ask).toEqual({
 			count: 1,
@@ -329,7 +339,9 @@ describe("several people", () => {
 	test("roles that an approver claims for itself are worth nothing", async () => {
 		const { scene, paid } = payStage({ ask: { roles: ["manager"] }, harness: { rolesOf } });
 		const { run, wait } = await held(scene);
-		await scene.harness.approve(wait.approval, { by: { ...eve, roles: ["manager"] } });
+		const claiming = { by: { ...eve, roles: ["manager"] } };
+		await expect(scene.harness.approve(wait.approval, claiming)).rejects.toMatchObject({ code: "approval.forbidden" });
+		await door(scene).approve(wait.approval, claiming);
 		expect(await scene.harness.resume(run)).toMatchObject({ status: "waiting" });
 		expect(paid).toEqual([]);
 	});
@@ -346,10 +358,18 @@ describe("several people", () => {
 	])("I4: roles of a directory that %s count for nobody, and the run lives", async (_, wrong) => {
 		const { scene, paid } = payStage({ ask: { roles: ["manager"] }, harness: { rolesOf: wrong as never } });
 		const { run, wait } = await held(scene);
-		await scene.harness.approve(wait.approval, { by: ann });
+		await expect(scene.harness.approve(wait.approval, { by: ann })).rejects.toMatchObject({
+			code: "approval.forbidden",
+			message: expect.stringContaining("could not be found out"),
+		});
+		await door(scene).approve(wait.approval, { by: ann });
 		expect(await scene.harness.resume(run)).toMatchObject({ status: "waiting" });
 		expect(paid).toEqual([]);
 		expect(ofType(await scene.events(run), "approval.refused")).toHaveLength(1);
+		// A denial is one whoever it comes from.
+		await scene.harness.deny(wait.approval, { by: ann });
+		expect(await scene.harness.resume(run)).toMatchObject({ status: "completed" });
+		expect(paid).toEqual([]);
 	});
 });
 
@@ -412,7 +432,10 @@ describe("who must answer", () => {
 		const { run, wait } = await held(scene);
 		expect(wait.escalatesAt).toBe(scene.clock.now() + hourMs);
 		expect((await scene.harness.runs())[0]?.dueAt).toBe(wait.escalatesAt);
-		await scene.harness.approve(wait.approval, { by: bob });
+		await expect(scene.harness.approve(wait.approval, { by: bob })).rejects.toMatchObject({
+			code: "approval.forbidden",
+		});
+		await door(scene).approve(wait.approval, { by: bob });
 		expect(await scene.harness.resume(run)).toMatchObject({ status: "waiting" });
 		expect(ofType(await scene.events(run), "approval.refused")).toMatchObject([{ by: "bob" }]);
 		scene.clock.advance(hourMs);

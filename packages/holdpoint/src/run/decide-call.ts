@@ -15,8 +15,9 @@ import { reasonOf } from "../kit/reason-of.ts";
 import type { FailureCode } from "../spec/errors.ts";
 import type { Outcome } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
-import type { PolicyRequest } from "../spec/policy.ts";
+import type { Decision, PolicyRequest } from "../spec/policy.ts";
 import type { Tool } from "../spec/tool.ts";
+import { answersToday, validAnswers } from "./answering.ts";
 import type { ApprovalAnswer, CallState } from "./call-state.ts";
 import { type CanonicalArguments, canonicalArguments } from "./canonical-arguments.ts";
 import { failedWith } from "./failed-with.ts";
@@ -46,6 +47,8 @@ interface Candidate extends Deciding {
 	readonly answers: readonly ApprovalAnswer[];
 	/** Where people answered it before it was made: the row of a rehearsal. */
 	readonly row: FittingRow | undefined;
+	/** Whose answers count no more since they were given, and why. */
+	readonly lost: readonly string[];
 }
 
 /** Moves a call that can move. Synchronous where schema and policy are. */
@@ -146,7 +149,7 @@ function candidateOf(deciding: Deciding, { args, text }: Pick<Candidate, "args" 
 	const digest = callDigest(bound);
 	const own = digest === call.digest ? validAnswers(segment, call) : [];
 	const row = own.length > 0 ? undefined : rowFor(segment, call, { tool, text });
-	return { segment, call, phase, tool, args, text, digest, answers: row?.answers ?? own, row };
+	return { segment, call, phase, tool, args, text, digest, answers: row?.answers ?? own, row, lost: [] };
 }
 
 /** The call with the arguments that the journal has; a copy, because a policy gets them in its hands. */
@@ -159,11 +162,20 @@ const nothing: ReadonlySet<string> = new Set();
 
 /** `exhausted`: accounts that were found to have not enough left for it. */
 function askPolicy(candidate: Candidate, exhausted = nothing): void | Promise<void> {
+	const people =
+		candidate.answers.length === 0 ? undefined : answersToday(candidate.segment, candidate.call, candidate);
+	if (people instanceof Promise) return people.then((known) => askAbout({ ...candidate, ...known }, exhausted, true));
+	return askAbout({ ...candidate, ...people }, exhausted);
+}
+
+function askAbout(candidate: Candidate, exhausted: ReadonlySet<string>, isLater = false): void | Promise<void> {
 	const isAnswered = (decision: Asking) => lacking(needFor(candidate, decision), candidate.answers) === undefined;
 	const judgement = judgeCall(candidate.segment, policyRequest(candidate), { isAnswered, exhausted });
 	return judgement instanceof Promise
 		? judgement.then((later) => followLater(candidate, later, exhausted))
-		: follow(candidate, judgement, exhausted);
+		: isLater
+			? followLater(candidate, judgement, exhausted)
+			: follow(candidate, judgement, exhausted);
 }
 
 /** Whoever asked for the run's end meanwhile was heard only by the store: nothing starts after that. */
@@ -195,18 +207,6 @@ export function policyRequest({
 	};
 }
 
-/**
- * Answers that are not spent, void or too old. A repetition is the same call under the same key: what allowed it the
- * first time counts on; what was answered since then lapses like any other answer.
- */
-export function validAnswers(segment: Segment, call: CallState): readonly ApprovalAnswer[] {
-	const { approval } = call;
-	if (!approval || approval.denied || approval.closed) return [];
-	const oldest = segment.ports.clock.now() - segment.ready.limits.approvalSpendWithinMs;
-	const spent = call.attempt === 0 ? 0 : call.phase === "started" ? approval.answers.length : approval.carried;
-	return approval.answers.filter((answer, i) => i < spent || answer.at > oldest);
-}
-
 function follow(candidate: Candidate, judgement: Judgement, exhausted: ReadonlySet<string>): void | Promise<void> {
 	if (hasMoved(candidate)) return;
 	const { decision, grants } = judgement;
@@ -220,10 +220,16 @@ function follow(candidate: Candidate, judgement: Judgement, exhausted: ReadonlyS
 		(decision.verdict === "ask" && lacking(needFor(candidate, decision), candidate.answers) === undefined);
 	const wants = mayStart ? grants.flatMap(usesOf) : [];
 	if (wants.length > 0) return reserveAndStart(candidate, judgement, { wants, exhausted });
-	note(candidate, judgement);
+	note(candidate, mayStart ? judgement : { ...judgement, decision: withLost(candidate, decision) });
 	if (mayStart) return start(candidate, judgement, []);
 	if (decision.verdict === "deny") return refuse(candidate, decision.reason, "policy");
 	if (decision.verdict === "ask") hold(candidate, decision);
+}
+
+/** Who is asked anew is told why. */
+function withLost({ lost }: Candidate, decision: Decision): Decision {
+	if (decision.verdict !== "ask" || lost.length === 0) return decision;
+	return { ...decision, reason: [decision.reason, ...lost].join("; ") };
 }
 
 interface Reserving {

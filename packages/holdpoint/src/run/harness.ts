@@ -4,17 +4,17 @@ import { unlessAborted } from "../kit/unless-aborted.ts";
 import type { Agent } from "../spec/agent.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
 import type { Approver, RunEvent, RunStarted, SessionPlace } from "../spec/events.ts";
-import type { GrantTerms } from "../spec/governance.ts";
-import type { Json } from "../spec/json.ts";
 import { defaultLimits, fixedLimits, type Limits } from "../spec/limits.ts";
 import type { LanguageModel } from "../spec/model.ts";
 import type { RunResult } from "../spec/result.ts";
 import type { RunQuery, RunRow } from "../spec/store.ts";
+import type { ReadyWebhook } from "../webhooks/ready-webhook.ts";
 import { type ResumeOptions, resumeRun, startRun, type Watching } from "./advance.ts";
-import { checkInput, checkRunId, checkSessionId } from "./check-names.ts";
+import { checkInput, checkRunId, checkSessionId } from "./check-request.ts";
 import { resultOf } from "./conclude.ts";
 import { Governance } from "./governance.ts";
 import {
+	type ApprovalsQuery,
 	answerApproval,
 	askForRehearsal,
 	checkReach,
@@ -28,18 +28,20 @@ import { inputOf, runAfter, type UnreadMessage, unlessThere } from "./next-run.t
 import { openRun } from "./open-run.ts";
 import { readyAgent } from "./ready-agent.ts";
 import { type ReadyPolicy, readyPolicy } from "./ready-policy.ts";
-import type { RunOptions } from "./run-options.ts";
+import type { ApproveOptions, DenyOptions, RunOptions } from "./run-options.ts";
 import type { ReadyAgent, RunPorts, Segment } from "./segment.ts";
 import { Session, type SessionDoors } from "./session.ts";
 import { type SettledTruth, settledOutcome } from "./settled-outcome.ts";
 import type { RunState } from "./state.ts";
 import { type RunStream, streamOf } from "./stream.ts";
+import { Webhooks } from "./webhooks.ts";
 
 export interface HarnessParts {
 	readonly ports: () => Promise<RunPorts>;
 	readonly agents: readonly Agent[];
 	readonly model: LanguageModel | undefined;
 	readonly limits: Partial<Limits>;
+	readonly webhooks: readonly ReadyWebhook[];
 	readonly principal: () => string;
 	readonly newRunId: () => string;
 	readonly close: () => Promise<void>;
@@ -70,11 +72,14 @@ export class Harness {
 
 	/** Standing grants and kill switches. */
 	readonly governance: Governance;
+	/** Those who are told what happens. */
+	readonly webhooks: Webhooks;
 
 	constructor(parts: HarnessParts) {
 		this.parts = parts;
 		this.readyPolicy = readyPolicy(parts);
 		this.governance = new Governance(() => this.ports(), parts.principal);
+		this.webhooks = new Webhooks(() => this.ports(), parts.webhooks);
 		const problem = limitProblem(parts.limits, defaultLimits);
 		if (problem) {
 			const hint = "docs/reference/limits.md lists them.";
@@ -163,45 +168,20 @@ export class Harness {
 	}
 
 	/** Held calls, oldest first. */
-	async approvals(query: { readonly run?: string; readonly limit?: number } = {}): Promise<readonly OpenApproval[]> {
+	async approvals(query: ApprovalsQuery = {}): Promise<readonly OpenApproval[]> {
 		return openApprovals(await this.ports(), query);
 	}
 
 	/** Approves a held call; with `args`, executes with these instead. Executes nothing itself: resume the run. Errors: `approval.*`. */
-	async approve(
-		approval: string,
-		answer: {
-			readonly by?: Approver;
-			readonly reason?: string;
-			readonly args?: Json;
-			/** It holds for later calls, too, within these bounds. */
-			readonly always?: GrantTerms;
-			/** Of the rehearsal: rows from 0, or `all` that need an answer. */
-			readonly rows?: readonly number[] | "all";
-			/** The rows hold in their order only. */
-			readonly inOrder?: boolean;
-		} = {},
-	) {
-		const { by = this.person(), reason, args, always, rows, inOrder } = answer;
-		return this.answer({
-			approval,
-			by,
-			answer: args === undefined ? "approve" : "edit",
-			...(reason ? { reason } : {}),
-			...(args === undefined ? {} : { args }),
-			...(always ? { always } : {}),
-			...(rows ? { rows } : {}),
-			...(inOrder ? { inOrder } : {}),
-		});
+	async approve(approval: string, options: ApproveOptions = {}) {
+		const { by = this.person(), ...said } = options;
+		return this.answer({ ...said, by, approval, answer: said.args === undefined ? "approve" : "edit" });
 	}
 
 	/** Denies a held call; the model reads the reason. Errors: `approval.*`. */
-	async deny(
-		approval: string,
-		answer: { readonly by?: Approver; readonly reason?: string; readonly rows?: readonly number[] | "all" } = {},
-	) {
-		const { by = this.person(), reason, rows } = answer;
-		return this.answer({ approval, by, answer: "deny", ...(reason ? { reason } : {}), ...(rows ? { rows } : {}) });
+	async deny(approval: string, options: DenyOptions = {}) {
+		const { by = this.person(), ...said } = options;
+		return this.answer({ ...said, by, approval, answer: "deny" });
 	}
 
 	/**
@@ -264,8 +244,10 @@ export class Harness {
 		// Their leases are let go while the store is open; whoever does not stop in time keeps its own until it ends.
 		const graceOver = Promise.withResolvers<void>();
 		const timer = setTimeout(graceOver.resolve, fixedLimits.closeGraceMs);
-		await Promise.race([Promise.all(this.busy.values()), graceOver.promise]);
+		const stopped = Promise.all(this.busy.values()).then(() => this.webhooks.idle());
+		await Promise.race([stopped, graceOver.promise]);
 		clearTimeout(timer);
+		await this.webhooks.stop();
 		await this.parts.close();
 	}
 
@@ -280,7 +262,11 @@ export class Harness {
 	private ports(): Promise<RunPorts> {
 		if (this.closed) throw wasClosed();
 		this.opened ??= this.parts.ports().then(
-			(ports) => (this.openedNow = ports),
+			async (ports) => {
+				await this.webhooks.begin(ports);
+				this.openedNow = ports;
+				return ports;
+			},
 			(error) => {
 				// A store that was locked may be free the next time.
 				this.opened = undefined;
@@ -439,6 +425,7 @@ export class Harness {
 			signal?.removeEventListener("abort", stop);
 			if (segment && this.active.get(run) === segment) this.active.delete(run);
 			this.busy.delete(run);
+			this.webhooks.nudge();
 			ended.resolve();
 		}
 	}

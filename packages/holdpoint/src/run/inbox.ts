@@ -2,6 +2,7 @@
  * The doors through which people reach a run: approvals, settling, messages, cancellation. Each leaves a sealed signal;
  * none of them executes anything. What it is worth is judged by the run's one writer (`take-signals.ts`).
  */
+import { authorityOf, whyUncounted } from "../approvals/authority.ts";
 import { lacking, needOf } from "../approvals/need.ts";
 import { termsProblem } from "../grants/grant.ts";
 import { runSeal } from "../journal/journal.ts";
@@ -10,7 +11,7 @@ import { newId } from "../kit/id.ts";
 import { reasonOf } from "../kit/reason-of.ts";
 import { codeInside } from "../sandbox/fenced-code.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
-import type { Approver, Outcome, ProgramRehearsed, RehearsedCall } from "../spec/events.ts";
+import type { Approver, Outcome } from "../spec/events.ts";
 import type { GrantTerms } from "../spec/governance.ts";
 import type { Json } from "../spec/json.ts";
 import { defaultLimits, fixedLimits, type Limits } from "../spec/limits.ts";
@@ -23,7 +24,7 @@ import type { ApprovalAnswer, CallState } from "./call-state.ts";
 import { canonicalArguments } from "./canonical-arguments.ts";
 import { waitsOf } from "./conclude.ts";
 import { openRun } from "./open-run.ts";
-import { rehearsalDigest, totalsOf } from "./rehearsed-rows.ts";
+import { type RehearsalView, rehearsalOf, rowsAnswered } from "./rehearsal-view.ts";
 import type { RunPorts } from "./segment.ts";
 import { callOf, type RunState } from "./state.ts";
 
@@ -50,40 +51,29 @@ export interface OpenApproval extends Omit<Extract<Wait, { kind: "approval" }>, 
 	readonly rehearsal?: RehearsalView;
 }
 
-/** A rehearsal as the person who decides sees it. */
-export interface RehearsalView {
-	/** Of what is seen here: an answer to its rows is worth something for these rows only. */
-	readonly digest: string;
-	readonly rows: readonly (RehearsedCall & {
-		/** Who approved it so far, in the order of their answers. */
-		readonly approvedBy: readonly string[];
-		readonly deniedBy?: string;
-		readonly isSpent: boolean;
-	})[];
-	/** By tool: how many calls that need an answer, and the sums of their numbers. */
-	readonly totals: readonly {
-		readonly tool: string;
-		readonly count: number;
-		readonly sums: { readonly [field: string]: number };
-	}[];
-	/** Reads that were really made for it. */
-	readonly reads: number;
-	readonly end: ProgramRehearsed["end"];
-	readonly why?: string;
-}
-
 export interface DoneCall {
 	readonly tool: string;
 	readonly args: Json;
 	readonly outcome: CallEnd;
 }
 
+export interface ApprovalsQuery {
+	readonly run?: string;
+	/** The id of one, or its beginning. */
+	readonly approval?: string;
+	readonly limit?: number;
+}
+
 /** Open approvals, oldest first. A row whose run says otherwise is left out: the index is only for finding. */
 export async function openApprovals(
 	ports: RunPorts,
-	query: { readonly run?: string; readonly limit?: number },
+	{ run, approval, limit }: ApprovalsQuery,
 ): Promise<OpenApproval[]> {
-	const rows = await ports.store.approvals(query);
+	const rows = await ports.store.approvals({
+		...(run === undefined ? {} : { run }),
+		...(approval === undefined ? {} : { prefix: approval }),
+		...(limit === undefined ? {} : { limit }),
+	});
 	const views = new Map<string, RunView | HoldpointError>();
 	const found: OpenApproval[] = [];
 	for (const row of rows) {
@@ -154,28 +144,6 @@ function approvalOf(view: RunView, row: ApprovalRow): OpenApproval | undefined {
 	};
 }
 
-function rehearsalOf(state: RunState, program: string | undefined): { readonly rehearsal?: RehearsalView } {
-	const rehearsal = program === undefined ? undefined : callOf(state, program).program?.rehearsal;
-	if (!rehearsal) return {};
-	const { event } = rehearsal;
-	const { reads, end, why } = event;
-	const rows = event.rows.map((row, i) => {
-		const { answers = [], denied, spent } = rehearsal.rows[i] ?? {};
-		const approvedBy = answers.map(({ by }) => by.id);
-		return { ...row, approvedBy, ...(denied ? { deniedBy: denied.by.id } : {}), isSpent: spent !== undefined };
-	});
-	return {
-		rehearsal: {
-			digest: rehearsalDigest(event),
-			rows,
-			totals: totalsOf(event.rows),
-			reads,
-			end,
-			...(why ? { why } : {}),
-		},
-	};
-}
-
 function programView(state: RunState, id: string): { readonly source: string; readonly done: readonly DoneCall[] } {
 	const program = callOf(state, id);
 	const args = program.args as { readonly code?: string } | undefined;
@@ -192,6 +160,8 @@ export interface AnswerRequest {
 	readonly approval: string;
 	readonly answer: "approve" | "deny" | "edit";
 	readonly by: Approver;
+	/** Of what was shown: a call that is another one by now is not answered. */
+	readonly digest?: string;
 	readonly reason?: string;
 	readonly args?: Json;
 	/** A standing grant that goes with a yes. */
@@ -232,6 +202,10 @@ export async function answerApproval(
 			`Approval ${row.approval} expired at ${new Date(open.expiresAt).toISOString()}`,
 		);
 	}
+	if (request.digest !== undefined && request.digest !== open.digest) {
+		const what = `The call of approval ${row.approval} is not the one that was shown any more`;
+		throw new HoldpointError("approval.invalid", what, { details: { run: row.run } });
+	}
 	if (view.foreignKey !== undefined && request.answer !== "deny") {
 		const what = `Something that was said to run ${row.run} is sealed with the key "${view.foreignKey}", which is not here`;
 		throw new HoldpointError("journal.key_missing", `${what}: it may be a denial`, { details: { run: row.run } });
@@ -242,6 +216,7 @@ export async function answerApproval(
 	const unread = unreadAnswers(view, open.approval, open.digest);
 	const counting = unread.filter((answer) => answer.answer === "deny" || isFresh(answer));
 	refuseInVain({ request, open, counted: answers.filter(isFresh), unread: counting });
+	await refuseWithoutSay(ports, request, { open, state: view.state, timeoutMs: limits.policyTimeoutMs });
 	if (request.args !== undefined) await checkEdit(open, request.args, { tool: tools?.get(open.tool), limits });
 	if (request.always)
 		checkTerms(request.always, view, { open, args: request.args ?? open.args, tool: tools?.get(open.tool) });
@@ -259,23 +234,6 @@ export async function answerApproval(
 		...(rehearsal ? { rehearsal } : {}),
 	});
 	return { run: row.run, approval: row.approval };
-}
-
-/** Errors: `approval.invalid`. */
-function rowsAnswered({ rehearsal, approval }: OpenApproval, { rows = "all", inOrder }: AnswerRequest) {
-	const invalid = (message: string, hint: string) =>
-		new HoldpointError("approval.invalid", message, { hint, details: { approval } });
-	if (!rehearsal)
-		throw invalid(`Approval ${approval} was not rehearsed`, "Ask for a rehearsal, or answer the call alone.");
-	const asked = rehearsal.rows.flatMap(({ verdict }, index) => (verdict === "ask" ? index : []));
-	const chosen = rows === "all" ? asked : rows;
-	const wrong = chosen.find((index) => !asked.includes(index));
-	if (wrong === undefined)
-		return { digest: rehearsal.digest, rows: chosen, ...(inOrder ? { inOrder: true as const } : {}) };
-	throw invalid(
-		`Row ${wrong} of the rehearsal is none that needs an answer`,
-		`They are ${asked.join(", ") || "none"}.`,
-	);
 }
 
 interface Granting {
@@ -335,6 +293,37 @@ function refuseInVain({ request, open, counted, unread }: Answering): void {
 			details: { run, approval },
 		});
 	}
+}
+
+interface Saying {
+	readonly open: OpenApproval;
+	readonly state: RunState;
+	readonly timeoutMs: number;
+}
+
+/** The same question that the run asks when it reads the answer. A door that has no approvers leaves it to the run. */
+async function refuseWithoutSay(
+	{ approvers, clock }: RunPorts,
+	{ by, answer, args }: AnswerRequest,
+	{ open, state, timeoutMs }: Saying,
+): Promise<void> {
+	const { approval, run, tool, agent, principal } = open;
+	const { escalation, ...need } = callOf(state, open.call).approval ?? {};
+	if (!approvers || !("roles" in need)) return;
+	const about = { tool, args: args ?? open.args, agent, principal, tenant: state.started?.tenant, answer };
+	const authority = await authorityOf(approvers, { by, about, timeoutMs });
+	// Whether a denial is worth something is no question while nothing is known.
+	if (answer === "deny" && (authority.isUnknown || authority.refused === undefined)) return;
+	const isEscalated = escalation !== undefined && clock.now() >= escalation.at;
+	const why = whyUncounted(isEscalated ? { ...need, substitutes: escalation.roles } : need, by, authority);
+	if (why === undefined) return;
+	throw new HoldpointError(
+		"approval.forbidden",
+		`The answer of ${by.id} to approval ${approval} would count for nothing: ${why}`,
+		{
+			details: { run, approval, by: by.id },
+		},
+	);
 }
 
 /** Whoever has no name would count as one person with everybody else who has none. */

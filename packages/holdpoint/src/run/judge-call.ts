@@ -5,15 +5,16 @@
  * 2. A grant turns an ask into an allow where it covers that ask alone, by the people who gave it; never a deny. What a
  *    limit or a label asks it answers only where it says so.
  */
+import { type CountedToday, countedToday } from "../approvals/authority.ts";
 import { lacking, needOf } from "../approvals/need.ts";
 import { type GrantedCall, isCovered } from "../grants/grant.ts";
 import { switchFor } from "../grants/standing.ts";
-import { reasonOf } from "../kit/reason-of.ts";
 import { labelDecision } from "../labels/label.ts";
 import { decide, joinDecisions } from "../policy/decide.ts";
 import type { Approver } from "../spec/events.ts";
 import type { Grant } from "../spec/governance.ts";
 import type { Decision, PolicyRequest } from "../spec/policy.ts";
+import { authorityFor } from "./answering.ts";
 import type { Segment, Wanted } from "./segment.ts";
 
 /** What one of those that have a say says. */
@@ -83,7 +84,11 @@ export function switchedOff(
 	);
 }
 
-function joined(segment: Segment, request: PolicyRequest, { policy, isAnswered, exhausted }: Said): Judgement {
+function joined(
+	segment: Segment,
+	request: PolicyRequest,
+	{ policy, isAnswered, exhausted }: Said,
+): Judgement | Promise<Judgement> {
 	const { version } = segment.ports.policy;
 	const said: Say[] = [{ source: "policy", decision: policy }];
 	const { labels } = segment.ports;
@@ -92,10 +97,32 @@ function joined(segment: Segment, request: PolicyRequest, { policy, isAnswered, 
 	const decision = said.length === 1 ? policy : joinDecisions(said.map((one) => one.decision));
 	if (decision.verdict !== "ask" || isAnswered(decision)) return { decision, version, grants: [] };
 	const grants = grantsFor(segment, request).filter((grant) => !exhausted.has(usesAccount(grant)));
+	if (grants.length === 0) return { decision, version, grants };
+	const givers = grants.flatMap(({ by }) => by).map((by) => ({ by }));
+	const about = { tool: request.tool.name, args: request.args, answer: "approve" } as const;
+	const known = countedToday(givers, ({ by }) => authorityFor(segment, by, about));
+	const judge = ({ answers }: Givers) => granted(segment, { said, decision, version, grants, givers: answers });
+	return known instanceof Promise ? known.then(judge) : judge(known);
+}
+
+type Givers = CountedToday<{ readonly by: Approver }>;
+
+interface Granting {
+	readonly said: readonly Say[];
+	/** All of them joined. */
+	readonly decision: Decision;
+	readonly version: string;
+	readonly grants: readonly Grant[];
+	/** Who gave them and has a say in it today, with the roles of today. */
+	readonly givers: Givers["answers"];
+}
+
+function granted(segment: Segment, { said, decision, version, grants, givers }: Granting): Judgement {
 	const used = new Set<Grant>();
 	const answered = said.map((one) => {
 		const answering = grants.filter(({ answers }) => one.source === "policy" || answers?.includes(one.source));
-		if (one.decision.verdict !== "ask" || !areEnough(segment, one.decision, answering)) return one.decision;
+		const people = givers.filter(({ by }) => answering.some((grant) => grant.by.some(({ id }) => id === by.id)));
+		if (one.decision.verdict !== "ask" || !areEnough(segment, one.decision, people)) return one.decision;
 		for (const grant of answering) used.add(grant);
 		return { verdict: "allow", reason: `granted: ${one.decision.reason}` } as const;
 	});
@@ -115,25 +142,6 @@ function grantsFor({ ports }: Segment, request: PolicyRequest): readonly Grant[]
 	return grants.filter((grant) => isCovered(grant, call, now));
 }
 
-/** By the people who gave them, with the roles that they have today. */
-function areEnough(segment: Segment, { ask }: Asking, grants: readonly Grant[]): boolean {
-	const people = grants.flatMap(({ by }) => by).map((by) => ({ by: withRoles(segment, by) }));
+function areEnough(segment: Segment, { ask }: Asking, people: Givers["answers"]): boolean {
 	return people.length > 0 && lacking(needOf(ask, segment.state.started?.principal ?? ""), people) === undefined;
-}
-
-/** I4: whose roles cannot be told has none. */
-function withRoles({ ports }: Segment, by: Approver): Approver {
-	const roles = rolesOf(ports.rolesOf, by);
-	return { ...by, roles: typeof roles === "string" ? [] : roles };
-}
-
-/** A text says why they cannot be told. */
-export function rolesOf(ask: (approver: Approver) => readonly string[], by: Approver): readonly string[] | string {
-	try {
-		const roles: unknown = ask(by);
-		if (Array.isArray(roles) && roles.every((role) => typeof role === "string")) return [...roles];
-		return "the roles of this person are no list of texts";
-	} catch (error) {
-		return `the roles of this person could not be found out: ${reasonOf(error)}`;
-	}
 }

@@ -13,8 +13,9 @@ import type { Clock } from "../kit/clock.ts";
 import { reasonOf } from "../kit/reason-of.ts";
 import type { KeyRing } from "../kit/seal.ts";
 import type { Agent, RunInfo } from "../spec/agent.ts";
+import type { Approvers } from "../spec/approver.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
-import type { Approver, Hold, RunEvent } from "../spec/events.ts";
+import type { Hold, RunEvent } from "../spec/events.ts";
 import type { LabelRules } from "../spec/label.ts";
 import type { Limits } from "../spec/limits.ts";
 import type { LanguageModel, ModelDelta, ModelMessage, ModelTool } from "../spec/model.ts";
@@ -42,7 +43,8 @@ export interface RunPorts {
 	readonly standing: StandingDocument;
 	/** Undefined: labels are not kept. */
 	readonly labels: LabelRules | undefined;
-	readonly rolesOf: (approver: Approver) => readonly string[];
+	/** Undefined: nobody has a role. */
+	readonly approvers: Approvers | undefined;
 	/** Both are the harness's own: whoever leaves a signal or reads a run may not know its agent. */
 	readonly signalsMax: number;
 	readonly sessionRunsMax: number;

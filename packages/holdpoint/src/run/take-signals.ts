@@ -4,17 +4,18 @@
  * together, and a no among them goes first.
  */
 import { callDigest } from "../approvals/approvals.ts";
-import { lacking, whyNot } from "../approvals/need.ts";
+import { whyUncounted } from "../approvals/authority.ts";
+import { lacking } from "../approvals/need.ts";
 import { type GrantedCall, grantOf, termsProblem } from "../grants/grant.ts";
 import type { ReceivedSignal } from "../journal/journal.ts";
-import type { Approver, RunEvent } from "../spec/events.ts";
+import type { ApprovalResolved, RunEvent } from "../spec/events.ts";
+import type { Json } from "../spec/json.ts";
 import type { Signal } from "../spec/signals.ts";
 import type { StoredSignal } from "../spec/store.ts";
+import { answersToday, authorityFor } from "./answering.ts";
 import type { CallState } from "./call-state.ts";
 import { canonicalArguments } from "./canonical-arguments.ts";
 import { canAnswer } from "./conclude.ts";
-import { validAnswers } from "./decide-call.ts";
-import { rolesOf } from "./judge-call.ts";
 import { next } from "./next.ts";
 import { rehearsalDigest } from "./rehearsed-rows.ts";
 import type { Segment } from "./segment.ts";
@@ -191,52 +192,90 @@ function messageEvents(segment: Segment, { id, signal, when }: MessageSignal): r
 type AnswerSignal = Extract<Signal, { kind: "answer" }>;
 
 async function answerEvents(segment: Segment, id: string, signal: AnswerSignal): Promise<readonly RunEvent[]> {
-	const refuse = (why: string): RunEvent[] => [
-		{ type: "approval.refused", approval: signal.approval, by: signal.by.id, why, signal: id },
-	];
+	const refuse = (why: string) => [refusal(signal, id, why)];
 	const call = [...segment.state.calls.values()].find((one) => one.approval?.id === signal.approval);
 	if (!call?.approval) return refuse("this run has no such approval");
-	if (call.phase !== "held") return refuse("it was answered or closed before");
+	if (call.phase !== "held") return refuse(answeredBefore);
 	if (signal.digest !== call.digest)
 		return refuse("it was given for other arguments, another tool version, or another call");
 	const now = segment.ports.clock.now();
 	const { expiresAt } = call.approval;
 	if (signal.at >= expiresAt) return refuse("it came after the approval expired");
 	if (now >= expiresAt) return refuse("it came in time, and was read only after the approval had expired");
-	const before = validAnswers(segment, call);
-	if (before.some((answer) => answer.by.id === signal.by.id) && signal.answer === "approve") {
-		return refuse("this person has answered already; another one must");
-	}
-	const roles = rolesOf(segment.ports.rolesOf, signal.by);
-	if (typeof roles === "string") return refuse(roles);
-	const by = { ...signal.by, roles };
-	const common = {
-		approval: signal.approval,
-		call: call.id,
-		by,
-		at: signal.at,
-		signal: id,
-		...(signal.reason ? { reason: signal.reason } : {}),
-		...(signal.always && signal.answer !== "deny" ? { always: signal.always } : {}),
-	};
-	const foreseen = signal.rehearsal ? rowsOf(segment, call, signal) : [];
-	if (typeof foreseen === "string") return refuse(foreseen);
-	const siblings = siblingEvents(segment, { call, signal, by, id, rows: foreseen });
-	const { inOrder } = signal.rehearsal ?? {};
-	const rows = foreseen.length > 0 ? { rows: foreseen, ...(inOrder ? { inOrder } : {}) } : {};
-	if (signal.answer === "deny") return [{ type: "approval.resolved", ...common, ...rows, answer: "deny" }, ...siblings];
-	if (signal.answer === "edit" && call.attempt > 0) {
+	if (signal.answer === "edit") return editEvents(segment, { call, signal, id });
+	return resolvedBy(segment, { call, signal, id, args: call.args ?? null, rest: {} });
+}
+
+interface Edit {
+	readonly call: CallState;
+	readonly signal: AnswerSignal;
+	readonly id: string;
+}
+
+async function editEvents(segment: Segment, { call, signal, id }: Edit): Promise<readonly RunEvent[]> {
+	const refuse = (why: string) => [refusal(signal, id, why)];
+	if (call.attempt > 0)
 		return refuse("the call was started before with these arguments: it can only be repeated as it is");
-	}
-	const unfit = whyNot(call.approval, by);
-	if (unfit) return refuse(unfit);
-	if (signal.answer === "approve") {
-		const open = lacking(call.approval, [...before, { by }]) !== undefined;
-		const whole = { ...common, ...rows, answer: "approve" as const, ...(open ? { open: true as const } : {}) };
-		return [{ type: "approval.resolved", ...whole }, ...siblings];
-	}
-	const edited = await editEvents(segment, { call, signal, common: { ...common, ...rows } });
-	return edited.some(({ type }) => type === "approval.resolved") ? [...edited, ...siblings] : edited;
+	const tool = segment.ready.tools.get(call.tool);
+	if (!tool || signal.args === undefined) return refuse("it edits nothing");
+	const parsed = await canonicalArguments(tool, signal.args, segment.parsing);
+	if (!parsed.ok) return refuse(parsed.message);
+	const bound = { run: segment.state.run, call: call.id, tool: tool.name, version: tool.version, args: parsed.text };
+	const rest = { args: parsed.args, digest: callDigest(bound) };
+	return resolvedBy(segment, { call, signal, id, args: parsed.args, rest });
+}
+
+interface Resolving extends Edit {
+	/** With which it would be executed. */
+	readonly args: Json;
+	/** What an edit adds to the event. */
+	readonly rest: Pick<ApprovalResolved, "args" | "digest">;
+}
+
+/** Who it is was not asked before: whether their answer counts is. */
+async function resolvedBy(segment: Segment, resolving: Resolving): Promise<readonly RunEvent[]> {
+	const { call, signal, id, args, rest } = resolving;
+	const { approval } = call;
+	const authority = await authorityFor(segment, signal.by, { tool: call.tool, args, answer: signal.answer });
+	const before = await answersToday(segment, call);
+	// A schema, or whoever knows the people, may have taken their time.
+	if (call.phase !== "held" || !approval) return [refusal(signal, id, answeredBefore)];
+	const isNo = signal.answer === "deny";
+	// A no of somebody about whom nothing can be found out is a no.
+	const why = isNo
+		? authority.isUnknown
+			? undefined
+			: authority.refused
+		: whyUncounted(approval, signal.by, authority);
+	if (why !== undefined) return [refusal(signal, id, why)];
+	const by = { ...signal.by, roles: authority.roles };
+	if (signal.answer === "approve" && before.answers.some((answer) => answer.by.id === by.id))
+		return [refusal(signal, id, "this person has answered already; another one must")];
+	const isOpen = signal.answer === "approve" && lacking(approval, [...before.answers, { by }]) !== undefined;
+	const foreseen = signal.rehearsal ? rowsOf(segment, call, signal) : [];
+	if (typeof foreseen === "string") return [refusal(signal, id, foreseen)];
+	const siblings = await siblingEvents(segment, { call, signal, id, rows: foreseen });
+	if (call.phase !== "held") return [refusal(signal, id, answeredBefore)];
+	const { approvers } = segment.ports;
+	return [
+		{
+			type: "approval.resolved",
+			approval: signal.approval,
+			call: call.id,
+			answer: signal.answer,
+			by,
+			at: signal.at,
+			...(signal.reason ? { reason: signal.reason } : {}),
+			...rest,
+			...(signal.always && !isNo ? { always: signal.always } : {}),
+			...(foreseen.length > 0 ? { rows: foreseen } : {}),
+			...(foreseen.length > 0 && signal.rehearsal?.inOrder ? { inOrder: true as const } : {}),
+			...(approvers ? { approvers: approvers.version } : {}),
+			...(isOpen ? { open: true as const } : {}),
+			signal: id,
+		},
+		...siblings,
+	];
 }
 
 /** The rows that are answered with a call; a text says why none can be. */
@@ -250,64 +289,40 @@ function rowsOf(segment: Segment, call: CallState, { rehearsal }: AnswerSignal):
 	return isRight ? [...new Set(rehearsal.rows)] : "it answers rows that are not there";
 }
 
-interface Siblings {
-	readonly call: CallState;
-	readonly signal: AnswerSignal;
-	readonly by: Approver;
+interface Siblings extends Edit {
 	readonly rows: readonly number[];
-	/** Of the signal. */
-	readonly id: string;
 }
 
-/** Rows whose calls are held beside this one are answered there, too, where this person may answer them. */
-function siblingEvents(segment: Segment, { call, signal, by, rows, id: signalId }: Siblings): RunEvent[] {
+/** Rows whose calls are held beside this one are answered there, too, where this person has a say in them. */
+async function siblingEvents(segment: Segment, { call, signal, id, rows }: Siblings): Promise<readonly RunEvent[]> {
 	const event = call.parent === undefined ? undefined : callOf(segment.state, call.parent).program?.rehearsal?.event;
-	return rows.flatMap((row): RunEvent[] => {
-		const id = event?.rows[row]?.call;
-		const held = id === undefined || id === call.id ? undefined : callOf(segment.state, id);
-		if (held?.phase !== "held" || !held.approval) return [];
-		const { approval } = held;
-		const common = {
-			type: "approval.resolved",
-			approval: approval.id,
-			call: held.id,
-			by,
-			at: signal.at,
-			signal: signalId,
-		} as const;
-		const reason = signal.reason ? { reason: signal.reason } : {};
-		if (signal.answer === "deny") return [{ ...common, ...reason, answer: "deny" }];
-		const before = validAnswers(segment, held);
-		if (whyNot(approval, by) !== undefined || before.some((answer) => answer.by.id === by.id)) return [];
-		const open = lacking(approval, [...before, { by }]) !== undefined;
-		return [{ ...common, ...reason, answer: "approve", ...(open ? { open: true as const } : {}) }];
-	});
+	const answered: RunEvent[] = [];
+	for (const row of rows) {
+		const other = event?.rows[row]?.call;
+		const held = other === undefined || other === call.id ? undefined : callOf(segment.state, other);
+		if (held?.phase !== "held" || !held.approval) continue;
+		const [one] = await resolvedBy(segment, {
+			call: held,
+			signal: { ...siblingOf(signal), approval: held.approval.id },
+			id,
+			args: held.args ?? null,
+			rest: {},
+		});
+		if (one?.type === "approval.resolved") answered.push(one);
+	}
+	return answered;
 }
 
-interface Edit {
-	readonly call: CallState;
-	readonly signal: AnswerSignal;
-	readonly common: Omit<Extract<RunEvent, { type: "approval.resolved" }>, "type" | "answer">;
+/** Other arguments, and a grant, are for the one call that was named. */
+function siblingOf(signal: AnswerSignal): AnswerSignal {
+	const { args: _args, always: _always, rehearsal: _rehearsal, ...rest } = signal;
+	return rest.answer === "edit" ? { ...rest, answer: "approve" } : rest;
 }
 
-async function editEvents(segment: Segment, { call, signal, common }: Edit): Promise<readonly RunEvent[]> {
-	const refuse = (why: string): RunEvent[] => [
-		{ type: "approval.refused", approval: signal.approval, by: signal.by.id, why, signal: common.signal },
-	];
-	const tool = segment.ready.tools.get(call.tool);
-	if (!tool || signal.args === undefined) return refuse("it edits nothing");
-	const parsed = await canonicalArguments(tool, signal.args, segment.parsing);
-	if (!parsed.ok) return refuse(parsed.message);
-	// A schema may have taken its time.
-	if (call.phase !== "held") return refuse("it was answered or closed before");
-	const digest = callDigest({
-		run: segment.state.run,
-		call: call.id,
-		tool: tool.name,
-		version: tool.version,
-		args: parsed.text,
-	});
-	return [{ type: "approval.resolved", ...common, answer: "edit", args: parsed.args, digest }];
+const answeredBefore = "it was answered or closed before";
+
+function refusal({ approval, by }: AnswerSignal, signal: string, why: string): RunEvent {
+	return { type: "approval.refused", approval, by: by.id, why, signal };
 }
 
 function settleEvents(segment: Segment, id: string, signal: Extract<Signal, { kind: "settle" }>): readonly RunEvent[] {

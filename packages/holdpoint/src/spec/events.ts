@@ -222,6 +222,8 @@ export interface ApprovalResolved {
 	readonly rows?: readonly number[];
 	/** These rows hold in this order only. */
 	readonly inOrder?: true;
+	/** Version of the approvers port that gave this person a say, where there is one. */
+	readonly approvers?: string;
 	/** More answers are needed. */
 	readonly open?: true;
 	/** Id of the stored signal that this event used up. */

@@ -134,6 +134,8 @@ export interface FixedLimits {
 	readonly rehearsalCharsMax: number;
 	/** Rehearsals of one program. */
 	readonly rehearsalsMax: number;
+	/** The file of the approvers. Characters. */
+	readonly approversCharsMax: number;
 	/** How long a standing grant holds where its giver does not say. Milliseconds. */
 	readonly grantExpiresInMs: number;
 	/** The longest that one may hold. Milliseconds. */
@@ -144,8 +146,26 @@ export interface FixedLimits {
 	readonly grantCharsMax: number;
 	/** Grants and kill switches of one store at a time. */
 	readonly standingMax: number;
-	/** How often a change of them is tried while others change them too. */
-	readonly standingTriesMax: number;
+	/** How often a change of a shared document is tried while others change it too. */
+	readonly documentTriesMax: number;
+	/** One attempt to tell a webhook something, where it does not say otherwise. Milliseconds. */
+	readonly webhookTimeoutMs: number;
+	/** Messages pending for one webhook; what happens beyond that waits in the journals. */
+	readonly webhookPendingMax: number;
+	/** Messages that one process takes at a time. */
+	readonly webhookBatchMax: number;
+	/** Messages on their way to one webhook at the same time. */
+	readonly webhookConcurrencyMax: number;
+	/** How often one delivery takes another batch. */
+	readonly webhookRoundsMax: number;
+	/** How long a message that a process took is left to it. Milliseconds. */
+	readonly webhookClaimMs: number;
+	/** By how much the clocks of processes that write runs may differ without a message being lost. Milliseconds. */
+	readonly webhookSlackMs: number;
+	/** The longest pause of `keepDelivering` where it is not told otherwise. Milliseconds. */
+	readonly webhookEveryMs: number;
+	/** Given up messages that are remembered for each webhook. */
+	readonly webhookFailedMax: number;
 	/** How long the SQLite store tries while another process holds the database; its `busyTimeoutMs` sets it. Milliseconds. */
 	readonly busyTimeoutMs: number;
 }
@@ -180,12 +200,22 @@ export const fixedLimits: FixedLimits = {
 	rehearsalCallsMax: 500,
 	rehearsalCharsMax: 1_048_576,
 	rehearsalsMax: 5,
+	approversCharsMax: 4 * 1_048_576,
 	grantExpiresInMs: 24 * 3_600_000,
 	grantExpiresInMsMax: 90 * 24 * 3_600_000,
 	grantUsesMax: 1_000_000,
 	grantCharsMax: 16_384,
 	standingMax: 1_000,
-	standingTriesMax: 20,
+	documentTriesMax: 20,
+	webhookTimeoutMs: 15_000,
+	webhookPendingMax: 1_000,
+	webhookBatchMax: 50,
+	webhookConcurrencyMax: 8,
+	webhookRoundsMax: 100,
+	webhookClaimMs: 15 * 60_000,
+	webhookSlackMs: 3_600_000,
+	webhookEveryMs: 30_000,
+	webhookFailedMax: 100,
 	busyTimeoutMs: 5_000,
 };
 

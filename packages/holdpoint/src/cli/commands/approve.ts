@@ -1,38 +1,107 @@
+import { grantOf } from "../../grants/grant.ts";
+import type { Harness } from "../../run/harness.ts";
+import type { GrantTerms } from "../../spec/governance.ts";
 import type { Json } from "../../spec/json.ts";
+import { answerAll, checkMeant, meantApprovals, openToAnswer } from "../answer-all.ts";
 import { exitCodes, type Invocation, textOption } from "../command.ts";
 import { commandLine } from "../command-line.ts";
-import { configPath } from "../load-config.ts";
-import { openAgents, openInbox, using } from "../open-harness.ts";
+import { grantTerms } from "../grant-terms.ts";
+import { type Opened, using } from "../open-harness.ts";
 import { osApprover } from "../os-user.ts";
 import { usageInvalid } from "../parse-arguments.ts";
+import { grantLines } from "../render/grant-text.ts";
 import { jsonText } from "../render/json-text.ts";
 import { wrap } from "../render/text-width.ts";
 
-/** Leaves a yes for a held call. */
+/** Leaves a yes for held calls. */
 export async function approve(invocation: Invocation): Promise<number> {
-	const { terminal, positionals } = invocation;
-	const { style } = terminal;
 	const by = osApprover(invocation);
+	checkMeant(invocation, "approve");
 	const args = jsonOption(invocation, "args");
+	const always = grantTerms(invocation);
 	const reason = textOption(invocation, "reason");
 	// Other arguments are checked with the tool's schema, which is in the config.
-	const needsAgents = args !== undefined && configPath(invocation) !== undefined;
-	const opened = needsAgents ? await openAgents(invocation, { isStoreThere: true }) : await openInbox(invocation);
+	const opened = await openToAnswer(invocation, { isNeeded: args !== undefined });
 	return using(opened, async ({ harness, store, agents }) => {
-		const answer = { by, ...(reason ? { reason } : {}), ...(args === undefined ? {} : { args }) };
-		const { run, approval } = await harness.approve(positionals[0] ?? "", answer);
-		const agent = (await store.load(run, Number.MAX_SAFE_INTEGER))?.head.agent;
-		const isChecked = args === undefined || agents.some(({ name }) => name === agent);
-		terminal.answer({ run, approval, answer: args === undefined ? "approve" : "edit", by }, () => [
-			`${style.green("✓")} ${approval} is approved by ${by.id} (${by.via})${args === undefined ? "" : " with:"}`,
-			...(args === undefined ? [] : wrap(`  ${jsonText(args, 2_000)}`, terminal.width)),
-			...(isChecked
-				? []
-				: ["  Whether they fit the tool is checked when the run goes on: its agent is not known here."]),
-			`  Nothing was executed yet. Go on with: ${commandLine(invocation, "resume", run)}`,
-		]);
-		return exitCodes.done;
+		const ids = await meantApprovals(invocation, { harness, store });
+		if (ids.length !== 1 && (args !== undefined || always))
+			throw usageInvalid(
+				`--${always ? "always" : "args"} is for one approval at a time`,
+				"Name one: its terms are those of one call.",
+			);
+		if (always && !(await isGrantMeant(invocation, harness, { id: ids[0] ?? "", args, always })))
+			return exitCodes.failed;
+		const answer = {
+			by,
+			...(reason ? { reason } : {}),
+			...(args === undefined ? {} : { args }),
+			...(always ? { always } : {}),
+		};
+		return answerAll(invocation, harness, {
+			ids,
+			answering: {
+				by,
+				answer: args === undefined ? "approve" : "edit",
+				leave: (id, digest) => harness.approve(id, { ...answer, ...(digest === undefined ? {} : { digest }) }),
+				lines: (left) => saidLines(invocation, { store, agents }, { ...left, by, args, always }),
+			},
+		});
 	});
+}
+
+interface Said {
+	readonly run: string;
+	readonly approval: string;
+	readonly by: { readonly id: string; readonly via: string };
+	readonly args: Json | undefined;
+	readonly always: GrantTerms | undefined;
+}
+
+async function saidLines(
+	invocation: Invocation,
+	{ store, agents }: Pick<Opened, "store" | "agents">,
+	{ run, approval, by, args, always }: Said,
+): Promise<readonly string[]> {
+	const { style, width } = invocation.terminal;
+	const agent = args === undefined ? undefined : (await store.load(run, Number.MAX_SAFE_INTEGER))?.head.agent;
+	const isChecked = args === undefined || agents.some(({ name }) => name === agent);
+	return [
+		`${style.green("✓")} ${approval} is approved by ${by.id} (${by.via})${args === undefined ? "" : " with:"}`,
+		...(args === undefined ? [] : wrap(`  ${jsonText(args, 2_000)}`, width)),
+		...(isChecked ? [] : ["  Whether they fit the tool is checked when the run goes on: its agent is not known here."]),
+		...(always
+			? [`  It is granted when the run reads it; then it is listed by: ${commandLine(invocation, "grants")}`]
+			: []),
+		`  Nothing was executed yet. Go on with: ${commandLine(invocation, "resume", run)}`,
+	];
+}
+
+interface Meant {
+	readonly id: string;
+	readonly args: Json | undefined;
+	readonly always: GrantTerms;
+}
+
+/** Shows in full what would be granted, and asks where somebody sits at the terminal. Errors: `approval.*` come later. */
+async function isGrantMeant({ terminal }: Invocation, harness: Harness, { id, args, always }: Meant): Promise<boolean> {
+	const [open] = await harness.approvals({ approval: id, limit: 1 });
+	if (!open) return true;
+	const { tool, agent, principal, run } = open;
+	const { started } = (await harness.show(run)).state;
+	const call = {
+		tool,
+		version: "",
+		args: args ?? open.args,
+		agent,
+		principal,
+		tenant: started?.tenant,
+		session: started?.session?.id,
+	};
+	const grant = grantOf(always, call, { approval: id, by: [], at: Date.now() });
+	terminal.print("From then on this is not asked about any more:", ...grantLines(grant).map((line) => `  ${line}`));
+	if (!terminal.isInteractive) return true;
+	const { confirm } = await import("@clack/prompts");
+	return (await confirm({ message: "Approve, and grant this?" })) === true;
 }
 
 /** The value of an option that is JSON. Errors: `usage.invalid`. */

@@ -6,6 +6,7 @@ import { checkNode, checkPlatform } from "../doctor/check-machine.ts";
 import { checkModels } from "../doctor/check-models.ts";
 import { checkSandboxes } from "../doctor/check-sandbox.ts";
 import { checkStore } from "../doctor/check-store.ts";
+import { checkSwitches } from "../doctor/check-switches.ts";
 import type { Finding } from "../doctor/finding.ts";
 import type { Host } from "../host.ts";
 import { configPath } from "../load-config.ts";
@@ -25,6 +26,7 @@ export async function doctor(invocation: Invocation): Promise<number> {
 		...(await checkSandboxes(host.env["HOLDPOINT_SANDBOX"])),
 		checkModels(host.env),
 		await checkConfigFile(configPath(invocation), store),
+		...[(await checkSwitches(store)) ?? []].flat(),
 	];
 	const isWell = findings.every(({ state }) => state !== "bad");
 	terminal.answer({ ok: isWell, findings }, () => [

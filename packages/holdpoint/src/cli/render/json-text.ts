@@ -1,4 +1,5 @@
-import { escapeUnseen, visibleText } from "./safe-text.ts";
+import { escapeUnseen } from "../../kit/escape-unseen.ts";
+import { visibleText } from "./safe-text.ts";
 import { clip } from "./text-width.ts";
 
 const charsMax = 4_000;

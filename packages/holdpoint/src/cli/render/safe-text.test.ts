@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { escapeUnseen, inlineText, jsonLine, proseText, visibleText } from "./safe-text.ts";
+import { escapeUnseen } from "../../kit/escape-unseen.ts";
+import { inlineText, jsonLine, proseText, visibleText } from "./safe-text.ts";
 
 /** Anything that a terminal would act on, or a reader would not see. */
 const dangerous = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069\u200b\u2028\u2029\ufeff]/u;

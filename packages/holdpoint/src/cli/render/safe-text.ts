@@ -3,6 +3,8 @@
  * colours, links, hides or reverses anything, and nothing is endless.
  */
 
+import { escapeUnseen } from "../../kit/escape-unseen.ts";
+
 /** Escape sequences: CSI, then OSC, DCS, SOS, PM and APC up to their end, then any other. */
 const sequences =
 	/(?:\u001b\[|\u009b)[0-?]*[ -/]*[@-~]?|(?:\u001b[\]PX^_]|[\u009d\u0090\u0098\u009e\u009f])[^\u0007\u001b\u009c]*(?:\u0007|\u001b\\|\u009c)?|\u001b[ -/]*[0-~]?/g;
@@ -36,14 +38,6 @@ export function inlineText(text: string, charsMax: number): string {
  */
 export function visibleText(text: string, charsMax: number): string {
 	return cut(escapeUnseen(text.slice(0, charsMax + 1)), charsMax);
-}
-
-/** Each character that cannot be seen as `\u{…}`; new lines stay. */
-export function escapeUnseen(text: string): string {
-	return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/gu, (char) => {
-		if (char === "\n") return char;
-		return `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`;
-	});
 }
 
 /** JSON on one line, safe on a terminal, and still JSON. */
