@@ -186,6 +186,36 @@ export const sharedCases: readonly StoreCase[] = [
 		assert.deepEqual(await account(store), [2, 1]);
 	}),
 
+	storeCase(
+		"what one holder holds still is spent or given back, wherever it is, and of no other one",
+		async (store) => {
+			await create(store, "r");
+			await create(store, "q");
+			const both = (holder: string) => [reserve(holder, 2), reserve(holder, 4, { account: "other" })];
+			await store.commit("r", 1, [...both("c1"), ...both("c2")]);
+			await store.commit("q", 1, [reserve("c1", 1)]);
+			await store.commit("r", 1, [{ kind: "settle.rest", holder: "c1", unspent: true }]);
+			assert.deepEqual(
+				[await account(store), await account(store, "other")],
+				[
+					[0, 3],
+					[0, 4],
+				],
+			);
+			await store.commit("r", 1, [{ kind: "settle.rest", holder: "c2" }, reserve("c2", 7)]);
+			assert.deepEqual(
+				[await account(store), await account(store, "other")],
+				[
+					[2, 8],
+					[4, 0],
+				],
+			);
+			await store.commit("r", 1, [{ kind: "settle.rest", unspent: true }]);
+			assert.deepEqual(await account(store), [2, 1]);
+			await fails(store.commit("r", 1, [{ kind: "settle.rest", holder: "" }]), "store.failed");
+		},
+	),
+
 	storeCase("a receipt says whether documents changed since another one", async (store) => {
 		const receipt = async (write: Write, run = "r") =>
 			(await store.commit(run, run === "r" ? 1 : 0, [write])).documents;

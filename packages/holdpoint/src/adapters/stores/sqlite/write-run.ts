@@ -113,7 +113,7 @@ function applyWrite(connection: Connection, target: { readonly run: string; read
 			settle(connection, id, write);
 			break;
 		case "settle.rest":
-			settleRest(connection, id);
+			settleRest(connection, id, write);
 			break;
 		case "lease":
 			writeLease(connection, id, write);
