@@ -4,6 +4,7 @@
 import { userInfo } from "node:os";
 import { memoryStore } from "./adapters/stores/memory.ts";
 import { assertIsolation, bestSandbox } from "./best-sandbox.ts";
+import { checkPrices } from "./budgets/check-budgets.ts";
 import { StandingDocument } from "./grants/standing.ts";
 import { checkKeys, loadKeys, newKey } from "./journal/keys.ts";
 import { type Clock, systemClock } from "./kit/clock.ts";
@@ -12,9 +13,11 @@ import { ownerIsDead, processOwner } from "./kit/owner.ts";
 import { keyRing, type SealKey } from "./kit/seal.ts";
 import { type PolicyLike, toPolicy } from "./policy/decide.ts";
 import { effectPolicy } from "./policy/effect-policy.ts";
+import { checkedBudgets } from "./run/call-budgets.ts";
 import { Harness } from "./run/harness.ts";
 import type { RunPorts } from "./run/segment.ts";
 import type { Agent } from "./spec/agent.ts";
+import type { Budget, Prices } from "./spec/budget.ts";
 import type { Approver } from "./spec/events.ts";
 import { defaultLimits, type Limits } from "./spec/limits.ts";
 import type { LanguageModel } from "./spec/model.ts";
@@ -42,13 +45,19 @@ export interface HarnessOptions {
 	/** Roles of a person who answers. Default: none, so that an ask for a role waits. */
 	readonly rolesOf?: (approver: Approver) => readonly string[];
 	readonly limits?: Partial<Limits>;
+	/** What runs may spend together; every process that advances runs of the store is given the same. */
+	readonly budgets?: readonly Budget[];
+	/** What models cost, where budgets count money: before the table of well-known ones. */
+	readonly prices?: Prices;
 	readonly clock?: Clock;
 }
 
-/** Puts a harness together. Nothing is opened before it is needed; `close()` ends what was. Errors: `key.invalid`. */
+/** Puts a harness together. Nothing is opened before it is needed; `close()` ends what was. Errors: `key.invalid`, `config.invalid`. */
 export function createHarness(options: HarnessOptions = {}): Harness {
 	const store = options.store ?? memoryStore();
 	const clock = options.clock ?? systemClock;
+	const budgets = checkedBudgets(options.budgets ?? []);
+	const prices = checkPrices(options.prices ?? {});
 	let sandbox: Promise<SandboxProvider> | undefined;
 	// What a machine lacks now it may have at the next try.
 	const forget = (error: unknown): never => {
@@ -64,6 +73,8 @@ export function createHarness(options: HarnessOptions = {}): Harness {
 			storeId,
 			ring,
 			standing: new StandingDocument({ store, storeId, ring, now: () => clock.now() }),
+			budgets,
+			prices,
 			clock,
 			random: Math.random,
 			owner: processOwner(),
@@ -80,6 +91,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
 		agents: options.agents ?? [],
 		model: options.model,
 		limits: options.limits ?? {},
+		budgets,
 		principal: () => (user ??= systemUser()),
 		newRunId: () => newId("run", clock.now()),
 		close: async () => {

@@ -10,6 +10,7 @@ export type { RunOptions } from "./run/run-options.ts";
 export type { SendOptions, Session } from "./run/session.ts";
 export type { RunStream, StreamEvent } from "./run/stream.ts";
 export type { Agent, CallInfo, Middleware, RunInfo } from "./spec/agent.ts";
+export type { Budget, BudgetAccount, BudgetStatus, Price, Prices } from "./spec/budget.ts";
 export { type ErrorCode, HoldpointError, isHoldpointError } from "./spec/errors.ts";
 export type { Approver, Outcome, RunEvent } from "./spec/events.ts";
 export type { Json, JsonSchema } from "./spec/json.ts";

@@ -1,5 +1,6 @@
 import type { PolicyLike } from "../policy/decide.ts";
 import type { Agent } from "../spec/agent.ts";
+import type { Budget, Prices } from "../spec/budget.ts";
 import type { Approver } from "../spec/events.ts";
 import type { Limits } from "../spec/limits.ts";
 import type { LanguageModel } from "../spec/model.ts";
@@ -12,6 +13,10 @@ export interface HoldpointConfig {
 	/** Roles of a person who answers. */
 	readonly rolesOf?: (approver: Approver) => readonly string[];
 	readonly limits?: Partial<Limits>;
+	/** What runs may spend together. */
+	readonly budgets?: readonly Budget[];
+	/** What models cost, where budgets count money. */
+	readonly prices?: Prices;
 	/** For agents that have none of their own; `--model` goes before both. */
 	readonly model?: LanguageModel;
 }

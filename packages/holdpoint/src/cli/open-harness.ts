@@ -91,6 +91,8 @@ async function open(path: string, config: HoldpointConfig, model?: LanguageModel
 		...(config.policy ? { policy: config.policy } : {}),
 		...(config.rolesOf ? { rolesOf: config.rolesOf } : {}),
 		...(config.limits ? { limits: config.limits } : {}),
+		...(config.budgets ? { budgets: config.budgets } : {}),
+		...(config.prices ? { prices: config.prices } : {}),
 	});
 	return { harness, store, agents };
 }

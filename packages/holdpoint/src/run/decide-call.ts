@@ -21,7 +21,7 @@ import type { ApprovalAnswer, CallState } from "./call-state.ts";
 import { type CanonicalArguments, canonicalArguments } from "./canonical-arguments.ts";
 import { failedWith } from "./failed-with.ts";
 import { type Asking, type Judgement, judgeCall, usesOf } from "./judge-call.ts";
-import type { Segment, Wanted } from "./segment.ts";
+import { givenBack, type Segment, type Wanted } from "./segment.ts";
 
 /** One call of one run. */
 interface Place {
@@ -149,20 +149,32 @@ function knownCandidate(deciding: Deciding): Candidate {
 	return candidateOf(deciding, { args: JSON.parse(text) as Json, text });
 }
 
-const nothing: ReadonlySet<string> = new Set();
+/** What was found out about the accounts that a call needs. */
+interface Known {
+	/** What others use of accounts that have not enough left for it. */
+	readonly exhausted: ReadonlyMap<string, number>;
+	/** They were looked at before people are asked. */
+	readonly isForeseen: boolean;
+}
 
-/** `exhausted`: accounts that were found to have not enough left for it. */
-function askPolicy(candidate: Candidate, exhausted = nothing): void | Promise<void> {
-	const isAnswered = (decision: Asking) => lacking(needFor(candidate, decision), candidate.answers) === undefined;
-	const judgement = judgeCall(candidate.segment, policyRequest(candidate), { isAnswered, exhausted });
+const nothing: Known = { exhausted: new Map(), isForeseen: false };
+
+function askPolicy(candidate: Candidate, known = nothing): void | Promise<void> {
+	const { segment, call, tool } = candidate;
+	const judgement = judgeCall(segment, policyRequest(candidate), {
+		isAnswered: (decision) => lacking(needFor(candidate, decision), candidate.answers) === undefined,
+		exhausted: known.exhausted,
+		holds: call.holds ?? [],
+		timeoutMs: tool.timeoutMs ?? segment.ready.limits.toolTimeoutMs,
+	});
 	return judgement instanceof Promise
-		? judgement.then((later) => followLater(candidate, later, exhausted))
-		: follow(candidate, judgement, exhausted);
+		? judgement.then((later) => followLater(candidate, later, known))
+		: follow(candidate, judgement, known);
 }
 
 /** Whoever asked for the run's end meanwhile was heard only by the store: nothing starts after that. */
-async function followLater(candidate: Candidate, judgement: Judgement, exhausted: ReadonlySet<string>): Promise<void> {
-	if (!(await candidate.segment.isUnread("cancel"))) return follow(candidate, judgement, exhausted);
+async function followLater(candidate: Candidate, judgement: Judgement, known: Known): Promise<void> {
+	if (!(await candidate.segment.isUnread("cancel"))) return follow(candidate, judgement, known);
 }
 
 function policyRequest({ segment, call, tool, args, answers }: Candidate): PolicyRequest {
@@ -193,50 +205,73 @@ export function validAnswers(segment: Segment, call: CallState): readonly Approv
 	return approval.answers.filter((answer, i) => i < spent || answer.at > oldest);
 }
 
-function follow(candidate: Candidate, judgement: Judgement, exhausted: ReadonlySet<string>): void | Promise<void> {
+function follow(candidate: Candidate, judgement: Judgement, known: Known): void | Promise<void> {
 	if (hasMoved(candidate)) return;
 	const { decision, grants } = judgement;
 	const mayStart =
 		decision.verdict === "allow" ||
 		(decision.verdict === "ask" && lacking(needFor(candidate, decision), candidate.answers) === undefined);
-	const wants = mayStart ? grants.flatMap(usesOf) : [];
-	if (wants.length > 0) return reserveAndStart(candidate, judgement, { wants, exhausted });
+	const wants = mayStart ? [...grants.flatMap(usesOf), ...judgement.wants] : [];
+	if (wants.length > 0) return reserveAndStart(candidate, judgement, { wants, known });
+	if (decision.verdict === "ask" && judgement.wants.length > 0 && !known.isForeseen) {
+		return foresee(candidate, judgement, known);
+	}
 	note(candidate, judgement);
 	if (mayStart) return start(candidate, []);
 	if (decision.verdict === "deny") return refuse(candidate, decision.reason, "policy");
 	if (decision.verdict === "ask") hold(candidate, decision);
 }
 
+/** Nobody is asked for what a budget forbids, and whoever is asked is told of every budget that it is too much for. */
+async function foresee(candidate: Candidate, { wants }: Judgement, { exhausted }: Known): Promise<void> {
+	const { segment, call } = candidate;
+	if (call.attempt === 0 && !segment.isNew(call.id)) await segment.settle([givenBack(call.id)]);
+	const rows = await segment.accountsOf(wants.map(({ account }) => account));
+	const short = wants.flatMap(({ account, amount, max }) => {
+		const { spent = 0, held = 0 } = rows.get(account) ?? {};
+		const own = call.attempt === 0 ? undefined : call.holds?.find((hold) => hold.account === account);
+		const used = spent + held - (own?.amount ?? 0);
+		return used + amount > max ? [[account, used] as const] : [];
+	});
+	const known: Known = { exhausted: new Map([...exhausted, ...short]), isForeseen: true };
+	if (!hasMoved(candidate) && !(await segment.isUnread("cancel"))) return askPolicy(candidate, known);
+}
+
 interface Reserving {
 	readonly wants: readonly Wanted[];
-	readonly exhausted: ReadonlySet<string>;
+	readonly known: Known;
 }
 
 /** Where an account has not enough left by now, the call is judged anew, knowing that. */
-async function reserveAndStart(
-	candidate: Candidate,
-	judgement: Judgement,
-	{ wants, exhausted }: Reserving,
-): Promise<void> {
+async function reserveAndStart(candidate: Candidate, judgement: Judgement, { wants, known }: Reserving): Promise<void> {
 	const { segment, call } = candidate;
-	const short = await segment.reserve(call.id, wants);
+	// What an attempt before this one holds stays held; what was reserved and never begun does not.
+	const instead = call.attempt === 0 && !segment.isNew(call.id);
+	const short = await segment.reserve(call.id, wants, { instead });
 	if (hasMoved(candidate) || (await segment.isUnread("cancel"))) return;
-	if (short !== undefined) return askPolicy(candidate, new Set([...exhausted, short]));
+	if (short) {
+		const exhausted = new Map(known.exhausted).set(short.account, short.used);
+		return askPolicy(candidate, { ...known, exhausted });
+	}
 	note(candidate, judgement);
 	start(candidate, wants);
 }
 
 function start({ segment, call }: Candidate, wants: readonly Wanted[]): void {
-	const holds = wants.map(({ account, amount, evenIfFailed }) => ({
+	const names = new Set(wants.map(({ account }) => account));
+	const before = call.attempt > 0 ? (call.holds ?? []).filter(({ account }) => !names.has(account)) : [];
+	const fresh = wants.map(({ account, amount, evenIfFailed, timeMs }) => ({
 		account,
 		amount,
 		...(evenIfFailed ? { evenIfFailed } : {}),
+		...(timeMs === undefined ? {} : { timeMs }),
 	}));
+	const holds = [...before, ...fresh];
 	segment.emit({
 		type: "call.started",
 		call: call.id,
 		attempt: call.attempt + 1,
-		...(holds.length > 0 ? { holds } : {}),
+		...(fresh.length > 0 ? { holds } : {}),
 	});
 }
 

@@ -1,6 +1,9 @@
 /** The harness: what a program, a CLI or a server holds in its hand. Each method is a thin door to `run/`. */
+
+import { checkSums } from "../budgets/check-budgets.ts";
 import { timeOf } from "../journal/journal.ts";
 import type { Agent } from "../spec/agent.ts";
+import type { Budget } from "../spec/budget.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
 import type { Approver, RunEvent, RunStarted, SessionPlace } from "../spec/events.ts";
 import type { GrantTerms } from "../spec/governance.ts";
@@ -10,6 +13,7 @@ import type { LanguageModel } from "../spec/model.ts";
 import type { RunResult } from "../spec/result.ts";
 import type { RunQuery, RunRow } from "../spec/store.ts";
 import { type ResumeOptions, resumeRun, startRun, type Watching } from "./advance.ts";
+import { checkInput, checkRunId, checkSessionId } from "./check-request.ts";
 import { resultOf } from "./conclude.ts";
 import { Governance } from "./governance.ts";
 import { answerApproval, checkReach, leaveSignal, type OpenApproval, openApprovals, settleCall } from "./inbox.ts";
@@ -29,6 +33,7 @@ export interface HarnessParts {
 	readonly agents: readonly Agent[];
 	readonly model: LanguageModel | undefined;
 	readonly limits: Partial<Limits>;
+	readonly budgets: readonly Budget[];
 	readonly principal: () => string;
 	readonly newRunId: () => string;
 	readonly close: () => Promise<void>;
@@ -56,7 +61,7 @@ export class Harness {
 	private openedNow: RunPorts | undefined;
 	private closed = false;
 
-	/** Standing grants and kill switches. */
+	/** Standing grants, kill switches and budgets. */
 	readonly governance: Governance;
 
 	constructor(parts: HarnessParts) {
@@ -235,6 +240,7 @@ export class Harness {
 		if (known && known !== agent && known.digest !== agent.digest) {
 			throw new HoldpointError("agent.invalid", `Two different agents are named ${agent.name}`);
 		}
+		if (known !== agent) checkSums(this.parts.budgets, agent.tools);
 		this.agents.set(agent.name, agent);
 	}
 
@@ -447,32 +453,4 @@ function watchingOf(options: Pick<RunOptions, "onEvent" | "onDelta">): Watching 
 		...(options.onEvent ? { observe: options.onEvent } : {}),
 		...(options.onDelta ? { onDelta: options.onDelta } : {}),
 	};
-}
-
-function checkInput(input: unknown, bytesMax: number): void {
-	if (typeof input !== "string" || input.trim() === "")
-		throw new HoldpointError("run.input_invalid", "The input is empty");
-	if (Buffer.byteLength(input) >= bytesMax) {
-		throw new HoldpointError(
-			"run.input_invalid",
-			`The input has ${Buffer.byteLength(input)} bytes; the limit is ${bytesMax} (inputBytesMax)`,
-		);
-	}
-}
-
-function checkSessionId(id: unknown): void {
-	if (typeof id === "string" && /^\P{Cc}{1,200}$/u.test(id) && id.isWellFormed()) return;
-	const shown = JSON.stringify(String(id).slice(0, 80));
-	throw new HoldpointError(
-		"run.input_invalid",
-		`${shown} is no session id: 1 to 200 characters, none of them a control`,
-	);
-}
-
-function checkRunId(run: string): void {
-	if (/^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$/.test(run)) return;
-	throw new HoldpointError(
-		"run.input_invalid",
-		`"${run.slice(0, 80)}" is no run id: letters, digits and _ . : - up to 128`,
-	);
 }

@@ -13,6 +13,7 @@ import { decide, joinDecisions } from "../policy/decide.ts";
 import type { Approver } from "../spec/events.ts";
 import type { Grant } from "../spec/governance.ts";
 import type { Decision, PolicyRequest } from "../spec/policy.ts";
+import { type Charging, chargesOf } from "./call-budgets.ts";
 import type { Segment, Wanted } from "./segment.ts";
 
 /** What one of those that have a say says. */
@@ -25,13 +26,13 @@ export interface Judgement {
 	readonly decision: Decision;
 	/** Those that answered in the place of people. */
 	readonly grants: readonly Grant[];
+	/** What has to be held of budgets before it starts. */
+	readonly wants: readonly Wanted[];
 }
 
-export interface Judging {
+export interface Judging extends Charging {
 	/** Whether people have answered all that is asked: then no grant is used up. */
 	readonly isAnswered: (decision: Asking) => boolean;
-	/** Accounts that have not enough left for this call. */
-	readonly exhausted: ReadonlySet<string>;
 }
 
 export type Asking = Extract<Decision, { verdict: "ask" }>;
@@ -39,7 +40,7 @@ export type Asking = Extract<Decision, { verdict: "ask" }>;
 /** Synchronous where the policy is. */
 export function judgeCall(segment: Segment, request: PolicyRequest, judging: Judging): Judgement | Promise<Judgement> {
 	const off = switchedOff(segment, request);
-	if (off) return { decision: { verdict: "deny", reason: off }, grants: [] };
+	if (off) return { decision: { verdict: "deny", reason: off }, grants: [], wants: [] };
 	const decision = decide(segment.ports.policy, request, segment.ready.limits.policyTimeoutMs);
 	return decision instanceof Promise
 		? decision.then((policy) => joined(segment, request, { ...judging, policy }))
@@ -79,10 +80,13 @@ export function switchedOff(
 	);
 }
 
-function joined(segment: Segment, request: PolicyRequest, { policy, isAnswered, exhausted }: Said): Judgement {
-	const said: readonly Say[] = [{ source: "policy", decision: policy }];
+function joined(segment: Segment, request: PolicyRequest, judging: Said): Judgement {
+	const { policy, isAnswered, exhausted } = judging;
+	const { says, wants } = chargesOf(segment, request, judging);
+	const limits = says.map((decision): Say => ({ source: "limit", decision }));
+	const said: readonly Say[] = [{ source: "policy", decision: policy }, ...limits];
 	const decision = said.length === 1 ? policy : joinDecisions(said.map((one) => one.decision));
-	if (decision.verdict !== "ask" || isAnswered(decision)) return { decision, grants: [] };
+	if (decision.verdict !== "ask" || isAnswered(decision)) return { decision, grants: [], wants };
 	const grants = grantsFor(segment, request).filter((grant) => !exhausted.has(usesAccount(grant)));
 	const used = new Set<Grant>();
 	const answered = said.map((one) => {
@@ -93,7 +97,7 @@ function joined(segment: Segment, request: PolicyRequest, { policy, isAnswered, 
 	});
 	// What is asked all the same uses nothing up.
 	const after = used.size > 0 ? joinDecisions(answered) : decision;
-	return after.verdict === "allow" ? { decision: after, grants: [...used] } : { decision, grants: [] };
+	return after.verdict === "allow" ? { decision: after, grants: [...used], wants } : { decision, grants: [], wants };
 }
 
 function grantsFor({ ports }: Segment, request: PolicyRequest): readonly Grant[] {
