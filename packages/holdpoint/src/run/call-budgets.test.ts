@@ -321,6 +321,34 @@ describe("wall time", () => {
 		]);
 	});
 
+	test("each attempt has its time, and those before it are spent as a whole", async () => {
+		const slow = defineTool({
+			name: "slow",
+			description: "Takes its time.",
+			repeat: "keyed",
+			timeoutMs: 40,
+			input: z.object({}),
+			execute: (_, { attempt }) => {
+				scene.clock.advance(10);
+				if (attempt === 1) throw new OutcomeUnknown("the line was cut");
+				return "done";
+			},
+		});
+		const { scene, accounts } = payStage({
+			budgets: [{ name: "t", counts: "wallMs", tools: ["slow"], max: 70 }],
+			tools: [slow],
+			limits: { attemptsMax: 3 },
+			story: [calls([{ tool: "slow" }]), say("done")],
+		});
+		const { run } = await scene.harness.run(scene.agent, "go");
+		const started = ofType(await scene.events(run), "call.started");
+		expect(started.map(({ holds }) => [holds?.[0]?.amount, holds?.[0]?.timeMs])).toEqual([
+			[40, 40],
+			[70, 30],
+		]);
+		expect(await accounts()).toEqual({ "t/wallMs": [50, 0] });
+	});
+
 	test("a call is stopped at the end of it, and then no other begins", async () => {
 		let begun = 0;
 		const stuck = defineTool({
@@ -387,6 +415,16 @@ describe("a process that dies", () => {
 		await scene.again({ harness: { budgets: [{ ...daily, max: 50 }] } }).harness.resume("r");
 		expect(paid).toEqual([80]);
 		expect(await accounts()).toEqual({ [today]: [80, 0] });
+	});
+
+	test("in a keyed call keeps what it held of a budget that is gone by then", async () => {
+		const { scene, accounts } = payStage({ limits: { attemptsMax: 3 } });
+		const dying = scene.again({ store: crashingStore(scene.store, { at: 2, when: "after" }) });
+		const input = JSON.stringify([{ cents: 80 }]);
+		await expect(dying.harness.run(dying.agent, input, { runId: "r", principal: "ann" })).rejects.toThrow();
+		scene.clock.advance(60_000);
+		await scene.again({ harness: { budgets: [{ name: "n", counts: "calls", max: 5 }] } }).harness.resume("r");
+		expect(await accounts()).toEqual({ [today]: [80, 0], "n/calls": [1, 0] });
 	});
 });
 
