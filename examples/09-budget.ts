@@ -16,7 +16,7 @@ const refund = defineTool({
 });
 
 const model = scriptedModel([
-	call("refund", (ask) => ({ cents: Number(ask.lastUser) })),
+	call("refund", (ask: { lastUser: string }) => ({ cents: Number(ask.lastUser) })),
 	say((ask) => String(JSON.stringify(ask.results[0]?.value))),
 ]);
 const agent = defineAgent({ name: "support", instructions: "You refund.", tools: [refund], model });

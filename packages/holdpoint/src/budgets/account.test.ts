@@ -63,6 +63,15 @@ describe("names of accounts", () => {
 			}),
 		));
 
+	test("that somebody else wrote are shown as they are", () => {
+		const which = budget({ per: ["principal"] });
+		expect(readAccount(which, "budget:b/calls/principal=%", at)).toMatchObject({ of: { principal: "%" } });
+		const daily = budget({ window: "day" });
+		for (const wrong of ["day=", "day=x", "hour=2030-01-01T00", ""]) {
+			expect(readAccount(daily, `budget:b/calls/${wrong}`, at)).toBeUndefined();
+		}
+	});
+
 	test("are read back, and what is of another budget, unit or shape is not", () => {
 		const which = budget({ per: ["principal", "tenant"], window: "day" });
 		const { account } = accountOf(which, { ...place, principal: "a/b=c" }, at);

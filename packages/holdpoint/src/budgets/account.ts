@@ -104,11 +104,20 @@ export function readAccount(
 	for (const [at, scope] of scopes.entries()) {
 		const part = named[at] ?? "";
 		if (part !== `${scope}-` && !part.startsWith(`${scope}=`)) return undefined;
-		of[scope] = part === `${scope}-` ? undefined : decodeURIComponent(part.slice(scope.length + 1));
+		of[scope] = part === `${scope}-` ? undefined : unescaped(part.slice(scope.length + 1));
 	}
 	if (!budget.window) return { of, window: undefined, isCurrent: true };
 	const window = windowNamed(budget.window, named.at(-1) ?? "");
 	return window && { of, window, isCurrent: window.from <= now && now < window.until };
+}
+
+/** Accounts are not sealed: what somebody else wrote is shown as it is. */
+function unescaped(text: string): string {
+	try {
+		return decodeURIComponent(text);
+	} catch {
+		return text;
+	}
 }
 
 function windowNamed(kind: BudgetWindow, part: string): Window | undefined {

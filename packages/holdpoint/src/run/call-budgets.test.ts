@@ -1,10 +1,11 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
+import { wasmSandbox } from "../adapters/sandboxes/wasm/provider.ts";
 import type { Budget } from "../spec/budget.ts";
 import type { Policy } from "../spec/policy.ts";
 import { crashingStore } from "../testing/crashing-store.ts";
 import { gate, ofType, onlyWait, type StageOptions, stage } from "../testing/stage.ts";
-import { call, calls, say } from "../testing/story.ts";
+import { call, calls, program, say } from "../testing/story.ts";
 import { defineTool } from "../tools/define-tool.ts";
 import { OutcomeUnknown } from "../tools/outcome-unknown.ts";
 
@@ -289,6 +290,31 @@ describe("calls", () => {
 		expect(await accounts()).toEqual({});
 		await run([{ cents: 10 }]);
 		expect(await accounts()).toEqual({ "a/calls": [1, 0], "z/pay.cents": [10, 0] });
+	});
+});
+
+describe("a program", () => {
+	test("has each of its calls counted, and may catch what is too much", async () => {
+		const sandbox = wasmSandbox({ workersMax: 1 });
+		onTestFinished(() => sandbox.close());
+		const code = `const done = [];
+for (const cents of [60, 50, 40]) {
+	try { done.push(await tools.pay({ cents })); } catch (error) { done.push(error.message); }
+}
+return done;`;
+		const { scene, paid, accounts } = payStage({
+			story: [program(code), say((ask) => JSON.stringify(ask.results[0]?.value))],
+			programs: true,
+			harness: { sandbox },
+			budgets: [daily, { name: "n", counts: "calls", max: 10 }],
+		});
+		const result = await scene.harness.run(scene.agent, "go", { principal: "ann" });
+		expect(paid).toEqual([60, 40]);
+		expect(result.text).toContain(
+			"The budget payments allows 100 of pay.cents per principal and day: 40 of 100 is left",
+		);
+		// The program itself changes nothing but the run's own journal.
+		expect(await accounts()).toEqual({ [today]: [100, 0], "n/calls": [2, 0] });
 	});
 });
 

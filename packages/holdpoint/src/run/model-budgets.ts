@@ -98,13 +98,13 @@ function inputTokensOf({ state }: Segment, request: ModelRequest): number {
 const waitFirstMs = 50;
 
 async function hold(asking: Asking): Promise<Held> {
-	const { segment, holder } = asking;
+	const { segment } = asking;
 	const { modelWaitInlineMs } = segment.ready.limits;
 	for (let waitedMs = 0, waitMs = waitFirstMs; ; waitMs *= 2) {
 		const found = await tryToHold(asking);
 		if (!("busy" in found)) return found;
 		const { clock } = segment.ports;
-		const reason = `the budget ${found.busy} is held by others: ${holder} waits until they are done`;
+		const reason = `the budget ${found.busy} is held by others, and the model is asked when they are done`;
 		if (waitedMs + waitMs > modelWaitInlineMs) throw new AskLater(modelWaitInlineMs, reason);
 		await clock.sleep(waitMs, segment.abort.signal);
 		waitedMs += waitMs;
