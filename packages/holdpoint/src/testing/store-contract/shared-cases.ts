@@ -80,6 +80,14 @@ export const sharedCases: readonly StoreCase[] = [
 		});
 	}),
 
+	storeCase("of two reasons to refuse a commit every store says the same", async (store) => {
+		await create(store, "r");
+		const full: Write = { ...signal("s"), max: 0 } as Write;
+		await fails(store.commit("r", 1, [full, reserve("c1", 11)]), "budget.exhausted");
+		await fails(store.commit("r", 1, [full, reserve("c1", 10)]), "store.failed");
+		assert.equal(await account(store), undefined);
+	}),
+
 	storeCase("to reserve again is to change what is held, not to add to it", async (store) => {
 		await create(store, "r");
 		await store.commit("r", 1, [reserve("c1", 6)]);
