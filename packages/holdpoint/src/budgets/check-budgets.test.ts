@@ -109,7 +109,7 @@ describe("sums over a tool", () => {
 		};
 		expect(() => checkSums(sums("cents"), [tool(z.object({ cents: z.int() }))])).not.toThrow();
 		expect(() => checkSums(sums("order.cents"), [tool(inside)])).not.toThrow();
-		for (const schema of [open, referring]) {
+		for (const schema of [open, referring, { type: "object" }]) {
 			const given = defineTool({ name: "pay", description: "Pays.", input: jsonSchema(schema), execute: () => null });
 			expect(() => checkSums(sums("cents"), [given])).not.toThrow();
 		}

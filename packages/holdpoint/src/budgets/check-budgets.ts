@@ -134,7 +134,9 @@ function sumProblem(inputSchema: JsonSchema, { sum }: ArgumentSum): string | und
 	let schema: Json | undefined = inputSchema;
 	for (const field of sum.split(".")) {
 		if (!isJsonObject(schema) || isOpenEnded(schema)) return undefined;
-		const properties: Json | undefined = schema["properties"];
+		const { type = "object", properties }: JsonSchema = schema;
+		// Any object at all: it does not tell.
+		if (type === "object" && properties === undefined) return undefined;
 		if (!isJsonObject(properties) || !Object.hasOwn(properties, field)) return "and its schema has no such field";
 		schema = properties[field];
 	}

@@ -102,7 +102,7 @@ export function listAccounts(connection: Connection, query: AccountQuery): Accou
 	const { prefix = "" } = query;
 	const rows = connection
 		.sql(
-			"SELECT account, spent, held, until FROM accounts WHERE substr(account, 1, length(?1)) = ?1 ORDER BY account LIMIT ?2",
+			"SELECT account, spent, held, until FROM accounts WHERE account >= ?1 AND substr(account, 1, length(?1)) = ?1 ORDER BY account LIMIT ?2",
 		)
 		.all(prefix, limit);
 	return rows.map((row) => ({
