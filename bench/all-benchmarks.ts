@@ -8,6 +8,7 @@ export const allBenchmarks: readonly Benchmark[] = [
 	suites.resume,
 	suites.suspended,
 	suites.durable,
+	suites.budget,
 	suites.growth,
 	suites.program,
 	suites.microvm,

@@ -1,7 +1,7 @@
 /** Runs in memory: governed calls, streamed ones, and going on after an approval. */
-import { createHarness, defineAgent, defineTool, type Harness, memoryStore } from "holdpoint";
+import { type Budget, createHarness, defineAgent, defineTool, type Harness, memoryStore } from "holdpoint";
 import { z } from "zod";
-import { plannedModel } from "../script-model.ts";
+import { plannedModel, promptModel } from "../script-model.ts";
 import type { Numbers } from "../statistics.ts";
 import { serveRows, timed } from "../subject.ts";
 import { check, instructions, lookup, prompt, toolDescription } from "../work.ts";
@@ -16,6 +16,8 @@ const tool = defineTool({
 });
 const limits = { turnsMax: 10_000, callsMax: 10_000 };
 const agent = defineAgent({ name: "bench", instructions, model, tools: [tool], limits });
+/** Any number of its runs at a time, each with one call. */
+const crowd = defineAgent({ name: "crowd", instructions, model: promptModel(1), tools: [tool], limits });
 
 /** A fresh one for each slice: a store in memory keeps every run. */
 let harness: Harness;
@@ -26,6 +28,19 @@ async function begin(): Promise<void> {
 	await harness?.close();
 	heldId = -1;
 	harness = createHarness({ store: memoryStore(), agents: [agent] });
+}
+
+/** More than any slice uses up. */
+const budgets: readonly Budget[] = [
+	{ name: "calls", per: "principal", window: "day", counts: "calls", max: 1e12 },
+	{ name: "tokens", per: "principal", window: "day", counts: "tokens", max: 1e12 },
+	{ name: "time", per: "principal", window: "day", counts: "wallMs", max: 1e12 },
+];
+
+async function beginCounted({ budgets: count = 1 }: Numbers): Promise<void> {
+	await harness?.close();
+	heldId = -1;
+	harness = createHarness({ store: memoryStore(), agents: [crowd], budgets: budgets.slice(0, count) });
 }
 
 async function beginHeld({ calls = 0 }: Numbers): Promise<void> {
@@ -56,6 +71,14 @@ await serveRows({
 			plan(calls);
 			const result = await harness.run(agent, prompt);
 			check(result.status === "completed" && result.output === "done", result.status);
+		},
+	}),
+	/** So many at once, each with one call. */
+	counted: timed({
+		begin: beginCounted,
+		async run(_, { runs = 1 }) {
+			const results = await Promise.all(Array.from({ length: runs }, () => harness.run(crowd, prompt)));
+			for (const { status } of results) check(status === "completed", status);
 		},
 	}),
 	stream: timed({

@@ -4,6 +4,7 @@
 import { userInfo } from "node:os";
 import { memoryStore } from "./adapters/stores/memory.ts";
 import { assertIsolation, bestSandbox } from "./best-sandbox.ts";
+import { checkPrices } from "./budgets/check-budgets.ts";
 import { StandingDocument } from "./grants/standing.ts";
 import { checkKeys, loadKeys, newKey } from "./journal/keys.ts";
 import { type Clock, systemClock } from "./kit/clock.ts";
@@ -14,10 +15,12 @@ import { keyRing, type SealKey } from "./kit/seal.ts";
 import { labelRules } from "./labels/label-rules.ts";
 import { type PolicyLike, toPolicy } from "./policy/decide.ts";
 import { effectPolicy } from "./policy/effect-policy.ts";
+import { checkedBudgets } from "./run/call-budgets.ts";
 import { Harness } from "./run/harness.ts";
 import type { RunPorts } from "./run/segment.ts";
 import type { Agent } from "./spec/agent.ts";
 import type { Approver, Approvers } from "./spec/approver.ts";
+import type { Budget, Prices } from "./spec/budget.ts";
 import { HoldpointError } from "./spec/errors.ts";
 import type { LabelRules } from "./spec/label.ts";
 import { defaultLimits, type Limits } from "./spec/limits.ts";
@@ -57,6 +60,10 @@ export interface HarnessOptions {
 	/** Who is told what waits for people and how runs stand, signed, at least once. */
 	readonly webhooks?: readonly Webhook[];
 	readonly limits?: Partial<Limits>;
+	/** What runs may spend together; every process that advances runs of the store is given the same. */
+	readonly budgets?: readonly Budget[];
+	/** What models cost, where budgets count money: before the table of well-known ones. */
+	readonly prices?: Prices;
 	readonly clock?: Clock;
 }
 
@@ -66,6 +73,8 @@ export function createHarness(options: HarnessOptions = {}): Harness {
 	const clock = options.clock ?? systemClock;
 	const labels = labelRules(options.labels);
 	const approvers = approversOf(options);
+	const budgets = checkedBudgets(options.budgets ?? []);
+	const prices = checkPrices(options.prices ?? {});
 	let sandbox: Promise<SandboxProvider> | undefined;
 	// What a machine lacks now it may have at the next try.
 	const forget = (error: unknown): never => {
@@ -81,6 +90,8 @@ export function createHarness(options: HarnessOptions = {}): Harness {
 			storeId,
 			ring,
 			standing: new StandingDocument({ store, storeId, ring, now: () => clock.now() }),
+			budgets,
+			prices,
 			clock,
 			random: Math.random,
 			owner: processOwner(),
@@ -99,6 +110,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
 		model: options.model,
 		limits: options.limits ?? {},
 		webhooks: readyWebhooks(options.webhooks ?? []),
+		budgets,
 		principal: () => (user ??= systemUser()),
 		newRunId: () => newId("run", clock.now()),
 		close: async () => {

@@ -12,6 +12,7 @@ export type { RunStream, StreamEvent } from "./run/stream.ts";
 export type { DeliveryReport, WebhookStatus } from "./run/webhooks.ts";
 export type { Agent, CallInfo, Middleware, RunInfo } from "./spec/agent.ts";
 export type { Answering, Approvers, Authority } from "./spec/approver.ts";
+export type { Budget, BudgetAccount, BudgetStatus, Price, Prices } from "./spec/budget.ts";
 export { type ErrorCode, HoldpointError, isHoldpointError } from "./spec/errors.ts";
 export type { Approver, Outcome, RunEvent } from "./spec/events.ts";
 export type { Grant, GrantTerms, Standing, Switch } from "./spec/governance.ts";

@@ -207,6 +207,11 @@ export const commands: readonly CommandSpec[] = [
 		load: async () => (await import("./commands/webhooks.ts")).webhooks,
 	},
 	{
+		name: "budgets",
+		summary: "what runs may spend together, and what of it is used",
+		load: async () => (await import("./commands/budgets.ts")).budgets,
+	},
+	{
 		name: "doctor",
 		summary: "which sandbox, store, keys and models this machine has, and how to mend what is missing",
 		load: async () => (await import("./commands/doctor.ts")).doctor,

@@ -1,6 +1,7 @@
 import type { PolicyLike } from "../policy/decide.ts";
 import type { Agent } from "../spec/agent.ts";
 import type { Approver, Approvers } from "../spec/approver.ts";
+import type { Budget, Prices } from "../spec/budget.ts";
 import type { Limits } from "../spec/limits.ts";
 import type { LanguageModel } from "../spec/model.ts";
 import type { Webhook } from "../spec/webhooks.ts";
@@ -17,6 +18,10 @@ export interface HoldpointConfig {
 	/** Who is told what waits for people and how runs stand. */
 	readonly webhooks?: readonly Webhook[];
 	readonly limits?: Partial<Limits>;
+	/** What runs may spend together. */
+	readonly budgets?: readonly Budget[];
+	/** What models cost, where budgets count money. */
+	readonly prices?: Prices;
 	/** For agents that have none of their own; `--model` goes before both. */
 	readonly model?: LanguageModel;
 }

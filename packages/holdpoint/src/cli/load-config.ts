@@ -3,6 +3,9 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { checkPrices, checkSums, checkToolNames } from "../budgets/check-budgets.ts";
+import { checkedBudgets } from "../run/call-budgets.ts";
+import { executeCodeName } from "../run/ready-agent.ts";
 import type { Agent } from "../spec/agent.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
 import { defaultLimits } from "../spec/limits.ts";
@@ -43,10 +46,10 @@ export async function loadConfig(path: string, store: string): Promise<Holdpoint
 export function checkConfig(value: unknown, path: string): HoldpointConfig {
 	if (value === undefined) throw invalid(path, "has no export named `config`");
 	if (!isRecord(value)) throw invalid(path, "exports a `config` that is no object");
-	const known = ["agents", "policy", "approvers", "rolesOf", "webhooks", "limits", "model"];
+	const known = ["agents", "policy", "approvers", "rolesOf", "webhooks", "limits", "budgets", "prices", "model"];
 	const unknown = Object.keys(value).find((name) => !known.includes(name));
 	if (unknown) throw invalid(path, `sets "${unknown}"; known: ${known.join(", ")}`);
-	const { agents, policy, approvers, rolesOf, limits, model } = value;
+	const { agents, policy, approvers, rolesOf, limits, budgets, prices, model } = value;
 	if (!Array.isArray(agents) || agents.length === 0) throw invalid(path, "names no `agents`");
 	for (const [at, agent] of agents.entries()) checkAgent(agent, at, path);
 	const names = agents.map((agent: Agent) => agent.name);
@@ -62,6 +65,8 @@ export function checkConfig(value: unknown, path: string): HoldpointConfig {
 	if (rolesOf !== undefined && typeof rolesOf !== "function")
 		throw invalid(path, "has a `rolesOf` that is no function");
 	if (limits !== undefined) checkLimits(limits, path);
+	if (budgets !== undefined) checkConfigBudgets(budgets, agents, path);
+	if (prices !== undefined) inFile(path, () => checkPrices(prices));
 	if (model !== undefined && !(isRecord(model) && typeof model["doStream"] === "function")) {
 		throw invalid(path, "has a `model` that is no language model");
 	}
@@ -82,6 +87,27 @@ function checkLimits(limits: unknown, path: string): void {
 		if (typeof value !== "number" || !Number.isFinite(value) || value < 1) {
 			throw invalid(path, `sets the limit ${name} to ${String(value)}`);
 		}
+	}
+}
+
+/** All agents are known here, so that a tool that none of them has is a slip of the pen. */
+function checkConfigBudgets(value: unknown, agents: readonly Agent[], path: string): void {
+	inFile(path, () => {
+		const budgets = checkedBudgets(value);
+		for (const { tools } of agents) checkSums(budgets, tools);
+		const names = agents.flatMap(({ tools }) => tools.map(({ name }) => name));
+		checkToolNames(budgets, new Set([executeCodeName, ...names]));
+	});
+}
+
+/** What is refused says of which file it is. */
+function inFile(path: string, check: () => void): void {
+	try {
+		check();
+	} catch (error) {
+		if (!isHoldpointError(error)) throw error;
+		const { code, message, hint } = error;
+		throw new HoldpointError(code, `The config ${path}: ${message}`, { hint, cause: error, details: { path } });
 	}
 }
 
@@ -120,6 +146,6 @@ function invalid(path: string, what: string, cause?: unknown): HoldpointError {
 	return new HoldpointError("config.invalid", `The config ${path} ${what}${why}`, {
 		cause,
 		details: { path },
-		hint: "It exports `config = { agents: [defineAgent({...})], policy?, approvers?, webhooks?, limits?, model? }`.",
+		hint: "It exports `config = { agents: [defineAgent({...})], policy?, approvers?, webhooks?, limits?, budgets?, model? }`.",
 	});
 }

@@ -96,6 +96,8 @@ async function open(path: string, config: HoldpointConfig, model?: LanguageModel
 		...(config.rolesOf ? { rolesOf: config.rolesOf } : {}),
 		...(config.webhooks ? { webhooks: config.webhooks } : {}),
 		...(config.limits ? { limits: config.limits } : {}),
+		...(config.budgets ? { budgets: config.budgets } : {}),
+		...(config.prices ? { prices: config.prices } : {}),
 	});
 	return { harness, store, agents };
 }

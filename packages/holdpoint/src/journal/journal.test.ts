@@ -248,10 +248,15 @@ describe("a signal", () => {
 
 describe("index rows", () => {
 	const writes = (...events: RunEvent[]) =>
-		writesFor(events, 50, { toolOf: (call) => `tool of ${call}`, holdsOf: () => holds });
+		writesFor(events, 50, {
+			toolOf: (call) => `tool of ${call}`,
+			holdsOf: () => holds,
+			mayHoldForNothing: (call) => call === "never-began",
+		});
 	const holds = [
 		{ account: "sum", amount: 7 },
-		{ account: "calls", amount: 1, evenIfFailed: true },
+		{ account: "uses", amount: 1, evenIfFailed: true },
+		{ account: "time", amount: 50, timeMs: 30 },
 	] as const;
 	const by = { id: "ann", via: "test" };
 	const answered = {
@@ -265,13 +270,39 @@ describe("index rows", () => {
 	} as const;
 
 	test.each([
-		["was done", { ok: 1 }, [7, 1]],
-		["failed", { failed: "no", code: "tool.threw" }, [0, 1]],
-		["was not made", { cancelled: "stop" }, [0, 1]],
+		["was done", { ok: 1 }, [7, 1, 32]],
+		["failed", { failed: "no", code: "tool.threw" }, [0, 1, 32]],
+		["was done, with a result that nobody can use", { failed: "no", code: "tool.result_invalid" }, [7, 1, 32]],
+		["was not made", { denied: "stop" }, [0, 1, 0]],
+		["was stopped", { cancelled: "stop" }, [0, 1, 32]],
 		["nobody knows of", { unknown: "lost" }, []],
 	] as const)("what a call holds that %s", (_, outcome, spent) => {
-		const settled = writes({ type: "call.finished", call: "c1", outcome });
+		const settled = writes({ type: "call.finished", call: "c1", outcome, ms: 11.2 });
 		expect(settled.map((write) => write.kind === "settle" && write.amount)).toEqual(spent);
+	});
+
+	test.each([
+		["a clock that was put back", -1e9, 20],
+		["a clock that jumped ahead", 1e9, 50],
+		["no time at all", undefined, 50],
+	])("time that was held, measured by %s", (_, ms, spent) => {
+		const time = ms === undefined ? {} : { ms };
+		const settled = writes({ type: "call.finished", call: "c1", outcome: { ok: 1 }, ...time });
+		expect(settled.at(-1)).toMatchObject({ account: "time", amount: spent });
+	});
+
+	test("what was reserved for a call that never began is given back, wherever it is", () => {
+		expect(writes({ type: "call.finished", call: "never-began", outcome: { denied: "no" } })).toEqual([
+			{ kind: "settle.rest", holder: "never-began", unspent: true },
+		]);
+	});
+
+	test("an answer spends what it took", () => {
+		const spent = [{ account: "tokens", amount: 0, holder: "m1.1" }];
+		const answer = { content: [], finish: "stop", usage: { inputTokens: 1, outputTokens: 2 }, ms: 1 };
+		expect(writes({ type: "model.answered", ...answer, spent })).toEqual([
+			{ kind: "settle", account: "tokens", holder: "m1.1", amount: 0 },
+		]);
 	});
 
 	test("a settled call gives back or spends what it held, and the end of a run spends the rest", () => {

@@ -14,7 +14,14 @@
  */
 import type { KeyRing } from "../kit/seal.ts";
 import { HoldpointError } from "../spec/errors.ts";
-import { type Hold, journalVersion, type Outcome, type RunEvent } from "../spec/events.ts";
+import {
+	type CallFinished,
+	type CallSettled,
+	type Hold,
+	journalVersion,
+	type Outcome,
+	type RunEvent,
+} from "../spec/events.ts";
 import type { Signal } from "../spec/signals.ts";
 import type { RunHead, StoredRun, StoredSignal, Write } from "../spec/store.ts";
 
@@ -204,6 +211,8 @@ export interface CallFacts {
 	toolOf(call: string): string;
 	/** What it holds of shared accounts. */
 	holdsOf(call: string): readonly Hold[];
+	/** It never started, and may hold what was reserved for its start. */
+	mayHoldForNothing(call: string): boolean;
 }
 
 /** The index rows and clean-ups that follow from events, in the commit that writes them. */
@@ -224,9 +233,13 @@ export function writesFor(events: readonly RunEvent[], at: number, about: CallFa
 			case "approval.closed":
 				writes.push({ kind: "approval.drop", approval: event.approval });
 				break;
+			case "model.answered":
+				for (const { account, holder, amount } of event.spent ?? [])
+					writes.push({ kind: "settle", account, holder, amount });
+				break;
 			case "call.finished":
 			case "call.settled":
-				writes.push(...settlements(about, event.call, event.outcome));
+				writes.push(...settlements(about, event));
 				break;
 			case "run.finished":
 				writes.push({ kind: "settle.rest" });
@@ -238,13 +251,30 @@ export function writesFor(events: readonly RunEvent[], at: number, about: CallFa
 }
 
 /** What was done is spent; what was not done is given back; of what nobody knows it stays held (I7). */
-function settlements({ holdsOf }: CallFacts, call: string, outcome: Outcome): Write[] {
+function settlements(about: CallFacts, ended: CallFinished | CallSettled): Write[] {
+	const { call: holder, outcome } = ended;
 	if ("unknown" in outcome) return [];
-	const isDone = "ok" in outcome || "blob" in outcome;
-	return holdsOf(call).map(({ account, amount, evenIfFailed }) => ({
+	if (about.mayHoldForNothing(holder)) return [{ kind: "settle.rest", holder, unspent: true }];
+	return about.holdsOf(holder).map((hold) => ({
 		kind: "settle",
-		account,
-		holder: call,
-		amount: isDone || evenIfFailed ? amount : 0,
+		account: hold.account,
+		holder,
+		amount: spentOf(hold, outcome, ended.type === "call.finished" ? ended.ms : undefined),
 	}));
+}
+
+/** What of a hold is spent by this outcome. `ms` undefined: nobody knows how long it took. */
+export function spentOf({ amount, evenIfFailed, timeMs }: Hold, outcome: Outcome, ms: number | undefined): number {
+	if (timeMs !== undefined) {
+		if ("denied" in outcome) return 0;
+		// A clock that jumps makes no time that was not held, and gives none back that was not.
+		return amount - timeMs + Math.min(timeMs, Math.max(0, Math.ceil(ms ?? timeMs)));
+	}
+	return isDone(outcome) || evenIfFailed ? amount : 0;
+}
+
+/** What a tool did stands, be its result usable or not. */
+function isDone(outcome: Outcome): boolean {
+	if ("failed" in outcome) return outcome.code === "tool.result_invalid" || outcome.code === "tool.result_too_large";
+	return "ok" in outcome || "blob" in outcome;
 }

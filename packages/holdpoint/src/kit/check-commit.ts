@@ -271,6 +271,7 @@ function checkWrite(write: Write): void {
 			checkText(write.owner, "an owner", ownerCharsMax);
 			return checkWhole(write.until, "until");
 		case "settle.rest":
+			return write.holder === undefined ? undefined : checkId(write.holder, "a holder");
 		case "release":
 			return;
 		default:

@@ -16,8 +16,8 @@ export function readUsage(usage: unknown, request: ModelRequest, content: readon
 	const cached = tokens(input.cacheRead) ?? tokens(cachedInputTokens);
 	const reasoning = tokens(output.reasoning) ?? tokens(reasoningTokens);
 	return {
-		inputTokens: inputCount ?? estimate([request.prompt, request.tools, request.responseFormat]),
-		outputTokens: outputCount ?? estimate(content),
+		inputTokens: inputCount ?? inputEstimate(request),
+		outputTokens: outputCount ?? tokenEstimate(content),
 		...(cached === undefined ? undefined : { cachedInputTokens: cached }),
 		...(reasoning === undefined ? undefined : { reasoningTokens: reasoning }),
 		...(inputCount === undefined || outputCount === undefined ? { estimated: true } : undefined),
@@ -37,7 +37,11 @@ function sum(...counts: readonly unknown[]): number | undefined {
 	return known.length === 0 ? undefined : known.reduce((total, count) => total + count, 0);
 }
 
-function estimate(value: unknown): number {
+export function inputEstimate({ prompt, tools, responseFormat }: ModelRequest): number {
+	return tokenEstimate([prompt, tools, responseFormat]);
+}
+
+export function tokenEstimate(value: unknown): number {
 	return Math.ceil(chars(value) / charsPerToken);
 }
 

@@ -1,7 +1,19 @@
-import { callModel } from "../model/call-model.ts";
+import { callModel, type ModelOutcome } from "../model/call-model.ts";
 import { HoldpointError } from "../spec/errors.ts";
-import type { ModelAnswer, ModelRequest } from "../spec/model.ts";
+import type { Spent } from "../spec/events.ts";
+import type { LanguageModel, ModelAnswer, ModelRequest } from "../spec/model.ts";
+import { AskLater } from "./ask-later.ts";
 import { foreignLabel } from "./label-results.ts";
+import {
+	countsOutput,
+	countsTime,
+	giveBack,
+	type Held,
+	holdForModel,
+	spentFor,
+	timeIsOver,
+	UsedUp,
+} from "./model-budgets.ts";
 import type { Segment } from "./segment.ts";
 
 /** Asks the model once and writes down its answer, or that it is to be asked later. */
@@ -14,14 +26,17 @@ export async function askModel(segment: Segment): Promise<void> {
 	}
 	const began = ports.clock.now();
 	const heard = state.messages.length;
-	const asked: Asked = { model: "middleware" };
+	const asked: Asked = { model: "middleware", times: 0, spent: [] };
 	let answer: ModelAnswer;
 	try {
 		answer = await throughMiddleware(segment, asked, requestOf(segment));
 	} catch (error) {
 		if (state.cancel) return;
+		await settleSpent(segment, asked);
 		if (error instanceof AskLater) return setTimer(segment, error);
-		throw error;
+		if (!(error instanceof UsedUp)) throw error;
+		segment.usedUp = error.message;
+		return;
 	}
 	// Cancelled, and over: it came after the grace.
 	if (state.finished) return;
@@ -37,6 +52,7 @@ export async function askModel(segment: Segment): Promise<void> {
 		// It rests on what it cites, though no call of the provider's tools may be shown.
 		...(state.started?.labels && dropped?.includes("source") ? { label: foreignLabel } : {}),
 		...(asked.model === state.model ? {} : { model: asked.model }),
+		...(asked.spent.length > 0 ? { spent: asked.spent } : {}),
 	});
 }
 
@@ -52,20 +68,12 @@ function requestOf(segment: Segment): ModelRequest {
 	};
 }
 
-/** Carries "ask again in a while" out through the middleware: a durable wait instead of an idle process. */
-class AskLater extends Error {
-	readonly dueInMs: number;
-	readonly reason: string;
-	constructor(dueInMs: number, reason: string) {
-		super(reason);
-		this.dueInMs = dueInMs;
-		this.reason = reason;
-	}
-}
-
-/** Who answered. */
+/** Who answered, and what that took. */
 interface Asked {
 	model: string;
+	/** How often a model was asked: layers may ask more than once. */
+	times: number;
+	readonly spent: Spent[];
 }
 
 function throughMiddleware(segment: Segment, asked: Asked, request: ModelRequest): Promise<ModelAnswer> {
@@ -79,18 +87,66 @@ function throughMiddleware(segment: Segment, asked: Asked, request: ModelRequest
 }
 
 async function callOnce(segment: Segment, asked: Asked, request: ModelRequest): Promise<ModelAnswer> {
+	const { model } = segment.ready;
+	if (!model) throw new HoldpointError("model.missing", `Agent ${segment.ready.agent.name} has no model`);
+	await settleSpent(segment, asked);
+	const holder = `m${segment.state.turns + 1}.${++asked.times}`;
+	const held = await holdForModel(segment, model, { request, holder });
+	const result = held ? await callHeld(segment, { model, request, held }) : await callFree(segment, { model, request });
+	if (result.kind === "later") throw new AskLater(result.dueInMs, result.reason);
+	if (held) asked.spent.push(...spentFor(segment, held, result.answer.usage));
+	asked.model = `${model.provider}/${model.modelId}`;
+	return result.answer;
+}
+
+/** A layer had an answer before, and wants another one, or none: what that took is spent all the same. */
+async function settleSpent(segment: Segment, { spent }: Asked): Promise<void> {
+	const taken = spent.splice(0);
+	if (taken.length > 0) await segment.settle(taken.map((one) => ({ kind: "settle", ...one })));
+}
+
+interface Calling {
+	readonly model: LanguageModel;
+	readonly request: ModelRequest;
+	/** Default: the segment's. */
+	readonly signal?: AbortSignal;
+}
+
+function callFree(segment: Segment, { model, request, signal }: Calling): Promise<ModelOutcome> {
 	const { ready, ports, onDelta } = segment;
-	if (!ready.model) throw new HoldpointError("model.missing", `Agent ${ready.agent.name} has no model`);
-	const result = await callModel(ready.model, request, {
+	return callModel(model, request, {
 		limits: ready.limits,
 		clock: ports.clock,
 		random: ports.random,
-		signal: segment.abort.signal,
+		signal: signal ?? segment.abort.signal,
 		...(onDelta ? { onDelta } : {}),
 	});
-	if (result.kind === "later") throw new AskLater(result.dueInMs, result.reason);
-	asked.model = `${ready.model.provider}/${ready.model.modelId}`;
-	return result.answer;
+}
+
+/** Within what is held for it. What gave no answer gives it back, unless nobody knows: then the run's end spends it. */
+async function callHeld(segment: Segment, calling: Calling & { readonly held: Held }): Promise<ModelOutcome> {
+	const { model, request, held } = calling;
+	const cap = countsOutput(held) ? { maxOutputTokens: held.share.outputTokens } : {};
+	const settings = { ...request.settings, ...cap };
+	const ended = new AbortController();
+	const over = new AbortController();
+	const signal = countsTime(held) ? AbortSignal.any([segment.abort.signal, over.signal]) : segment.abort.signal;
+	if (countsTime(held)) {
+		segment.ports.clock.sleep(held.share.ms, ended.signal).then(
+			() => over.abort(timeIsOver(held)),
+			() => undefined,
+		);
+	}
+	try {
+		const result = await callFree(segment, { model, request: { ...request, settings }, signal });
+		if (result.kind === "later") await giveBack(segment, held);
+		return result;
+	} catch (error) {
+		if (!segment.abort.signal.aborted) await giveBack(segment, held);
+		throw error;
+	} finally {
+		ended.abort();
+	}
 }
 
 function setTimer(segment: Segment, later: AskLater): void {

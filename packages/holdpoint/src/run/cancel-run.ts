@@ -29,9 +29,11 @@ export async function cancelRun(segment: Segment): Promise<void> {
 
 /** The model may not be asked any more, and nothing that was started is open: what is left ends, and the run with it. */
 export function giveUp(segment: Segment): void {
-	const message = `The model answered ${segment.state.turns} times without coming to an end (turnsMax)`;
+	const { usedUp, state } = segment;
+	const message = usedUp ?? `The model answered ${state.turns} times without coming to an end (turnsMax)`;
+	const code = usedUp === undefined ? "limit.turns" : "limit.budget";
 	closeCalls(segment, message, { inFlight: true });
-	segment.emit({ type: "run.finished", status: "failed", error: { code: "limit.turns", message } });
+	segment.emit({ type: "run.finished", status: "failed", error: { code, message } });
 }
 
 /** Programs come after their calls: their outcome says what these came to. */

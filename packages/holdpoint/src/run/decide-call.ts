@@ -24,7 +24,7 @@ import { failedWith } from "./failed-with.ts";
 import { type Asking, type Judgement, judgeCall, usesOf } from "./judge-call.ts";
 import { labelSeen } from "./label-results.ts";
 import { type FittingRow, rowFor } from "./rehearsed-rows.ts";
-import type { Segment, Wanted } from "./segment.ts";
+import { givenBack, type Segment, type Wanted } from "./segment.ts";
 
 /** One call of one run. */
 interface Place {
@@ -158,29 +158,38 @@ function knownCandidate(deciding: Deciding): Candidate {
 	return candidateOf(deciding, { args: JSON.parse(text) as Json, text });
 }
 
-const nothing: ReadonlySet<string> = new Set();
-
-/** `exhausted`: accounts that were found to have not enough left for it. */
-function askPolicy(candidate: Candidate, exhausted = nothing): void | Promise<void> {
-	const people =
-		candidate.answers.length === 0 ? undefined : answersToday(candidate.segment, candidate.call, candidate);
-	if (people instanceof Promise) return people.then((known) => askAbout({ ...candidate, ...known }, exhausted, true));
-	return askAbout({ ...candidate, ...people }, exhausted);
+/** What was found out about the accounts that a call needs. */
+interface Known {
+	/** What others use of accounts that have not enough left for it. */
+	readonly exhausted: ReadonlyMap<string, number>;
+	/** They were looked at before people are asked. */
+	readonly isForeseen: boolean;
 }
 
-function askAbout(candidate: Candidate, exhausted: ReadonlySet<string>, isLater = false): void | Promise<void> {
-	const isAnswered = (decision: Asking) => lacking(needFor(candidate, decision), candidate.answers) === undefined;
-	const judgement = judgeCall(candidate.segment, policyRequest(candidate), { isAnswered, exhausted });
-	return judgement instanceof Promise
-		? judgement.then((later) => followLater(candidate, later, exhausted))
-		: isLater
-			? followLater(candidate, judgement, exhausted)
-			: follow(candidate, judgement, exhausted);
+const nothing: Known = { exhausted: new Map(), isForeseen: false };
+
+function askPolicy(candidate: Candidate, known = nothing): void | Promise<void> {
+	const people =
+		candidate.answers.length === 0 ? undefined : answersToday(candidate.segment, candidate.call, candidate);
+	if (people instanceof Promise) return people.then((today) => askAbout({ ...candidate, ...today }, known, true));
+	return askAbout({ ...candidate, ...people }, known);
+}
+
+function askAbout(candidate: Candidate, known: Known, isLater = false): void | Promise<void> {
+	const { segment, call, tool } = candidate;
+	const judgement = judgeCall(segment, policyRequest(candidate), {
+		isAnswered: (decision) => lacking(needFor(candidate, decision), candidate.answers) === undefined,
+		exhausted: known.exhausted,
+		holds: call.holds ?? [],
+		timeoutMs: tool.timeoutMs ?? segment.ready.limits.toolTimeoutMs,
+	});
+	if (judgement instanceof Promise) return judgement.then((later) => followLater(candidate, later, known));
+	return isLater ? followLater(candidate, judgement, known) : follow(candidate, judgement, known);
 }
 
 /** Whoever asked for the run's end meanwhile was heard only by the store: nothing starts after that. */
-async function followLater(candidate: Candidate, judgement: Judgement, exhausted: ReadonlySet<string>): Promise<void> {
-	if (!(await candidate.segment.isUnread("cancel"))) return follow(candidate, judgement, exhausted);
+async function followLater(candidate: Candidate, judgement: Judgement, known: Known): Promise<void> {
+	if (!(await candidate.segment.isUnread("cancel"))) return follow(candidate, judgement, known);
 }
 
 /** All that a decision on this call may rest on. */
@@ -207,7 +216,7 @@ export function policyRequest({
 	};
 }
 
-function follow(candidate: Candidate, judgement: Judgement, exhausted: ReadonlySet<string>): void | Promise<void> {
+function follow(candidate: Candidate, judgement: Judgement, known: Known): void | Promise<void> {
 	if (hasMoved(candidate)) return;
 	const { decision, grants } = judgement;
 	const { denied } = candidate.row ?? {};
@@ -218,8 +227,11 @@ function follow(candidate: Candidate, judgement: Judgement, exhausted: ReadonlyS
 	const mayStart =
 		decision.verdict === "allow" ||
 		(decision.verdict === "ask" && lacking(needFor(candidate, decision), candidate.answers) === undefined);
-	const wants = mayStart ? grants.flatMap(usesOf) : [];
-	if (wants.length > 0) return reserveAndStart(candidate, judgement, { wants, exhausted });
+	const wants = mayStart ? [...grants.flatMap(usesOf), ...judgement.wants] : [];
+	if (wants.length > 0) return reserveAndStart(candidate, judgement, { wants, known });
+	if (decision.verdict === "ask" && judgement.wants.length > 0 && !known.isForeseen) {
+		return foresee(candidate, judgement, known);
+	}
 	note(candidate, mayStart ? judgement : { ...judgement, decision: withLost(candidate, decision) });
 	if (mayStart) return start(candidate, judgement, []);
 	if (decision.verdict === "deny") return refuse(candidate, decision.reason, "policy");
@@ -232,38 +244,58 @@ function withLost({ lost }: Candidate, decision: Decision): Decision {
 	return { ...decision, reason: [decision.reason, ...lost].join("; ") };
 }
 
+/** Nobody is asked for what a budget forbids, and whoever is asked is told of every budget that it is too much for. */
+async function foresee(candidate: Candidate, { wants }: Judgement, { exhausted }: Known): Promise<void> {
+	const { segment, call } = candidate;
+	if (call.attempt === 0 && !segment.isNew(call.id)) await segment.settle([givenBack(call.id)]);
+	const rows = await segment.accountsOf(wants.map(({ account }) => account));
+	const short = wants.flatMap(({ account, amount, max }) => {
+		const { spent = 0, held = 0 } = rows.get(account) ?? {};
+		const own = call.attempt === 0 ? undefined : call.holds?.find((hold) => hold.account === account);
+		const used = spent + held - (own?.amount ?? 0);
+		return used + amount > max ? [[account, used] as const] : [];
+	});
+	const known: Known = { exhausted: new Map([...exhausted, ...short]), isForeseen: true };
+	if (!hasMoved(candidate) && !(await segment.isUnread("cancel"))) return askPolicy(candidate, known);
+}
+
 interface Reserving {
 	readonly wants: readonly Wanted[];
-	readonly exhausted: ReadonlySet<string>;
+	readonly known: Known;
 }
 
 /** Where an account has not enough left by now, the call is judged anew, knowing that. */
-async function reserveAndStart(
-	candidate: Candidate,
-	judgement: Judgement,
-	{ wants, exhausted }: Reserving,
-): Promise<void> {
+async function reserveAndStart(candidate: Candidate, judgement: Judgement, { wants, known }: Reserving): Promise<void> {
 	const { segment, call } = candidate;
-	const short = await segment.reserve(call.id, wants);
+	// What an attempt before this one holds stays held; what was reserved and never begun does not.
+	const instead = call.attempt === 0 && !segment.isNew(call.id);
+	const short = await segment.reserve(call.id, wants, { instead });
 	if (hasMoved(candidate) || (await segment.isUnread("cancel"))) return;
-	if (short !== undefined) return askPolicy(candidate, new Set([...exhausted, short]));
+	if (short) {
+		const exhausted = new Map(known.exhausted).set(short.account, short.used);
+		return askPolicy(candidate, { ...known, exhausted });
+	}
 	note(candidate, judgement);
 	start(candidate, judgement, wants);
 }
 
 function start({ segment, call, row }: Candidate, { decision }: Judgement, wants: readonly Wanted[]): void {
-	const holds = wants.map(({ account, amount, evenIfFailed }) => ({
+	const names = new Set(wants.map(({ account }) => account));
+	const before = call.attempt > 0 ? (call.holds ?? []).filter(({ account }) => !names.has(account)) : [];
+	const fresh = wants.map(({ account, amount, evenIfFailed, timeMs }) => ({
 		account,
 		amount,
 		...(evenIfFailed ? { evenIfFailed } : {}),
+		...(timeMs === undefined ? {} : { timeMs }),
 	}));
+	const holds = [...before, ...fresh];
 	segment.emit({
 		type: "call.started",
 		call: call.id,
 		attempt: call.attempt + 1,
 		// What was allowed without people spends no answer of theirs.
 		...(row && decision.verdict === "ask" ? { row: row.index } : {}),
-		...(holds.length > 0 ? { holds } : {}),
+		...(fresh.length > 0 ? { holds } : {}),
 	});
 }
 

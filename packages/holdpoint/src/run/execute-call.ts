@@ -167,7 +167,8 @@ class Attempt implements ToolContext {
 		this.attempt = call.attempt;
 		this.principal = info.principal;
 		this.session = info.session;
-		this.#timeoutMs = Math.min(tool.timeoutMs ?? segment.ready.limits.toolTimeoutMs, timerMsMax);
+		const heldMs = (call.holds ?? []).map(({ timeMs = timerMsMax }) => timeMs);
+		this.#timeoutMs = Math.min(tool.timeoutMs ?? segment.ready.limits.toolTimeoutMs, timerMsMax, ...heldMs);
 	}
 
 	get idempotencyKey(): string {

@@ -200,6 +200,30 @@ const scenes: Record<string, readonly [about: string, scene: Scene]> = {
 		"An answer that did not fit, and its repair.",
 		(play) => run(play({ story: [json({ total: "five" }), json({ total: 5 })], output: z.object({ total: z.int() }) })),
 	],
+	budgets: [
+		"Budgets of a sum, of time and of tokens: what calls and an answer held and spent, and a call that was too much.",
+		(play) => {
+			const list = [
+				{ tool: "pay", args: { amount: 30 } },
+				{ tool: "pay", args: { amount: 80 } },
+			];
+			return run(
+				play({
+					story: [calls(list), say("done")],
+					tools: [pay],
+					settings: { maxOutputTokens: 50 },
+					harness: {
+						policy: () => ({ verdict: "allow" }),
+						budgets: [
+							{ name: "sum", window: "day", counts: { tool: "pay", sum: "amount" }, max: 100 },
+							{ name: "time", per: "run", counts: "wallMs", max: 1_000_000 },
+							{ name: "tokens", per: "principal", counts: "tokens", max: 1_000_000 },
+						],
+					},
+				}),
+			);
+		},
+	],
 	"program-suspended": [
 		"A program that reads, is held in its middle, is approved and goes on from its snapshot.",
 		async (play) => {

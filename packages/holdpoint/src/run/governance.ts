@@ -1,5 +1,8 @@
+import { accountPrefix, readAccount } from "../budgets/account.ts";
+import type { BudgetAccount, BudgetStatus } from "../spec/budget.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import type { Standing, Switch } from "../spec/governance.ts";
+import { fixedLimits } from "../spec/limits.ts";
 import type { RunPorts } from "./segment.ts";
 
 export interface SwitchRequest extends Pick<Switch, "of"> {
@@ -25,6 +28,22 @@ export class Governance {
 		const { standing, clock } = await this.#ports();
 		const { grants, switches } = await standing.refresh();
 		return { grants: grants.filter(({ expiresAt }) => clock.now() < expiresAt), switches };
+	}
+
+	/** Budgets, each with the accounts that it has by now, up to 1,000. Errors: `store.*`. */
+	async budgets(): Promise<readonly BudgetStatus[]> {
+		const { store, clock, budgets } = await this.#ports();
+		const now = clock.now();
+		return Promise.all(
+			budgets.map(async (budget): Promise<BudgetStatus> => {
+				const rows = await store.accounts({ prefix: accountPrefix(budget), limit: fixedLimits.queryLimitMax });
+				const accounts = rows.flatMap(({ account, spent, held }): BudgetAccount[] => {
+					const read = readAccount(budget, account, now);
+					return read ? [{ account, ...read, spent, held, left: Math.max(0, budget.max - spent - held) }] : [];
+				});
+				return { budget, accounts };
+			}),
+		);
 	}
 
 	/** From the next decision on it answers nothing. The id may be shortened. Errors: `grant.unknown`. */

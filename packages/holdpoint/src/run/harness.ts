@@ -1,7 +1,10 @@
 /** The harness: what a program, a CLI or a server holds in its hand. Each method is a thin door to `run/`. */
+
+import { checkSums } from "../budgets/check-budgets.ts";
 import { timeOf } from "../journal/journal.ts";
 import { unlessAborted } from "../kit/unless-aborted.ts";
 import type { Agent } from "../spec/agent.ts";
+import type { Budget } from "../spec/budget.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
 import type { Approver, RunEvent, RunStarted, SessionPlace } from "../spec/events.ts";
 import { defaultLimits, fixedLimits, type Limits } from "../spec/limits.ts";
@@ -42,6 +45,7 @@ export interface HarnessParts {
 	readonly model: LanguageModel | undefined;
 	readonly limits: Partial<Limits>;
 	readonly webhooks: readonly ReadyWebhook[];
+	readonly budgets: readonly Budget[];
 	readonly principal: () => string;
 	readonly newRunId: () => string;
 	readonly close: () => Promise<void>;
@@ -70,7 +74,7 @@ export class Harness {
 	private openedNow: RunPorts | undefined;
 	private closed = false;
 
-	/** Standing grants and kill switches. */
+	/** Standing grants, kill switches and budgets. */
 	readonly governance: Governance;
 	/** Those who are told what happens. */
 	readonly webhooks: Webhooks;
@@ -256,6 +260,7 @@ export class Harness {
 		if (known && known !== agent && known.digest !== agent.digest) {
 			throw new HoldpointError("agent.invalid", `Two different agents are named ${agent.name}`);
 		}
+		if (known !== agent) checkSums(this.parts.budgets, agent.tools);
 		this.agents.set(agent.name, agent);
 	}
 

@@ -15,6 +15,7 @@ import type { Approver } from "../spec/events.ts";
 import type { Grant } from "../spec/governance.ts";
 import type { Decision, PolicyRequest } from "../spec/policy.ts";
 import { authorityFor } from "./answering.ts";
+import { type Charging, chargesOf } from "./call-budgets.ts";
 import type { Segment, Wanted } from "./segment.ts";
 
 /** What one of those that have a say says. */
@@ -29,13 +30,13 @@ export interface Judgement {
 	readonly version: string;
 	/** Those that answered in the place of people. */
 	readonly grants: readonly Grant[];
+	/** What has to be held of budgets before it starts. */
+	readonly wants: readonly Wanted[];
 }
 
-export interface Judging {
+export interface Judging extends Charging {
 	/** Whether people have answered all that is asked: then no grant is used up. */
 	readonly isAnswered: (decision: Asking) => boolean;
-	/** Accounts that have not enough left for this call. */
-	readonly exhausted: ReadonlySet<string>;
 }
 
 export type Asking = Extract<Decision, { verdict: "ask" }>;
@@ -44,7 +45,7 @@ export type Asking = Extract<Decision, { verdict: "ask" }>;
 export function judgeCall(segment: Segment, request: PolicyRequest, judging: Judging): Judgement | Promise<Judgement> {
 	const { policy } = segment.ports;
 	const off = switchedOff(segment, request);
-	if (off) return { decision: { verdict: "deny", reason: off }, version: policy.version, grants: [] };
+	if (off) return { decision: { verdict: "deny", reason: off }, version: policy.version, grants: [], wants: [] };
 	const decision = decide(policy, request, segment.ready.limits.policyTimeoutMs);
 	return decision instanceof Promise
 		? decision.then((later) => joined(segment, request, { ...judging, policy: later }))
@@ -84,24 +85,24 @@ export function switchedOff(
 	);
 }
 
-function joined(
-	segment: Segment,
-	request: PolicyRequest,
-	{ policy, isAnswered, exhausted }: Said,
-): Judgement | Promise<Judgement> {
+function joined(segment: Segment, request: PolicyRequest, judging: Said): Judgement | Promise<Judgement> {
+	const { policy, isAnswered, exhausted } = judging;
 	const { version } = segment.ports.policy;
-	const said: Say[] = [{ source: "policy", decision: policy }];
+	const { says, wants } = chargesOf(segment, request, judging);
+	const limits = says.map((decision): Say => ({ source: "limit", decision }));
+	const said: Say[] = [{ source: "policy", decision: policy }, ...limits];
 	const { labels } = segment.ports;
 	const label = labels && labelDecision(request, labels);
 	if (label) said.push({ source: "label", decision: label });
 	const decision = said.length === 1 ? policy : joinDecisions(said.map((one) => one.decision));
-	if (decision.verdict !== "ask" || isAnswered(decision)) return { decision, version, grants: [] };
+	const plain = { decision, version, grants: [], wants };
+	if (decision.verdict !== "ask" || isAnswered(decision)) return plain;
 	const grants = grantsFor(segment, request).filter((grant) => !exhausted.has(usesAccount(grant)));
-	if (grants.length === 0) return { decision, version, grants };
+	if (grants.length === 0) return plain;
 	const givers = grants.flatMap(({ by }) => by).map((by) => ({ by }));
 	const about = { tool: request.tool.name, args: request.args, answer: "approve" } as const;
 	const known = countedToday(givers, ({ by }) => authorityFor(segment, by, about));
-	const judge = ({ answers }: Givers) => granted(segment, { said, decision, version, grants, givers: answers });
+	const judge = ({ answers }: Givers) => granted(segment, { said, plain, grants, givers: answers });
 	return known instanceof Promise ? known.then(judge) : judge(known);
 }
 
@@ -109,15 +110,14 @@ type Givers = CountedToday<{ readonly by: Approver }>;
 
 interface Granting {
 	readonly said: readonly Say[];
-	/** All of them joined. */
-	readonly decision: Decision;
-	readonly version: string;
+	/** All of them joined, without a grant. */
+	readonly plain: Judgement;
 	readonly grants: readonly Grant[];
 	/** Who gave them and has a say in it today, with the roles of today. */
 	readonly givers: Givers["answers"];
 }
 
-function granted(segment: Segment, { said, decision, version, grants, givers }: Granting): Judgement {
+function granted(segment: Segment, { said, plain, grants, givers }: Granting): Judgement {
 	const used = new Set<Grant>();
 	const answered = said.map((one) => {
 		const answering = grants.filter(({ answers }) => one.source === "policy" || answers?.includes(one.source));
@@ -127,10 +127,8 @@ function granted(segment: Segment, { said, decision, version, grants, givers }: 
 		return { verdict: "allow", reason: `granted: ${one.decision.reason}` } as const;
 	});
 	// What is asked all the same uses nothing up.
-	const after = used.size > 0 ? joinDecisions(answered) : decision;
-	return after.verdict === "allow"
-		? { decision: after, version, grants: [...used] }
-		: { decision, version, grants: [] };
+	const after = used.size > 0 ? joinDecisions(answered) : plain.decision;
+	return after.verdict === "allow" ? { ...plain, decision: after, grants: [...used] } : plain;
 }
 
 function grantsFor({ ports }: Segment, request: PolicyRequest): readonly Grant[] {

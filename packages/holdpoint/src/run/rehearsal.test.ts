@@ -354,6 +354,35 @@ describe("what cannot be foreseen", () => {
 		expect(rehearsal).toMatchObject({ end: "limit", why: "it was followed for 500 calls and no further" });
 	});
 
+	test("spends of budgets for its reads, and for nothing else", async () => {
+		const source = `await tools.refund({ order: "o1", cents: 100 });
+			await tools.list_orders({});
+			await tools.note({ text: "x" });
+			await tools.list_orders({});
+			return null;`;
+		const budgets = [
+			{ name: "calls", counts: "calls", max: 2 },
+			{ name: "money", counts: { tool: "refund", sum: "cents" }, max: 1_000 },
+		] as const;
+		const play = shop({ source, harness: { budgets } });
+		const { rehearsal } = await held(play);
+		expect(rehearsal).toMatchObject({ end: "returned", reads: 2 });
+		const used = await play.scene.store.accounts({});
+		expect(used.map(({ spent, held: left }) => [spent, left])).toEqual([[2, 0]]);
+	});
+
+	test("a read for which nothing is left is denied in it", async () => {
+		const source = `await tools.refund({ order: "o1", cents: 100 });
+			await tools.list_orders({});
+			return (await tools.list_orders({})).length;`;
+		const play = shop({
+			source,
+			harness: { budgets: [{ name: "calls", counts: "calls", tools: ["list_orders"], max: 1 }] },
+		});
+		const { rehearsal } = await held(play);
+		expect(rehearsal).toMatchObject({ end: "threw", reads: 1, why: expect.stringContaining("used up") });
+	});
+
 	test("reads are really made, governed, and enter nothing", async () => {
 		const source = `await tools.refund({ order: "o1", cents: 1 });
 			const all = await tools.list_orders({});

@@ -6,6 +6,8 @@
  * 2. Reads are governed like any other, and really made. They are limited, and nothing of them enters the run.
  * 3. Whatever goes wrong in it is what the rehearsal says, and no failure of the run.
  */
+
+import { spentOf } from "../journal/journal.ts";
 import { canonicalJson } from "../kit/canonical-json.ts";
 import { inTime } from "../kit/in-time.ts";
 import { sampleOf } from "../kit/json-schema-sample.ts";
@@ -27,7 +29,7 @@ import { limitsOf, programOf } from "./program-guest.ts";
 import { askedWith } from "./program-slice.ts";
 import { isForeseen } from "./rehearsed-rows.ts";
 import { forkOf } from "./restore-program.ts";
-import type { Segment } from "./segment.ts";
+import type { Segment, Wanted } from "./segment.ts";
 import { callOf, newCall } from "./state.ts";
 
 /** Before the run waits. Returns whether one was rehearsed. */
@@ -188,10 +190,12 @@ class Rehearsal {
 		if (!parsed.ok) return failed(parsed.message);
 		const { args, text } = parsed;
 		const request = policyRequest({ segment, call, tool, args: JSON.parse(text) as Json, answers: [] });
-		const { decision } = await judgeCall(segment, request, { isAnswered: () => false, exhausted: new Set() });
+		const timeoutMs = tool.timeoutMs ?? segment.ready.limits.toolTimeoutMs;
+		const judging = { isAnswered: () => false, exhausted: new Map(), holds: [], timeoutMs };
+		const { decision, wants } = await judgeCall(segment, request, judging);
 		const { verdict, reason } = decision;
 		if (verdict === "allow" && (tool.effect === "read" || tool.effect === "internal"))
-			return this.read(n, { call, tool, text });
+			return this.read(n, { call, tool, text, wants });
 		const row: RehearsedCall = {
 			tool: tool.name,
 			version: tool.version,
@@ -205,10 +209,29 @@ class Rehearsal {
 		return { n, error: { name: "ToolDenied", message: `Denied by policy, not executed: ${decision.reason}` } };
 	}
 
-	private async read(n: number, { call, tool, text }: { call: CallState; tool: Tool; text: string }): Promise<Answer> {
+	/** A real read, counted like any other. */
+	private async read(n: number, { call, tool, text, wants }: Reading): Promise<Answer> {
+		const { segment } = this;
+		const holder = `${call.id}~`;
+		const short = wants.length > 0 && (await segment.reserve(holder, wants, { instead: true }));
+		if (short) {
+			this.isUncertain = true;
+			return {
+				n,
+				error: { name: "ToolDenied", message: `Denied by policy, not executed: ${short.account} is used up` },
+			};
+		}
 		this.reads++;
-		const outcome: Outcome = await attempt(this.segment, call, { tool, text, keep: (_, __, ok) => ({ ok }) });
-		this.segment.check();
+		const began = segment.ports.clock.now();
+		const keep = (_: Segment, __: string, ok: Json) => ({ ok });
+		const outcome: Outcome = await attempt(segment, { ...call, holds: wants }, { tool, text, keep });
+		const ms = segment.ports.clock.now() - began;
+		if (wants.length > 0) {
+			await segment.settle(
+				wants.map((want) => ({ kind: "settle", account: want.account, holder, amount: spentOf(want, outcome, ms) })),
+			);
+		}
+		segment.check();
 		if (tool.effect === "read") this.label = joinLabels(this.label, labelOf(tool.labels, call.id));
 		if ("ok" in outcome) return { n, ok: JSON.stringify(outcome.ok) };
 		const message = "failed" in outcome ? outcome.failed : "unknown" in outcome ? outcome.unknown : "it was not made";
@@ -262,6 +285,14 @@ class Rehearsal {
 }
 
 type Simulated = { readonly value: Json; readonly isMadeUp: boolean } | { readonly fails: string };
+
+interface Reading {
+	readonly call: CallState;
+	readonly tool: Tool;
+	readonly text: string;
+	/** What it holds of budgets while it is made. */
+	readonly wants: readonly Wanted[];
+}
 
 interface Simulating {
 	readonly n: number;

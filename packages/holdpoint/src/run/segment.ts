@@ -14,6 +14,7 @@ import { reasonOf } from "../kit/reason-of.ts";
 import type { KeyRing } from "../kit/seal.ts";
 import type { Agent, RunInfo } from "../spec/agent.ts";
 import type { Approvers } from "../spec/approver.ts";
+import type { Budget, Prices } from "../spec/budget.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
 import type { Hold, RunEvent } from "../spec/events.ts";
 import type { LabelRules } from "../spec/label.ts";
@@ -22,7 +23,7 @@ import type { LanguageModel, ModelDelta, ModelMessage, ModelTool } from "../spec
 import type { Policy } from "../spec/policy.ts";
 import type { Guest, SandboxProvider, SliceState } from "../spec/sandbox.ts";
 import type { Signal } from "../spec/signals.ts";
-import type { RunStatus, Store, StoredSignal, Write } from "../spec/store.ts";
+import type { AccountRow, RunStatus, Store, StoredSignal, Write } from "../spec/store.ts";
 import type { Tool } from "../spec/tool.ts";
 import type { ParsingLimits } from "./canonical-arguments.ts";
 import { withLabel } from "./label-results.ts";
@@ -45,6 +46,8 @@ export interface RunPorts {
 	readonly labels: LabelRules | undefined;
 	/** Undefined: nobody has a role. */
 	readonly approvers: Approvers | undefined;
+	readonly budgets: readonly Budget[];
+	readonly prices: Prices;
 	/** Both are the harness's own: whoever leaves a signal or reads a run may not know its agent. */
 	readonly signalsMax: number;
 	readonly sessionRunsMax: number;
@@ -103,6 +106,18 @@ export interface Wanted extends Hold {
 	readonly until: number | undefined;
 }
 
+/** An account that has not enough left. */
+export interface Short {
+	readonly account: string;
+	/** By others, be it spent or held. */
+	readonly used: number;
+}
+
+/** Whatever it holds: nothing came of it. */
+export function givenBack(holder: string): Extract<Write, { kind: "settle.rest" }> {
+	return { kind: "settle.rest", holder, unspent: true };
+}
+
 const durableFirst: ReadonlySet<string> = new Set(["approval.requested", "run.finished"]);
 
 const nothing = Promise.resolve();
@@ -150,6 +165,12 @@ export class Segment {
 	private alarm: PromiseWithResolvers<void> | undefined;
 	private fetching: Promise<void> | undefined;
 	private readonly foreignKeys = new Set<string>();
+	/** Holders for which something was reserved here, or may have been by a process before. */
+	private readonly reserving = new Set<string>();
+	/** Another process advanced it before. */
+	readonly isResumed: boolean;
+	/** Why the model may not be asked any more: a budget is used up. */
+	usedUp: string | undefined;
 	private woken = false;
 	private known: RunInfo | undefined;
 
@@ -168,12 +189,18 @@ export class Segment {
 		this.observe = start.observe;
 		this.onDelta = start.onDelta;
 		this.paced = start.paced;
+		this.isResumed = start.epoch > 0;
+		if (!this.isResumed) return;
+		for (const { id, attempt, phase } of start.state.calls.values()) {
+			if (attempt === 0 && phase !== "finished") this.reserving.add(id);
+		}
 	}
 
 	/** What the writes of an entry need to know of its calls. */
 	private readonly facts: CallFacts = {
 		toolOf: (call) => callOf(this.state, call).tool,
 		holdsOf: (call) => this.state.calls.get(call)?.holds ?? [],
+		mayHoldForNothing: (call) => this.reserving.has(call) && this.state.calls.get(call)?.attempt === 0,
 	};
 
 	get info(): RunInfo {
@@ -188,8 +215,10 @@ export class Segment {
 	}
 
 	get doing(): Doing {
-		const { concurrencyMax, turnsMax } = this.ready.limits;
+		const { concurrencyMax, turnsMax: limit } = this.ready.limits;
 		const room = concurrencyMax - this.running;
+		// With a budget used up there is no turn left.
+		const turnsMax = this.usedUp === undefined ? limit : 0;
 		return { busy: this.busy, live: this.live, ended: this.ended, room, turnsMax, now: this.ports.clock.now() };
 	}
 
@@ -242,25 +271,56 @@ export class Segment {
 
 	/**
 	 * Holds amounts of shared accounts for a call, all of them or none. Durable when it resolves, before the call starts.
-	 * Returns the account that has not so much left; undefined: they are held. Errors: `run.lease_lost`, `store.*`.
+	 * `instead`: of whatever it held. Returns an account that has not so much left. Errors: `run.lease_lost`, `store.*`.
 	 */
-	async reserve(holder: string, wants: readonly Wanted[]): Promise<string | undefined> {
+	async reserve(
+		holder: string,
+		wants: readonly Wanted[],
+		{ instead }: { readonly instead: boolean },
+	): Promise<Short | undefined> {
 		// A run that is not in the store yet holds nothing.
 		await this.flush();
 		const now = this.ports.clock.now();
+		const before: readonly Write[] = instead ? [givenBack(holder)] : [];
 		const writes = wants.map(({ account, amount, max, until }): Write => {
 			return { kind: "reserve", account, holder, amount, max, until, now };
 		});
+		this.reserving.add(holder);
+		const refused = await this.commitShared([...before, ...writes]);
+		return refused && { account: String(refused.details["account"]), used: Number(refused.details["used"]) };
+	}
+
+	/** Settles what a holder holds without an event: of what was not answered, there is none. */
+	async settle(writes: readonly Extract<Write, { kind: "settle" | "settle.rest" }>[]): Promise<void> {
+		if (this.failure === undefined && this.epoch > 0) await this.commitShared(writes);
+	}
+
+	/** Whether nothing was reserved for it in this segment. */
+	isNew(holder: string): boolean {
+		return !this.reserving.has(holder);
+	}
+
+	/** How these accounts stand: what is not there is unused. */
+	async accountsOf(names: readonly string[]): Promise<ReadonlyMap<string, AccountRow>> {
+		const found = new Map<string, AccountRow>();
+		for (const account of new Set(names)) {
+			// Whatever else begins like this comes after it.
+			const [row] = await this.ports.store.accounts({ prefix: account, limit: 1 });
+			found.set(account, row?.account === account ? row : { account, spent: 0, held: 0, until: undefined });
+		}
+		return found;
+	}
+
+	/** Returns the error where an account has not enough left. */
+	private async commitShared(writes: readonly Write[]): Promise<HoldpointError | undefined> {
 		try {
 			await this.ports.store.commit(this.state.run, this.epoch, writes);
 			return undefined;
 		} catch (error) {
-			if (!isHoldpointError(error) || error.code !== "budget.exhausted") {
-				this.refused = true;
-				this.stop(error);
-				throw error;
-			}
-			return String(error.details["account"]);
+			if (isHoldpointError(error) && error.code === "budget.exhausted") return error;
+			this.refused = true;
+			this.stop(error);
+			throw error;
 		}
 	}
 

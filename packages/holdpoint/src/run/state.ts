@@ -45,6 +45,8 @@ export interface RunState {
 	/** Calls that the model itself made: the next one is `c<n+1>`. */
 	directCalls: number;
 	readonly usage: { inputTokens: number; outputTokens: number };
+	/** So many tokens the first so many messages had, instructions and tools included, as the last answer told. */
+	measured: { readonly tokens: number; readonly messages: number } | undefined;
 	text: string;
 	/** Of the last answer: text of a structured answer that was rejected. */
 	rejections: number;
@@ -81,6 +83,7 @@ export function emptyState(run: string, history: readonly Message[], blobs: Map<
 		turns: 0,
 		directCalls: 0,
 		usage: { inputTokens: 0, outputTokens: 0 },
+		measured: undefined,
 		text: "",
 		rejections: 0,
 		emptyAnswers: 0,
@@ -326,6 +329,8 @@ function applyAnswer(state: RunState, event: Extract<RunEvent, { type: "model.an
 	state.text = text;
 	state.emptyAnswers = text === "" && state.turn.length === 0 ? state.emptyAnswers + 1 : 0;
 	if (event.content.length > 0) state.messages.push(answerToMessage(event.content, ids));
+	const { inputTokens, outputTokens } = event.usage;
+	state.measured = { tokens: inputTokens + outputTokens, messages: state.messages.length };
 	for (const message of unheard) sayWhenPossible(state, textOf(message));
 }
 

@@ -123,6 +123,18 @@ export interface ModelAnswered {
 	readonly label?: Label;
 	/** How many messages came while it answered: they stand after its answer, and it is asked again. */
 	readonly unheard?: number;
+	/** What it took of budgets. */
+	readonly spent?: readonly Spent[];
+}
+
+/** An amount of a shared account that was held, and is spent now. */
+export interface Spent {
+	/** Name of the account. */
+	readonly account: string;
+	/** Whole, in the account's own unit. */
+	readonly amount: number;
+	/** Under which it was held. */
+	readonly holder: string;
 }
 
 /** The final answer did not fit the agent's output schema. */
@@ -299,6 +311,8 @@ export interface Hold {
 	readonly amount: number;
 	/** It is spent by the attempt, whatever came of it; otherwise a call that failed or was not made gives it back. */
 	readonly evenIfFailed?: true;
+	/** So much of it is time that the attempt may take: what it does not take of that is given back. Milliseconds. */
+	readonly timeMs?: number;
 }
 
 /** What came of a call. */
@@ -520,4 +534,4 @@ export interface RunFinished {
 }
 
 /** Why a run failed, where no error of the registry says it. */
-export type RunFailureCode = "limit.turns" | "output.invalid" | "model.answered_nothing";
+export type RunFailureCode = "limit.turns" | "limit.budget" | "output.invalid" | "model.answered_nothing";

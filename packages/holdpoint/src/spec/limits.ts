@@ -35,6 +35,8 @@ export interface Limits {
 	readonly modelAttemptsMax: number;
 	/** One model call. Milliseconds. */
 	readonly modelTimeoutMs: number;
+	/** Tokens of one answer where a budget counts them and the agent's settings say no `maxOutputTokens`. */
+	readonly modelOutputTokensMax: number;
 	/** A provider's `retry-after` above this is a durable wait and not an idle process. Milliseconds. */
 	readonly modelWaitInlineMs: number;
 	/** Such waits in a row. */
@@ -66,6 +68,7 @@ export const defaultLimits: Limits = {
 	approvalSpendWithinMs: 24 * 3_600_000,
 	modelAttemptsMax: 4,
 	modelTimeoutMs: 300_000,
+	modelOutputTokensMax: 16_384,
 	modelWaitInlineMs: 20_000,
 	modelWaitsMax: 20,
 	leaseMs: 30_000,
@@ -166,6 +169,8 @@ export interface FixedLimits {
 	readonly webhookEveryMs: number;
 	/** Given up messages that are remembered for each webhook. */
 	readonly webhookFailedMax: number;
+	/** Budgets of one harness. */
+	readonly budgetsMax: number;
 	/** How long the SQLite store tries while another process holds the database; its `busyTimeoutMs` sets it. Milliseconds. */
 	readonly busyTimeoutMs: number;
 }
@@ -216,6 +221,7 @@ export const fixedLimits: FixedLimits = {
 	webhookSlackMs: 3_600_000,
 	webhookEveryMs: 30_000,
 	webhookFailedMax: 100,
+	budgetsMax: 100,
 	busyTimeoutMs: 5_000,
 };
 

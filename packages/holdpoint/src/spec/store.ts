@@ -98,8 +98,11 @@ export type Write =
 	  }
 	/** What the call held there is given back, and so much is spent. Where it held nothing, nothing happens. */
 	| { readonly kind: "settle"; readonly account: string; readonly holder: string; readonly amount: number }
-	/** Whatever the run holds still is spent: it ends, and nobody will say any more what became of it. */
-	| { readonly kind: "settle.rest" }
+	/**
+	 * Whatever the run holds still is spent: it ends, and nobody will say any more what became of it. With a holder only
+	 * what that one holds; `unspent`: it is given back, because nothing came of it.
+	 */
+	| { readonly kind: "settle.rest"; readonly holder?: string; readonly unspent?: true }
 	/** With epoch 0: the creator's lease. Otherwise the heartbeat. */
 	| { readonly kind: "lease"; readonly owner: string; readonly until: number }
 	| { readonly kind: "release" };

@@ -2,8 +2,8 @@
  * That no door leads around a policy, as cases that any test runner can run.
  *
  * For each door (the model itself, calls side by side, after a resume, inside a program, in its `Promise.all`, …) and
- * each answer that is no permission (denied, asked and unanswered, asked and refused, a policy that throws): the tool
- * does not run. That the doors are real is shown by two more columns: allowed, and asked and approved, where it runs
+ * each answer that is no permission (denied, asked and unanswered, asked and refused, a policy that throws, a budget that
+ * is closed): the tool does not run. That the doors are real is shown by two more columns: allowed, and asked and approved, where it runs
  * exactly once.
  *
  * @example
@@ -19,6 +19,7 @@ import type { HarnessOptions } from "../holdpoint.ts";
 import { defineAgent } from "../run/define-agent.ts";
 import type { Harness } from "../run/harness.ts";
 import type { Agent } from "../spec/agent.ts";
+import type { Budget } from "../spec/budget.ts";
 import type { Decision } from "../spec/policy.ts";
 import type { RunResult } from "../spec/result.ts";
 import type { SandboxProvider } from "../spec/sandbox.ts";
@@ -64,17 +65,23 @@ interface Verdict {
 	readonly answer?: "approve" | "deny";
 	readonly waits: boolean;
 	readonly runs: 0 | 1;
+	/** What stands beside the policy. */
+	readonly budgets?: readonly Budget[];
 }
 
 const ask = (): Decision => ({ verdict: "ask", reason: "a person must say so" });
 
 const allowed: Verdict = { name: "allowed, it runs once", decide: () => ({ verdict: "allow" }), waits: false, runs: 1 };
 
+/** No call has what it adds up. */
+const closedBudget: Budget = { name: "closed", counts: { tool: "danger", sum: "amount" }, max: 1 };
+
 const verdicts: readonly Verdict[] = [
 	{ name: "denied, it never runs", decide: () => ({ verdict: "deny", reason: "never" }), waits: false, runs: 0 },
 	{ name: "asked and unanswered, it never runs", decide: ask, waits: true, runs: 0 },
 	{ name: "asked and refused, it never runs", decide: ask, answer: "deny", waits: false, runs: 0 },
 	{ name: "with a policy that throws, it never runs", decide: broken, waits: false, runs: 0 },
+	{ ...allowed, name: "allowed, and closed by a budget, it never runs", runs: 0, budgets: [closedBudget] },
 	{ name: "asked and approved, it runs once", decide: ask, answer: "approve", waits: false, runs: 1 },
 	allowed,
 ];
@@ -126,7 +133,7 @@ async function approach({ door, verdict, makeHarness, sandbox }: Knocking): Prom
 	let processes = 0;
 	const open = () => {
 		const guest = door.replayed && sandbox ? { ...sandbox, guest: `build ${++processes}` } : sandbox;
-		return makeHarness({ agents: [agent], policy, sandbox: guest ?? "off" });
+		return makeHarness({ agents: [agent], policy, sandbox: guest ?? "off", budgets: verdict.budgets ?? [] });
 	};
 	const started = await (await open()).run(agent, "Go through the door.", { runId: "bypass" });
 	return { open, ran, first: await passGates(started, open) };

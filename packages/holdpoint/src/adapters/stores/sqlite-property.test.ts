@@ -60,7 +60,10 @@ const loneWrite: fc.Arbitrary<Write> = fc.oneof(
 		now: small,
 	}),
 	fc.record({ kind: fc.constant("settle" as const), account, holder: id, amount: small }),
-	fc.constant({ kind: "settle.rest" as const }),
+	fc.record(
+		{ kind: fc.constant("settle.rest" as const), holder: id, unspent: fc.constant(true as const) },
+		{ requiredKeys: ["kind"] },
+	),
 );
 /** What the run is just before a step, so that most steps fit it. */
 interface Now {

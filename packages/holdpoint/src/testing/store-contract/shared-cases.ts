@@ -80,6 +80,14 @@ export const sharedCases: readonly StoreCase[] = [
 		});
 	}),
 
+	storeCase("of two reasons to refuse a commit every store says the same", async (store) => {
+		await create(store, "r");
+		const full: Write = { ...signal("s"), max: 0 } as Write;
+		await fails(store.commit("r", 1, [full, reserve("c1", 11)]), "budget.exhausted");
+		await fails(store.commit("r", 1, [full, reserve("c1", 10)]), "store.failed");
+		assert.equal(await account(store), undefined);
+	}),
+
 	storeCase("to reserve again is to change what is held, not to add to it", async (store) => {
 		await create(store, "r");
 		await store.commit("r", 1, [reserve("c1", 6)]);
@@ -185,6 +193,36 @@ export const sharedCases: readonly StoreCase[] = [
 		await store.commit("r", 1, [{ kind: "settle.rest" }, settle("c1", 9)]);
 		assert.deepEqual(await account(store), [2, 1]);
 	}),
+
+	storeCase(
+		"what one holder holds still is spent or given back, wherever it is, and of no other one",
+		async (store) => {
+			await create(store, "r");
+			await create(store, "q");
+			const both = (holder: string) => [reserve(holder, 2), reserve(holder, 4, { account: "other" })];
+			await store.commit("r", 1, [...both("c1"), ...both("c2")]);
+			await store.commit("q", 1, [reserve("c1", 1)]);
+			await store.commit("r", 1, [{ kind: "settle.rest", holder: "c1", unspent: true }]);
+			assert.deepEqual(
+				[await account(store), await account(store, "other")],
+				[
+					[0, 3],
+					[0, 4],
+				],
+			);
+			await store.commit("r", 1, [{ kind: "settle.rest", holder: "c2" }, reserve("c2", 7)]);
+			assert.deepEqual(
+				[await account(store), await account(store, "other")],
+				[
+					[2, 8],
+					[4, 0],
+				],
+			);
+			await store.commit("r", 1, [{ kind: "settle.rest", unspent: true }]);
+			assert.deepEqual(await account(store), [2, 1]);
+			await fails(store.commit("r", 1, [{ kind: "settle.rest", holder: "" }]), "store.failed");
+		},
+	),
 
 	storeCase("a receipt says whether documents changed since another one", async (store) => {
 		const receipt = async (write: Write, run = "r") =>

@@ -54,7 +54,7 @@ export function sharedAfter(
 		if (write.kind === "document") putDocument(change.documents, write.document);
 		if (write.kind === "reserve") reserve(change, write);
 		if (write.kind === "settle") settle(change, write);
-		if (write.kind === "settle.rest") settleRest(change);
+		if (write.kind === "settle.rest") settleRest(change, write);
 	}
 	return change;
 }
@@ -89,10 +89,11 @@ function settle({ accounts, holds }: SharedChange, write: Write & { kind: "settl
 	holds.delete(key);
 }
 
-function settleRest(change: SharedChange): void {
+function settleRest(change: SharedChange, { holder: only, unspent }: Write & { kind: "settle.rest" }): void {
 	for (const [key, amount] of change.holds) {
 		const [holder, account] = key.split("\0") as [string, string];
-		settle(change, { kind: "settle", holder, account, amount });
+		if (only !== undefined && holder !== only) continue;
+		settle(change, { kind: "settle", holder, account, amount: unspent ? 0 : amount });
 	}
 }
 

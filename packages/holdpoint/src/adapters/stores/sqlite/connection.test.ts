@@ -6,6 +6,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { create, fails, step } from "../../../testing/store-contract/fixture.ts";
 import { sqliteStore } from "../sqlite.ts";
 import { migrations } from "./schema.ts";
+import { nodeSqlite, type SqlEngine } from "./sql-engine.ts";
 
 /** As the version of Holdpoint left it that knew the first tables only. */
 function oldDatabase(): string {
@@ -40,4 +41,42 @@ describe("a database of an older version", () => {
 		await fails(store.runs({}), "store.read_only");
 		await store.close();
 	});
+});
+
+test("a database that another process is making meanwhile is not taken for somebody else's", async () => {
+	const dir = mkdtempSync(join(tmpdir(), "holdpoint-old-"));
+	onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+	const path = join(dir, "runs.db");
+	let isMade = false;
+	/** Made by somebody else between two looks at it, where that is possible. */
+	const makeNow = (): void => {
+		isMade = true;
+		const other = new DatabaseSync(path, { timeout: 0 });
+		try {
+			other.exec(`BEGIN IMMEDIATE; ${migrations.join("")}; INSERT INTO store VALUES ('theirs')`);
+			other.exec(`PRAGMA application_id = 0x48504e54; PRAGMA user_version = ${migrations.length}; COMMIT`);
+		} catch {
+			// The look is one: nobody gets in between.
+		} finally {
+			other.close();
+		}
+	};
+	const engine: SqlEngine = {
+		...nodeSqlite,
+		open: (...where) => {
+			const driver = nodeSqlite.open(...where);
+			return {
+				exec: (sql) => driver.exec(sql),
+				close: () => driver.close(),
+				prepare: (sql) => {
+					if (sql === "PRAGMA application_id" && !isMade) makeNow();
+					return driver.prepare(sql);
+				},
+			};
+		},
+	};
+	const store = sqliteStore(path, { engine });
+	await create(store, "r");
+	expect(isMade).toBe(true);
+	await store.close();
 });

@@ -36,7 +36,7 @@ export function openConnection(place: Place): Connection {
 	else makeFile(place.path);
 	const driver = place.engine.open(place.path, { readOnly: place.readOnly, timeoutMs: lockWaitMs });
 	try {
-		const version = versionOf(driver, place.path);
+		const version = atOnce(driver, () => versionOf(driver, place.path));
 		if (place.readOnly && version < migrations.length) throw notReadable(place.path, version);
 		driver.exec(
 			"PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; PRAGMA cache_size = -8192",
@@ -56,6 +56,16 @@ export function openConnection(place: Place): Connection {
 		},
 		close: () => driver.close(),
 	};
+}
+
+/** In one snapshot: another process may be making the database, and half of it would look like somebody else's. */
+function atOnce<T>(driver: SqlDriver, look: () => T): T {
+	driver.exec("BEGIN");
+	try {
+		return look();
+	} finally {
+		rollback(driver);
+	}
 }
 
 /** 0 for a fresh file. */

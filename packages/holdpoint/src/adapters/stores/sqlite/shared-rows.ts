@@ -55,14 +55,19 @@ export function settle(connection: Connection, run: number, write: Write & { kin
 	connection.sql("DELETE FROM holds WHERE run = ? AND holder = ? AND account = ?").run(run, hold.holder, hold.id);
 }
 
-export function settleRest(connection: Connection, run: number): void {
-	const rows = connection.sql("SELECT account, amount FROM holds WHERE run = ?").all(run);
-	for (const { account, amount } of rows) {
+export function settleRest(connection: Connection, run: number, write: Write & { kind: "settle.rest" }): void {
+	const holder = write.holder ?? null;
+	const rows = connection
+		.sql("SELECT account, amount FROM holds WHERE run = ?1 AND (?2 IS NULL OR holder = ?2)")
+		.all(run, holder);
+	for (const row of rows) {
+		const amount = numberOf(row.amount);
 		connection
-			.sql("UPDATE accounts SET held = held - ?1, spent = min(spent + ?1, ?2) WHERE id = ?3")
-			.run(numberOf(amount), Number.MAX_SAFE_INTEGER, numberOf(account));
+			.sql("UPDATE accounts SET held = held - ?, spent = min(spent + ?, ?) WHERE id = ?")
+			.run(amount, write.unspent ? 0 : amount, Number.MAX_SAFE_INTEGER, numberOf(row.account));
 	}
-	if (rows.length > 0) connection.sql("DELETE FROM holds WHERE run = ?").run(run);
+	if (rows.length > 0)
+		connection.sql("DELETE FROM holds WHERE run = ?1 AND (?2 IS NULL OR holder = ?2)").run(run, holder);
 }
 
 function forgetEnded(connection: Connection, now: number): void {
@@ -97,7 +102,7 @@ export function listAccounts(connection: Connection, query: AccountQuery): Accou
 	const { prefix = "" } = query;
 	const rows = connection
 		.sql(
-			"SELECT account, spent, held, until FROM accounts WHERE substr(account, 1, length(?1)) = ?1 ORDER BY account LIMIT ?2",
+			"SELECT account, spent, held, until FROM accounts WHERE account >= ?1 AND substr(account, 1, length(?1)) = ?1 ORDER BY account LIMIT ?2",
 		)
 		.all(prefix, limit);
 	return rows.map((row) => ({

@@ -33,8 +33,14 @@ export function commitRun(connection: Connection, { run, epoch, shape, writes }:
 	}
 	if (found && shape.head) updateHead(connection, found, shape.head);
 	const id = found?.id ?? insertRun(connection, run, shape.head as RunHead);
-	for (const write of writes) applyWrite(connection, { run, id }, write);
+	// Of two reasons to refuse it, what runs share comes first.
+	const ordered = shape.shared ? [...writes.filter(isShared), ...writes.filter((one) => !isShared(one))] : writes;
+	for (const write of ordered) applyWrite(connection, { run, id }, write);
 	return { signals: countSignals(connection, id), documents: revisions(connection) };
+}
+
+function isShared({ kind }: Write): boolean {
+	return kind === "reserve" || kind === "settle" || kind === "settle.rest";
 }
 
 /** Returns undefined when there is no such run. Errors: `run.busy`. */
@@ -113,7 +119,7 @@ function applyWrite(connection: Connection, target: { readonly run: string; read
 			settle(connection, id, write);
 			break;
 		case "settle.rest":
-			settleRest(connection, id);
+			settleRest(connection, id, write);
 			break;
 		case "lease":
 			writeLease(connection, id, write);
