@@ -181,6 +181,7 @@ const eventTypes: Readonly<Record<RunEvent["type"], true>> = {
 	"approval.requested": true,
 	"approval.resolved": true,
 	"approval.refused": true,
+	"approval.escalated": true,
 	"approval.closed": true,
 	"call.started": true,
 	"call.finished": true,

@@ -192,7 +192,7 @@ describe("joining decisions", () => {
 		expect(joined).toEqual({
 			verdict: "ask",
 			reason: "why; why",
-			ask: { roles: ["a", "b", "c"], count: 3, expiresInMs: 7 },
+			ask: { roles: ["a", "b", "c"], count: 3, counts: { a: 1 }, expiresInMs: 7 },
 		});
 	});
 

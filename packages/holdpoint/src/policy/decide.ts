@@ -6,7 +6,8 @@ import { digest } from "../kit/digest.ts";
 import { inTime } from "../kit/in-time.ts";
 import { reasonOf } from "../kit/reason-of.ts";
 import { fixedLimits } from "../spec/limits.ts";
-import type { Ask, Decision, Policy, PolicyRequest } from "../spec/policy.ts";
+import type { Ask, Decision, Escalation, Policy, PolicyRequest } from "../spec/policy.ts";
+import { uniteAsks } from "./unite-asks.ts";
 
 /** A plain function is a policy too; its version is the digest of its source. */
 export type PolicyLike = Policy | ((request: PolicyRequest) => Decision | Promise<Decision>);
@@ -51,16 +52,41 @@ const { askRolesMax, askPeopleMax, askExpiryMsMax } = fixedLimits;
 
 function checkedAsk(ask: unknown): Ask | undefined {
 	if (typeof ask !== "object" || ask === null) return undefined;
-	const { roles, count, expiresInMs } = ask as Record<string, unknown>;
+	const { roles, count, counts, people, fourEyes, expiresInMs, escalate } = ask as Record<string, unknown>;
 	if (roles !== undefined && !areRoles(roles)) return undefined;
-	if (count !== undefined && !isWithin(count, askPeopleMax)) return undefined;
-	if (count !== undefined && !Number.isInteger(count)) return undefined;
+	if (count !== undefined && !isCount(count)) return undefined;
+	if (counts !== undefined && !areCounts(counts, roles ?? [])) return undefined;
+	if (people !== undefined && !isCount(people)) return undefined;
+	if (fourEyes !== undefined && typeof fourEyes !== "boolean") return undefined;
 	if (expiresInMs !== undefined && !isWithin(expiresInMs, askExpiryMsMax)) return undefined;
+	if (escalate !== undefined && !isEscalation(escalate)) return undefined;
 	return {
 		...(roles === undefined ? {} : { roles: [...roles] }),
 		...(count === undefined ? {} : { count }),
+		...(counts === undefined ? {} : { counts: { ...counts } }),
+		...(people === undefined ? {} : { people }),
+		...(fourEyes ? { fourEyes } : {}),
 		...(expiresInMs === undefined ? {} : { expiresInMs: Math.ceil(expiresInMs) }),
+		...(escalate === undefined
+			? {}
+			: { escalate: { afterMs: Math.ceil(escalate.afterMs), roles: [...escalate.roles] } }),
 	};
+}
+
+function isCount(count: unknown): count is number {
+	return isWithin(count, askPeopleMax) && Number.isInteger(count);
+}
+
+/** A count of a role that is not asked for is a slip of the pen: whoever wrote it wanted that role. */
+function areCounts(counts: unknown, roles: readonly string[]): counts is { [role: string]: number } {
+	if (typeof counts !== "object" || counts === null) return false;
+	return Object.entries(counts).every(([role, count]) => roles.includes(role) && isCount(count));
+}
+
+function isEscalation(escalate: unknown): escalate is Escalation {
+	if (typeof escalate !== "object" || escalate === null) return false;
+	const { afterMs, roles } = escalate as Record<string, unknown>;
+	return isWithin(afterMs, askExpiryMsMax) && areRoles(roles) && roles.length > 0;
 }
 
 function areRoles(roles: unknown): roles is string[] {
@@ -83,8 +109,7 @@ function notADecision(answer: unknown): Decision {
 }
 
 /**
- * Deny over ask over allow; asks unite: every role of each, the larger count, the shorter expiry. What is no decision,
- * a promise of one included, has denied.
+ * Deny over ask over allow; asks unite (`uniteAsks`). What is no decision, a promise of one included, has denied.
  */
 export function joinDecisions(decisions: readonly Decision[]): Decision {
 	const all = decisions.map(checkedAgain);
@@ -94,14 +119,11 @@ export function joinDecisions(decisions: readonly Decision[]): Decision {
 	const [first] = asks;
 	if (!first) return all[0] ?? { verdict: "deny", reason: "No policy said anything" };
 	if (asks.length === 1) return first;
-	const roles = [...new Set(asks.flatMap((decision) => decision.ask?.roles ?? []))];
-	const expiries = asks.flatMap((decision) => decision.ask?.expiresInMs ?? []);
-	const ask: Ask = {
-		...(roles.length > 0 ? { roles } : {}),
-		count: Math.max(...asks.map((decision) => decision.ask?.count ?? 1)),
-		...(expiries.length > 0 ? { expiresInMs: Math.min(...expiries) } : {}),
+	return {
+		verdict: "ask",
+		reason: asks.map(({ reason }) => reason).join("; "),
+		ask: uniteAsks(asks.map(({ ask = {} }) => ask)),
 	};
-	return { verdict: "ask", reason: asks.map((decision) => decision.reason).join("; "), ask };
 }
 
 function checkedAgain(decision: unknown): Decision {

@@ -363,3 +363,83 @@ test("every prompt of an approved, denied or edited call is in an order that pro
 		expect(scene.prompts.flatMap(promptProblems)).toEqual([]);
 	}
 });
+
+describe("who must answer", () => {
+	const rolesOf = ({ id }: Approver) => ({ ann: ["manager"], bob: ["finance"], eve: ["finance"] })[id] ?? [];
+
+	test("each role has its own count", async () => {
+		const ask = { roles: ["manager", "finance"], counts: { finance: 2 } };
+		const { scene, paid } = payStage({ ask, harness: { rolesOf } });
+		const { run, wait } = await held(scene);
+		expect(wait.ask).toEqual({ ...ask, count: 1 });
+		for (const by of [ann, bob]) await scene.harness.approve(wait.approval, { by });
+		expect(await scene.harness.resume(run)).toMatchObject({ status: "waiting" });
+		await scene.harness.approve(wait.approval, { by: eve });
+		expect(await scene.harness.resume(run)).toMatchObject({ status: "completed" });
+		expect(paid).toHaveLength(1);
+	});
+
+	test("four eyes: the person for whom it runs cannot approve it, but can deny it", async () => {
+		const { scene, paid } = payStage({ ask: { fourEyes: true } });
+		const first = await scene.harness.run(scene.agent, "pay it", { principal: "ann" });
+		const wait = onlyWait(first, "approval");
+		const own = scene.harness.approve(wait.approval, { by: ann });
+		await expect(own).rejects.toMatchObject({ code: "approval.forbidden", message: expect.stringContaining("ann") });
+		await scene.harness.approve(wait.approval, { by: bob });
+		expect(await scene.harness.resume(first.run)).toMatchObject({ status: "completed" });
+		expect(paid).toHaveLength(1);
+	});
+
+	test("four eyes: an answer that reached the store past the door is refused by the run", async () => {
+		const seen: number[] = [];
+		const policy = {
+			version: "p1",
+			// Four eyes are wanted from the second decision on.
+			decide: () => ({ verdict: "ask", reason: "money", ask: { fourEyes: seen.push(1) > 1 } }) as const,
+		};
+		const { scene, paid } = payStage({ harness: { policy } });
+		const first = await scene.harness.run(scene.agent, "pay it", { principal: "ann" });
+		await scene.harness.approve(onlyWait(first, "approval").approval, { by: ann });
+		const again = onlyWait(await scene.harness.resume(first.run), "approval");
+		expect(paid).toEqual([]);
+		await scene.harness.approve(again.approval, { by: bob });
+		expect(await scene.harness.resume(first.run)).toMatchObject({ status: "completed" });
+	});
+
+	test("escalation: the run is due then, and others may answer in everybody's place", async () => {
+		const ask = { roles: ["manager"], escalate: { afterMs: hourMs, roles: ["finance"] } };
+		const { scene, paid } = payStage({ ask, harness: { rolesOf } });
+		const { run, wait } = await held(scene);
+		expect(wait.escalatesAt).toBe(scene.clock.now() + hourMs);
+		expect((await scene.harness.runs())[0]?.dueAt).toBe(wait.escalatesAt);
+		await scene.harness.approve(wait.approval, { by: bob });
+		expect(await scene.harness.resume(run)).toMatchObject({ status: "waiting" });
+		expect(ofType(await scene.events(run), "approval.refused")).toMatchObject([{ by: "bob" }]);
+		scene.clock.advance(hourMs);
+		const later = onlyWait(await scene.harness.resume(run), "approval");
+		expect(later).toMatchObject({ escalatedTo: ["finance"], approval: wait.approval, expiresAt: wait.expiresAt });
+		await scene.harness.approve(wait.approval, { by: eve });
+		expect(await scene.harness.resume(run)).toMatchObject({ status: "completed" });
+		expect(paid).toHaveLength(1);
+	});
+
+	test("escalation: an answer that came when it was due counts, although nobody had gone on with the run", async () => {
+		const ask = { roles: ["manager"], escalate: { afterMs: hourMs, roles: ["finance"] } };
+		const { scene, paid } = payStage({ ask, harness: { rolesOf } });
+		const { run, wait } = await held(scene);
+		scene.clock.advance(hourMs);
+		await scene.harness.approve(wait.approval, { by: eve });
+		expect(await scene.harness.resume(run)).toMatchObject({ status: "completed" });
+		expect(paid).toHaveLength(1);
+	});
+
+	test("escalation past the expiry never comes", async () => {
+		const ask = { roles: ["manager"], expiresInMs: hourMs, escalate: { afterMs: 2 * hourMs, roles: ["finance"] } };
+		const { scene } = payStage({ ask, harness: { rolesOf } });
+		const { run, wait } = await held(scene);
+		expect(wait).not.toHaveProperty("escalatesAt");
+		scene.clock.advance(3 * hourMs);
+		expect(await scene.harness.resume(run)).toMatchObject({ status: "completed" });
+		expect(ofType(await scene.events(run), "approval.escalated")).toEqual([]);
+	});
+});

@@ -1,3 +1,4 @@
+import type { Need } from "../approvals/need.ts";
 import type { Approver, Outcome, ProgramSuspended } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
 import type { ProgramLimits } from "../spec/limits.ts";
@@ -29,11 +30,12 @@ export interface CallState {
 	program: ProgramState | undefined;
 }
 
-export interface ApprovalState {
+export interface ApprovalState extends Need {
 	readonly id: string;
-	readonly roles: readonly string[];
-	readonly count: number;
+	/** There once it was escalated. */
+	substitutes?: readonly string[] | undefined;
 	readonly expiresAt: number;
+	readonly escalation?: { readonly at: number; readonly roles: readonly string[] } | undefined;
 	readonly answers: ApprovalAnswer[];
 	/** So many of them, the first ones, were given to the approval before this one. */
 	readonly carried: number;

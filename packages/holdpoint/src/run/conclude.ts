@@ -1,10 +1,11 @@
+import { askOf } from "../approvals/need.ts";
 import type { RunFinished } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
 import { fixedLimits } from "../spec/limits.ts";
 import type { RunResult, Wait } from "../spec/result.ts";
 import { validate } from "../tools/validate.ts";
 import { endOf } from "./call-end.ts";
-import type { CallState } from "./call-state.ts";
+import type { ApprovalState, CallState } from "./call-state.ts";
 import type { Segment } from "./segment.ts";
 import type { RunState } from "./state.ts";
 
@@ -112,10 +113,19 @@ function waitOf(state: RunState, call: CallState): Wait | undefined {
 		approval: approval.id,
 		...about,
 		reason: call.verdict?.reason ?? "",
-		ask: { count: approval.count, ...(approval.roles.length > 0 ? { roles: approval.roles } : {}) },
+		ask: askOf(approval),
 		expiresAt: approval.expiresAt,
+		...escalationOf(approval),
 		...(parent ? { program: { call: parent.id, line: call.line } } : {}),
 	};
+}
+
+function escalationOf({ substitutes, escalation, expiresAt }: ApprovalState): {
+	escalatesAt?: number;
+	escalatedTo?: readonly string[];
+} {
+	if (substitutes) return { escalatedTo: substitutes };
+	return escalation && escalation.at < expiresAt ? { escalatesAt: escalation.at } : {};
 }
 
 type Done = NonNullable<RunFinished["done"]>[number];

@@ -7,7 +7,8 @@
  * 2. The policy is asked at the moment of execution; after a wait it is asked again, with today's answers (I5).
  * 3. Nothing here has an effect outside the journal.
  */
-import { approvalId, callDigest, lacking } from "../approvals/approvals.ts";
+import { approvalId, callDigest } from "../approvals/approvals.ts";
+import { lacking, type Need, needOf } from "../approvals/need.ts";
 import { canonicalJson } from "../kit/canonical-json.ts";
 import { inTime } from "../kit/in-time.ts";
 import { reasonOf } from "../kit/reason-of.ts";
@@ -209,8 +210,7 @@ function follow(candidate: Candidate, decision: Decision): void {
 	});
 	if (decision.verdict === "deny") return refuse(candidate, decision.reason, "policy");
 	if (decision.verdict === "ask") {
-		const ask = { roles: decision.ask?.roles ?? [], count: decision.ask?.count ?? 1 };
-		if (lacking(ask, answers) !== undefined) return hold(candidate, decision);
+		if (lacking(needFor(candidate, decision), answers) !== undefined) return hold(candidate, decision);
 	}
 	segment.emit({ type: "call.started", call: call.id, attempt: call.attempt + 1 });
 }
@@ -226,16 +226,28 @@ function sameArguments(call: CallState, text: string): boolean {
 	}
 }
 
+/** What is needed now. Who stood in for others does so as long as today's policy escalates to them. */
+function needFor({ segment, call }: Candidate, { ask }: Extract<Decision, { verdict: "ask" }>): Need {
+	const need = needOf(ask, segment.state.started?.principal ?? "");
+	return call.approval?.substitutes && ask?.escalate ? { ...need, substitutes: ask.escalate.roles } : need;
+}
+
 function hold(candidate: Candidate, decision: Extract<Decision, { verdict: "ask" }>): void {
 	const { segment, call, digest, answers } = candidate;
-	const { roles, count, expiresInMs } = decision.ask ?? {};
+	const { roles, count, counts, people, expiresInMs, escalate } = decision.ask ?? {};
+	const { except } = needFor(candidate, decision);
+	const now = segment.ports.clock.now();
 	segment.emit({
 		type: "approval.requested",
 		approval: approvalId(segment.ports.storeId, digest, call.approvals + 1),
 		call: call.id,
 		...(roles && roles.length > 0 ? { roles } : {}),
 		...(count !== undefined && count !== 1 ? { count } : {}),
-		expiresAt: segment.ports.clock.now() + (expiresInMs ?? segment.ready.limits.approvalExpiresInMs),
+		...(counts ? { counts } : {}),
+		...(people === undefined ? {} : { people }),
+		...(except ? { except } : {}),
+		expiresAt: now + (expiresInMs ?? segment.ready.limits.approvalExpiresInMs),
+		...(escalate ? { escalation: { at: now + escalate.afterMs, roles: escalate.roles } } : {}),
 		...(answers.length > 0 ? { carries: answers.map(({ by }) => by.id) } : {}),
 	});
 }

@@ -120,9 +120,10 @@ async function inFlight(segment: Segment, id: string, work: () => Promise<void>)
 async function wait(segment: Segment): Promise<RunResult> {
 	await suspendPrograms(segment);
 	const waits = waitsOf(segment.state);
-	const due = waits.flatMap((wait) =>
-		wait.kind === "approval" ? wait.expiresAt : wait.kind === "timer" ? wait.dueAt : [],
-	);
+	const due = waits.flatMap((wait) => {
+		if (wait.kind === "unknown") return [];
+		return wait.kind === "timer" ? wait.dueAt : (wait.escalatesAt ?? wait.expiresAt);
+	});
 	await segment.release("waiting", due.length > 0 ? Math.min(...due) : undefined);
 	return resultOf(segment.state);
 }

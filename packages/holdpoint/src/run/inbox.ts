@@ -2,7 +2,7 @@
  * The doors through which people reach a run: approvals, settling, messages, cancellation. Each leaves a sealed signal;
  * none of them executes anything. What it is worth is judged by the run's one writer (`take-signals.ts`).
  */
-import { lacking } from "../approvals/approvals.ts";
+import { lacking, needOf } from "../approvals/need.ts";
 import { runSeal } from "../journal/journal.ts";
 import { canonicalJson } from "../kit/canonical-json.ts";
 import { newId } from "../kit/id.ts";
@@ -214,10 +214,17 @@ interface Answering {
  */
 function refuseInVain({ request, open, counted, unread }: Answering): void {
 	const { approval, run, ask } = open;
+	if (request.answer !== "deny" && needOf(ask, open.principal).except?.includes(request.by.id)) {
+		const what = `Approval ${approval} was asked for on behalf of ${request.by.id}`;
+		throw new HoldpointError("approval.forbidden", what, {
+			hint: "Another person must answer.",
+			details: { run, approval },
+		});
+	}
 	const edit = unread.find(({ answer }) => answer === "edit");
 	const yes = [...counted, ...unread.filter(({ answer }) => answer === "approve")];
 	// With roles, whom they cover is known where the run is advanced, and it judges.
-	const isCovered = !ask.roles?.length && lacking({ roles: [], count: ask.count ?? 1 }, yes) === undefined;
+	const isCovered = !ask.roles?.length && lacking(needOf(ask, open.principal), yes) === undefined;
 	const no = unread.find(({ answer }) => answer === "deny");
 	const last = no ?? (request.answer === "deny" ? undefined : (edit ?? (isCovered ? yes.at(-1) : undefined)));
 	if (last) {

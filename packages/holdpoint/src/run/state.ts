@@ -7,8 +7,9 @@
  * The fold is incremental and changes the state in place: folding anew at each step would make a run of n calls cost n².
  */
 import type { LanguageModelV4Message } from "@ai-sdk/provider";
+import type { Need } from "../approvals/need.ts";
 import { answerToMessage } from "../model/prompt.ts";
-import type { RunEvent, RunFinished, RunStarted } from "../spec/events.ts";
+import type { ApprovalRequested, RunEvent, RunFinished, RunStarted } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
 import type { CallState } from "./call-state.ts";
 import { lateNote, pendingNote, resultMessage } from "./messages.ts";
@@ -170,9 +171,9 @@ function applyCallEvent(state: RunState, event: CallEvent): void {
 			call.approvals++;
 			call.approval = {
 				id: event.approval,
-				roles: event.roles ?? [],
-				count: event.count ?? 1,
+				...neededFor(event),
 				expiresAt: event.expiresAt,
+				...(event.escalation ? { escalation: event.escalation } : {}),
 				answers: carried,
 				carried: carried.length,
 				denied: undefined,
@@ -182,6 +183,9 @@ function applyCallEvent(state: RunState, event: CallEvent): void {
 		}
 		case "approval.resolved":
 			return applyAnswerOf(call, event);
+		case "approval.escalated":
+			if (call.approval) call.approval.substitutes = event.roles;
+			return;
 		case "approval.closed":
 			call.phase = "answered";
 			if (call.approval) call.approval.closed = event.why;
@@ -201,6 +205,16 @@ function applyCallEvent(state: RunState, event: CallEvent): void {
 		default:
 			applyProgramEvent(call, event);
 	}
+}
+
+function neededFor({ roles = [], count = 1, counts, people, except }: ApprovalRequested): Need {
+	return {
+		roles,
+		count,
+		...(counts ? { counts } : {}),
+		...(people === undefined ? {} : { people }),
+		...(except ? { except } : {}),
+	};
 }
 
 type ProgramEvent = Extract<CallEvent, { readonly type: `program.${string}` }>;

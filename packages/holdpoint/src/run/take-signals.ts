@@ -3,7 +3,8 @@
  * same approval cannot both count (I5, I6): the second finds it resolved. Answers that are unread together are judged
  * together, and a no among them goes first.
  */
-import { callDigest, lacking } from "../approvals/approvals.ts";
+import { callDigest } from "../approvals/approvals.ts";
+import { lacking, whyNot } from "../approvals/need.ts";
 import type { ReceivedSignal } from "../journal/journal.ts";
 import { reasonOf } from "../kit/reason-of.ts";
 import type { Approver, RunEvent } from "../spec/events.ts";
@@ -22,6 +23,7 @@ import type { Segment } from "./segment.ts";
  */
 export async function takeSignals(segment: Segment, when: "moving" | "waiting"): Promise<boolean> {
 	fireTimer(segment);
+	escalate(segment);
 	await segment.fetchSignals();
 	if (segment.signals.length === 0) return false;
 	const left: StoredSignal[] = [];
@@ -65,6 +67,17 @@ function saidAt({ signal }: Received): number {
 function fireTimer(segment: Segment): void {
 	const { timer } = segment.state;
 	if (timer && segment.ports.clock.now() >= timer.dueAt) segment.emit({ type: "timer.fired", timer: timer.id });
+}
+
+/** Before any answer is judged: those to whom it was escalated by now may have given one. */
+function escalate(segment: Segment): void {
+	const now = segment.ports.clock.now();
+	for (const { id, phase, approval } of segment.state.calls.values()) {
+		if (phase !== "held" || !approval?.escalation || approval.substitutes) continue;
+		const { at, roles } = approval.escalation;
+		if (now < at || now >= approval.expiresAt) continue;
+		segment.emit({ type: "approval.escalated", approval: approval.id, call: id, roles });
+	}
 }
 
 interface Reading {
@@ -159,8 +172,8 @@ async function answerEvents(segment: Segment, id: string, signal: AnswerSignal):
 	if (signal.answer === "edit" && call.attempt > 0) {
 		return refuse("the call was started before with these arguments: it can only be repeated as it is");
 	}
-	const fits = seatFor(call, by);
-	if (!fits) return refuse("this person has none of the roles that it asks for");
+	const unfit = whyNot(call.approval, by);
+	if (unfit) return refuse(unfit);
 	if (signal.answer === "approve") {
 		const open = lacking(call.approval, [...before, { by }]) !== undefined;
 		return [{ type: "approval.resolved", ...common, answer: "approve", ...(open ? { open: true as const } : {}) }];
@@ -177,11 +190,6 @@ function rolesOf(segment: Segment, by: Approver): readonly string[] | string {
 	} catch (error) {
 		return `the roles of this person could not be found out: ${reasonOf(error)}`;
 	}
-}
-
-function seatFor(call: CallState, by: { readonly roles: readonly string[] }): boolean {
-	const roles = call.approval?.roles ?? [];
-	return roles.length === 0 || roles.some((role) => by.roles.includes(role));
 }
 
 interface Edit {

@@ -20,6 +20,7 @@ export type RunEvent =
 	| ApprovalRequested
 	| ApprovalResolved
 	| ApprovalRefused
+	| ApprovalEscalated
 	| ApprovalClosed
 	| CallStarted
 	| CallFinished
@@ -164,8 +165,16 @@ export interface ApprovalRequested {
 	readonly roles?: readonly string[];
 	/** How many people must say yes, of each role where roles are named; default 1. */
 	readonly count?: number;
+	/** Of these roles other counts. */
+	readonly counts?: { readonly [role: string]: number };
+	/** How many people in all, where that is more than the roles need. */
+	readonly people?: number;
+	/** Whose yes counts for nothing: four eyes. */
+	readonly except?: readonly string[];
 	/** From when on no answer counts. Milliseconds since 1970. */
 	readonly expiresAt: number;
+	/** When others may answer in their place, and of which roles. */
+	readonly escalation?: { readonly at: number; readonly roles: readonly string[] };
 	/** People whose answers to the call's approval before count here too. */
 	readonly carries?: readonly string[];
 }
@@ -216,6 +225,17 @@ export interface ApprovalRefused {
 	readonly why: string;
 	/** Id of the stored signal that this event used up. */
 	readonly signal: string;
+}
+
+/** Nobody answered for so long that others may, in everybody's place. */
+export interface ApprovalEscalated {
+	readonly type: "approval.escalated";
+	/** The question. */
+	readonly approval: string;
+	/** The held call. */
+	readonly call: string;
+	/** Roles whose people may answer from here on. */
+	readonly roles: readonly string[];
 }
 
 /** A question that is over without an answer. */

@@ -45,6 +45,10 @@ export type Wait =
 			readonly reason: string;
 			readonly ask: Ask;
 			readonly expiresAt: number;
+			/** When others may answer in everybody's place, where that comes before it expires. Milliseconds since 1970. */
+			readonly escalatesAt?: number;
+			/** Nobody answered for so long that people of these roles may, in everybody's place. */
+			readonly escalatedTo?: readonly string[];
 			/** Where a program asks: its call and line. */
 			readonly program?: { readonly call: string; readonly line: number };
 	  }

@@ -61,7 +61,7 @@ describe("the card of a held call", () => {
 			ask: { roles: ["manager", "finance"], count: 1 },
 			answeredBy: [{ id: "kim", via: "os" }],
 		}).join("\n");
-		expect(text).toContain("1 of each: manager, finance");
+		expect(text).toContain("1 manager, 1 finance must say yes");
 		expect(text).toContain("kim (os)");
 	});
 

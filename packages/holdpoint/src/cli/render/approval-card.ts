@@ -1,4 +1,5 @@
 import type { DoneCall, OpenApproval } from "../../run/inbox.ts";
+import { countOfRole } from "../../spec/policy.ts";
 import { duration } from "./duration.ts";
 import { argumentFields } from "./json-text.ts";
 import { programLines } from "./program-text.ts";
@@ -56,8 +57,8 @@ function unreadableCard(
 }
 
 function aboutFields(approval: OpenApproval, now: number): [string, string][] {
-	const { ask, answeredBy, unread } = approval;
-	const who = ask.roles?.length ? `${ask.count ?? 1} of each: ${ask.roles.join(", ")}` : people(ask.count ?? 1);
+	const { answeredBy, unread } = approval;
+	const who = whoMust(approval);
 	const { requestedAt, expiresAt } = approval;
 	const since = `asked ${duration(now - requestedAt)} ago, expires in ${duration(expiresAt - now)}`;
 	const answered = [
@@ -70,6 +71,15 @@ function aboutFields(approval: OpenApproval, now: number): [string, string][] {
 		["for", `${visibleText(approval.principal, 80)}, by agent ${approval.agent}, run ${approval.run}`],
 		...(answered.length > 0 ? [["answers", visibleText(answered.join("; "), 500)] as [string, string]] : []),
 	];
+}
+
+function whoMust({ ask, principal, escalatedTo }: OpenApproval): string {
+	const { roles = [], people: all } = ask;
+	const counted = roles.map((role) => `${countOfRole(ask, role)} ${role}`).join(", ");
+	const who =
+		roles.length > 0 ? `${counted}${all === undefined ? "" : `, ${people(all)} in all`}` : people(ask.count ?? 1);
+	const others = escalatedTo ? ` (or ${escalatedTo.join(", ")} in their place)` : "";
+	return `${who}${others}${ask.fourEyes ? `, not ${visibleText(principal, 80)},` : ""}`;
 }
 
 function people(count: number): string {

@@ -156,6 +156,10 @@ export class Timeline {
 				return { mark: style.yellow("‖"), inner, ...this.held(call, event.approval) };
 			case "approval.resolved":
 				return { inner, ...this.resolved(event) };
+			case "approval.escalated": {
+				const text = `nobody answered: ${inlineText(event.roles.join(", "), 80)} may, in everybody's place`;
+				return { mark: style.yellow("⇡"), text, inner };
+			}
 			case "approval.closed":
 				return { mark: style.red("⊘"), text: `the approval is over: ${event.why}`, inner };
 			case "call.finished":
