@@ -64,6 +64,7 @@ function standingStore(store: Store, { when, append }: Death): Store {
 		blob: moving((run, digest) => store.blob(run, digest)),
 		runs: moving((query) => store.runs(query)),
 		approvals: moving((query) => store.approvals(query)),
+		audit: store.audit,
 		close: () => store.close(),
 	};
 }

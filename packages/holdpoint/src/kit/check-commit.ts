@@ -7,6 +7,7 @@
  * 1. What passes here can be written by any store: a text is well-formed, a number is a whole one.
  * 2. A run's journal has no gap: head.seq is the number of its entries.
  */
+import type { KeptCheckpoint, LeafQuery } from "../spec/audit.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import { fixedLimits } from "../spec/limits.ts";
 import type { ApprovalQuery, LeaseRequest, RunHead, RunQuery, RunStatus, Write } from "../spec/store.ts";
@@ -14,6 +15,8 @@ import type { ApprovalQuery, LeaseRequest, RunHead, RunQuery, RunStatus, Write }
 /** Stores keep a status as its place in this list: it grows at its end only. */
 export const runStatuses = ["running", "waiting", "completed", "failed", "cancelled"] as const satisfies RunStatus[];
 export const ownerCharsMax = 500;
+/** A leaf holds no payload. */
+export const leafCharsMax = 1_048_576;
 export const { idCharsMax, bodyCharsMax, blobBytesMax, writesMax, queryLimitMax } = fixedLimits;
 
 /** What one commit carries, found in one pass. */
@@ -26,7 +29,12 @@ export interface CommitShape {
 	readonly firstSeq: number;
 	/** It leaves or takes signals. */
 	readonly signals: boolean;
+	/** It drops what the run had. */
+	readonly erases: boolean;
 }
+
+/** What is erased is all that a run had; nothing comes to it in the same commit. */
+const besideErase: ReadonlySet<Write["kind"]> = new Set(["erase", "head", "audit", "release"]);
 
 /** Errors: `store.failed` for what no store could take: a bug of the caller. */
 export function checkCommit(run: string, epoch: number, writes: readonly Write[]): CommitShape {
@@ -39,6 +47,7 @@ export function checkCommit(run: string, epoch: number, writes: readonly Write[]
 	let drops = 0;
 	let entries = 0;
 	let firstSeq = 0;
+	let erases = false;
 	for (const write of writes as readonly Write[]) {
 		checkWrite(write);
 		switch (write.kind) {
@@ -55,6 +64,9 @@ export function checkCommit(run: string, epoch: number, writes: readonly Write[]
 			case "signal":
 				unfenced += 1;
 				break;
+			case "erase":
+				erases = true;
+				break;
 			case "signal.drop":
 				drops += 1;
 				break;
@@ -62,9 +74,12 @@ export function checkCommit(run: string, epoch: number, writes: readonly Write[]
 		}
 	}
 	if (entries > 0 && !head) throw misuse("A commit appends entries without their head");
+	if (erases && !head) throw misuse("A commit that erases has no head");
+	const beside = erases ? writes.find(({ kind }) => !besideErase.has(kind)) : undefined;
+	if (beside) throw misuse(`A commit that erases has the write "${beside.kind}" beside it`);
 	const fenced = writes.length === 0 || unfenced < writes.length;
 	if (fenced && epoch === 0 && !head) throw misuse("A commit with epoch 0 makes a run, and a run needs a head");
-	return { fenced, head, entries, firstSeq, signals: unfenced + drops > 0 };
+	return { fenced, head, entries, firstSeq, signals: unfenced + drops > 0, erases };
 }
 
 /** Why this commit must not happen to this run, by the rules that need no rows but the run's own. */
@@ -86,7 +101,7 @@ export function refusal(
 			details: { run, epoch },
 		});
 	}
-	const seq = found?.seq ?? 0;
+	const seq = shape.erases ? 0 : (found?.seq ?? 0);
 	if (shape.entries > 0 && shape.firstSeq !== seq + 1) {
 		return misuse(`Entry ${shape.firstSeq} does not follow entry ${seq} of run ${run}`);
 	}
@@ -151,6 +166,19 @@ export function checkRunQuery(query: RunQuery): number {
 	return checkLimit(query.limit);
 }
 
+/** Returns what holds. */
+export function checkLeafQuery({ from = 0, run, limit }: LeafQuery): { readonly from: number; readonly limit: number } {
+	if (run !== undefined) checkId(run, "a run id");
+	checkWhole(from, "from");
+	return { from, limit: checkLimit(limit) };
+}
+
+export function checkCheckpoint({ size, note, frontier }: KeptCheckpoint): void {
+	checkWhole(size, "a checkpoint's size");
+	checkText(note, "a checkpoint's note", leafCharsMax);
+	checkText(frontier, "a checkpoint's frontier", leafCharsMax);
+}
+
 /** Returns the limit that holds. */
 export function checkApprovalQuery(query: ApprovalQuery): number {
 	if (query.run !== undefined) checkId(query.run, "a run id");
@@ -190,6 +218,11 @@ function checkWrite(write: Write): void {
 		case "lease":
 			checkText(write.owner, "an owner", ownerCharsMax);
 			return checkWhole(write.until, "until");
+		case "audit":
+			checkText(write.body, "a leaf", leafCharsMax);
+			if (write.salt !== undefined) checkText(write.salt, "a salt", idCharsMax);
+			return;
+		case "erase":
 		case "release":
 			return;
 		default:

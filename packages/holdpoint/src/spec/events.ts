@@ -148,10 +148,28 @@ export interface CallDecided {
 	readonly policy: string;
 	/** Digest of (run, call, tool, tool version, canonical arguments). */
 	readonly digest: string;
+	/** Of an `ask`: whose yes it needed. Left out in journals of before it was written down. */
+	readonly ask?: DecidedAsk;
 	/** Whose valid answers were there when it was decided. */
 	readonly approvedBy?: readonly string[];
 	/** Canonical arguments where they differ from what was asked. */
 	readonly args?: Json;
+}
+
+/** Whose yes a decision needed. */
+export interface DecidedAsk {
+	/** Roles whose people must answer; left out where anybody may. */
+	readonly roles?: readonly string[];
+	/** How many people, of each role where roles are named; default 1. */
+	readonly count?: number;
+	/** Of these roles other counts. */
+	readonly counts?: { readonly [role: string]: number };
+	/** How many people in all, where that is more than the roles need. */
+	readonly people?: number;
+	/** The yes of the run's principal counted for nothing. */
+	readonly fourEyes?: boolean;
+	/** Roles whose people could answer in everybody's place. */
+	readonly substitutes?: readonly string[];
 }
 
 /** A call is held until people have answered. */

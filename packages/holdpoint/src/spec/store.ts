@@ -1,3 +1,5 @@
+import type { AuditLog } from "./audit.ts";
+
 /**
  * The store port. A store keeps bytes; it knows nothing of what they mean and never decides anything.
  *
@@ -10,6 +12,7 @@
  * 3. Dropping what is not there is no error. The same signal twice is kept once; another body under its id is refused.
  * 4. An expired lease that nobody took still lets its epoch commit: the epoch fences, the lease only keeps others waiting.
  * 5. The bytes of a blob must not change until its commit has settled.
+ * 6. A commit that erases leaves of its run an index row whose head has `seq` 0, and nothing else.
  */
 export interface Store {
 	/** Where the key that seals this store's state is kept by default; undefined: a key for this process alone. */
@@ -30,6 +33,8 @@ export interface Store {
 	blob(run: string, digest: string): Promise<Uint8Array | undefined>;
 	/** Index of runs, newest change first. An index is for finding; what a run is, its journal says. */
 	runs(query: RunQuery): Promise<readonly RunRow[]>;
+	/** Leaves and checkpoints of the audit log. */
+	readonly audit: AuditLog;
 	/** Open approvals, oldest first; those of one moment by run, then by call, a shorter call id first (`c2` before `c10`). */
 	approvals(query: ApprovalQuery): Promise<readonly ApprovalRow[]>;
 	close(): Promise<void>;
@@ -69,6 +74,13 @@ export type Write =
 			readonly expiresAt: number;
 	  }
 	| { readonly kind: "approval.drop"; readonly approval: string }
+	/** Appends a leaf to the audit log of all runs; the store gives it its index. */
+	| { readonly kind: "audit"; readonly body: string; readonly salt?: string }
+	/**
+	 * Drops the run's entries, bodies, signals and open approvals, and the salts of its leaves, for good: where a store can
+	 * overwrite their bytes, it does. Goes with a head whose `seq` is 0, and with no entry.
+	 */
+	| { readonly kind: "erase" }
 	/** With epoch 0: the creator's lease. Otherwise the heartbeat. */
 	| { readonly kind: "lease"; readonly owner: string; readonly until: number }
 	| { readonly kind: "release" };

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import * as door from "../../kit/check-commit.ts";
 import { compareText, newestFirst } from "../../kit/newest-first.ts";
+import type { AuditLog, KeptCheckpoint, StoredLeaf } from "../../spec/audit.ts";
 import { HoldpointError } from "../../spec/errors.ts";
 import type {
 	ApprovalQuery,
@@ -33,6 +34,7 @@ interface MemoryRun {
 export function memoryStore(): Store {
 	const storeId = randomBytes(16).toString("base64url");
 	const runs = new Map<string, MemoryRun>();
+	const log: MemoryLog = { leaves: [], checkpoints: [] };
 	let closed = false;
 	const assertOpen = () => {
 		if (closed) throw new HoldpointError("store.closed", "The memory store was closed");
@@ -53,8 +55,8 @@ export function memoryStore(): Store {
 			const target = found ?? freshRun(shape.head as RunHead);
 			if (!found) runs.set(run, target);
 			target.signals = signals;
-			for (const write of writes) apply(run, target, write);
-			return { signals: signals.length };
+			for (const write of writes) apply(log, { run, target }, write);
+			return { signals: target.signals.length };
 		},
 		async acquire(run, request) {
 			assertOpen();
@@ -81,6 +83,7 @@ export function memoryStore(): Store {
 			assertOpen();
 			return listRuns(runs, query);
 		},
+		audit: auditOf(log, assertOpen),
 		async approvals(query) {
 			assertOpen();
 			return listApprovals(runs, query);
@@ -88,6 +91,7 @@ export function memoryStore(): Store {
 		async close() {
 			closed = true;
 			runs.clear();
+			log.leaves.length = 0;
 		},
 	};
 }
@@ -96,7 +100,47 @@ function freshRun(head: RunHead): MemoryRun {
 	return { epoch: 1, head, entries: [], signals: [], lease: undefined, blobs: new Map(), approvals: new Map() };
 }
 
-function apply(run: string, target: MemoryRun, write: Write): void {
+/** The one log of all runs. */
+interface MemoryLog {
+	readonly leaves: (StoredLeaf & { readonly run: string })[];
+	readonly checkpoints: KeptCheckpoint[];
+}
+
+function auditOf(log: MemoryLog, assertOpen: () => void): AuditLog {
+	return {
+		async head() {
+			assertOpen();
+			return { size: log.leaves.length, checkpoint: log.checkpoints.at(-1) };
+		},
+		async leaves(query) {
+			assertOpen();
+			const { from, limit } = door.checkLeafQuery(query);
+			const { run } = query;
+			const all = run === undefined ? log.leaves.slice(from, from + limit) : log.leaves.slice(from);
+			const found = run === undefined ? all : all.filter((leaf) => leaf.run === run).slice(0, limit);
+			return found.map(({ index, body, salt }) => ({ index, body, salt }));
+		},
+		async keep({ size, note, frontier }) {
+			assertOpen();
+			door.checkCheckpoint({ size, note, frontier });
+			if (log.checkpoints.some((one) => one.size === size)) return;
+			log.checkpoints.push({ size, note, frontier });
+			log.checkpoints.sort((a, b) => a.size - b.size);
+		},
+		async checkpoints(query) {
+			assertOpen();
+			const { from, limit } = door.checkLeafQuery(query);
+			return log.checkpoints.filter(({ size }) => size >= from).slice(0, limit);
+		},
+	};
+}
+
+interface Target {
+	readonly run: string;
+	readonly target: MemoryRun;
+}
+
+function apply(log: MemoryLog, { run, target }: Target, write: Write): void {
 	switch (write.kind) {
 		case "entry":
 			target.entries.push({ seq: write.seq, body: write.body, mac: write.mac });
@@ -120,6 +164,18 @@ function apply(run: string, target: MemoryRun, write: Write): void {
 		}
 		case "approval.drop":
 			target.approvals.delete(write.approval);
+			break;
+		case "audit":
+			log.leaves.push({ index: log.leaves.length, run, body: write.body, salt: write.salt });
+			break;
+		case "erase":
+			target.entries.length = 0;
+			target.signals = [];
+			target.blobs.clear();
+			target.approvals.clear();
+			log.leaves.forEach((leaf, at) => {
+				if (leaf.run === run) log.leaves[at] = { ...leaf, salt: undefined };
+			});
 			break;
 		case "lease":
 			target.lease = { owner: write.owner, until: write.until };

@@ -82,4 +82,19 @@ export const migrations: readonly string[] = [
 	) STRICT, WITHOUT ROWID;
 	CREATE INDEX approvals_by_age ON approvals (requested_at);
 	`,
+	// The audit log: `id` is a leaf's index plus one, which SQLite gives without gaps as long as no row is deleted.
+	`
+	CREATE TABLE audit (
+		id INTEGER PRIMARY KEY,
+		run INTEGER NOT NULL REFERENCES runs,
+		body TEXT NOT NULL,
+		salt ANY
+	) STRICT;
+	CREATE INDEX audit_by_run ON audit (run);
+	CREATE TABLE audit_checkpoints (
+		size INTEGER PRIMARY KEY,
+		note TEXT NOT NULL,
+		frontier TEXT NOT NULL
+	) STRICT;
+	`,
 ];

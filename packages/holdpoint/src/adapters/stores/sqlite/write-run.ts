@@ -94,6 +94,14 @@ function applyWrite(connection: Connection, target: { readonly run: string; read
 		case "approval.drop":
 			connection.sql("DELETE FROM approvals WHERE run = ? AND approval = ?").run(id, write.approval);
 			break;
+		case "audit":
+			connection
+				.sql("INSERT INTO audit (run, body, salt) VALUES (?, ?, ?)")
+				.run(id, write.body, write.salt === undefined ? null : packCode(write.salt));
+			break;
+		case "erase":
+			eraseRun(connection, id);
+			break;
 		case "lease":
 			writeLease(connection, id, write);
 			break;
@@ -102,6 +110,18 @@ function applyWrite(connection: Connection, target: { readonly run: string; read
 			break;
 		default:
 		// The head is in the run's own row.
+	}
+}
+
+/** Overwrites the bytes too; a page of the write-ahead log that still has them goes with the next checkpoint of SQLite. */
+function eraseRun(connection: Connection, id: number): void {
+	connection.exec("PRAGMA secure_delete = ON");
+	try {
+		for (const table of ["entries", "blobs", "signals", "approvals"])
+			connection.sql(`DELETE FROM ${table} WHERE run = ?`).run(id);
+		connection.sql("UPDATE audit SET salt = NULL WHERE run = ? AND salt IS NOT NULL").run(id);
+	} finally {
+		connection.exec("PRAGMA secure_delete = FAST");
 	}
 }
 
