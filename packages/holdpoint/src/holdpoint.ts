@@ -3,6 +3,8 @@
  */
 import { userInfo } from "node:os";
 import { memoryStore } from "./adapters/stores/memory.ts";
+import type { Auditor } from "./audit/auditor.ts";
+import type { AuditOptions } from "./audit/open-auditor.ts";
 import { assertIsolation, bestSandbox } from "./best-sandbox.ts";
 import { checkKeys, loadKeys, newKey } from "./journal/keys.ts";
 import { type Clock, systemClock } from "./kit/clock.ts";
@@ -40,6 +42,11 @@ export interface HarnessOptions {
 	readonly keys?: readonly SealKey[];
 	/** Roles of a person who answers. Default: none, so that an ask for a role waits. */
 	readonly rolesOf?: (approver: Approver) => readonly string[];
+	/**
+	 * Keeps an audit log that a stranger can verify. Default: only where the store has one already, because a log with
+	 * gaps proves little.
+	 */
+	readonly audit?: boolean | AuditOptions;
 	readonly limits?: Partial<Limits>;
 	readonly clock?: Clock;
 }
@@ -55,9 +62,15 @@ export function createHarness(options: HarnessOptions = {}): Harness {
 		throw error;
 	};
 	let user: string | undefined;
+	let auditor: Auditor | undefined;
+	const openAudit = async () => {
+		auditor ??= await auditorFor(options.audit, store);
+		return auditor;
+	};
 	const ports = async (): Promise<RunPorts> => ({
 		store,
 		storeId: await store.id(),
+		audit: await openAudit(),
 		ring: keyRing(options.keys ? checkKeys(options.keys, "createHarness({ keys })") : await keysFor(store)),
 		clock,
 		random: Math.random,
@@ -77,10 +90,19 @@ export function createHarness(options: HarnessOptions = {}): Harness {
 		principal: () => (user ??= systemUser()),
 		newRunId: () => newId("run", clock.now()),
 		close: async () => {
+			await auditor?.close();
 			await (await sandbox?.catch(() => undefined))?.close();
 			await store.close();
 		},
 	});
+}
+
+/** Errors: `config.invalid`. */
+async function auditorFor(audit: HarnessOptions["audit"], store: Store): Promise<Auditor | undefined> {
+	if (audit === false) return undefined;
+	if (audit === undefined && (await store.audit.head()).size === 0) return undefined;
+	const { openAuditor } = await import("./audit/open-auditor.ts");
+	return openAuditor(store, typeof audit === "object" ? audit : {});
 }
 
 /** The user whom the operating system logged in; a container may have none with a name. */

@@ -10,10 +10,11 @@
  * 3. A payload is not stored anew: it is in the journal, and follows from the event (`splitEvent`). Who drops the journal's
  *    entries and the salts has dropped the payload.
  */
-import { hash, randomFillSync } from "node:crypto";
+import { randomFillSync } from "node:crypto";
 import { canonicalJson } from "../kit/canonical-json.ts";
 import type { Outcome, RunEvent } from "../spec/events.ts";
 import type { Write } from "../spec/store.ts";
+import { payloadDigest } from "./verifier/payload-digest.ts";
 
 /** A change of what is a fact makes a new version: the payloads of older leaves must follow from their events still. */
 export const leafVersion = 1;
@@ -26,7 +27,8 @@ const facts: { readonly [Type in RunEvent["type"]]: readonly string[] } = {
 	"output.rejected": [],
 	"call.asked": ["call", "parent", "line"],
 	"call.decided": ["call", "verdict", "policy", "approvedBy", "ask"],
-	"approval.requested": ["call", "roles", "count", "expiresAt", "carries"],
+	"approval.requested": ["call", "roles", "count", "counts", "people", "expiresAt", "escalation", "carries"],
+	"approval.escalated": ["call", "roles"],
 	"approval.resolved": ["call", "answer", "by", "at", "open"],
 	"approval.refused": ["by"],
 	"approval.closed": ["call", "why"],
@@ -60,7 +62,7 @@ export function splitEvent(event: RunEvent): SplitEvent {
 	const names = facts[event.type];
 	for (const [name, value] of Object.entries(event)) {
 		if (value === undefined || name === "type") continue;
-		if (names.includes(name)) open[name] = value;
+		if (names.includes(name)) open[name] = factOf(name, value);
 		else {
 			kept[name] = value;
 			isKept = true;
@@ -69,22 +71,35 @@ export function splitEvent(event: RunEvent): SplitEvent {
 	return { facts: open, payload: isKept ? JSON.stringify(kept) : undefined };
 }
 
+/**
+ * Keys that anybody may choose become values: a key that looks like a number changes its place when it is parsed, and a
+ * leaf must have one text.
+ */
+function factOf(name: string, value: unknown): unknown {
+	if (name === "counts") return Object.entries(value as Fields).sort(([a], [b]) => (a < b ? -1 : 1));
+	const { counts, ...ask } = name === "ask" ? (value as Fields) : {};
+	return counts === undefined ? value : { ...ask, counts: factOf("counts", counts) };
+}
+
 /** How it came out is a fact, with what is not. */
 function outcomeFacts(event: RunEvent): Fields {
 	if (event.type === "run.finished" && event.error) return { error: event.error.code };
 	if (event.type !== "call.finished" && event.type !== "call.settled") return {};
 	const { outcome } = event;
 	const kind = outcomeKinds.find((one) => one in outcome);
-	return { outcome: kind, ...("code" in outcome ? { code: outcome.code } : {}), ...("edited" in outcome ? { edited: true } : {}) };
+	return {
+		outcome: kind,
+		...("code" in outcome ? { code: outcome.code } : {}),
+		...("edited" in outcome ? { edited: true } : {}),
+	};
 }
 
-type OutcomeKind = Outcome extends infer One ? (One extends unknown ? Exclude<keyof One, "code" | "by" | "bytes" | "edited"> : never) : never;
+type OutcomeKind = Outcome extends infer One
+	? One extends unknown
+		? Exclude<keyof One, "code" | "by" | "bytes" | "edited">
+		: never
+	: never;
 const outcomeKinds: readonly OutcomeKind[] = ["ok", "blob", "failed", "denied", "cancelled", "unknown"];
-
-/** SHA-256(salt ‖ new line ‖ payload), of their texts. Shape: base64url. */
-export function payloadDigest(salt: string, payload: string): string {
-	return hash("sha256", `${salt}\n${payload}`, "base64url");
-}
 
 const saltBytes = 16;
 const pool = Buffer.alloc(saltBytes * 256);
@@ -119,6 +134,8 @@ export interface RunLeaves {
 export function runLeaves(run: string): RunLeaves {
 	const digests = new Map<string, number>();
 	const approvals = new Map<string, number>();
+	/** Whose yes counts for nothing, by approval: the principal, whom no fact names. */
+	const excepted = new Map<string, readonly string[]>();
 	let n = 0;
 
 	/** Invariant 2. */
@@ -129,6 +146,9 @@ export function runLeaves(run: string): RunLeaves {
 		// One that was only answered may name anything.
 		if (event.type === "approval.refused" && !approvals.has(event.approval)) return numbered;
 		numbered["approval"] = numberIn(approvals, event.approval);
+		if (event.type === "approval.requested" && event.except) excepted.set(event.approval, event.except);
+		if (event.type === "approval.resolved" && excepted.get(event.approval)?.includes(event.by.id))
+			numbered["excepted"] = 1;
 		return numbered;
 	}
 
@@ -166,6 +186,14 @@ function numberIn(known: Map<string, number>, text: string): number {
 }
 
 /** That a run's payloads were erased; the run's own events are no more. */
-export function erasedLeaf({ run, at, by }: { readonly run: string; readonly at: number; readonly by: string }): AuditWrite {
+export function erasedLeaf({
+	run,
+	at,
+	by,
+}: {
+	readonly run: string;
+	readonly at: number;
+	readonly by: string;
+}): AuditWrite {
 	return { kind: "audit", body: canonicalJson({ v: leafVersion, run, at, event: { type: "run.erased", by } }) };
 }

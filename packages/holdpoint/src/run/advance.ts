@@ -14,6 +14,7 @@ import { passOn, type UnreadMessage, unreadMessages } from "./next-run.ts";
 import { onceOnly } from "./once-only.ts";
 import { compatibility, historyOf, knownVersions, type OpenedRun, openRun, resumedEvent } from "./open-run.ts";
 import { nobody } from "./ready-agent.ts";
+import { resumeLeaves } from "./resume-leaves.ts";
 import { type Observer, type ReadyAgent, type RunPorts, Segment, type SegmentStart } from "./segment.ts";
 import { emptyState, type RunState } from "./state.ts";
 import { libraryVersion } from "./version.ts";
@@ -46,8 +47,20 @@ export async function startRun(ports: RunPorts, ready: ReadyAgent, request: Star
 		return joinRun(ports, ready, { started, request });
 	}
 	const state = emptyState(request.run, await historyOf(ports, started), new Map());
+	const leaves = ports.audit?.leavesOf(request.run);
 	const segment = new Segment(
-		segmentStart({ ports, ready, watching, state, epoch: 0, seq: 0, lastMac: firstMac, signals: [], head: undefined }),
+		segmentStart({
+			ports,
+			ready,
+			watching,
+			state,
+			leaves,
+			epoch: 0,
+			seq: 0,
+			lastMac: firstMac,
+			signals: [],
+			head: undefined,
+		}),
 	);
 	watching.onSegment?.(segment);
 	segment.emit(started);
@@ -135,8 +148,20 @@ async function resumeAcquired(ports: RunPorts, stored: StoredRun, options: Resum
 	if (!started) throw new HoldpointError("journal.damaged", `Run ${stored.run} has no start`);
 	const { ready, changed } = agentFor(ports, { stored, started, opened }, options);
 	const { epoch, signals, head } = stored;
+	const leaves = await resumeLeaves(ports, stored, opened);
 	const segment = new Segment(
-		segmentStart({ ports, ready, watching: options, state, epoch, seq: entries.length, lastMac, signals, head }),
+		segmentStart({
+			ports,
+			ready,
+			watching: options,
+			state,
+			leaves,
+			epoch,
+			seq: entries.length,
+			lastMac,
+			signals,
+			head,
+		}),
 	);
 	options.onSegment?.(segment);
 	if (changed) segment.emit(changed);
@@ -212,7 +237,10 @@ async function untilUnheard(segment: Segment, options: ResumeOptions): Promise<R
 	}
 }
 
-type Parts = Pick<SegmentStart, "ports" | "ready" | "state" | "epoch" | "seq" | "lastMac" | "signals" | "head"> & {
+type Parts = Pick<
+	SegmentStart,
+	"ports" | "ready" | "state" | "leaves" | "epoch" | "seq" | "lastMac" | "signals" | "head"
+> & {
 	readonly watching: Watching;
 };
 

@@ -8,13 +8,13 @@
  * 3. Nothing here has an effect outside the journal.
  */
 import { approvalId, callDigest } from "../approvals/approvals.ts";
-import { lacking, type Need, needOf } from "../approvals/need.ts";
+import { askOf, lacking, type Need, needOf } from "../approvals/need.ts";
 import { canonicalJson } from "../kit/canonical-json.ts";
 import { inTime } from "../kit/in-time.ts";
 import { reasonOf } from "../kit/reason-of.ts";
 import { decide } from "../policy/decide.ts";
 import type { FailureCode } from "../spec/errors.ts";
-import type { Outcome } from "../spec/events.ts";
+import type { DecidedAsk, Outcome } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
 import type { Decision, PolicyRequest } from "../spec/policy.ts";
 import type { Tool } from "../spec/tool.ts";
@@ -197,6 +197,7 @@ export function validAnswers(segment: Segment, call: CallState): readonly Approv
 function follow(candidate: Candidate, decision: Decision): void {
 	if (hasMoved(candidate)) return;
 	const { segment, call, text, digest, answers } = candidate;
+	const need = decision.verdict === "ask" ? needFor(candidate, decision) : undefined;
 	segment.emit({
 		type: "call.decided",
 		call: call.id,
@@ -204,15 +205,19 @@ function follow(candidate: Candidate, decision: Decision): void {
 		...(decision.reason ? { reason: decision.reason } : {}),
 		policy: segment.ports.policy.version,
 		digest,
+		...(need ? { ask: decidedAsk(need) } : {}),
 		...(answers.length > 0 ? { approvedBy: answers.map((answer) => answer.by.id) } : {}),
 		// Parsed anew: the policy has had the candidate's in its hands.
 		...(sameArguments(call, text) ? {} : { args: JSON.parse(text) as Json }),
 	});
 	if (decision.verdict === "deny") return refuse(candidate, decision.reason, "policy");
-	if (decision.verdict === "ask") {
-		if (lacking(needFor(candidate, decision), answers) !== undefined) return hold(candidate, decision);
-	}
+	if (need && decision.verdict === "ask" && lacking(need, answers) !== undefined) return hold(candidate, decision);
 	segment.emit({ type: "call.started", call: call.id, attempt: call.attempt + 1 });
+}
+
+function decidedAsk(need: Need): DecidedAsk {
+	const { count = 1, ...ask } = askOf(need);
+	return { ...ask, ...(count === 1 ? {} : { count }), ...(need.substitutes ? { substitutes: need.substitutes } : {}) };
 }
 
 /** Are the canonical arguments those that the journal already has for this call? */

@@ -9,6 +9,7 @@ import type { LanguageModel } from "../spec/model.ts";
 import type { RunResult } from "../spec/result.ts";
 import type { RunQuery, RunRow } from "../spec/store.ts";
 import { type ResumeOptions, resumeRun, startRun, type Watching } from "./advance.ts";
+import { auditDoors, type HarnessAudit } from "./audit-doors.ts";
 import { resultOf } from "./conclude.ts";
 import { answerApproval, checkReach, leaveSignal, type OpenApproval, openApprovals, settleCall } from "./inbox.ts";
 import { limitProblem } from "./limit-problem.ts";
@@ -50,12 +51,15 @@ export class Harness {
 	private readonly active = new Map<string, Segment>();
 	/** Runs that are advanced here, each until its promise resolves. */
 	private readonly busy = new Map<string, Promise<void>>();
+	/** The log of everything that was decided and done, for people outside. */
+	readonly audit: HarnessAudit;
 	private opened: Promise<RunPorts> | undefined;
 	private openedNow: RunPorts | undefined;
 	private closed = false;
 
 	constructor(parts: HarnessParts) {
 		this.parts = parts;
+		this.audit = auditDoors(() => this.ports(), parts.principal);
 		const problem = limitProblem(parts.limits, defaultLimits);
 		if (problem) {
 			const hint = "docs/reference/limits.md lists them.";

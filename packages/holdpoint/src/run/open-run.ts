@@ -4,7 +4,7 @@
  */
 import { type Entry, runSeal } from "../journal/journal.ts";
 import { digest } from "../kit/digest.ts";
-import { HoldpointError } from "../spec/errors.ts";
+import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
 import type { Outcome, RunResumed, RunStarted } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
 import type { StoredRun } from "../spec/store.ts";
@@ -51,6 +51,15 @@ function startOf(run: string, entries: readonly Entry[]): RunStarted {
 	});
 }
 
+async function verifyUnlessErased(ports: RunPorts, stored: StoredRun): Promise<VerifiedRun | undefined> {
+	try {
+		return await verify(ports, stored);
+	} catch (error) {
+		if (isHoldpointError(error) && error.code === "run.erased") return undefined;
+		throw error;
+	}
+}
+
 /** What was said in the session before this run, as far back as `sessionRunsMax` runs. */
 export async function historyOf(ports: RunPorts, started: RunStarted): Promise<readonly Message[]> {
 	const before: VerifiedRun[] = [];
@@ -59,7 +68,9 @@ export async function historyOf(ports: RunPorts, started: RunStarted): Promise<r
 		const stored = await ports.store.load(after);
 		if (!stored)
 			throw new HoldpointError("journal.tampered", `Run ${after}, after which this session goes on, is gone`);
-		const run = await verify(ports, stored);
+		const run = await verifyUnlessErased(ports, stored);
+		// What was said in it, and which run came before it, is gone for good.
+		if (!run) break;
 		before.push(run);
 		after = run.started.session?.after;
 	}

@@ -7,6 +7,8 @@
  * 2. After a failed flush the segment is dead: memory is ahead of the store, so nothing may be done any more.
  * 3. Observers see an event at once, except those that invite somebody to act on them: these only when durable.
  */
+import type { Auditor } from "../audit/auditor.ts";
+import type { RunLeaves } from "../audit/leaf.ts";
 import { type RunSeal, runSeal, timesOf, writesFor } from "../journal/journal.ts";
 import type { Clock } from "../kit/clock.ts";
 import { reasonOf } from "../kit/reason-of.ts";
@@ -22,6 +24,7 @@ import type { Signal } from "../spec/signals.ts";
 import type { RunStatus, Store, StoredSignal, Write } from "../spec/store.ts";
 import type { Tool } from "../spec/tool.ts";
 import type { ParsingLimits } from "./canonical-arguments.ts";
+import { leavesOf } from "./leaves-of.ts";
 import type { Doing } from "./next.ts";
 import { apply, callOf, type RunState } from "./state.ts";
 
@@ -39,6 +42,8 @@ export interface RunPorts {
 	/** Both are the harness's own: whoever leaves a signal or reads a run may not know its agent. */
 	readonly signalsMax: number;
 	readonly sessionRunsMax: number;
+	/** Undefined: nothing is audited. */
+	readonly audit: Auditor | undefined;
 	/** Undefined: this harness runs no programs. */
 	readonly sandbox: (() => Promise<SandboxProvider>) | undefined;
 }
@@ -80,6 +85,8 @@ export interface SegmentStart {
 	readonly signals: readonly StoredSignal[];
 	/** What the stored head says. */
 	readonly head: { readonly status: RunStatus; readonly dueAt: number | undefined } | undefined;
+	/** Undefined: nothing is audited. */
+	readonly leaves: RunLeaves | undefined;
 	readonly observe: Observer | undefined;
 	readonly onDelta: ((delta: ModelDelta) => void | Promise<void>) | undefined;
 	/** Back-pressure: resolves when a slow reader has caught up. */
@@ -105,6 +112,7 @@ export class Segment {
 	readonly parsing: ParsingLimits;
 	readonly onDelta: SegmentStart["onDelta"];
 	readonly paced: SegmentStart["paced"];
+	private readonly leaves: SegmentStart["leaves"];
 	/** Tool calls that run now; programs do not count. */
 	running = 0;
 	/** Not yet turned into events. */
@@ -146,6 +154,7 @@ export class Segment {
 		this.signals = [...start.signals];
 		const { argsBytesMax: bytesMax, validationTimeoutMs: timeoutMs } = start.ready.limits;
 		this.parsing = { bytesMax, patience: { timeoutMs, signal: this.abort.signal } };
+		this.leaves = start.leaves;
 		this.observe = start.observe;
 		this.onDelta = start.onDelta;
 		this.paced = start.paced;
@@ -236,6 +245,7 @@ export class Segment {
 		if (events.length > 0 || this.head?.status !== status || this.head.dueAt !== dueAt) {
 			this.head = { status, dueAt };
 			const entry = this.seal.entry(lastMac, { seq: ++seq, ...times, events });
+			if (this.leaves) writes.push(...leavesOf(this.leaves, this.state, { seq, ...times, events }));
 			lastMac = entry.mac;
 			writes.push({ kind: "entry", seq, ...entry }, ...writesFor(events, at, (call) => callOf(this.state, call).tool));
 			const { name: agent } = this.ready.agent;
@@ -254,6 +264,7 @@ export class Segment {
 			this.stop(error);
 			throw error;
 		}
+		this.ports.audit?.wrote(events.length);
 		if (creating) this.epoch = 1;
 		this.seq = seq;
 		this.lastMac = lastMac;

@@ -1,5 +1,14 @@
 import { describe, expect, test } from "vitest";
-import { openCheckpoint, openNote, parseCheckpoint, signCheckpoint, signerKey, signerOf, signNote, verifierKey } from "./note.ts";
+import {
+	openCheckpoint,
+	openNote,
+	parseCheckpoint,
+	signCheckpoint,
+	signerKey,
+	signerOf,
+	signNote,
+	verifierKey,
+} from "./note.ts";
 
 /**
  * The published example of the format: golang.org/x/mod/sumdb/note, which C2SP `signed-note` describes. Ed25519 has one
@@ -52,7 +61,9 @@ describe("the published note", () => {
 	test("does not open when one character of it is another", () => {
 		const changed = text.replace("answer", "answers");
 		expect(openNote(`${changed}\n${peterLine}`, keyOf(publicText)).kind).toBe("altered");
-		expect(openNote(`${text}\n${peterLine.replace("/Zjk", "/Zjl").replace("ZJku", "ZJkv")}`, keyOf(publicText)).kind).toBe("altered");
+		expect(
+			openNote(`${text}\n${peterLine.replace("/Zjk", "/Zjl").replace("ZJku", "ZJkv")}`, keyOf(publicText)).kind,
+		).toBe("altered");
 	});
 
 	test.each([
@@ -75,7 +86,8 @@ describe("a key", () => {
 	test("of which a part is missing, or a character is another, is none", () => {
 		for (let from = 0; from < publicText.length; from++) {
 			for (let to = from + 1; to <= publicText.length; to++) {
-				if (from > 0 || to < publicText.length) expect(verifierKey(publicText.slice(from, to))).toHaveProperty("problem");
+				if (from > 0 || to < publicText.length)
+					expect(verifierKey(publicText.slice(from, to))).toHaveProperty("problem");
 			}
 			const next = String.fromCharCode(publicText.charCodeAt(from) + 1);
 			expect(verifierKey(publicText.slice(0, from) + next + publicText.slice(from + 1))).toHaveProperty("problem");
@@ -85,7 +97,9 @@ describe("a key", () => {
 	});
 
 	test("of another length or algorithm is none, though its id is right (published)", () => {
-		expect(verifierKey("PeterNeumann+cc469956+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TWBADKEY==")).toHaveProperty("problem");
+		expect(verifierKey("PeterNeumann+cc469956+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TWBADKEY==")).toHaveProperty(
+			"problem",
+		);
 		expect(verifierKey("PeterNeumann+173116ae+ZRpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW")).toHaveProperty("problem");
 	});
 });
@@ -114,8 +128,14 @@ describe("a checkpoint", () => {
 	test("is taken from the log's own key and of this log alone", () => {
 		const own = signerOf("example.com/log", new Uint8Array(32).fill(1));
 		const checkpoint = { origin: "example.com/log", size: 3, root: new Uint8Array(32).fill(2) };
-		expect(openCheckpoint(signCheckpoint(checkpoint, own), own)).toMatchObject({ kind: "signed", checkpoint: { size: 3 } });
+		expect(openCheckpoint(signCheckpoint(checkpoint, own), own)).toMatchObject({
+			kind: "signed",
+			checkpoint: { size: 3 },
+		});
 		const other = { ...checkpoint, origin: "example.com/other" };
-		expect(openCheckpoint(signCheckpoint(other, own), own)).toEqual({ kind: "wrong_key", signers: ["example.com/other"] });
+		expect(openCheckpoint(signCheckpoint(other, own), own)).toEqual({
+			kind: "wrong_key",
+			signers: ["example.com/other"],
+		});
 	});
 });

@@ -71,7 +71,8 @@ export function verifierKey(text: string): VerifierKey | Problem {
 	const parts = keyParts(text);
 	if ("problem" in parts) return parts;
 	const { name, id, raw } = parts;
-	if (id !== keyId(name, raw)) return { problem: "its id does not belong to its name and bytes: it was mistyped or changed" };
+	if (id !== keyId(name, raw))
+		return { problem: "its id does not belong to its name and bytes: it was mistyped or changed" };
 	const key = createPublicKey({ key: { kty: "OKP", crv: "Ed25519", x: raw.toString("base64url") }, format: "jwk" });
 	return { name, id, text, key };
 }
@@ -130,7 +131,8 @@ interface NoteParts {
 }
 
 function parseNote(note: string): NoteParts | Problem {
-	if (typeof note !== "string" || note.length > noteCharsMax) return { problem: `it is longer than ${noteCharsMax} characters` };
+	if (typeof note !== "string" || note.length > noteCharsMax)
+		return { problem: `it is longer than ${noteCharsMax} characters` };
 	if (!note.isWellFormed() || /[^\P{Cc}\n\u007f-\u009f]/u.test(note)) return { problem: "it has control characters" };
 	const end = note.lastIndexOf("\n\n");
 	if (end < 0 || !note.endsWith("\n")) return { problem: "it has no signature" };
@@ -166,7 +168,8 @@ export function parseCheckpoint(text: string): Checkpoint | Problem {
 	const bytes = fromBase64(root);
 	const isSize = /^(0|[1-9][0-9]{0,15})$/.test(size) && Number.isSafeInteger(Number(size));
 	const isWhole = origin !== "" && rest.at(-1) === "" && !rest.slice(0, -1).includes("");
-	if (!isWhole || !isSize || bytes?.length !== 32) return { problem: "it is no checkpoint: origin, size and root, a line each" };
+	if (!isWhole || !isSize || bytes?.length !== 32)
+		return { problem: "it is no checkpoint: origin, size and root, a line each" };
 	return { origin, size: Number(size), root: bytes };
 }
 
@@ -181,5 +184,7 @@ export function openCheckpoint(note: string, key: VerifierKey): OpenedCheckpoint
 	const checkpoint = parseCheckpoint(opened.text);
 	if ("problem" in checkpoint) return { kind: "malformed", ...checkpoint };
 	// A log's key name and its origin are one: what it signed for another log is not about this one.
-	return checkpoint.origin === key.name ? { kind: "signed", checkpoint } : { kind: "wrong_key", signers: [checkpoint.origin] };
+	return checkpoint.origin === key.name
+		? { kind: "signed", checkpoint }
+		: { kind: "wrong_key", signers: [checkpoint.origin] };
 }
