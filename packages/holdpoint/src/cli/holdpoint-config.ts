@@ -1,3 +1,4 @@
+import type { HarnessOptions } from "../holdpoint.ts";
 import type { PolicyLike } from "../policy/decide.ts";
 import type { Agent } from "../spec/agent.ts";
 import type { Approver } from "../spec/events.ts";
@@ -11,6 +12,8 @@ export interface HoldpointConfig {
 	readonly policy?: PolicyLike;
 	/** Roles of a person who answers. */
 	readonly rolesOf?: (approver: Approver) => readonly string[];
+	/** Keeps an audit log that a stranger can verify. */
+	readonly audit?: HarnessOptions["audit"];
 	readonly limits?: Partial<Limits>;
 	/** For agents that have none of their own; `--model` goes before both. */
 	readonly model?: LanguageModel;

@@ -43,10 +43,10 @@ export async function loadConfig(path: string, store: string): Promise<Holdpoint
 export function checkConfig(value: unknown, path: string): HoldpointConfig {
 	if (value === undefined) throw invalid(path, "has no export named `config`");
 	if (!isRecord(value)) throw invalid(path, "exports a `config` that is no object");
-	const known = ["agents", "policy", "rolesOf", "limits", "model"];
+	const known = ["agents", "policy", "rolesOf", "audit", "limits", "model"];
 	const unknown = Object.keys(value).find((name) => !known.includes(name));
 	if (unknown) throw invalid(path, `sets "${unknown}"; known: ${known.join(", ")}`);
-	const { agents, policy, rolesOf, limits, model } = value;
+	const { agents, policy, rolesOf, audit, limits, model } = value;
 	if (!Array.isArray(agents) || agents.length === 0) throw invalid(path, "names no `agents`");
 	for (const [at, agent] of agents.entries()) checkAgent(agent, at, path);
 	const names = agents.map((agent: Agent) => agent.name);
@@ -57,6 +57,8 @@ export function checkConfig(value: unknown, path: string): HoldpointConfig {
 		throw invalid(path, "has a `policy` that is neither a function nor has `decide`");
 	if (rolesOf !== undefined && typeof rolesOf !== "function")
 		throw invalid(path, "has a `rolesOf` that is no function");
+	if (audit !== undefined && typeof audit !== "boolean" && !isRecord(audit))
+		throw invalid(path, "has an `audit` that is neither true, false nor options of a log");
 	if (limits !== undefined) checkLimits(limits, path);
 	if (model !== undefined && !(isRecord(model) && typeof model["doStream"] === "function")) {
 		throw invalid(path, "has a `model` that is no language model");
@@ -116,6 +118,6 @@ function invalid(path: string, what: string, cause?: unknown): HoldpointError {
 	return new HoldpointError("config.invalid", `The config ${path} ${what}${why}`, {
 		cause,
 		details: { path },
-		hint: "It exports `config = { agents: [defineAgent({...})], policy?, rolesOf?, limits?, model? }`.",
+		hint: "It exports `config = { agents: [defineAgent({...})], policy?, rolesOf?, audit?, limits?, model? }`.",
 	});
 }

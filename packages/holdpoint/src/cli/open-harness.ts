@@ -90,6 +90,7 @@ async function open(path: string, config: HoldpointConfig, model?: LanguageModel
 		store,
 		...(config.policy ? { policy: config.policy } : {}),
 		...(config.rolesOf ? { rolesOf: config.rolesOf } : {}),
+		...(config.audit === undefined ? {} : { audit: config.audit }),
 		...(config.limits ? { limits: config.limits } : {}),
 	});
 	return { harness, store, agents };

@@ -77,6 +77,12 @@ export function verifierKey(text: string): VerifierKey | Problem {
 	return { name, id, text, key };
 }
 
+/** Why this is no public key; undefined: it is one. */
+export function keyProblem(text: string): string | undefined {
+	const key = verifierKey(text);
+	return "problem" in key ? key.problem : undefined;
+}
+
 /** A secret key from its text. */
 export function signerKey(text: string): SignerKey | Problem {
 	if (!text.startsWith(privatePrefix)) return { problem: `it does not begin with ${privatePrefix}` };
