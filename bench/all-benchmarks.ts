@@ -7,6 +7,7 @@ export const allBenchmarks: readonly Benchmark[] = [
 	suites.resume,
 	suites.suspended,
 	suites.durable,
+	suites.audit,
 	suites.growth,
 	suites.program,
 	suites.microvm,

@@ -21,6 +21,7 @@ export type Unit =
 	| "B"
 	| "×"
 	| "calls/s"
+	| "events/s"
 	| "commits"
 	| "packages"
 	| "tasks"

@@ -1,3 +1,4 @@
+export { audit } from "./audit.ts";
 export { cli } from "./cli.ts";
 export { durable } from "./durable.ts";
 export { growth } from "./growth.ts";

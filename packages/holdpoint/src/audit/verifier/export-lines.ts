@@ -87,6 +87,14 @@ export function parseLine(text: string): ExportLine | string {
 	}
 }
 
+/** The text of the leaf of a line that was parsed: what is hashed. */
+export function leafText(line: LeafLine, text: string): string {
+	const before = `{"type":"leaf","i":${line.i},"hash":"${line.hash}","leaf":`;
+	// The usual line, which is its leaf and what stands before it: what is written already is not written again.
+	const isBare = text.startsWith(before) && Object.keys(line).length === 4;
+	return isBare ? text.slice(before.length, -1) : JSON.stringify(line.leaf);
+}
+
 /** A short text cannot be deep enough to hurt; in a long one the levels are counted before anything is built of it. */
 function isTooDeep(text: string): boolean {
 	if (text.length < 4_096) return false;

@@ -11,7 +11,14 @@
  */
 import { OrderChecks } from "./check-order.ts";
 import { RunChecks } from "./check-runs.ts";
-import { type CheckpointLine, type HeadLine, type LeafLine, lineCharsMax, parseLine } from "./export-lines.ts";
+import {
+	type CheckpointLine,
+	type HeadLine,
+	type LeafLine,
+	leafText,
+	lineCharsMax,
+	parseLine,
+} from "./export-lines.ts";
 import { type AuditReport, type Finding, type FindingKind, Findings } from "./findings.ts";
 import { leafHash, MerkleTree } from "./merkle.ts";
 import { type Checkpoint, openCheckpoint, type VerifierKey, verifierKey } from "./note.ts";
@@ -111,7 +118,7 @@ class ExportCheck {
 			case "head":
 				return this.takeHead(line);
 			case "leaf":
-				return this.takeLeaf(line);
+				return this.takeLeaf(line, leafText(line, text));
 			case "checkpoint":
 				return this.takeCheckpoint(line);
 			case "end":
@@ -156,8 +163,7 @@ class ExportCheck {
 		}
 	}
 
-	private takeLeaf(line: LeafLine): void {
-		const text = JSON.stringify(line.leaf);
+	private takeLeaf(line: LeafLine, text: string): void {
 		const hashed = leafHash(text);
 		if (hashed.toString("base64url") !== line.hash) {
 			this.stated ??= this.tree.copy();
