@@ -114,8 +114,11 @@ function namesIn(code: string): string[] {
 	return [...types.matchAll(/\b[A-Z]\w+/g)].map(([name]) => name);
 }
 
+/** Files whose types the journal writes down as they are. */
+const written: ReadonlySet<string> = new Set(["events", "approver"]);
+
 function declaration(name: string): NamedType | undefined {
-	for (const file of ["events", "model", "json", "limits", "errors"]) {
+	for (const file of ["events", "approver", "governance", "model", "json", "limits", "errors"]) {
 		const start = `(?:/\\*\\*((?:(?!\\*/)[\\s\\S])*)\\*/\\n)?`;
 		const pattern = new RegExp(
 			`${start}(?:export )?(?:interface ${name}\\b[^{]*\\{\\n([\\s\\S]*?)\\n\\}|type ${name} =[\\s\\S]*?;(?=\\n))`,
@@ -124,7 +127,7 @@ function declaration(name: string): NamedType | undefined {
 		if (!match) continue;
 		const [whole, comment, fields] = match;
 		const text = whole.replace(/^\/\*\*[\s\S]*?\*\/\n(?=export|interface|type)/, "").replaceAll("export ", "");
-		return { name, comment, text, ...(file === "events" && fields ? { fields } : {}) };
+		return { name, comment, text, ...(written.has(file) && fields ? { fields } : {}) };
 	}
 	return undefined;
 }

@@ -6,6 +6,7 @@ import { memoryStore } from "./adapters/stores/memory.ts";
 import type { Auditor } from "./audit/auditor.ts";
 import type { AuditOptions } from "./audit/open-auditor.ts";
 import { assertIsolation, bestSandbox } from "./best-sandbox.ts";
+import { StandingDocument } from "./grants/standing.ts";
 import { checkKeys, loadKeys, newKey } from "./journal/keys.ts";
 import { type Clock, systemClock } from "./kit/clock.ts";
 import { newId } from "./kit/id.ts";
@@ -67,21 +68,27 @@ export function createHarness(options: HarnessOptions = {}): Harness {
 		auditor ??= await auditorFor(options.audit, store);
 		return auditor;
 	};
-	const ports = async (): Promise<RunPorts> => ({
-		store,
-		storeId: await store.id(),
-		audit: await openAudit(),
-		ring: keyRing(options.keys ? checkKeys(options.keys, "createHarness({ keys })") : await keysFor(store)),
-		clock,
-		random: Math.random,
-		owner: processOwner(),
-		ownerIsDead,
-		policy: options.policy ? toPolicy(options.policy) : effectPolicy,
-		rolesOf: options.rolesOf ?? (() => []),
-		signalsMax: options.limits?.signalsMax ?? defaultLimits.signalsMax,
-		sessionRunsMax: options.limits?.sessionRunsMax ?? defaultLimits.sessionRunsMax,
-		sandbox: options.sandbox === "off" ? undefined : () => (sandbox ??= openSandbox(options).catch(forget)),
-	});
+	const ports = async (): Promise<RunPorts> => {
+		const storeId = await store.id();
+		const audit = await openAudit();
+		const ring = keyRing(options.keys ? checkKeys(options.keys, "createHarness({ keys })") : await keysFor(store));
+		return {
+			store,
+			storeId,
+			audit,
+			ring,
+			standing: new StandingDocument({ store, storeId, ring, now: () => clock.now(), audit }),
+			clock,
+			random: Math.random,
+			owner: processOwner(),
+			ownerIsDead,
+			policy: options.policy ? toPolicy(options.policy) : effectPolicy,
+			rolesOf: options.rolesOf ?? (() => []),
+			signalsMax: options.limits?.signalsMax ?? defaultLimits.signalsMax,
+			sessionRunsMax: options.limits?.sessionRunsMax ?? defaultLimits.sessionRunsMax,
+			sandbox: options.sandbox === "off" ? undefined : () => (sandbox ??= openSandbox(options).catch(forget)),
+		};
+	};
 	return new Harness({
 		ports,
 		agents: options.agents ?? [],

@@ -9,7 +9,8 @@ import { reasonOf } from "../kit/reason-of.ts";
 import type { AuditLog, KeptCheckpoint, StoredLeaf } from "../spec/audit.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import type { RunEvent } from "../spec/events.ts";
-import { type AuditWrite, erasedLeaf, type RunLeaves, runLeaves, splitEvent } from "./leaf.ts";
+import type { StandingEvent } from "../spec/governance.ts";
+import { type AuditWrite, erasedLeaf, type RunLeaves, runLeaves, splitEvent, standingLeaf } from "./leaf.ts";
 import { exportFormat, exportVersion, type HeadLine, type Leaf, lineCharsMax } from "./verifier/export-lines.ts";
 import { inclusionRanges, leafHash, MerkleTree, rangeHashes } from "./verifier/merkle.ts";
 import { openCheckpoint, type SignerKey, signCheckpoint } from "./verifier/note.ts";
@@ -63,6 +64,11 @@ export class Auditor {
 	/** For the leaves of one run, from its first event on. */
 	leavesOf(run: string): RunLeaves {
 		return runLeaves(run);
+	}
+
+	/** What was laid down for every run. */
+	standingLeaf(event: StandingEvent): AuditWrite {
+		return standingLeaf(event);
 	}
 
 	/** That a run was erased. */

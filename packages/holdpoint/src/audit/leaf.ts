@@ -13,7 +13,8 @@
 import { randomFillSync } from "node:crypto";
 import { canonicalJson } from "../kit/canonical-json.ts";
 import type { Outcome, RunEvent } from "../spec/events.ts";
-import type { Write } from "../spec/store.ts";
+import type { StandingEvent } from "../spec/governance.ts";
+import { noRun, type Write } from "../spec/store.ts";
 import { payloadDigest } from "./verifier/payload-digest.ts";
 
 /** A change of what is a fact makes a new version: the payloads of older leaves must follow from their events still. */
@@ -26,8 +27,9 @@ const facts: { readonly [Type in RunEvent["type"]]: readonly string[] } = {
 	"model.answered": ["model", "finish", "usage", "ms", "unheard"],
 	"output.rejected": [],
 	"call.asked": ["call", "parent", "line"],
-	"call.decided": ["call", "verdict", "policy", "approvedBy", "ask"],
+	"call.decided": ["call", "verdict", "policy", "approvedBy", "ask", "grants"],
 	"approval.requested": ["call", "roles", "count", "counts", "people", "expiresAt", "escalation", "carries"],
+	"grant.given": ["grant", "call", "by"],
 	"approval.escalated": ["call", "roles"],
 	"approval.resolved": ["call", "answer", "by", "at", "open"],
 	"approval.refused": ["by"],
@@ -183,6 +185,26 @@ function numberIn(known: Map<string, number>, text: string): number {
 	const number = known.get(text) ?? known.size + 1;
 	known.set(text, number);
 	return number;
+}
+
+/** What was laid down for every run: grants and kill switches. Whom and what a grant covers is not open. */
+export function standingLeaf(event: StandingEvent): AuditWrite {
+	const at = event.type === "grant.given" ? event.grant.at : event.at;
+	return { kind: "audit", body: canonicalJson({ v: leafVersion, run: noRun, at, event: standingFacts(event) }) };
+}
+
+function standingFacts(event: StandingEvent): Fields {
+	const { type } = event;
+	switch (type) {
+		case "grant.given": {
+			const { id, tool, by, expiresAt, usesMax } = event.grant;
+			return { type, grant: id, tool, by, expiresAt, usesMax };
+		}
+		case "grant.revoked":
+			return { type, grant: event.grant, by: event.by };
+		default:
+			return { type, of: event.of, name: event.name, by: event.by };
+	}
 }
 
 /** That a run's payloads were erased; the run's own events are no more. */

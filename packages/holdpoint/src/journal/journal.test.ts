@@ -247,7 +247,12 @@ describe("a signal", () => {
 });
 
 describe("index rows", () => {
-	const writes = (...events: RunEvent[]) => writesFor(events, 50, (call) => `tool of ${call}`);
+	const writes = (...events: RunEvent[]) =>
+		writesFor(events, 50, { toolOf: (call) => `tool of ${call}`, holdsOf: () => holds });
+	const holds = [
+		{ account: "sum", amount: 7 },
+		{ account: "calls", amount: 1, evenIfFailed: true },
+	] as const;
 	const by = { id: "ann", via: "test" };
 	const answered = {
 		type: "approval.resolved",
@@ -258,6 +263,26 @@ describe("index rows", () => {
 		at: 1,
 		signal: "s",
 	} as const;
+
+	test.each([
+		["was done", { ok: 1 }, [7, 1]],
+		["failed", { failed: "no", code: "tool.threw" }, [0, 1]],
+		["was not made", { cancelled: "stop" }, [0, 1]],
+		["nobody knows of", { unknown: "lost" }, []],
+	] as const)("what a call holds that %s", (_, outcome, spent) => {
+		const settled = writes({ type: "call.finished", call: "c1", outcome });
+		expect(settled.map((write) => write.kind === "settle" && write.amount)).toEqual(spent);
+	});
+
+	test("a settled call gives back or spends what it held, and the end of a run spends the rest", () => {
+		expect(writes({ type: "call.settled", call: "c1", outcome: { ok: 1 }, by, signal: "s" })).toContainEqual({
+			kind: "settle",
+			account: "sum",
+			holder: "c1",
+			amount: 7,
+		});
+		expect(writes({ type: "run.finished", status: "completed" })).toEqual([{ kind: "settle.rest" }]);
+	});
 
 	test("a request adds the row of its approval", () => {
 		expect(writes({ type: "approval.requested", approval: "a", call: "c1", expiresAt: 9 })).toEqual([
@@ -287,7 +312,7 @@ describe("index rows", () => {
 			{ type: "cancel.requested", by: "ann", signal: "s" },
 			{ type: "signal.ignored", signal: "s", why: "no" },
 		];
-		for (const event of read) expect(writes(event)).toEqual([{ kind: "signal.drop", id: "s" }]);
+		for (const event of read) expect(writes(event)[0]).toEqual({ kind: "signal.drop", id: "s" });
 	});
 });
 

@@ -14,7 +14,7 @@
  */
 import type { KeyRing } from "../kit/seal.ts";
 import { HoldpointError } from "../spec/errors.ts";
-import { journalVersion, type RunEvent } from "../spec/events.ts";
+import { type Hold, journalVersion, type Outcome, type RunEvent } from "../spec/events.ts";
 import type { Signal } from "../spec/signals.ts";
 import type { RunHead, StoredRun, StoredSignal, Write } from "../spec/store.ts";
 
@@ -201,6 +201,7 @@ const eventTypes: Readonly<Record<RunEvent["type"], true>> = {
 	"approval.requested": true,
 	"approval.resolved": true,
 	"approval.refused": true,
+	"grant.given": true,
 	"approval.escalated": true,
 	"approval.closed": true,
 	"call.started": true,
@@ -217,8 +218,15 @@ const eventTypes: Readonly<Record<RunEvent["type"], true>> = {
 	"run.finished": true,
 };
 
+export interface CallFacts {
+	toolOf(call: string): string;
+	/** What it holds of shared accounts. */
+	holdsOf(call: string): readonly Hold[];
+}
+
 /** The index rows and clean-ups that follow from events, in the commit that writes them. */
-export function writesFor(events: readonly RunEvent[], at: number, toolOf: (call: string) => string): Write[] {
+export function writesFor(events: readonly RunEvent[], at: number, about: CallFacts): Write[] {
+	const { toolOf } = about;
 	const writes: Write[] = [];
 	for (const event of events) {
 		if ("signal" in event) writes.push({ kind: "signal.drop", id: event.signal });
@@ -234,8 +242,27 @@ export function writesFor(events: readonly RunEvent[], at: number, toolOf: (call
 			case "approval.closed":
 				writes.push({ kind: "approval.drop", approval: event.approval });
 				break;
+			case "call.finished":
+			case "call.settled":
+				writes.push(...settlements(about, event.call, event.outcome));
+				break;
+			case "run.finished":
+				writes.push({ kind: "settle.rest" });
+				break;
 			default:
 		}
 	}
 	return writes;
+}
+
+/** What was done is spent; what was not done is given back; of what nobody knows it stays held (I7). */
+function settlements({ holdsOf }: CallFacts, call: string, outcome: Outcome): Write[] {
+	if ("unknown" in outcome) return [];
+	const isDone = "ok" in outcome || "blob" in outcome;
+	return holdsOf(call).map(({ account, amount, evenIfFailed }) => ({
+		kind: "settle",
+		account,
+		holder: call,
+		amount: isDone || evenIfFailed ? amount : 0,
+	}));
 }

@@ -10,13 +10,24 @@
 import type { KeptCheckpoint, LeafQuery } from "../spec/audit.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import { fixedLimits } from "../spec/limits.ts";
-import type { ApprovalQuery, LeaseRequest, RunHead, RunQuery, RunStatus, Write } from "../spec/store.ts";
+import {
+	type AccountQuery,
+	type ApprovalQuery,
+	type LeaseRequest,
+	noRun,
+	type RunHead,
+	type RunQuery,
+	type RunStatus,
+	type StoredDocument,
+	type Write,
+} from "../spec/store.ts";
 
 /** Stores keep a status as its place in this list: it grows at its end only. */
 export const runStatuses = ["running", "waiting", "completed", "failed", "cancelled"] as const satisfies RunStatus[];
 export const ownerCharsMax = 500;
 /** A leaf holds no payload. */
 export const leafCharsMax = 1_048_576;
+export const accountCharsMax = 1_000;
 export const { idCharsMax, bodyCharsMax, blobBytesMax, writesMax, queryLimitMax } = fixedLimits;
 
 /** What one commit carries, found in one pass. */
@@ -31,6 +42,8 @@ export interface CommitShape {
 	readonly signals: boolean;
 	/** It drops what the run had. */
 	readonly erases: boolean;
+	/** It changes what runs share: whether it may is a question to the rows. */
+	readonly shared: boolean;
 }
 
 /** What is erased is all that a run had; nothing comes to it in the same commit. */
@@ -42,13 +55,35 @@ export function checkCommit(run: string, epoch: number, writes: readonly Write[]
 	checkWhole(epoch, "an epoch");
 	if (!Array.isArray(writes)) throw misuse("The writes of a commit are not a list");
 	if (writes.length > writesMax) throw misuse(`A commit has ${writes.length} writes; at most ${writesMax} go in one`);
+	const { head, entries, firstSeq, erases, ...count } = tally(writes);
+	if (run === noRun) {
+		if (count.documents + count.leaves < writes.length || epoch !== 0)
+			throw misuse("What belongs to a run is committed under the run's id");
+		return { fenced: false, head: undefined, entries: 0, firstSeq: 0, signals: false, erases: false, shared: true };
+	}
+	if (count.documents > 0) throw misuse(`A document belongs to no run: it is committed under "${noRun}"`);
+	if (entries > 0 && !head) throw misuse("A commit appends entries without their head");
+	if (erases) checkErasing(head, writes);
+	const fenced = writes.length === 0 || count.signals < writes.length;
+	if (fenced && epoch === 0 && !head) throw misuse("A commit with epoch 0 makes a run, and a run needs a head");
+	const signals = count.signals + count.drops > 0;
+	return { fenced, head, entries, firstSeq, signals, erases, shared: count.accounts > 0 };
+}
+
+function checkErasing(head: RunHead | undefined, writes: readonly Write[]): void {
+	if (!head) throw misuse("A commit that erases has no head");
+	const beside = writes.find(({ kind }) => !besideErase.has(kind));
+	if (beside) throw misuse(`A commit that erases has the write "${beside.kind}" beside it`);
+}
+
+/** Checks each write, and counts them by what they mean for the whole. */
+function tally(writes: readonly Write[]) {
 	let head: RunHead | undefined;
-	let unfenced = 0;
-	let drops = 0;
 	let entries = 0;
 	let firstSeq = 0;
 	let erases = false;
-	for (const write of writes as readonly Write[]) {
+	const count = { signals: 0, drops: 0, documents: 0, accounts: 0, leaves: 0 };
+	for (const write of writes) {
 		checkWrite(write);
 		switch (write.kind) {
 			case "entry":
@@ -62,24 +97,29 @@ export function checkCommit(run: string, epoch: number, writes: readonly Write[]
 				head = write.head;
 				break;
 			case "signal":
-				unfenced += 1;
+				count.signals += 1;
 				break;
 			case "erase":
 				erases = true;
 				break;
 			case "signal.drop":
-				drops += 1;
+				count.drops += 1;
+				break;
+			case "audit":
+				count.leaves += 1;
+				break;
+			case "document":
+				count.documents += 1;
+				break;
+			case "reserve":
+			case "settle":
+			case "settle.rest":
+				count.accounts += 1;
 				break;
 			default:
 		}
 	}
-	if (entries > 0 && !head) throw misuse("A commit appends entries without their head");
-	if (erases && !head) throw misuse("A commit that erases has no head");
-	const beside = erases ? writes.find(({ kind }) => !besideErase.has(kind)) : undefined;
-	if (beside) throw misuse(`A commit that erases has the write "${beside.kind}" beside it`);
-	const fenced = writes.length === 0 || unfenced < writes.length;
-	if (fenced && epoch === 0 && !head) throw misuse("A commit with epoch 0 makes a run, and a run needs a head");
-	return { fenced, head, entries, firstSeq, signals: unfenced + drops > 0, erases };
+	return { head, entries, firstSeq, erases, ...count };
 }
 
 /** Why this commit must not happen to this run, by the rules that need no rows but the run's own. */
@@ -91,6 +131,7 @@ export function refusal(
 		found,
 	}: { readonly shape: CommitShape; readonly found: { readonly epoch: number; readonly seq: number } | undefined },
 ): HoldpointError | undefined {
+	if (run === noRun) return undefined;
 	if (!shape.fenced)
 		return found ? undefined : new HoldpointError("run.unknown", `There is no run ${run}`, { details: { run } });
 	if (epoch === 0 && found)
@@ -135,6 +176,30 @@ export function tooManySignals(run: string, max: number): HoldpointError {
 
 export function signalClash(run: string, id: string): HoldpointError {
 	return misuse(`Signal ${id} of run ${run} is there already, with another body`);
+}
+
+export function conflict({ name, rev }: StoredDocument, now: number): HoldpointError {
+	return new HoldpointError(
+		"store.conflict",
+		`The document ${name} is at revision ${now}, and ${rev} does not follow it`,
+		{
+			details: { name, rev, now },
+		},
+	);
+}
+
+export function exhausted(
+	account: string,
+	used: number,
+	{ amount, max }: { readonly amount: number; readonly max: number },
+): HoldpointError {
+	return new HoldpointError(
+		"budget.exhausted",
+		`${amount} more is too much for ${account}: ${used} of ${max} is used`,
+		{
+			details: { account, used, amount, max },
+		},
+	);
 }
 
 export function checkLease(run: string, request: LeaseRequest): void {
@@ -186,6 +251,17 @@ export function checkApprovalQuery(query: ApprovalQuery): number {
 	return checkLimit(query.limit);
 }
 
+/** Returns the limit that holds. */
+export function checkAccountQuery(query: AccountQuery): number {
+	if (query.prefix !== undefined && query.prefix !== "") checkText(query.prefix, "a prefix", accountCharsMax);
+	return checkLimit(query.limit);
+}
+
+export function checkDocumentKey(name: string, known: number): void {
+	checkId(name, "a document's name");
+	checkWhole(known, "a known revision");
+}
+
 function checkWrite(write: Write): void {
 	if (typeof write !== "object" || write === null) throw misuse("A write is not an object");
 	switch (write.kind) {
@@ -215,6 +291,18 @@ function checkWrite(write: Write): void {
 			return checkWhole(write.expiresAt, "expiresAt");
 		case "approval.drop":
 			return checkId(write.approval, "an approval's id");
+		case "document":
+			checkDocumentKey(write.document.name, write.document.rev);
+			checkText(write.document.body, "a document's body", bodyCharsMax);
+			return checkText(write.document.mac, "a document's code", idCharsMax);
+		case "reserve":
+			checkHold(write);
+			if (write.amount === 0) throw misuse("an amount of nothing is not held");
+			checkWhole(write.max, "the most that an account may hold");
+			if (write.until !== undefined) checkWhole(write.until, "until");
+			return checkWhole(write.now, "now");
+		case "settle":
+			return checkHold(write);
 		case "lease":
 			checkText(write.owner, "an owner", ownerCharsMax);
 			return checkWhole(write.until, "until");
@@ -223,11 +311,19 @@ function checkWrite(write: Write): void {
 			if (write.salt !== undefined) checkText(write.salt, "a salt", idCharsMax);
 			return;
 		case "erase":
+		case "settle.rest":
 		case "release":
 			return;
 		default:
 			throw misuse(`This store does not know the write "${String((write as { kind?: unknown }).kind).slice(0, 50)}"`);
 	}
+}
+
+function checkHold({ account, holder, amount }: Extract<Write, { readonly holder: string }>): void {
+	checkText(account, "an account", accountCharsMax);
+	if (account === "" || account.includes("\0")) throw misuse("an account's name is empty or has a NUL in it");
+	checkId(holder, "a holder");
+	checkWhole(amount, "an amount");
 }
 
 function checkHead(head: RunHead): void {

@@ -46,6 +46,7 @@ export async function startRun(ports: RunPorts, ready: ReadyAgent, request: Star
 	if (request.ifThere && (await ports.store.load(request.run, Number.MAX_SAFE_INTEGER))) {
 		return joinRun(ports, ready, { started, request });
 	}
+	await ports.standing.refresh();
 	const state = emptyState(request.run, await historyOf(ports, started), new Map());
 	const leaves = ports.audit?.leavesOf(request.run);
 	const segment = new Segment(
@@ -139,6 +140,7 @@ export async function resumeRun(ports: RunPorts, run: string, options: ResumeOpt
 
 async function resumeAcquired(ports: RunPorts, stored: StoredRun, options: ResumeOptions): Promise<RunResult> {
 	const opened = await openRun(ports, stored);
+	await ports.standing.refresh();
 	const { state, entries, lastMac } = opened;
 	if (state.status !== "running") {
 		await clearAfterEnd(ports, stored, { state, onLeft: options.onLeft });

@@ -1,5 +1,6 @@
 import type { Need } from "../approvals/need.ts";
-import type { Approver, Outcome, ProgramSuspended } from "../spec/events.ts";
+import type { Approver, Hold, Outcome, ProgramSuspended } from "../spec/events.ts";
+import type { GrantTerms } from "../spec/governance.ts";
 import type { Json } from "../spec/json.ts";
 import type { ProgramLimits } from "../spec/limits.ts";
 
@@ -25,6 +26,8 @@ export interface CallState {
 	/** How many approvals this call has had. */
 	approvals: number;
 	attempt: number;
+	/** What it holds of shared accounts, or held. */
+	holds?: readonly Hold[];
 	edited: boolean;
 	outcome: Outcome | undefined;
 	program: ProgramState | undefined;
@@ -39,6 +42,8 @@ export interface ApprovalState extends Need {
 	readonly answers: ApprovalAnswer[];
 	/** So many of them, the first ones, were given to the approval before this one. */
 	readonly carried: number;
+	/** The grants that went with its answers were given. */
+	granted?: true;
 	denied: ApprovalAnswer | undefined;
 	/** Why it is over without an answer. */
 	closed: "expired" | "cancelled" | undefined;
@@ -48,6 +53,7 @@ export interface ApprovalAnswer {
 	readonly by: Approver;
 	readonly at: number;
 	readonly reason: string | undefined;
+	readonly always?: GrantTerms;
 }
 
 export interface ProgramState {

@@ -12,16 +12,16 @@ import { askOf, lacking, type Need, needOf } from "../approvals/need.ts";
 import { canonicalJson } from "../kit/canonical-json.ts";
 import { inTime } from "../kit/in-time.ts";
 import { reasonOf } from "../kit/reason-of.ts";
-import { decide } from "../policy/decide.ts";
 import type { FailureCode } from "../spec/errors.ts";
 import type { DecidedAsk, Outcome } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
-import type { Decision, PolicyRequest } from "../spec/policy.ts";
+import type { PolicyRequest } from "../spec/policy.ts";
 import type { Tool } from "../spec/tool.ts";
 import type { ApprovalAnswer, CallState } from "./call-state.ts";
 import { type CanonicalArguments, canonicalArguments } from "./canonical-arguments.ts";
 import { failedWith } from "./failed-with.ts";
-import type { Segment } from "./segment.ts";
+import { type Asking, type Judgement, judgeCall, usesOf } from "./judge-call.ts";
+import type { Segment, Wanted } from "./segment.ts";
 
 /** One call of one run. */
 interface Place {
@@ -149,21 +149,20 @@ function knownCandidate(deciding: Deciding): Candidate {
 	return candidateOf(deciding, { args: JSON.parse(text) as Json, text });
 }
 
-function askPolicy(candidate: Candidate): void | Promise<void> {
-	const decision = decisionOn(candidate);
-	return decision instanceof Promise
-		? decision.then((value) => followLater(candidate, value))
-		: follow(candidate, decision);
+const nothing: ReadonlySet<string> = new Set();
+
+/** `exhausted`: accounts that were found to have not enough left for it. */
+function askPolicy(candidate: Candidate, exhausted = nothing): void | Promise<void> {
+	const isAnswered = (decision: Asking) => lacking(needFor(candidate, decision), candidate.answers) === undefined;
+	const judgement = judgeCall(candidate.segment, policyRequest(candidate), { isAnswered, exhausted });
+	return judgement instanceof Promise
+		? judgement.then((later) => followLater(candidate, later, exhausted))
+		: follow(candidate, judgement, exhausted);
 }
 
 /** Whoever asked for the run's end meanwhile was heard only by the store: nothing starts after that. */
-async function followLater(candidate: Candidate, decision: Decision): Promise<void> {
-	if (!(await candidate.segment.isUnread("cancel"))) follow(candidate, decision);
-}
-
-function decisionOn(candidate: Candidate): Decision | Promise<Decision> {
-	const { ports, ready } = candidate.segment;
-	return decide(ports.policy, policyRequest(candidate), ready.limits.policyTimeoutMs);
+async function followLater(candidate: Candidate, judgement: Judgement, exhausted: ReadonlySet<string>): Promise<void> {
+	if (!(await candidate.segment.isUnread("cancel"))) return follow(candidate, judgement, exhausted);
 }
 
 function policyRequest({ segment, call, tool, args, answers }: Candidate): PolicyRequest {
@@ -194,10 +193,56 @@ export function validAnswers(segment: Segment, call: CallState): readonly Approv
 	return approval.answers.filter((answer, i) => i < spent || answer.at > oldest);
 }
 
-function follow(candidate: Candidate, decision: Decision): void {
+function follow(candidate: Candidate, judgement: Judgement, exhausted: ReadonlySet<string>): void | Promise<void> {
 	if (hasMoved(candidate)) return;
+	const { decision, grants } = judgement;
+	const mayStart =
+		decision.verdict === "allow" ||
+		(decision.verdict === "ask" && lacking(needFor(candidate, decision), candidate.answers) === undefined);
+	const wants = mayStart ? grants.flatMap(usesOf) : [];
+	if (wants.length > 0) return reserveAndStart(candidate, judgement, { wants, exhausted });
+	note(candidate, judgement);
+	if (mayStart) return start(candidate, []);
+	if (decision.verdict === "deny") return refuse(candidate, decision.reason, "policy");
+	if (decision.verdict === "ask") hold(candidate, decision);
+}
+
+interface Reserving {
+	readonly wants: readonly Wanted[];
+	readonly exhausted: ReadonlySet<string>;
+}
+
+/** Where an account has not enough left by now, the call is judged anew, knowing that. */
+async function reserveAndStart(
+	candidate: Candidate,
+	judgement: Judgement,
+	{ wants, exhausted }: Reserving,
+): Promise<void> {
+	const { segment, call } = candidate;
+	const short = await segment.reserve(call.id, wants);
+	if (hasMoved(candidate) || (await segment.isUnread("cancel"))) return;
+	if (short !== undefined) return askPolicy(candidate, new Set([...exhausted, short]));
+	note(candidate, judgement);
+	start(candidate, wants);
+}
+
+function start({ segment, call }: Candidate, wants: readonly Wanted[]): void {
+	const holds = wants.map(({ account, amount, evenIfFailed }) => ({
+		account,
+		amount,
+		...(evenIfFailed ? { evenIfFailed } : {}),
+	}));
+	segment.emit({
+		type: "call.started",
+		call: call.id,
+		attempt: call.attempt + 1,
+		...(holds.length > 0 ? { holds } : {}),
+	});
+}
+
+/** Writes the decision down. */
+function note(candidate: Candidate, { decision, grants }: Judgement): void {
 	const { segment, call, text, digest, answers } = candidate;
-	const need = decision.verdict === "ask" ? needFor(candidate, decision) : undefined;
 	segment.emit({
 		type: "call.decided",
 		call: call.id,
@@ -205,14 +250,12 @@ function follow(candidate: Candidate, decision: Decision): void {
 		...(decision.reason ? { reason: decision.reason } : {}),
 		policy: segment.ports.policy.version,
 		digest,
-		...(need ? { ask: decidedAsk(need) } : {}),
+		...(decision.verdict === "ask" ? { ask: decidedAsk(needFor(candidate, decision)) } : {}),
 		...(answers.length > 0 ? { approvedBy: answers.map((answer) => answer.by.id) } : {}),
+		...(grants.length > 0 ? { grants: grants.map(({ id }) => id) } : {}),
 		// Parsed anew: the policy has had the candidate's in its hands.
 		...(sameArguments(call, text) ? {} : { args: JSON.parse(text) as Json }),
 	});
-	if (decision.verdict === "deny") return refuse(candidate, decision.reason, "policy");
-	if (need && decision.verdict === "ask" && lacking(need, answers) !== undefined) return hold(candidate, decision);
-	segment.emit({ type: "call.started", call: call.id, attempt: call.attempt + 1 });
 }
 
 function decidedAsk(need: Need): DecidedAsk {
@@ -232,12 +275,12 @@ function sameArguments(call: CallState, text: string): boolean {
 }
 
 /** What is needed now. Who stood in for others does so as long as today's policy escalates to them. */
-function needFor({ segment, call }: Candidate, { ask }: Extract<Decision, { verdict: "ask" }>): Need {
+function needFor({ segment, call }: Candidate, { ask }: Asking): Need {
 	const need = needOf(ask, segment.state.started?.principal ?? "");
 	return call.approval?.substitutes && ask?.escalate ? { ...need, substitutes: ask.escalate.roles } : need;
 }
 
-function hold(candidate: Candidate, decision: Extract<Decision, { verdict: "ask" }>): void {
+function hold(candidate: Candidate, decision: Asking): void {
 	const { segment, call, digest, answers } = candidate;
 	const { roles, count, counts, people, expiresInMs, escalate } = decision.ask ?? {};
 	const { except } = needFor(candidate, decision);

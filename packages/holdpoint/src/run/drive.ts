@@ -16,6 +16,7 @@ import { finishRun, resultOf, waitsOf } from "./conclude.ts";
 import { decideCall } from "./decide-call.ts";
 import { executeCall } from "./execute-call.ts";
 import { advanceProgram } from "./execute-program.ts";
+import { switchedOff } from "./judge-call.ts";
 import { modelWork, next, type Step } from "./next.ts";
 import { suspendPrograms } from "./restore-program.ts";
 import type { Segment } from "./segment.ts";
@@ -87,6 +88,7 @@ async function begin(segment: Segment, steps: readonly Step[]): Promise<void> {
 
 /** Decides every call, makes the intents durable in one commit (I1), then starts what may start. */
 async function advanceCalls(segment: Segment, calls: readonly CallState[]): Promise<void> {
+	await segment.ports.standing.refreshIfStale();
 	const decisions = calls.map((call) => decideCall(segment, call));
 	const pending = decisions.filter((decision) => decision instanceof Promise);
 	if (pending.length > 0) await Promise.all(pending);
@@ -97,8 +99,23 @@ async function advanceCalls(segment: Segment, calls: readonly CallState[]): Prom
 	if (!starting.every(inside) || shown) await segment.flush();
 	// Stopped while that was written: nothing begins any more.
 	segment.check();
+	await stopSwitchedOff(segment, starting);
 	for (const call of starting) {
 		if (call.phase === "started") void inFlight(segment, call.id, () => executeCall(segment, call));
+	}
+}
+
+/** A kill switch that was thrown while the intents were written is heard before anything begins. */
+async function stopSwitchedOff(segment: Segment, starting: readonly CallState[]): Promise<void> {
+	if ((await segment.ports.standing.refreshIfStale()) === undefined) return;
+	const { tenant } = segment.state.started ?? {};
+	for (const { id, tool, phase, attempt } of starting) {
+		const off = switchedOff(segment, { tool: { name: tool }, agent: segment.ready.agent.name, tenant });
+		if (off === undefined || phase !== "started") continue;
+		// An attempt before this one may have been made: of that nobody knows more than before.
+		const outcome =
+			attempt === 1 ? { denied: off, by: "policy" } : { unknown: `it was started before, and now: ${off}` };
+		segment.emit({ type: "call.finished", call: id, outcome });
 	}
 }
 

@@ -3,6 +3,7 @@ import { timeOf } from "../journal/journal.ts";
 import type { Agent } from "../spec/agent.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
 import type { Approver, RunEvent, RunStarted, SessionPlace } from "../spec/events.ts";
+import type { GrantTerms } from "../spec/governance.ts";
 import type { Json } from "../spec/json.ts";
 import { defaultLimits, fixedLimits, type Limits } from "../spec/limits.ts";
 import type { LanguageModel } from "../spec/model.ts";
@@ -11,6 +12,7 @@ import type { RunQuery, RunRow } from "../spec/store.ts";
 import { type ResumeOptions, resumeRun, startRun, type Watching } from "./advance.ts";
 import { auditDoors, type HarnessAudit } from "./audit-doors.ts";
 import { resultOf } from "./conclude.ts";
+import { Governance } from "./governance.ts";
 import { answerApproval, checkReach, leaveSignal, type OpenApproval, openApprovals, settleCall } from "./inbox.ts";
 import { limitProblem } from "./limit-problem.ts";
 import { inputOf, runAfter, type UnreadMessage, unlessThere } from "./next-run.ts";
@@ -57,9 +59,13 @@ export class Harness {
 	private openedNow: RunPorts | undefined;
 	private closed = false;
 
+	/** Standing grants and kill switches. */
+	readonly governance: Governance;
+
 	constructor(parts: HarnessParts) {
 		this.parts = parts;
 		this.audit = auditDoors(() => this.ports(), parts.principal);
+		this.governance = new Governance(() => this.ports(), parts.principal);
 		const problem = limitProblem(parts.limits, defaultLimits);
 		if (problem) {
 			const hint = "docs/reference/limits.md lists them.";
@@ -155,15 +161,22 @@ export class Harness {
 	/** Approves a held call; with `args`, executes with these instead. Executes nothing itself: resume the run. Errors: `approval.*`. */
 	async approve(
 		approval: string,
-		answer: { readonly by?: Approver; readonly reason?: string; readonly args?: Json } = {},
+		answer: {
+			readonly by?: Approver;
+			readonly reason?: string;
+			readonly args?: Json;
+			/** It holds for later calls, too, within these bounds. */
+			readonly always?: GrantTerms;
+		} = {},
 	) {
-		const { by = this.person(), reason, args } = answer;
+		const { by = this.person(), reason, args, always } = answer;
 		return this.answer({
 			approval,
 			by,
 			answer: args === undefined ? "approve" : "edit",
 			...(reason ? { reason } : {}),
 			...(args === undefined ? {} : { args }),
+			...(always ? { always } : {}),
 		});
 	}
 

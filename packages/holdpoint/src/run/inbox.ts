@@ -3,6 +3,7 @@
  * none of them executes anything. What it is worth is judged by the run's one writer (`take-signals.ts`).
  */
 import { lacking, needOf } from "../approvals/need.ts";
+import { termsProblem } from "../grants/grant.ts";
 import { runSeal } from "../journal/journal.ts";
 import { canonicalJson } from "../kit/canonical-json.ts";
 import { newId } from "../kit/id.ts";
@@ -10,6 +11,7 @@ import { reasonOf } from "../kit/reason-of.ts";
 import { codeInside } from "../sandbox/fenced-code.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
 import type { Approver, Outcome } from "../spec/events.ts";
+import type { GrantTerms } from "../spec/governance.ts";
 import type { Json } from "../spec/json.ts";
 import { defaultLimits, fixedLimits, type Limits } from "../spec/limits.ts";
 import type { Wait } from "../spec/result.ts";
@@ -144,6 +146,8 @@ export interface AnswerRequest {
 	readonly by: Approver;
 	readonly reason?: string;
 	readonly args?: Json;
+	/** A standing grant that goes with a yes. */
+	readonly always?: GrantTerms;
 	/** The run's agent, where it is known here: an answer that would be worth nothing is refused at once. */
 	readonly knownAgent?: (name: string) => KnownAgent | undefined;
 }
@@ -187,6 +191,8 @@ export async function answerApproval(
 	const counting = unread.filter((answer) => answer.answer === "deny" || isFresh(answer));
 	refuseInVain({ request, open, counted: answers.filter(isFresh), unread: counting });
 	if (request.args !== undefined) await checkEdit(open, request.args, { tool: tools?.get(open.tool), limits });
+	if (request.always)
+		checkTerms(request.always, view, { open, args: request.args ?? open.args, tool: tools?.get(open.tool) });
 	await leaveSignal(ports, row.run, {
 		kind: "answer",
 		approval: row.approval,
@@ -196,8 +202,25 @@ export async function answerApproval(
 		at: now,
 		...(request.reason ? { reason: request.reason } : {}),
 		...(request.args === undefined ? {} : { args: request.args }),
+		...(request.always ? { always: request.always } : {}),
 	});
 	return { run: row.run, approval: row.approval };
+}
+
+interface Granting {
+	readonly open: OpenApproval;
+	readonly args: Json;
+	readonly tool: Tool | undefined;
+}
+
+/** What cannot be granted is said before anybody believes that it was. Errors: `grant.invalid`. */
+function checkTerms(always: GrantTerms, { state }: RunView, { open, args, tool }: Granting): void {
+	const { agent, principal, approval } = open;
+	const { tenant, session } = state.started ?? {};
+	const call = { tool: open.tool, version: tool?.version ?? "", args, agent, principal, tenant, session: session?.id };
+	const problem = termsProblem(always, call);
+	if (problem)
+		throw new HoldpointError("grant.invalid", `It cannot be granted for good: ${problem}`, { details: { approval } });
 }
 
 interface Answering {

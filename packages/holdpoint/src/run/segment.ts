@@ -9,13 +9,14 @@
  */
 import type { Auditor } from "../audit/auditor.ts";
 import type { RunLeaves } from "../audit/leaf.ts";
-import { type RunSeal, runSeal, timesOf, writesFor } from "../journal/journal.ts";
+import type { StandingDocument } from "../grants/standing.ts";
+import { type CallFacts, type RunSeal, runSeal, timesOf, writesFor } from "../journal/journal.ts";
 import type { Clock } from "../kit/clock.ts";
 import { reasonOf } from "../kit/reason-of.ts";
 import type { KeyRing } from "../kit/seal.ts";
 import type { Agent, RunInfo } from "../spec/agent.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
-import type { Approver, RunEvent } from "../spec/events.ts";
+import type { Approver, Hold, RunEvent } from "../spec/events.ts";
 import type { Limits } from "../spec/limits.ts";
 import type { LanguageModel, ModelDelta, ModelMessage, ModelTool } from "../spec/model.ts";
 import type { Policy } from "../spec/policy.ts";
@@ -38,6 +39,8 @@ export interface RunPorts {
 	readonly owner: string;
 	readonly ownerIsDead: (owner: string) => boolean;
 	readonly policy: Policy;
+	/** Grants and kill switches. */
+	readonly standing: StandingDocument;
 	readonly rolesOf: (approver: Approver) => readonly string[];
 	/** Both are the harness's own: whoever leaves a signal or reads a run may not know its agent. */
 	readonly signalsMax: number;
@@ -91,6 +94,14 @@ export interface SegmentStart {
 	readonly onDelta: ((delta: ModelDelta) => void | Promise<void>) | undefined;
 	/** Back-pressure: resolves when a slow reader has caught up. */
 	readonly paced: (() => Promise<void> | undefined) | undefined;
+}
+
+/** An amount of a shared account that a call needs. */
+export interface Wanted extends Hold {
+	/** What the account may hold and have spent at most. */
+	readonly max: number;
+	/** When the account may be forgotten; undefined: never. Milliseconds since 1970. */
+	readonly until: number | undefined;
 }
 
 const durableFirst: ReadonlySet<string> = new Set(["approval.requested", "run.finished"]);
@@ -160,6 +171,12 @@ export class Segment {
 		this.paced = start.paced;
 	}
 
+	/** What the writes of an entry need to know of its calls. */
+	private readonly facts: CallFacts = {
+		toolOf: (call) => callOf(this.state, call).tool,
+		holdsOf: (call) => this.state.calls.get(call)?.holds ?? [],
+	};
+
 	get info(): RunInfo {
 		const started = this.state.started;
 		this.known ??= {
@@ -219,6 +236,30 @@ export class Segment {
 		}
 	}
 
+	/**
+	 * Holds amounts of shared accounts for a call, all of them or none. Durable when it resolves, before the call starts.
+	 * Returns the account that has not so much left; undefined: they are held. Errors: `run.lease_lost`, `store.*`.
+	 */
+	async reserve(holder: string, wants: readonly Wanted[]): Promise<string | undefined> {
+		// A run that is not in the store yet holds nothing.
+		await this.flush();
+		const now = this.ports.clock.now();
+		const writes = wants.map(({ account, amount, max, until }): Write => {
+			return { kind: "reserve", account, holder, amount, max, until, now };
+		});
+		try {
+			await this.ports.store.commit(this.state.run, this.epoch, writes);
+			return undefined;
+		} catch (error) {
+			if (!isHoldpointError(error) || error.code !== "budget.exhausted") {
+				this.refused = true;
+				this.stop(error);
+				throw error;
+			}
+			return String(error.details["account"]);
+		}
+	}
+
 	/** The last write of the segment: lets the lease go. */
 	async release(status: RunStatus, dueAt: number | undefined): Promise<void> {
 		while (this.writing) await this.writing;
@@ -247,7 +288,7 @@ export class Segment {
 			const entry = this.seal.entry(lastMac, { seq: ++seq, ...times, events });
 			if (this.leaves) writes.push(...leavesOf(this.leaves, this.state, { seq, ...times, events }));
 			lastMac = entry.mac;
-			writes.push({ kind: "entry", seq, ...entry }, ...writesFor(events, at, (call) => callOf(this.state, call).tool));
+			writes.push({ kind: "entry", seq, ...entry }, ...writesFor(events, at, this.facts));
 			const { name: agent } = this.ready.agent;
 			const head = this.seal.head(lastMac, { seq, updatedAt: at, status, agent, session: this.info.session, dueAt });
 			writes.push({ kind: "head", head });
@@ -259,6 +300,7 @@ export class Segment {
 			const receipt = await this.ports.store.commit(this.state.run, this.epoch, writes);
 			// More than those that are left unread knowingly.
 			if (receipt.signals > this.signals.length) this.signalsStored = true;
+			this.ports.standing.hear(receipt.documents);
 		} catch (error) {
 			this.refused = true;
 			this.stop(error);

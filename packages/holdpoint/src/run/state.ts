@@ -7,10 +7,10 @@
  * The fold is incremental and changes the state in place: folding anew at each step would make a run of n calls cost n².
  */
 import type { LanguageModelV4Message } from "@ai-sdk/provider";
-import type { Need } from "../approvals/need.ts";
 import { answerToMessage } from "../model/prompt.ts";
-import type { ApprovalRequested, RunEvent, RunFinished, RunStarted } from "../spec/events.ts";
+import type { RunEvent, RunFinished, RunStarted } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
+import { applyApprovalEvent } from "./approval-events.ts";
 import type { CallState } from "./call-state.ts";
 import { lateNote, pendingNote, resultMessage } from "./messages.ts";
 
@@ -24,6 +24,8 @@ export interface RunState {
 	/** What the model has seen and said, without instructions; starts with the session's earlier messages. */
 	readonly messages: Message[];
 	readonly calls: Map<string, CallState>;
+	/** Calls that people are asked about, or were, and that did not go on since. */
+	readonly asking: Set<string>;
 	/** Calls of the model's last answer, in source order; empty once their results are in `messages`. */
 	turn: string[];
 	/** Calls that the model was told are pending; their results enter as notes. */
@@ -64,6 +66,7 @@ export function emptyState(run: string, history: readonly Message[], blobs: Map<
 		finished: undefined,
 		messages: [...history],
 		calls: new Map(),
+		asking: new Set(),
 		turn: [],
 		late: [],
 		queued: [],
@@ -165,36 +168,14 @@ function applyCallEvent(state: RunState, event: CallEvent): void {
 			call.digest = event.digest;
 			call.args = event.args ?? call.args ?? call.asked;
 			return;
-		case "approval.requested": {
-			const carried = call.approval?.answers.filter(({ by }) => event.carries?.includes(by.id)) ?? [];
-			call.phase = "held";
-			call.approvals++;
-			call.approval = {
-				id: event.approval,
-				...neededFor(event),
-				expiresAt: event.expiresAt,
-				...(event.escalation ? { escalation: event.escalation } : {}),
-				answers: carried,
-				carried: carried.length,
-				denied: undefined,
-				closed: undefined,
-			};
-			return;
-		}
-		case "approval.resolved":
-			return applyAnswerOf(call, event);
-		case "approval.escalated":
-			if (call.approval) call.approval.substitutes = event.roles;
-			return;
-		case "approval.closed":
-			call.phase = "answered";
-			if (call.approval) call.approval.closed = event.why;
-			return;
 		case "call.started":
+			state.asking.delete(call.id);
 			call.phase = "started";
 			call.attempt = event.attempt;
+			if (event.holds) call.holds = event.holds;
 			return;
 		case "call.finished":
+			state.asking.delete(call.id);
 			call.outcome = event.outcome;
 			call.phase = "unknown" in event.outcome ? "unknown" : "finished";
 			return settle(state, call);
@@ -202,19 +183,15 @@ function applyCallEvent(state: RunState, event: CallEvent): void {
 			call.outcome = event.outcome;
 			call.phase = "finished";
 			return settle(state, call);
+		case "approval.requested":
+		case "approval.resolved":
+		case "approval.escalated":
+		case "approval.closed":
+		case "grant.given":
+			return applyApprovalEvent(state, call, event);
 		default:
 			applyProgramEvent(call, event);
 	}
-}
-
-function neededFor({ roles = [], count = 1, counts, people, except }: ApprovalRequested): Need {
-	return {
-		roles,
-		count,
-		...(counts ? { counts } : {}),
-		...(people === undefined ? {} : { people }),
-		...(except ? { except } : {}),
-	};
 }
 
 type ProgramEvent = Extract<CallEvent, { readonly type: `program.${string}` }>;
@@ -257,24 +234,6 @@ function applyProgramEvent(call: CallState, event: ProgramEvent): void {
 		case "program.restored":
 			return;
 	}
-}
-
-function applyAnswerOf(call: CallState, event: Extract<RunEvent, { type: "approval.resolved" }>): void {
-	const approval = call.approval;
-	if (!approval) return;
-	const answer = { by: event.by, at: event.at, reason: event.reason };
-	if (event.answer === "deny") approval.denied = answer;
-	else {
-		if (event.answer === "edit") {
-			// Editing voids what others answered to the arguments before.
-			approval.answers.length = 0;
-			call.args = event.args;
-			call.digest = event.digest ?? call.digest;
-			call.edited = true;
-		}
-		approval.answers.push(answer);
-	}
-	if (!event.open) call.phase = "answered";
 }
 
 function applyAnswer(state: RunState, event: Extract<RunEvent, { type: "model.answered" }>): void {

@@ -5,17 +5,19 @@
  */
 import { callDigest } from "../approvals/approvals.ts";
 import { lacking, whyNot } from "../approvals/need.ts";
+import { type GrantedCall, grantOf, termsProblem } from "../grants/grant.ts";
 import type { ReceivedSignal } from "../journal/journal.ts";
-import { reasonOf } from "../kit/reason-of.ts";
-import type { Approver, RunEvent } from "../spec/events.ts";
+import type { RunEvent } from "../spec/events.ts";
 import type { Signal } from "../spec/signals.ts";
 import type { StoredSignal } from "../spec/store.ts";
 import type { CallState } from "./call-state.ts";
 import { canonicalArguments } from "./canonical-arguments.ts";
 import { canAnswer } from "./conclude.ts";
 import { validAnswers } from "./decide-call.ts";
+import { rolesOf } from "./judge-call.ts";
 import { next } from "./next.ts";
 import type { Segment } from "./segment.ts";
+import { callOf } from "./state.ts";
 
 /**
  * Takes every signal that means something now. `moving`: messages wait until the model is asked next. `waiting`: nothing
@@ -25,7 +27,12 @@ export async function takeSignals(segment: Segment, when: "moving" | "waiting"):
 	fireTimer(segment);
 	escalate(segment);
 	await segment.fetchSignals();
-	if (segment.signals.length === 0) return false;
+	const taken = segment.signals.length > 0 && (await takeAll(segment, when));
+	if (segment.state.asking.size > 0) await giveGrants(segment);
+	return taken;
+}
+
+async function takeAll(segment: Segment, when: "moving" | "waiting"): Promise<boolean> {
 	const left: StoredSignal[] = [];
 	let taken = false;
 	const all = inOrder(segment, segment.signals.splice(0));
@@ -41,6 +48,35 @@ export async function takeSignals(segment: Segment, when: "moving" | "waiting"):
 	}
 	segment.signals.unshift(...left);
 	return taken;
+}
+
+/**
+ * What was granted with an approval that counts. The approval is durable first; a grant has its id from it, so that it is
+ * given once however often this is begun.
+ */
+async function giveGrants(segment: Segment): Promise<void> {
+	for (const id of segment.state.asking) {
+		const call = callOf(segment.state, id);
+		const { approval } = call;
+		if (call.phase !== "answered" || !approval || approval.denied || approval.closed || approval.granted) continue;
+		for (const { by, at, always } of approval.answers) {
+			if (!always) continue;
+			const facts = grantedCall(segment, call);
+			if (facts === undefined || termsProblem(always, facts) !== undefined) continue;
+			await segment.flush();
+			const grant = grantOf(always, facts, { approval: approval.id, by: [by], at });
+			await segment.ports.standing.change({ type: "grant.given", grant });
+			segment.emit({ type: "grant.given", grant: grant.id, approval: approval.id, call: call.id, by });
+		}
+	}
+}
+
+function grantedCall({ state, ready }: Segment, { tool, args }: CallState): GrantedCall | undefined {
+	const version = ready.tools.get(tool)?.version;
+	const { started } = state;
+	if (version === undefined || args === undefined || !started) return undefined;
+	const { principal, tenant, session } = started;
+	return { tool, version, args, agent: ready.agent.name, principal, tenant, session: session?.id };
 }
 
 interface Received extends ReceivedSignal {
@@ -72,7 +108,8 @@ function fireTimer(segment: Segment): void {
 /** Before any answer is judged: those to whom it was escalated by now may have given one. */
 function escalate(segment: Segment): void {
 	const now = segment.ports.clock.now();
-	for (const { id, phase, approval } of segment.state.calls.values()) {
+	for (const asked of segment.state.asking) {
+		const { id, phase, approval } = callOf(segment.state, asked);
 		if (phase !== "held" || !approval?.escalation || approval.substitutes) continue;
 		const { at, roles } = approval.escalation;
 		if (now < at || now >= approval.expiresAt) continue;
@@ -157,7 +194,7 @@ async function answerEvents(segment: Segment, id: string, signal: AnswerSignal):
 	if (before.some((answer) => answer.by.id === signal.by.id) && signal.answer === "approve") {
 		return refuse("this person has answered already; another one must");
 	}
-	const roles = rolesOf(segment, signal.by);
+	const roles = rolesOf(segment.ports.rolesOf, signal.by);
 	if (typeof roles === "string") return refuse(roles);
 	const by = { ...signal.by, roles };
 	const common = {
@@ -167,6 +204,7 @@ async function answerEvents(segment: Segment, id: string, signal: AnswerSignal):
 		at: signal.at,
 		signal: id,
 		...(signal.reason ? { reason: signal.reason } : {}),
+		...(signal.always && signal.answer !== "deny" ? { always: signal.always } : {}),
 	};
 	if (signal.answer === "deny") return [{ type: "approval.resolved", ...common, answer: "deny" }];
 	if (signal.answer === "edit" && call.attempt > 0) {
@@ -179,17 +217,6 @@ async function answerEvents(segment: Segment, id: string, signal: AnswerSignal):
 		return [{ type: "approval.resolved", ...common, answer: "approve", ...(open ? { open: true as const } : {}) }];
 	}
 	return editEvents(segment, { call, signal, common });
-}
-
-/** I4: whose roles cannot be told has none; the text says why. */
-function rolesOf(segment: Segment, by: Approver): readonly string[] | string {
-	try {
-		const roles: unknown = segment.ports.rolesOf(by);
-		if (Array.isArray(roles) && roles.every((role) => typeof role === "string")) return [...roles];
-		return "the roles of this person are no list of texts";
-	} catch (error) {
-		return `the roles of this person could not be found out: ${reasonOf(error)}`;
-	}
 }
 
 interface Edit {

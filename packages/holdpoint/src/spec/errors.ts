@@ -67,6 +67,7 @@ export const errorCodes = {
 	"store.damaged": { retry: "never", hint: "Run `holdpoint doctor`; restore the database from a backup." },
 	"store.newer": { retry: "never", hint: "A newer version of Holdpoint made this database. Upgrade this one." },
 	"store.closed": { retry: "never", hint: "The store was closed; create the harness again." },
+	"store.conflict": { retry: "safe", hint: "Somebody else changed it first. Read it again and try once more." },
 	"store.failed": {
 		retry: "unknown",
 		hint: "The message says what the store reported. Look at the run again before you try anything.",
@@ -93,6 +94,12 @@ export const errorCodes = {
 	"approval.closed": { retry: "never", hint: "It was answered, expired, or its run ended. Nothing was executed." },
 	"approval.invalid": { retry: "never", hint: "Look at the call again and answer what is shown now." },
 	"approval.forbidden": { retry: "never", hint: "Another person must answer this one." },
+	"budget.exhausted": {
+		retry: "never",
+		hint: "The message names the budget and what is left of it. Raise it, or wait for its next window.",
+	},
+	"grant.invalid": { retry: "never", hint: "The message says which of its terms cannot be granted." },
+	"grant.unknown": { retry: "never", hint: "List them with `holdpoint grants`." },
 	"settle.invalid": { retry: "never", hint: "Only a call whose outcome is unknown can be settled." },
 	"sandbox.unavailable": { retry: "safe", hint: "Run `holdpoint doctor` to see which sandboxes this machine has." },
 	"sandbox.isolation": {

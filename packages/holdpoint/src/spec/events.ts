@@ -1,4 +1,6 @@
+import type { Approver } from "./approver.ts";
 import type { ErrorCode, FailureCode } from "./errors.ts";
+import type { GrantTerms } from "./governance.ts";
 import type { Json } from "./json.ts";
 import type { ProgramLimits } from "./limits.ts";
 import type { AnswerPart, ModelUsage } from "./model.ts";
@@ -8,6 +10,8 @@ import type { AnswerPart, ModelUsage } from "./model.ts";
  * Old journals must always fold: fields are added as optional, meanings never change, `journalVersion` counts.
  */
 export const journalVersion = 1;
+
+export type { Approver } from "./approver.ts";
 
 export type RunEvent =
 	| RunStarted
@@ -20,6 +24,7 @@ export type RunEvent =
 	| ApprovalRequested
 	| ApprovalResolved
 	| ApprovalRefused
+	| GrantGiven
 	| ApprovalEscalated
 	| ApprovalClosed
 	| CallStarted
@@ -152,6 +157,8 @@ export interface CallDecided {
 	readonly ask?: DecidedAsk;
 	/** Whose valid answers were there when it was decided. */
 	readonly approvedBy?: readonly string[];
+	/** Grants that answered in the place of people. */
+	readonly grants?: readonly string[];
 	/** Canonical arguments where they differ from what was asked. */
 	readonly args?: Json;
 }
@@ -197,16 +204,6 @@ export interface ApprovalRequested {
 	readonly carries?: readonly string[];
 }
 
-/** A person who answered. */
-export interface Approver {
-	/** Who. */
-	readonly id: string;
-	/** How the identity is known: `os`, `library`, … */
-	readonly via: string;
-	/** Roles that this person had when the answer was judged. */
-	readonly roles?: readonly string[];
-}
-
 /** A person's answer that counts. */
 export interface ApprovalResolved {
 	readonly type: "approval.resolved";
@@ -226,6 +223,8 @@ export interface ApprovalResolved {
 	readonly args?: Json;
 	/** Digest of the call with the new arguments of an edit. */
 	readonly digest?: string;
+	/** A standing grant that goes with it, where the call is approved. */
+	readonly always?: GrantTerms;
 	/** More answers are needed. */
 	readonly open?: true;
 	/** Id of the stored signal that this event used up. */
@@ -243,6 +242,19 @@ export interface ApprovalRefused {
 	readonly why: string;
 	/** Id of the stored signal that this event used up. */
 	readonly signal: string;
+}
+
+/** What was said with an approval holds for later calls, too. */
+export interface GrantGiven {
+	readonly type: "grant.given";
+	/** Id of the grant. */
+	readonly grant: string;
+	/** The approval with whose answer it was given. */
+	readonly approval: string;
+	/** The call of that approval. */
+	readonly call: string;
+	/** Who gave it. */
+	readonly by: Approver;
 }
 
 /** Nobody answered for so long that others may, in everybody's place. */
@@ -274,6 +286,18 @@ export interface CallStarted {
 	readonly call: string;
 	/** 1, and one more for each repetition. */
 	readonly attempt: number;
+	/** What it holds of shared accounts until its outcome is known. */
+	readonly holds?: readonly Hold[];
+}
+
+/** An amount of a shared account. */
+export interface Hold {
+	/** Name of the account. */
+	readonly account: string;
+	/** Whole, in the account's own unit. */
+	readonly amount: number;
+	/** It is spent by the attempt, whatever came of it; otherwise a call that failed or was not made gives it back. */
+	readonly evenIfFailed?: true;
 }
 
 /** What came of a call. */

@@ -116,6 +116,18 @@ export interface FixedLimits {
 	readonly queryLimitMax: number;
 	/** Ids of runs, calls, approvals, signals and sessions. Characters. */
 	readonly idCharsMax: number;
+	/** How long a standing grant holds where its giver does not say. Milliseconds. */
+	readonly grantExpiresInMs: number;
+	/** The longest that one may hold. Milliseconds. */
+	readonly grantExpiresInMsMax: number;
+	/** Calls that one grant may cover. */
+	readonly grantUsesMax: number;
+	/** The arguments that one grant covers. Characters. */
+	readonly grantCharsMax: number;
+	/** Grants and kill switches of one store at a time. */
+	readonly standingMax: number;
+	/** How often a change of them is tried while others change them too. */
+	readonly standingTriesMax: number;
 	/** How long the SQLite store tries while another process holds the database; its `busyTimeoutMs` sets it. Milliseconds. */
 	readonly busyTimeoutMs: number;
 }
@@ -141,6 +153,12 @@ export const fixedLimits: FixedLimits = {
 	writesMax: 10_000,
 	queryLimitMax: 1_000,
 	idCharsMax: 200,
+	grantExpiresInMs: 24 * 3_600_000,
+	grantExpiresInMsMax: 90 * 24 * 3_600_000,
+	grantUsesMax: 1_000_000,
+	grantCharsMax: 16_384,
+	standingMax: 1_000,
+	standingTriesMax: 20,
 	busyTimeoutMs: 5_000,
 };
 

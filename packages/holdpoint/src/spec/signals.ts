@@ -1,4 +1,5 @@
 import type { Approver, Outcome } from "./events.ts";
+import type { GrantTerms } from "./governance.ts";
 import type { Json } from "./json.ts";
 
 /** What somebody outside may tell a run. Stored even if nobody waits; the run's one writer turns it into events. */
@@ -13,6 +14,8 @@ export type Signal =
 			readonly at: number;
 			readonly reason?: string;
 			readonly args?: Json;
+			/** A standing grant that goes with a yes. */
+			readonly always?: GrantTerms;
 	  }
 	| {
 			readonly kind: "settle";

@@ -13,6 +13,7 @@ import type { AuditLog } from "./audit.ts";
  * 4. An expired lease that nobody took still lets its epoch commit: the epoch fences, the lease only keeps others waiting.
  * 5. The bytes of a blob must not change until its commit has settled.
  * 6. A commit that erases leaves of its run an index row whose head has `seq` 0, and nothing else.
+ * 7. What belongs to no run is committed under `noRun` with epoch 0: documents and their leaves, and nothing of a run.
  */
 export interface Store {
 	/** Where the key that seals this store's state is kept by default; undefined: a key for this process alone. */
@@ -37,8 +38,15 @@ export interface Store {
 	readonly audit: AuditLog;
 	/** Open approvals, oldest first; those of one moment by run, then by call, a shorter call id first (`c2` before `c10`). */
 	approvals(query: ApprovalQuery): Promise<readonly ApprovalRow[]>;
+	/** A document, or `unchanged` where its revision is still the one that the caller knows; undefined: there is none. */
+	document(name: string, known?: number): Promise<StoredDocument | "unchanged" | undefined>;
+	/** Accounts by name. */
+	accounts(query: AccountQuery): Promise<readonly AccountRow[]>;
 	close(): Promise<void>;
 }
+
+/** The place of what belongs to no run. No run has this id. */
+export const noRun = "-";
 
 export interface LeaseRequest {
 	readonly owner: string;
@@ -51,6 +59,8 @@ export interface LeaseRequest {
 export interface CommitReceipt {
 	/** Signals that wait for the run's writer. */
 	readonly signals: number;
+	/** Revisions of all documents together: it grows when one of them changes. */
+	readonly documents: number;
 }
 
 /** Closed union: a store that meets an unknown kind refuses the whole commit. */
@@ -81,6 +91,27 @@ export type Write =
 	 * overwrite their bytes, it does. Goes with a head whose `seq` is 0, and with no entry.
 	 */
 	| { readonly kind: "erase" }
+	/** Replaces the document. `rev` is the one before plus one (1 for the first). Errors: `store.conflict`. */
+	| { readonly kind: "document"; readonly document: StoredDocument }
+	/**
+	 * Holds an amount of a shared account for one call of this run, in the place of what that call held there before. With
+	 * all of them the account must stay at or below `max`. An amount is 1 or more. Errors: `budget.exhausted`, with the account and what is used.
+	 */
+	| {
+			readonly kind: "reserve";
+			readonly account: string;
+			readonly holder: string;
+			readonly amount: number;
+			readonly max: number;
+			/** When the account may be forgotten; undefined: never. Milliseconds since 1970. */
+			readonly until: number | undefined;
+			/** Accounts that may be forgotten by now are. Milliseconds since 1970. */
+			readonly now: number;
+	  }
+	/** What the call held there is given back, and so much is spent. Where it held nothing, nothing happens. */
+	| { readonly kind: "settle"; readonly account: string; readonly holder: string; readonly amount: number }
+	/** Whatever the run holds still is spent: it ends, and nobody will say any more what became of it. */
+	| { readonly kind: "settle.rest" }
 	/** With epoch 0: the creator's lease. Otherwise the heartbeat. */
 	| { readonly kind: "lease"; readonly owner: string; readonly until: number }
 	| { readonly kind: "release" };
@@ -123,6 +154,30 @@ export interface StoredRun {
 	/** In order of arrival. */
 	readonly signals: readonly StoredSignal[];
 	readonly lease: { readonly owner: string; readonly until: number } | undefined;
+}
+
+/** A small sealed text that runs share. */
+export interface StoredDocument {
+	readonly name: string;
+	/** 1, 2, … */
+	readonly rev: number;
+	readonly body: string;
+	readonly mac: string;
+}
+
+/** A shared counter. What is used is what is spent and what is held. Whole numbers, in the account's own unit. */
+export interface AccountRow {
+	readonly account: string;
+	readonly spent: number;
+	readonly held: number;
+	readonly until: number | undefined;
+}
+
+export interface AccountQuery {
+	/** Only names that start with this. */
+	readonly prefix?: string;
+	/** Default 100, at most 1,000. */
+	readonly limit?: number;
 }
 
 export interface RunQuery {

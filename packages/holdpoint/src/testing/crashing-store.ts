@@ -72,6 +72,8 @@ export function crashingStore(store: Store, plan: CrashPlan = {}): CrashingStore
 			keep: alive((checkpoint) => store.audit.keep(checkpoint)),
 			checkpoints: alive((query) => store.audit.checkpoints(query)),
 		},
+		document: alive((name, known) => store.document(name, known)),
+		accounts: alive((query) => store.accounts(query)),
 		// What the process held is gone with it; the store itself belongs to whoever goes on.
 		close: async () => undefined,
 		get commits() {

@@ -10,6 +10,7 @@ import type { StoreCase } from "./store-contract/fixture.ts";
 import { indexCases } from "./store-contract/index-cases.ts";
 import { leaseCases } from "./store-contract/lease-cases.ts";
 import { lifeCases } from "./store-contract/life-cases.ts";
+import { sharedCases } from "./store-contract/shared-cases.ts";
 import { signalCases } from "./store-contract/signal-cases.ts";
 
 export type { StoreCase, StoreFixture } from "./store-contract/fixture.ts";
@@ -18,6 +19,7 @@ export const storeContract: readonly StoreCase[] = [
 	...commitCases,
 	...leaseCases,
 	...signalCases,
+	...sharedCases,
 	...indexCases,
 	...lifeCases,
 	...auditCases,

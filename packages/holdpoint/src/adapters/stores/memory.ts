@@ -3,18 +3,29 @@ import * as door from "../../kit/check-commit.ts";
 import { compareText, newestFirst } from "../../kit/newest-first.ts";
 import type { AuditLog, KeptCheckpoint, StoredLeaf } from "../../spec/audit.ts";
 import { HoldpointError } from "../../spec/errors.ts";
-import type {
-	ApprovalQuery,
-	ApprovalRow,
-	RunHead,
-	RunQuery,
-	RunRow,
-	Store,
-	StoredEntry,
-	StoredRun,
-	StoredSignal,
-	Write,
+import {
+	type ApprovalQuery,
+	type ApprovalRow,
+	type CommitReceipt,
+	noRun,
+	type RunHead,
+	type RunQuery,
+	type RunRow,
+	type Store,
+	type StoredEntry,
+	type StoredRun,
+	type StoredSignal,
+	type Write,
 } from "../../spec/store.ts";
+import {
+	emptyShared,
+	listAccounts,
+	readDocument,
+	revisions,
+	type Shared,
+	type SharedChange,
+	sharedAfter,
+} from "./memory/shared-rows.ts";
 
 /** One run. Entries, heads and signals are immutable once they are here; the lists are ours alone. */
 interface MemoryRun {
@@ -25,6 +36,8 @@ interface MemoryRun {
 	lease: { readonly owner: string; readonly until: number } | undefined;
 	readonly blobs: Map<string, Uint8Array>;
 	readonly approvals: Map<string, ApprovalRow>;
+	/** What its calls hold of shared accounts, by holder and account. */
+	holds: Map<string, number>;
 }
 
 /**
@@ -35,6 +48,7 @@ export function memoryStore(): Store {
 	const storeId = randomBytes(16).toString("base64url");
 	const runs = new Map<string, MemoryRun>();
 	const log: MemoryLog = { leaves: [], checkpoints: [] };
+	const state: MemoryState = { runs, shared: emptyShared(), log };
 	let closed = false;
 	const assertOpen = () => {
 		if (closed) throw new HoldpointError("store.closed", "The memory store was closed");
@@ -51,12 +65,11 @@ export function memoryStore(): Store {
 			const found = runs.get(run);
 			const refused = door.refusal(run, epoch, { shape, found: found && { epoch: found.epoch, seq: found.head.seq } });
 			if (refused) throw refused;
-			const signals = shape.signals ? signalsAfter(run, found?.signals ?? [], writes) : (found?.signals ?? []);
-			const target = found ?? freshRun(shape.head as RunHead);
-			if (!found) runs.set(run, target);
-			target.signals = signals;
-			for (const write of writes) apply(log, { run, target }, write);
-			return { signals: target.signals.length };
+			const changed = shape.shared ? sharedAfter(state.shared, found?.holds, writes) : undefined;
+			if (run !== noRun) return keep(state, run, { shape, writes, changed });
+			state.shared = changed ?? state.shared;
+			for (const write of writes) if (write.kind === "audit") addLeaf(log, run, write);
+			return { signals: 0, documents: revisions(state.shared) };
 		},
 		async acquire(run, request) {
 			assertOpen();
@@ -88,6 +101,14 @@ export function memoryStore(): Store {
 			assertOpen();
 			return listApprovals(runs, query);
 		},
+		async document(name, known = 0) {
+			assertOpen();
+			return readDocument(state.shared, name, known);
+		},
+		async accounts(query) {
+			assertOpen();
+			return listAccounts(state.shared, query);
+		},
 		async close() {
 			closed = true;
 			runs.clear();
@@ -96,8 +117,44 @@ export function memoryStore(): Store {
 	};
 }
 
+interface MemoryState {
+	readonly runs: Map<string, MemoryRun>;
+	shared: Shared;
+	readonly log: MemoryLog;
+}
+
+interface Checked {
+	readonly shape: door.CommitShape;
+	readonly writes: readonly Write[];
+	readonly changed: SharedChange | undefined;
+}
+
+/** Everything was checked; only too many signals refuse it still. */
+function keep(state: MemoryState, run: string, { shape, writes, changed }: Checked): CommitReceipt {
+	const found = state.runs.get(run);
+	const signals = shape.signals ? signalsAfter(run, found?.signals ?? [], writes) : (found?.signals ?? []);
+	const target = found ?? freshRun(shape.head as RunHead);
+	if (!found) state.runs.set(run, target);
+	target.signals = signals;
+	if (changed) {
+		state.shared = changed;
+		target.holds = changed.holds;
+	}
+	for (const write of writes) apply(state.log, { run, target }, write);
+	return { signals: target.signals.length, documents: revisions(state.shared) };
+}
+
 function freshRun(head: RunHead): MemoryRun {
-	return { epoch: 1, head, entries: [], signals: [], lease: undefined, blobs: new Map(), approvals: new Map() };
+	return {
+		epoch: 1,
+		head,
+		entries: [],
+		signals: [],
+		lease: undefined,
+		blobs: new Map(),
+		approvals: new Map(),
+		holds: new Map(),
+	};
 }
 
 /** The one log of all runs. */
@@ -135,6 +192,10 @@ function auditOf(log: MemoryLog, assertOpen: () => void): AuditLog {
 	};
 }
 
+function addLeaf(log: MemoryLog, run: string, { body, salt }: Extract<Write, { kind: "audit" }>): void {
+	log.leaves.push({ index: log.leaves.length, run, body, salt });
+}
+
 interface Target {
 	readonly run: string;
 	readonly target: MemoryRun;
@@ -166,7 +227,7 @@ function apply(log: MemoryLog, { run, target }: Target, write: Write): void {
 			target.approvals.delete(write.approval);
 			break;
 		case "audit":
-			log.leaves.push({ index: log.leaves.length, run, body: write.body, salt: write.salt });
+			addLeaf(log, run, write);
 			break;
 		case "erase":
 			target.entries.length = 0;

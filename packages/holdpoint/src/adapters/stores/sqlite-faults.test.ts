@@ -142,7 +142,7 @@ describe("what is not a database of ours", () => {
 		expect(readFileSync(path).equals(before)).toBe(true);
 	});
 
-	test("a database of the first version becomes one of this version, and keeps what it holds", async () => {
+	test("a database of the version before there was an audit log becomes one of this version, and keeps what it holds", async () => {
 		const path = join(freshDir(), "runs.db");
 		await filled(path);
 		const older = new DatabaseSync(path);
@@ -150,7 +150,7 @@ describe("what is not a database of ours", () => {
 			.prepare("SELECT group_concat(name) AS objects FROM sqlite_schema WHERE type = 'table' AND name LIKE 'audit%'")
 			.get() as { objects: string };
 		for (const name of objects.split(",")) older.exec(`DROP TABLE ${name}`);
-		older.exec("PRAGMA user_version = 1");
+		older.exec("PRAGMA user_version = 2");
 		older.close();
 		const store = sqliteStore(path);
 		expect((await store.load("r1"))?.run).toBe("r1");
@@ -195,7 +195,7 @@ describe("a full disk", () => {
 		const large = store.commit("q", 0, [entry(1, "x".repeat(2_000_000)), head(1)]);
 		const small = store.commit("r", 1, []);
 		await fails(large, "store.full");
-		expect(await small).toEqual({ signals: 0 });
+		expect(await small).toMatchObject({ signals: 0 });
 		expect(await store.load("q")).toBeUndefined();
 
 		free();

@@ -175,7 +175,7 @@ describe("a database that another process has locked", () => {
 		// Only a turning event loop gets here while the commit waits.
 		await new Promise((resolve) => setTimeout(resolve, 1));
 		other.exec("COMMIT");
-		expect(await work).toEqual({ signals: 1 });
+		expect(await work).toMatchObject({ signals: 1 });
 		other.close();
 		await store.close();
 	});

@@ -5,7 +5,7 @@ import * as fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
 import { runStatuses } from "../../kit/check-commit.ts";
 import { isHoldpointError } from "../../spec/errors.ts";
-import type { Store, Write } from "../../spec/store.ts";
+import { noRun, type Store, type Write } from "../../spec/store.ts";
 import { memoryStore } from "./memory.ts";
 import { sqliteStore } from "./sqlite.ts";
 
@@ -27,6 +27,7 @@ const head = fc.record({
 	updatedAt: small,
 	mac,
 });
+const account = fc.constantFrom("all", "al_", "ü");
 const loneWrite: fc.Arbitrary<Write> = fc.oneof(
 	head.map((head) => ({ kind: "head" as const, head })),
 	fc.record({ kind: fc.constant("entry" as const), seq: small, body: text, mac }),
@@ -51,8 +52,18 @@ const loneWrite: fc.Arbitrary<Write> = fc.oneof(
 	fc.constant({ kind: "release" as const }),
 	fc.record({ kind: fc.constant("audit" as const), body: text, salt: mac }),
 	fc.constant({ kind: "erase" as const }),
+	fc.record({
+		kind: fc.constant("reserve" as const),
+		account,
+		holder: id,
+		amount: fc.integer({ min: 1, max: 4 }),
+		max: small,
+		until: fc.option(small, { nil: undefined }),
+		now: small,
+	}),
+	fc.record({ kind: fc.constant("settle" as const), account, holder: id, amount: small }),
+	fc.constant({ kind: "settle.rest" as const }),
 );
-
 /** What the run is just before a step, so that most steps fit it. */
 interface Now {
 	readonly epoch: number;
@@ -95,6 +106,21 @@ const erase: fc.Arbitrary<Step> = fc.record({ run, head, leaf: text, offset }).m
 const keep: fc.Arbitrary<Step> = fc
 	.record({ size: small, note: text, frontier: text })
 	.map((checkpoint) => ({ run: "a", change: true, take: (store: Store) => store.audit.keep(checkpoint) }));
+const documents: fc.Arbitrary<Step> = fc
+	.array(fc.record({ name: account, rev: fc.integer({ min: 1, max: 3 }), body: text, mac }), {
+		minLength: 1,
+		maxLength: 2,
+	})
+	.map((list) => ({
+		run: "a",
+		change: true,
+		take: (store) =>
+			store.commit(
+				noRun,
+				0,
+				list.map((document) => ({ kind: "document", document })),
+			),
+	}));
 const acquire: fc.Arbitrary<Step> = fc
 	.record({ run, owner, now: small, until: small, dead: fc.boolean() })
 	.map(({ run, dead, ...request }) => ({
@@ -132,6 +158,7 @@ const step = fc.oneof(
 	{ weight: 2, arbitrary: acquire },
 	{ weight: 1, arbitrary: erase },
 	{ weight: 1, arbitrary: keep },
+	{ weight: 1, arbitrary: documents },
 	{ weight: 2, arbitrary: read },
 );
 
@@ -158,6 +185,8 @@ async function all(store: Store): Promise<unknown> {
 		head: await store.audit.head(),
 		leaves: await store.audit.leaves({}),
 		checkpoints: await store.audit.checkpoints({}),
+		accounts: await store.accounts({}),
+		documents: await Promise.all(["all", "al_", "ü"].map((name) => store.document(name))),
 	};
 }
 

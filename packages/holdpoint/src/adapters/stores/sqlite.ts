@@ -10,6 +10,7 @@ import { groupCommit } from "./sqlite/group-commit.ts";
 import { heldConnection, wasClosed } from "./sqlite/held-connection.ts";
 import { listApprovals, listRuns } from "./sqlite/list-rows.ts";
 import { readBlob, readRun } from "./sqlite/read-run.ts";
+import { listAccounts, readDocument } from "./sqlite/shared-rows.ts";
 import { nodeSqlite, type SqlEngine } from "./sqlite/sql-engine.ts";
 import { acquireRun, commitRun } from "./sqlite/write-run.ts";
 
@@ -85,6 +86,11 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
 			checkpoints: (query) => read((connection) => listCheckpoints(connection, query)),
 		},
 		approvals: (query) => read((connection) => listApprovals(connection, query)),
+		async document(name, known = 0) {
+			door.checkDocumentKey(name, known);
+			return read((connection) => readDocument(connection, name, known));
+		},
+		accounts: (query) => read((connection) => listAccounts(connection, query)),
 		async close() {
 			closed = true;
 			await group.settled();

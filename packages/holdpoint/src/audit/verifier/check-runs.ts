@@ -43,11 +43,16 @@ interface Call {
 export class RunChecks {
 	/** Of runs that did not finish yet. Undefined: too little of it is known to judge it. */
 	private readonly runs = new Map<string, Map<string, Call> | undefined>();
+	/** Grants that were revoked, and when those end that do. */
+	private readonly revoked = new Set<unknown>();
+	private readonly ends = new Map<unknown, number>();
 	executions = 0;
 
 	/** What is wrong with this leaf after those before it. */
 	take(leaf: Leaf, index: number): Finding | undefined {
 		const { run, n, event } = leaf;
+		if (event.type === "grant.revoked") this.revoked.add(event["grant"]);
+		if (event.type === "grant.given" && n === undefined) this.ends.set(event["grant"], numberOr(event["expiresAt"], 0));
 		if (n === undefined) return undefined;
 		if (event.type === "run.started") this.runs.set(run, new Map());
 		else if (!this.runs.has(run)) this.runs.set(run, undefined);
@@ -58,10 +63,17 @@ export class RunChecks {
 		if (typeof id !== "string" || !calls) return undefined;
 		const call = calls.get(id) ?? { decision: undefined, approval: undefined, starts: 0, isOver: false };
 		calls.set(id, call);
-		const why = follow(call, event);
+		const why = follow(call, event) ?? (event.type === "call.started" ? this.lostGrant(call, leaf.at) : undefined);
 		if (why === undefined) return undefined;
 		const message = `Call ${id} of run ${run} was started although ${why}`;
 		return { kind: "unapproved_execution", index, run, event: n, call: id, message };
+	}
+
+	/** A grant answers in the place of people: while it holds. One that the log does not know is older than the log. */
+	private lostGrant({ decision }: Call, at: number): string | undefined {
+		const grants = texts(decision?.facts["grants"]);
+		const lost = grants.find((grant) => this.revoked.has(grant) || at >= (this.ends.get(grant) ?? Number.MAX_VALUE));
+		return lost === undefined ? undefined : `the grant ${lost} held no longer`;
 	}
 
 	/** The leaves that were checked are not to be believed: what follows from them is not judged. */

@@ -156,6 +156,10 @@ export class Timeline {
 				return { mark: style.yellow("‖"), inner, ...this.held(call, event.approval) };
 			case "approval.resolved":
 				return { inner, ...this.resolved(event) };
+			case "grant.given": {
+				const text = `${inlineText(event.by.id, 40)} grants it for later calls, too: ${event.grant}`;
+				return { mark: style.green("∞"), text, inner };
+			}
 			case "approval.escalated": {
 				const text = `nobody answered: ${inlineText(event.roles.join(", "), 80)} may, in everybody's place`;
 				return { mark: style.yellow("⇡"), text, inner };

@@ -44,7 +44,7 @@ export const commitCases: readonly StoreCase[] = [
 			head(2, { session: "s", dueAt: 5 }),
 			lease("me", 9),
 		]);
-		assert.deepEqual(receipt, { signals: 0 });
+		assert.equal(receipt.signals, 0);
 		assert.deepEqual(await store.load("r"), {
 			run: "r",
 			epoch: 1,
@@ -128,7 +128,7 @@ export const commitCases: readonly StoreCase[] = [
 			await fails(store.commit("r", epoch, []), "run.lease_lost", "no writes");
 		}
 		assert.deepEqual(await everything(store, ["r"], ["kept", "d"]), before);
-		assert.deepEqual(await store.commit("r", 2, everyKind), { signals: 1 });
+		assert.equal((await store.commit("r", 2, everyKind)).signals, 1);
 	}),
 
 	storeCase("a fenced commit to no run is a lost lease", async (store) => {

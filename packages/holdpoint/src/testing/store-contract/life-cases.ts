@@ -107,6 +107,8 @@ export const lifeCases: readonly StoreCase[] = [
 			blob: ({ blob }) => blob("r", "d"),
 			runs: ({ runs }) => runs({}),
 			approvals: ({ approvals }) => approvals({}),
+			document: ({ document }) => document("d"),
+			accounts: ({ accounts }) => accounts({}),
 		};
 		for (const [what, work] of Object.entries(works)) await fails(work(store), "store.closed", what);
 	}),

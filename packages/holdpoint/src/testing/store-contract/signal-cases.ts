@@ -40,12 +40,12 @@ export const signalCases: readonly StoreCase[] = [
 	}),
 
 	storeCase("every receipt says how many signals wait", async (store) => {
-		assert.deepEqual(await store.commit("r", 0, [...step(1), signal("first")]), { signals: 1 });
-		assert.deepEqual(await store.commit("r", 0, [signal("a"), signal("b")]), { signals: 3 });
-		assert.deepEqual(await store.commit("r", 1, step(2)), { signals: 3 });
-		assert.deepEqual(await store.commit("r", 1, [...step(3), { kind: "signal.drop", id: "a" }]), { signals: 2 });
-		assert.deepEqual(await store.commit("r", 1, [lease("me", 9)]), { signals: 2 });
-		assert.deepEqual(await store.commit("r", 1, [{ kind: "signal.drop", id: "b" }, signal("c")]), { signals: 2 });
+		assert.equal((await store.commit("r", 0, [...step(1), signal("first")])).signals, 1);
+		assert.equal((await store.commit("r", 0, [signal("a"), signal("b")])).signals, 3);
+		assert.equal((await store.commit("r", 1, step(2))).signals, 3);
+		assert.equal((await store.commit("r", 1, [...step(3), { kind: "signal.drop", id: "a" }])).signals, 2);
+		assert.equal((await store.commit("r", 1, [lease("me", 9)])).signals, 2);
+		assert.equal((await store.commit("r", 1, [{ kind: "signal.drop", id: "b" }, signal("c")])).signals, 2);
 		assert.deepEqual(await unread(store, "r"), ["first", "c"]);
 	}),
 
@@ -66,7 +66,7 @@ export const signalCases: readonly StoreCase[] = [
 			{ kind: "blob.drop", digest: "x" },
 			{ kind: "approval.drop", approval: "x" },
 		] as const;
-		assert.deepEqual(await store.commit("r", 1, [...drops, { kind: "release" }]), { signals: 0 });
+		assert.equal((await store.commit("r", 1, [...drops, { kind: "release" }])).signals, 0);
 	}),
 
 	storeCase("no more signals wait than the most that were allowed", async (store) => {
@@ -84,7 +84,7 @@ export const signalCases: readonly StoreCase[] = [
 	storeCase("a signal left twice is there once, and never under another body", async (store) => {
 		await create(store, "r");
 		await store.commit("r", 0, [signal("a", 1)]);
-		assert.deepEqual(await store.commit("r", 0, [signal("a", 1)]), { signals: 1 });
+		assert.equal((await store.commit("r", 0, [signal("a", 1)])).signals, 1);
 		await fails(store.commit("r", 0, [signal("a", 9, "another")]), "store.failed");
 		assert.deepEqual((await store.load("r"))?.signals, [{ id: "a", body: "signal a", mac: code43 }]);
 	}),

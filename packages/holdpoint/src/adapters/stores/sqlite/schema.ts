@@ -82,15 +82,39 @@ export const migrations: readonly string[] = [
 	) STRICT, WITHOUT ROWID;
 	CREATE INDEX approvals_by_age ON approvals (requested_at);
 	`,
+	`
+	CREATE TABLE documents (
+		name TEXT PRIMARY KEY,
+		rev INTEGER NOT NULL,
+		mac ANY NOT NULL,
+		body TEXT NOT NULL
+	) STRICT;
+
+	CREATE TABLE accounts (
+		id INTEGER PRIMARY KEY,
+		account TEXT NOT NULL UNIQUE,
+		spent INTEGER NOT NULL,
+		held INTEGER NOT NULL,
+		until INTEGER
+	) STRICT;
+	CREATE INDEX accounts_by_end ON accounts (until) WHERE until IS NOT NULL;
+	CREATE TABLE holds (
+		run INTEGER NOT NULL REFERENCES runs,
+		holder TEXT NOT NULL,
+		account INTEGER NOT NULL REFERENCES accounts,
+		amount INTEGER NOT NULL,
+		PRIMARY KEY (run, holder, account)
+	) STRICT, WITHOUT ROWID;
+	`,
 	// The audit log: `id` is a leaf's index plus one, which SQLite gives without gaps as long as no row is deleted.
 	`
 	CREATE TABLE audit (
 		id INTEGER PRIMARY KEY,
-		run INTEGER NOT NULL REFERENCES runs,
+		run INTEGER REFERENCES runs,
 		body TEXT NOT NULL,
 		salt ANY
 	) STRICT;
-	CREATE INDEX audit_by_run ON audit (run);
+	CREATE INDEX audit_by_run ON audit (run) WHERE run IS NOT NULL;
 	CREATE TABLE audit_checkpoints (
 		size INTEGER PRIMARY KEY,
 		note TEXT NOT NULL,

@@ -1,11 +1,19 @@
 /** The statements that change one run. Each function runs inside a transaction of its caller and may throw midway. */
 
 import * as door from "../../../kit/check-commit.ts";
-import type { CommitReceipt, LeaseRequest, RunHead, StoredRun, Write } from "../../../spec/store.ts";
+import {
+	type CommitReceipt,
+	type LeaseRequest,
+	noRun,
+	type RunHead,
+	type StoredRun,
+	type Write,
+} from "../../../spec/store.ts";
 import { cutBlob } from "./blob-pieces.ts";
 import { numberOf, packCode, statusCode, textOf, unpackCode } from "./columns.ts";
 import type { Connection } from "./connection.ts";
 import { findRun, type RunKey, readLease, readRun } from "./read-run.ts";
+import { reserve, revisions, settle, settleRest, writeDocument } from "./shared-rows.ts";
 
 export interface CommitRequest {
 	readonly run: string;
@@ -19,10 +27,17 @@ export function commitRun(connection: Connection, { run, epoch, shape, writes }:
 	const found = findRun(connection, run);
 	const refused = door.refusal(run, epoch, { shape, found });
 	if (refused) throw refused;
+	if (run === noRun) {
+		for (const write of writes) {
+			if (write.kind === "document") writeDocument(connection, write.document);
+			else if (write.kind === "audit") writeLeaf(connection, null, write);
+		}
+		return { signals: 0, documents: revisions(connection) };
+	}
 	if (found && shape.head) updateHead(connection, found, shape.head);
 	const id = found?.id ?? insertRun(connection, run, shape.head as RunHead);
 	for (const write of writes) applyWrite(connection, { run, id }, write);
-	return { signals: countSignals(connection, id) };
+	return { signals: countSignals(connection, id), documents: revisions(connection) };
 }
 
 /** Returns undefined when there is no such run. Errors: `run.busy`. */
@@ -95,12 +110,19 @@ function applyWrite(connection: Connection, target: { readonly run: string; read
 			connection.sql("DELETE FROM approvals WHERE run = ? AND approval = ?").run(id, write.approval);
 			break;
 		case "audit":
-			connection
-				.sql("INSERT INTO audit (run, body, salt) VALUES (?, ?, ?)")
-				.run(id, write.body, write.salt === undefined ? null : packCode(write.salt));
+			writeLeaf(connection, id, write);
 			break;
 		case "erase":
 			eraseRun(connection, id);
+			break;
+		case "reserve":
+			reserve(connection, id, write);
+			break;
+		case "settle":
+			settle(connection, id, write);
+			break;
+		case "settle.rest":
+			settleRest(connection, id);
 			break;
 		case "lease":
 			writeLease(connection, id, write);
@@ -111,6 +133,16 @@ function applyWrite(connection: Connection, target: { readonly run: string; read
 		default:
 		// The head is in the run's own row.
 	}
+}
+
+function writeLeaf(
+	connection: Connection,
+	run: number | null,
+	{ body, salt }: { readonly body: string; readonly salt?: string },
+): void {
+	connection
+		.sql("INSERT INTO audit (run, body, salt) VALUES (?, ?, ?)")
+		.run(run, body, salt === undefined ? null : packCode(salt));
 }
 
 /** Overwrites the bytes too; a page of the write-ahead log that still has them goes with the next checkpoint of SQLite. */

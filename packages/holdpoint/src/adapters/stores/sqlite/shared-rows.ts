@@ -1,0 +1,109 @@
+/** The statements for what runs share: documents and accounts. Each runs inside a transaction of its caller. */
+import * as door from "../../../kit/check-commit.ts";
+import type { AccountQuery, AccountRow, StoredDocument, Write } from "../../../spec/store.ts";
+import { numberOf, optionalNumber, packCode, textOf, unpackCode } from "./columns.ts";
+import type { Connection } from "./connection.ts";
+
+export function readDocument(
+	connection: Connection,
+	name: string,
+	known: number,
+): StoredDocument | "unchanged" | undefined {
+	const row = connection.sql("SELECT rev FROM documents WHERE name = ?").get(name);
+	if (!row) return undefined;
+	const rev = numberOf(row.rev);
+	if (rev === known) return "unchanged";
+	const found = connection.sql("SELECT mac, body FROM documents WHERE name = ?").get(name);
+	return { name, rev, body: textOf(found?.body), mac: unpackCode(found?.mac) };
+}
+
+export function revisions(connection: Connection): number {
+	return numberOf(connection.sql("SELECT coalesce(sum(rev), 0) AS documents FROM documents").get()?.documents);
+}
+
+/** Errors: `store.conflict`. */
+export function writeDocument(connection: Connection, document: StoredDocument): void {
+	const { name, rev, body, mac } = document;
+	const row = connection.sql("SELECT rev FROM documents WHERE name = ?").get(name);
+	const now = row ? numberOf(row.rev) : 0;
+	if (rev !== now + 1) throw door.conflict(document, now);
+	connection
+		.sql("REPLACE INTO documents (name, rev, mac, body) VALUES (?, ?, ?, ?)")
+		.run(name, rev, packCode(mac), body);
+}
+
+/** Errors: `budget.exhausted`. */
+export function reserve(connection: Connection, run: number, write: Write & { kind: "reserve" }): void {
+	const { account, holder, amount, max, until, now } = write;
+	forgetEnded(connection, now);
+	const { id, spent, held } = accountRow(connection, account);
+	const others = held - (heldBy(connection, { run, holder, id }) ?? 0);
+	if (spent + others + amount > max) throw door.exhausted(account, spent + others, write);
+	connection.sql("REPLACE INTO holds (run, holder, account, amount) VALUES (?, ?, ?, ?)").run(run, holder, id, amount);
+	connection.sql("UPDATE accounts SET held = ?, until = ? WHERE id = ?").run(others + amount, until ?? null, id);
+}
+
+export function settle(connection: Connection, run: number, write: Write & { kind: "settle" }): void {
+	const found = connection.sql("SELECT id FROM accounts WHERE account = ?").get(write.account);
+	if (!found) return;
+	const hold = { run, holder: write.holder, id: numberOf(found.id) };
+	const held = heldBy(connection, hold);
+	if (held === undefined) return;
+	connection
+		.sql("UPDATE accounts SET held = held - ?, spent = min(spent + ?, ?) WHERE id = ?")
+		.run(held, write.amount, Number.MAX_SAFE_INTEGER, hold.id);
+	connection.sql("DELETE FROM holds WHERE run = ? AND holder = ? AND account = ?").run(run, hold.holder, hold.id);
+}
+
+export function settleRest(connection: Connection, run: number): void {
+	const rows = connection.sql("SELECT account, amount FROM holds WHERE run = ?").all(run);
+	for (const { account, amount } of rows) {
+		connection
+			.sql("UPDATE accounts SET held = held - ?1, spent = min(spent + ?1, ?2) WHERE id = ?3")
+			.run(numberOf(amount), Number.MAX_SAFE_INTEGER, numberOf(account));
+	}
+	if (rows.length > 0) connection.sql("DELETE FROM holds WHERE run = ?").run(run);
+}
+
+function forgetEnded(connection: Connection, now: number): void {
+	connection.sql("DELETE FROM accounts WHERE until <= ? AND held = 0").run(now);
+}
+
+function accountRow(connection: Connection, account: string) {
+	const row = connection
+		.sql(
+			"INSERT INTO accounts (account, spent, held) VALUES (?, 0, 0) ON CONFLICT DO UPDATE SET account = account RETURNING id, spent, held",
+		)
+		.get(account);
+	return { id: numberOf(row?.id), spent: numberOf(row?.spent), held: numberOf(row?.held) };
+}
+
+interface Hold {
+	readonly run: number;
+	readonly holder: string;
+	/** Of the account. */
+	readonly id: number;
+}
+
+function heldBy(connection: Connection, { run, holder, id }: Hold): number | undefined {
+	const row = connection
+		.sql("SELECT amount FROM holds WHERE run = ? AND holder = ? AND account = ?")
+		.get(run, holder, id);
+	return row && numberOf(row.amount);
+}
+
+export function listAccounts(connection: Connection, query: AccountQuery): AccountRow[] {
+	const limit = door.checkAccountQuery(query);
+	const { prefix = "" } = query;
+	const rows = connection
+		.sql(
+			"SELECT account, spent, held, until FROM accounts WHERE substr(account, 1, length(?1)) = ?1 ORDER BY account LIMIT ?2",
+		)
+		.all(prefix, limit);
+	return rows.map((row) => ({
+		account: textOf(row.account),
+		spent: numberOf(row.spent),
+		held: numberOf(row.held),
+		until: optionalNumber(row.until),
+	}));
+}

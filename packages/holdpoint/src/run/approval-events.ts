@@ -1,0 +1,75 @@
+import type { Need } from "../approvals/need.ts";
+import type { ApprovalRequested, ApprovalResolved, RunEvent } from "../spec/events.ts";
+import type { ApprovalState, CallState } from "./call-state.ts";
+
+type ApprovalEvent = Extract<RunEvent, { readonly type: `approval.${string}` | "grant.given"; readonly call: string }>;
+
+/** What people are asked and say about a call, folded. */
+export function applyApprovalEvent(
+	{ asking }: { readonly asking: Set<string> },
+	call: CallState,
+	event: ApprovalEvent,
+): void {
+	switch (event.type) {
+		case "approval.requested":
+			asking.add(call.id);
+			call.phase = "held";
+			call.approvals++;
+			call.approval = requested(call, event);
+			return;
+		case "approval.resolved":
+			return applyAnswer(call, event);
+		case "approval.escalated":
+			if (call.approval) call.approval.substitutes = event.roles;
+			return;
+		case "approval.closed":
+			call.phase = "answered";
+			if (call.approval) call.approval.closed = event.why;
+			return;
+		case "grant.given":
+			if (call.approval) call.approval.granted = true;
+	}
+}
+
+function requested(call: CallState, event: ApprovalRequested): ApprovalState {
+	const carried = call.approval?.answers.filter(({ by }) => event.carries?.includes(by.id)) ?? [];
+	return {
+		id: event.approval,
+		...neededFor(event),
+		expiresAt: event.expiresAt,
+		...(event.escalation ? { escalation: event.escalation } : {}),
+		answers: carried,
+		carried: carried.length,
+		denied: undefined,
+		closed: undefined,
+	};
+}
+
+function neededFor({ roles = [], count = 1, counts, people, except }: ApprovalRequested): Need {
+	return {
+		roles,
+		count,
+		...(counts ? { counts } : {}),
+		...(people === undefined ? {} : { people }),
+		...(except ? { except } : {}),
+	};
+}
+
+function applyAnswer(call: CallState, event: ApprovalResolved): void {
+	const approval = call.approval;
+	if (!approval) return;
+	const { by, at, reason, always } = event;
+	const answer = { by, at, reason, ...(always ? { always } : {}) };
+	if (event.answer === "deny") approval.denied = answer;
+	else {
+		if (event.answer === "edit") {
+			// Editing voids what others answered to the arguments before.
+			approval.answers.length = 0;
+			call.args = event.args;
+			call.digest = event.digest ?? call.digest;
+			call.edited = true;
+		}
+		approval.answers.push(answer);
+	}
+	if (!event.open) call.phase = "answered";
+}

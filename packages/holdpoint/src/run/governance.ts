@@ -1,0 +1,63 @@
+import { HoldpointError } from "../spec/errors.ts";
+import type { Standing, Switch } from "../spec/governance.ts";
+import type { RunPorts } from "./segment.ts";
+
+export interface SwitchRequest extends Pick<Switch, "of"> {
+	/** Of the tool, agent or tenant; left out for `all`. */
+	readonly name?: string;
+	readonly reason: string;
+	/** Default: the user of this process. */
+	readonly by?: string;
+}
+
+/** What people lay down for every run of a store: the doors to it. */
+export class Governance {
+	readonly #ports: () => Promise<RunPorts>;
+	readonly #principal: () => string;
+
+	constructor(ports: () => Promise<RunPorts>, principal: () => string) {
+		this.#ports = ports;
+		this.#principal = principal;
+	}
+
+	/** Grants and kill switches as they stand, ended grants left out. Errors: `journal.*`, `store.*`. */
+	async standing(): Promise<Standing> {
+		const { standing, clock } = await this.#ports();
+		const { grants, switches } = await standing.refresh();
+		return { grants: grants.filter(({ expiresAt }) => clock.now() < expiresAt), switches };
+	}
+
+	/** From the next decision on it answers nothing. The id may be shortened. Errors: `grant.unknown`. */
+	async revoke(grant: string, { by = this.#principal() }: { readonly by?: string } = {}): Promise<void> {
+		const { standing, clock } = await this.#ports();
+		const { grants } = await standing.refresh();
+		const found = grants.filter(({ id }) => id.startsWith(grant));
+		const [one] = grant === "" ? [] : found;
+		if (!one) throw new HoldpointError("grant.unknown", `There is no grant ${grant}`);
+		if (found.length > 1) throw new HoldpointError("grant.unknown", `More than one grant begins with ${grant}`);
+		await standing.change({ type: "grant.revoked", grant: one.id, by, at: clock.now() });
+	}
+
+	/** Throws a kill switch: from the next decision on, whatever it names is denied, in every run of this store. */
+	async switchOff({ of, name = "", reason, by = this.#principal() }: SwitchRequest): Promise<void> {
+		checkSwitch({ of, name });
+		const { standing, clock } = await this.#ports();
+		await standing.change({ type: "switch.thrown", of, name, reason: reason.slice(0, 1_000), by, at: clock.now() });
+	}
+
+	async switchOn({ of, name = "", by = this.#principal() }: Omit<SwitchRequest, "reason">): Promise<void> {
+		checkSwitch({ of, name });
+		const { standing, clock } = await this.#ports();
+		await standing.change({ type: "switch.released", of, name, by, at: clock.now() });
+	}
+}
+
+function checkSwitch({ of, name }: Pick<Switch, "of" | "name">): void {
+	const isRight = of === "all" ? name === "" : ["tool", "agent", "tenant"].includes(of) && /^.{1,200}$/su.test(name);
+	if (isRight) return;
+	throw new HoldpointError(
+		"config.invalid",
+		`A kill switch cannot be of ${JSON.stringify(of)} ${JSON.stringify(name)}`,
+		{ hint: "It is of a tool, an agent or a tenant with its name, or of all without one." },
+	);
+}

@@ -1,0 +1,129 @@
+/**
+ * The decision on a call: everything that has a say in it, joined.
+ *
+ * 1. Deny over ask over allow, and asks unite. A kill switch goes before everything.
+ * 2. A grant turns an ask into an allow where it covers that ask alone, by the people who gave it; never a deny. What a
+ *    limit or a label asks it answers only where it says so.
+ */
+import { lacking, needOf } from "../approvals/need.ts";
+import { type GrantedCall, isCovered } from "../grants/grant.ts";
+import { switchFor } from "../grants/standing.ts";
+import { reasonOf } from "../kit/reason-of.ts";
+import { decide, joinDecisions } from "../policy/decide.ts";
+import type { Approver } from "../spec/events.ts";
+import type { Grant } from "../spec/governance.ts";
+import type { Decision, PolicyRequest } from "../spec/policy.ts";
+import type { Segment, Wanted } from "./segment.ts";
+
+/** What one of those that have a say says. */
+export interface Say {
+	readonly source: "policy" | "limit" | "label";
+	readonly decision: Decision;
+}
+
+export interface Judgement {
+	readonly decision: Decision;
+	/** Those that answered in the place of people. */
+	readonly grants: readonly Grant[];
+}
+
+export interface Judging {
+	/** Whether people have answered all that is asked: then no grant is used up. */
+	readonly isAnswered: (decision: Asking) => boolean;
+	/** Accounts that have not enough left for this call. */
+	readonly exhausted: ReadonlySet<string>;
+}
+
+export type Asking = Extract<Decision, { verdict: "ask" }>;
+
+/** Synchronous where the policy is. */
+export function judgeCall(segment: Segment, request: PolicyRequest, judging: Judging): Judgement | Promise<Judgement> {
+	const off = switchedOff(segment, request);
+	if (off) return { decision: { verdict: "deny", reason: off }, grants: [] };
+	const decision = decide(segment.ports.policy, request, segment.ready.limits.policyTimeoutMs);
+	return decision instanceof Promise
+		? decision.then((policy) => joined(segment, request, { ...judging, policy }))
+		: joined(segment, request, { ...judging, policy: decision });
+}
+
+interface Said extends Judging {
+	readonly policy: Decision;
+}
+
+function usesAccount({ id }: Grant): string {
+	return `grant:${id}`;
+}
+
+/** What it takes of a grant to use it. */
+export function usesOf(grant: Grant): readonly Wanted[] {
+	const { usesMax, expiresAt } = grant;
+	if (usesMax === undefined) return [];
+	return [{ account: usesAccount(grant), amount: 1, evenIfFailed: true, max: usesMax, until: expiresAt }];
+}
+
+/** Why nothing of the kind is done now; undefined: it may be. */
+export function switchedOff(
+	{ ports }: Segment,
+	{
+		tool,
+		agent,
+		tenant,
+	}: { readonly tool: { readonly name: string }; readonly agent: string; readonly tenant: string | undefined },
+): string | undefined {
+	const { standing } = ports.standing;
+	if (standing.switches.length === 0) return undefined;
+	const thrown = switchFor(standing, { tool: tool.name, agent, tenant });
+	return (
+		thrown &&
+		`${thrown.of === "all" ? "Everything" : `The ${thrown.of} ${thrown.name}`} was switched off by ${thrown.by}: ${thrown.reason}`
+	);
+}
+
+function joined(segment: Segment, request: PolicyRequest, { policy, isAnswered, exhausted }: Said): Judgement {
+	const said: readonly Say[] = [{ source: "policy", decision: policy }];
+	const decision = said.length === 1 ? policy : joinDecisions(said.map((one) => one.decision));
+	if (decision.verdict !== "ask" || isAnswered(decision)) return { decision, grants: [] };
+	const grants = grantsFor(segment, request).filter((grant) => !exhausted.has(usesAccount(grant)));
+	const used = new Set<Grant>();
+	const answered = said.map((one) => {
+		const answering = grants.filter(({ answers }) => one.source === "policy" || answers?.includes(one.source));
+		if (one.decision.verdict !== "ask" || !areEnough(segment, one.decision, answering)) return one.decision;
+		for (const grant of answering) used.add(grant);
+		return { verdict: "allow", reason: `granted: ${one.decision.reason}` } as const;
+	});
+	// What is asked all the same uses nothing up.
+	const after = used.size > 0 ? joinDecisions(answered) : decision;
+	return after.verdict === "allow" ? { decision: after, grants: [...used] } : { decision, grants: [] };
+}
+
+function grantsFor({ ports }: Segment, request: PolicyRequest): readonly Grant[] {
+	const { grants } = ports.standing.standing;
+	if (grants.length === 0) return grants;
+	const now = ports.clock.now();
+	const { tool, args, agent, principal, tenant, session } = request;
+	const call: GrantedCall = { tool: tool.name, version: tool.version, args, agent, principal, tenant, session };
+	return grants.filter((grant) => isCovered(grant, call, now));
+}
+
+/** By the people who gave them, with the roles that they have today. */
+function areEnough(segment: Segment, { ask }: Asking, grants: readonly Grant[]): boolean {
+	const people = grants.flatMap(({ by }) => by).map((by) => ({ by: withRoles(segment, by) }));
+	return people.length > 0 && lacking(needOf(ask, segment.state.started?.principal ?? ""), people) === undefined;
+}
+
+/** I4: whose roles cannot be told has none. */
+function withRoles({ ports }: Segment, by: Approver): Approver {
+	const roles = rolesOf(ports.rolesOf, by);
+	return { ...by, roles: typeof roles === "string" ? [] : roles };
+}
+
+/** A text says why they cannot be told. */
+export function rolesOf(ask: (approver: Approver) => readonly string[], by: Approver): readonly string[] | string {
+	try {
+		const roles: unknown = ask(by);
+		if (Array.isArray(roles) && roles.every((role) => typeof role === "string")) return [...roles];
+		return "the roles of this person are no list of texts";
+	} catch (error) {
+		return `the roles of this person could not be found out: ${reasonOf(error)}`;
+	}
+}
