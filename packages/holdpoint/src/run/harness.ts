@@ -11,6 +11,7 @@ import type { RunResult } from "../spec/result.ts";
 import type { RunQuery, RunRow } from "../spec/store.ts";
 import { type ResumeOptions, resumeRun, startRun, type Watching } from "./advance.ts";
 import { auditDoors, type HarnessAudit } from "./audit-doors.ts";
+import { checkInput, checkRunId, checkSessionId } from "./check-request.ts";
 import { resultOf } from "./conclude.ts";
 import { Governance } from "./governance.ts";
 import { answerApproval, checkReach, leaveSignal, type OpenApproval, openApprovals, settleCall } from "./inbox.ts";
@@ -451,32 +452,4 @@ function watchingOf(options: Pick<RunOptions, "onEvent" | "onDelta">): Watching 
 		...(options.onEvent ? { observe: options.onEvent } : {}),
 		...(options.onDelta ? { onDelta: options.onDelta } : {}),
 	};
-}
-
-function checkInput(input: unknown, bytesMax: number): void {
-	if (typeof input !== "string" || input.trim() === "")
-		throw new HoldpointError("run.input_invalid", "The input is empty");
-	if (Buffer.byteLength(input) >= bytesMax) {
-		throw new HoldpointError(
-			"run.input_invalid",
-			`The input has ${Buffer.byteLength(input)} bytes; the limit is ${bytesMax} (inputBytesMax)`,
-		);
-	}
-}
-
-function checkSessionId(id: unknown): void {
-	if (typeof id === "string" && /^\P{Cc}{1,200}$/u.test(id) && id.isWellFormed()) return;
-	const shown = JSON.stringify(String(id).slice(0, 80));
-	throw new HoldpointError(
-		"run.input_invalid",
-		`${shown} is no session id: 1 to 200 characters, none of them a control`,
-	);
-}
-
-function checkRunId(run: string): void {
-	if (/^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$/.test(run)) return;
-	throw new HoldpointError(
-		"run.input_invalid",
-		`"${run.slice(0, 80)}" is no run id: letters, digits and _ . : - up to 128`,
-	);
 }

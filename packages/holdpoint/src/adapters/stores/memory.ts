@@ -1,7 +1,6 @@
 import { randomBytes } from "node:crypto";
 import * as door from "../../kit/check-commit.ts";
 import { compareText, newestFirst } from "../../kit/newest-first.ts";
-import type { AuditLog, KeptCheckpoint, StoredLeaf } from "../../spec/audit.ts";
 import { HoldpointError } from "../../spec/errors.ts";
 import {
 	type ApprovalQuery,
@@ -17,6 +16,7 @@ import {
 	type StoredSignal,
 	type Write,
 } from "../../spec/store.ts";
+import { addLeaf, auditOf, dropSalts, type MemoryLog } from "./memory/audit-rows.ts";
 import {
 	emptyShared,
 	listAccounts,
@@ -68,7 +68,7 @@ export function memoryStore(): Store {
 			const changed = shape.shared ? sharedAfter(state.shared, found?.holds, writes) : undefined;
 			if (run !== noRun) return keep(state, run, { shape, writes, changed });
 			state.shared = changed ?? state.shared;
-			for (const write of writes) if (write.kind === "audit") addLeaf(log, run, write);
+			for (const write of writes) addLeaf(log, run, write);
 			return { signals: 0, documents: revisions(state.shared) };
 		},
 		async acquire(run, request) {
@@ -157,45 +157,6 @@ function freshRun(head: RunHead): MemoryRun {
 	};
 }
 
-/** The one log of all runs. */
-interface MemoryLog {
-	readonly leaves: (StoredLeaf & { readonly run: string })[];
-	readonly checkpoints: KeptCheckpoint[];
-}
-
-function auditOf(log: MemoryLog, assertOpen: () => void): AuditLog {
-	return {
-		async head() {
-			assertOpen();
-			return { size: log.leaves.length, checkpoint: log.checkpoints.at(-1) };
-		},
-		async leaves(query) {
-			assertOpen();
-			const { from, limit } = door.checkLeafQuery(query);
-			const { run } = query;
-			const all = run === undefined ? log.leaves.slice(from, from + limit) : log.leaves.slice(from);
-			const found = run === undefined ? all : all.filter((leaf) => leaf.run === run).slice(0, limit);
-			return found.map(({ index, body, salt }) => ({ index, body, salt }));
-		},
-		async keep({ size, note, frontier }) {
-			assertOpen();
-			door.checkCheckpoint({ size, note, frontier });
-			if (log.checkpoints.some((one) => one.size === size)) return;
-			log.checkpoints.push({ size, note, frontier });
-			log.checkpoints.sort((a, b) => a.size - b.size);
-		},
-		async checkpoints(query) {
-			assertOpen();
-			const { from, limit } = door.checkLeafQuery(query);
-			return log.checkpoints.filter(({ size }) => size >= from).slice(0, limit);
-		},
-	};
-}
-
-function addLeaf(log: MemoryLog, run: string, { body, salt }: Extract<Write, { kind: "audit" }>): void {
-	log.leaves.push({ index: log.leaves.length, run, body, salt });
-}
-
 interface Target {
 	readonly run: string;
 	readonly target: MemoryRun;
@@ -234,9 +195,7 @@ function apply(log: MemoryLog, { run, target }: Target, write: Write): void {
 			target.signals = [];
 			target.blobs.clear();
 			target.approvals.clear();
-			log.leaves.forEach((leaf, at) => {
-				if (leaf.run === run) log.leaves[at] = { ...leaf, salt: undefined };
-			});
+			dropSalts(log, run);
 			break;
 		case "lease":
 			target.lease = { owner: write.owner, until: write.until };
