@@ -16,7 +16,7 @@ import {
 	type StoredSignal,
 	type Write,
 } from "../../spec/store.ts";
-import { addLeaf, auditOf, dropSalts, type MemoryLog } from "./memory/audit-rows.ts";
+import { addLeaf, auditOf, dropSalts, emptyLog, type MemoryLog } from "./memory/audit-rows.ts";
 import {
 	emptyShared,
 	listAccounts,
@@ -47,8 +47,7 @@ interface MemoryRun {
 export function memoryStore(): Store {
 	const storeId = randomBytes(16).toString("base64url");
 	const runs = new Map<string, MemoryRun>();
-	const log: MemoryLog = { leaves: [], checkpoints: [] };
-	const state: MemoryState = { runs, shared: emptyShared(), log };
+	const state: MemoryState = { runs, shared: emptyShared(), log: emptyLog() };
 	let closed = false;
 	const assertOpen = () => {
 		if (closed) throw new HoldpointError("store.closed", "The memory store was closed");
@@ -68,7 +67,7 @@ export function memoryStore(): Store {
 			const changed = shape.shared ? sharedAfter(state.shared, found?.holds, writes) : undefined;
 			if (run !== noRun) return keep(state, run, { shape, writes, changed });
 			state.shared = changed ?? state.shared;
-			for (const write of writes) addLeaf(log, run, write);
+			for (const write of writes) addLeaf(state.log, run, write);
 			return { signals: 0, documents: revisions(state.shared) };
 		},
 		async acquire(run, request) {
@@ -96,7 +95,7 @@ export function memoryStore(): Store {
 			assertOpen();
 			return listRuns(runs, query);
 		},
-		audit: auditOf(log, assertOpen),
+		audit: auditOf(state.log, assertOpen),
 		async approvals(query) {
 			assertOpen();
 			return listApprovals(runs, query);
@@ -112,7 +111,7 @@ export function memoryStore(): Store {
 		async close() {
 			closed = true;
 			runs.clear();
-			log.leaves.length = 0;
+			state.log.leaves.length = 0;
 		},
 	};
 }

@@ -8,6 +8,10 @@ export interface MemoryLog {
 	readonly checkpoints: KeptCheckpoint[];
 }
 
+export function emptyLog(): MemoryLog {
+	return { leaves: [], checkpoints: [] };
+}
+
 export function auditOf(log: MemoryLog, assertOpen: () => void): AuditLog {
 	return {
 		async head() {
