@@ -11,7 +11,14 @@ import { HoldpointError } from "../spec/errors.ts";
 import type { RunEvent } from "../spec/events.ts";
 import type { StandingEvent } from "../spec/governance.ts";
 import { type AuditWrite, erasedLeaf, type RunLeaves, runLeaves, splitEvent, standingLeaf } from "./leaf.ts";
-import { exportFormat, exportVersion, type HeadLine, type Leaf, lineCharsMax } from "./verifier/export-lines.ts";
+import {
+	exportFormat,
+	exportVersion,
+	type HeadLine,
+	type Leaf,
+	type LeafLine,
+	lineCharsMax,
+} from "./verifier/export-lines.ts";
 import { inclusionRanges, leafHash, MerkleTree, rangeHashes } from "./verifier/merkle.ts";
 import { openCheckpoint, type SignerKey, signCheckpoint } from "./verifier/note.ts";
 import { type AuditProof, proofFormat } from "./verifier/verify-proof.ts";
@@ -27,8 +34,14 @@ export interface AuditorParts {
 	readonly onCheckpoint: ((note: string) => void | Promise<void>) | undefined;
 }
 
-/** An event whose payload is shown, by its place in its run, from 1; undefined: it is gone. */
-export type EventOf = (run: string, event: number) => Promise<RunEvent | undefined>;
+/** By its place in its run, from 1; undefined: it is gone. */
+export type EventOf = (run: string, event: number) => Promise<ShownEvent | undefined>;
+
+export interface ShownEvent {
+	readonly event: RunEvent;
+	/** Without what a tool marks as sensitive; the same event where it has nothing of the kind. */
+	readonly shown: RunEvent;
+}
 
 const pageRows = 1_000;
 
@@ -200,15 +213,15 @@ export class Auditor {
 			throw new HoldpointError("audit.unknown", `The audit log has no leaf ${index}; it has ${tree.size}`);
 		}
 		const hashing = rangeHashes(inclusionRanges(index, tree.size));
-		let shown: { readonly leaf: Leaf; readonly salt?: string; readonly payload?: unknown } | undefined;
+		let shown: Pick<LeafLine, "leaf" | "salt" | "payload" | "shown"> | undefined;
 		for await (const leaf of this.leaves(0, tree.size)) {
 			hashing.add(leafHash(leaf.body));
 			if (leaf.index === index) shown = JSON.parse(await leafLine(leaf, eventOf));
 		}
 		if (!shown) throw rolledBack(tree.size, index);
-		const { leaf, salt, payload } = shown;
+		const { leaf, salt, payload, shown: redacted } = shown;
 		const proof = hashing.hashes().map((one) => one.toString("base64"));
-		const opened = salt === undefined ? {} : { salt, payload };
+		const opened = salt === undefined ? (redacted === undefined ? {} : { shown: redacted }) : { salt, payload };
 		return { format: proofFormat, v: 1, index, leaf, ...opened, proof, checkpoint: note };
 	}
 
@@ -264,10 +277,12 @@ async function leafLine({ index, body, salt }: StoredLeaf, eventOf: EventOf | un
 	const bare = `{"type":"leaf","i":${index},"hash":"${hash}","leaf":${body}`;
 	if (!eventOf || salt === undefined) return `${bare}}`;
 	const { run, n } = JSON.parse(body) as Leaf;
-	const event = n === undefined ? undefined : await eventOf(run, n);
-	const payload = event && splitEvent(event).payload;
-	const isShown = payload !== undefined && bare.length + payload.length + salt.length + 32 <= lineCharsMax;
-	return isShown ? `${bare},"salt":${JSON.stringify(salt)},"payload":${payload}}` : `${bare}}`;
+	const found = n === undefined ? undefined : await eventOf(run, n);
+	const payload = found && splitEvent(found.shown).payload;
+	if (payload === undefined || bare.length + payload.length + salt.length + 32 > lineCharsMax) return `${bare}}`;
+	// With the salt, somebody who sees the rest could try out what is hidden.
+	if (found?.event !== found?.shown) return `${bare},"shown":${payload}}`;
+	return `${bare},"salt":${JSON.stringify(salt)},"payload":${payload}}`;
 }
 
 function checkpointLine(note: string, frontier: readonly Uint8Array[]): string {

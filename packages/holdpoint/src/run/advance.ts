@@ -12,8 +12,17 @@ import { resultOf } from "./conclude.ts";
 import { drive } from "./drive.ts";
 import { passOn, type UnreadMessage, unreadMessages } from "./next-run.ts";
 import { onceOnly } from "./once-only.ts";
-import { compatibility, historyOf, knownVersions, type OpenedRun, openRun, resumedEvent } from "./open-run.ts";
+import {
+	compatibility,
+	eventsOf,
+	historyOf,
+	knownVersions,
+	type OpenedRun,
+	openRun,
+	resumedEvent,
+} from "./open-run.ts";
 import { nobody } from "./ready-agent.ts";
+import { Redactor } from "./redactor.ts";
 import { resumeLeaves } from "./resume-leaves.ts";
 import { type Observer, type ReadyAgent, type RunPorts, Segment, type SegmentStart } from "./segment.ts";
 import { emptyState, type RunState } from "./state.ts";
@@ -56,6 +65,7 @@ export async function startRun(ports: RunPorts, ready: ReadyAgent, request: Star
 			watching,
 			state,
 			leaves,
+			redactor: new Redactor("all"),
 			epoch: 0,
 			seq: 0,
 			lastMac: firstMac,
@@ -80,6 +90,7 @@ function startedEvent(ready: ReadyAgent, request: StartRequest): RunStarted {
 		lib: libraryVersion,
 		agent: { name: ready.agent.name, digest: ready.agent.digest },
 		tools: ready.toolVersions,
+		...(ready.marks ? { marks: ready.marks } : {}),
 		principal: request.principal,
 		...(request.tenant === undefined ? {} : { tenant: request.tenant }),
 		...(request.session ? { session: request.session } : {}),
@@ -158,6 +169,7 @@ async function resumeAcquired(ports: RunPorts, stored: StoredRun, options: Resum
 			watching: options,
 			state,
 			leaves,
+			redactor: Redactor.of(eventsOf(opened), "all"),
 			epoch,
 			seq: entries.length,
 			lastMac,
@@ -241,7 +253,7 @@ async function untilUnheard(segment: Segment, options: ResumeOptions): Promise<R
 
 type Parts = Pick<
 	SegmentStart,
-	"ports" | "ready" | "state" | "leaves" | "epoch" | "seq" | "lastMac" | "signals" | "head"
+	"ports" | "ready" | "state" | "leaves" | "redactor" | "epoch" | "seq" | "lastMac" | "signals" | "head"
 > & {
 	readonly watching: Watching;
 };

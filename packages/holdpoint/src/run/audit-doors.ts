@@ -1,10 +1,10 @@
-import type { Auditor, EventOf } from "../audit/auditor.ts";
+import type { Auditor, EventOf, ShownEvent } from "../audit/auditor.ts";
 import type { AuditProof } from "../audit/verifier/verify-proof.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
-import type { RunEvent } from "../spec/events.ts";
 import { defaultLimits } from "../spec/limits.ts";
 import { eraseRun } from "./erase-run.ts";
-import { openRun } from "./open-run.ts";
+import { eventsOf, openRun } from "./open-run.ts";
+import { Redactor } from "./redactor.ts";
 import type { RunPorts } from "./segment.ts";
 
 /** An event of the log: its leaf's index, or its place in its run, from 1. */
@@ -53,9 +53,9 @@ const journalsMax = 32;
 
 /** Payloads are in the journals, each of which is verified before it is believed. */
 function eventsIn(ports: RunPorts): EventOf {
-	const journals = new Map<string, Promise<readonly RunEvent[]>>();
+	const journals = new Map<string, Promise<readonly ShownEvent[]>>();
 	return async (run, n) => {
-		const journal = journals.get(run) ?? eventsOf(ports, run);
+		const journal = journals.get(run) ?? shownEvents(ports, run);
 		journals.delete(run);
 		journals.set(run, journal);
 		if (journals.size > journalsMax) journals.delete(journals.keys().next().value as string);
@@ -63,11 +63,13 @@ function eventsIn(ports: RunPorts): EventOf {
 	};
 }
 
-async function eventsOf(ports: RunPorts, run: string): Promise<readonly RunEvent[]> {
+async function shownEvents(ports: RunPorts, run: string): Promise<readonly ShownEvent[]> {
 	const stored = await ports.store.load(run);
 	try {
 		const opened = stored && (await openRun(ports, stored));
-		return opened ? opened.entries.flatMap(({ events }) => events) : [];
+		const events = opened ? eventsOf(opened) : [];
+		const redactor = Redactor.of(events, "all");
+		return events.map((event) => ({ event, shown: redactor.event(event) }));
 	} catch (error) {
 		if (isHoldpointError(error) && error.code === "run.erased") return [];
 		throw error;

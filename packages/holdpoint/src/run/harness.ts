@@ -17,8 +17,9 @@ import { Governance } from "./governance.ts";
 import { answerApproval, checkReach, leaveSignal, type OpenApproval, openApprovals, settleCall } from "./inbox.ts";
 import { limitProblem } from "./limit-problem.ts";
 import { inputOf, runAfter, type UnreadMessage, unlessThere } from "./next-run.ts";
-import { openRun } from "./open-run.ts";
+import { eventsOf, openRun } from "./open-run.ts";
 import { readyAgent } from "./ready-agent.ts";
+import { Redactor } from "./redactor.ts";
 import type { RunOptions } from "./run-options.ts";
 import type { ReadyAgent, RunPorts, Segment } from "./segment.ts";
 import { Session, type SessionDoors } from "./session.ts";
@@ -42,6 +43,8 @@ export interface RunView {
 	readonly state: RunState;
 	/** `seq`: the entry with which it became durable. `at`: when it happened. Units: milliseconds since 1970. */
 	readonly events: readonly { readonly seq: number; readonly at: number; readonly event: RunEvent }[];
+	/** Shows what is said of the run to people who only look on: without what tools mark as sensitive. */
+	readonly redactor: Redactor;
 	readonly lease: { readonly owner: string; readonly until: number } | undefined;
 	/** Signals that the run has not read yet. */
 	readonly unread: number;
@@ -206,10 +209,11 @@ export class Harness {
 		const stored = await ports.store.load(run);
 		if (!stored) throw new HoldpointError("run.unknown", `There is no run ${run} in this store`, { details: { run } });
 		const { state, entries } = await openRun(ports, stored);
+		const redactor = Redactor.of(eventsOf({ entries }), "all");
 		const events = entries.flatMap((entry) =>
 			entry.events.map((event, index) => ({ seq: entry.seq, at: timeOf(entry, index), event })),
 		);
-		return { run, state, events, lease: stored.lease, unread: stored.signals.length };
+		return { run, state, events, redactor, lease: stored.lease, unread: stored.signals.length };
 	}
 
 	/** Runs that somebody should advance now: answered, due, or left by a process that died. */

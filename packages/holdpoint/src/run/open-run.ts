@@ -5,7 +5,7 @@
 import { type Entry, runSeal } from "../journal/journal.ts";
 import { digest } from "../kit/digest.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
-import type { Outcome, RunResumed, RunStarted } from "../spec/events.ts";
+import type { Outcome, RunEvent, RunResumed, RunStarted } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
 import type { StoredRun } from "../spec/store.ts";
 import type { ReadyAgent, RunPorts } from "./segment.ts";
@@ -16,6 +16,10 @@ export interface OpenedRun {
 	readonly state: RunState;
 	readonly entries: readonly Entry[];
 	readonly lastMac: string;
+}
+
+export function eventsOf({ entries }: Pick<OpenedRun, "entries">): readonly RunEvent[] {
+	return entries.flatMap(({ events }) => events);
 }
 
 /** Errors: `journal.*`. */
@@ -160,5 +164,6 @@ export function resumedEvent(ready: ReadyAgent, verdict: Compatibility): RunResu
 		lib: libraryVersion,
 		agent: ready.agent.digest,
 		tools: ready.toolVersions,
+		...(ready.marks ? { marks: ready.marks } : {}),
 	};
 }

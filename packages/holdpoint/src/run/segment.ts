@@ -16,7 +16,7 @@ import { reasonOf } from "../kit/reason-of.ts";
 import type { KeyRing } from "../kit/seal.ts";
 import type { Agent, RunInfo } from "../spec/agent.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
-import type { Approver, Hold, RunEvent } from "../spec/events.ts";
+import type { Approver, Hold, RunEvent, RunStarted } from "../spec/events.ts";
 import type { Limits } from "../spec/limits.ts";
 import type { LanguageModel, ModelDelta, ModelMessage, ModelTool } from "../spec/model.ts";
 import type { Policy } from "../spec/policy.ts";
@@ -27,6 +27,7 @@ import type { Tool } from "../spec/tool.ts";
 import type { ParsingLimits } from "./canonical-arguments.ts";
 import { leavesOf } from "./leaves-of.ts";
 import type { Doing } from "./next.ts";
+import type { Redactor } from "./redactor.ts";
 import { apply, callOf, type RunState } from "./state.ts";
 
 /** What a run needs of the world; the composition root puts it together. */
@@ -59,6 +60,8 @@ export interface ReadyAgent {
 	readonly modelTools: readonly ModelTool[];
 	/** Every tool of the agent, for programs or direct. */
 	readonly tools: ReadonlyMap<string, Tool>;
+	/** Undefined: no tool marks anything as sensitive. */
+	readonly marks: RunStarted["marks"] | undefined;
 	readonly directTools: ReadonlySet<string>;
 	readonly programTools: ReadonlySet<string>;
 	/** Of every tool, as `run.started` records them. */
@@ -90,6 +93,8 @@ export interface SegmentStart {
 	readonly head: { readonly status: RunStatus; readonly dueAt: number | undefined } | undefined;
 	/** Undefined: nothing is audited. */
 	readonly leaves: RunLeaves | undefined;
+	/** For observers. */
+	readonly redactor: Redactor;
 	readonly observe: Observer | undefined;
 	readonly onDelta: ((delta: ModelDelta) => void | Promise<void>) | undefined;
 	/** Back-pressure: resolves when a slow reader has caught up. */
@@ -124,6 +129,7 @@ export class Segment {
 	readonly onDelta: SegmentStart["onDelta"];
 	readonly paced: SegmentStart["paced"];
 	private readonly leaves: SegmentStart["leaves"];
+	private readonly redactor: Redactor;
 	/** Tool calls that run now; programs do not count. */
 	running = 0;
 	/** Not yet turned into events. */
@@ -167,7 +173,9 @@ export class Segment {
 		this.parsing = { bytesMax, patience: { timeoutMs, signal: this.abort.signal } };
 		this.leaves = start.leaves;
 		this.observe = start.observe;
-		this.onDelta = start.onDelta;
+		this.redactor = start.redactor;
+		const { onDelta } = start;
+		this.onDelta = onDelta && ((delta) => onDelta(this.redactor.delta(delta)));
 		this.paced = start.paced;
 	}
 
@@ -200,6 +208,7 @@ export class Segment {
 		for (const event of events) {
 			if ("signal" in event) this.taken.push(event.signal);
 			apply(this.state, event);
+			this.redactor.learn(event);
 			this.buffer.push(event);
 			this.times.push(now);
 			if (!this.observe) continue;
@@ -211,7 +220,7 @@ export class Segment {
 	/** A reader that throws has stopped reading; the run is none of its business. */
 	private show(event: RunEvent): void {
 		try {
-			this.observe?.(event);
+			this.observe?.(this.redactor.event(event));
 		} catch (error) {
 			this.observe = undefined;
 			process.emitWarning(`An observer of run ${this.state.run} threw and is told nothing more: ${reasonOf(error)}`);

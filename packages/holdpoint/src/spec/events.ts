@@ -4,6 +4,7 @@ import type { GrantTerms } from "./governance.ts";
 import type { Json } from "./json.ts";
 import type { ProgramLimits } from "./limits.ts";
 import type { AnswerPart, ModelUsage } from "./model.ts";
+import type { ToolMarks } from "./tool.ts";
 
 /**
  * The vocabulary of the journal. A run is an append-only list of these; everything else is a reader of it.
@@ -51,6 +52,8 @@ export interface RunStarted {
 	readonly agent: { readonly name: string; readonly digest: string };
 	/** Version of each tool at the start. */
 	readonly tools: { readonly [name: string]: string };
+	/** Places of arguments and results that a tool's schemas mark as sensitive: whoever only looks on does not see them. */
+	readonly marks?: { readonly [tool: string]: ToolMarks };
 	/** On whose behalf it runs. */
 	readonly principal: string;
 	/** Whose data it may touch, where the caller keeps several apart. */
@@ -86,6 +89,8 @@ export interface RunResumed {
 	readonly agent?: string;
 	/** Version of each tool from here on. */
 	readonly tools?: { readonly [name: string]: string };
+	/** What is marked as sensitive from here on. */
+	readonly marks?: { readonly [tool: string]: ToolMarks };
 }
 
 /** A message reached a run that had begun. */

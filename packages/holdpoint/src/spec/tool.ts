@@ -28,6 +28,20 @@ export interface Labels {
 	readonly readers?: readonly string[];
 }
 
+/** `secret`: nobody but the tool and the model sees it. `personal`: whoever must approve the call sees it, too. */
+export type Mark = "secret" | "personal";
+
+/** Places of a value that are marked. Shape: JSON pointers, with `*` for any item and any other key. */
+export interface Marks {
+	readonly [place: string]: Mark;
+}
+
+/** What the schemas of a tool mark as sensitive. */
+export interface ToolMarks {
+	readonly args?: Marks;
+	readonly result?: Marks;
+}
+
 export interface ToolContext {
 	readonly run: string;
 	readonly call: string;
@@ -54,6 +68,8 @@ export interface Tool<Input = unknown, Output = unknown> {
 	/** Units: milliseconds. Undefined: the harness's limit. */
 	readonly timeoutMs: number | undefined;
 	readonly labels: Labels | undefined;
+	/** Undefined: nothing is marked. */
+	readonly marks?: ToolMarks | undefined;
 	readonly tags: readonly string[];
 	/** Declared version and digest of schema and effect: a change voids approvals. */
 	readonly version: string;

@@ -31,6 +31,8 @@ export interface LeafLine {
 	readonly leaf: Leaf;
 	readonly salt?: string;
 	readonly payload?: unknown;
+	/** The payload without what is sensitive: it is shown, and nothing proves it. */
+	readonly shown?: unknown;
 }
 
 /** A leaf of a run. */

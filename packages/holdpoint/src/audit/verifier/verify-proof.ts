@@ -14,6 +14,8 @@ export interface AuditProof {
 	readonly leaf: Leaf;
 	readonly salt?: string;
 	readonly payload?: unknown;
+	/** The payload without what is sensitive: it is shown, and nothing proves it. */
+	readonly shown?: unknown;
 	/** Hashes from the leaf to the root. Shape: base64. */
 	readonly proof: readonly string[];
 	/** Of the tree that the leaf is in. */

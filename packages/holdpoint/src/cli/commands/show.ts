@@ -7,7 +7,7 @@ import { isAbandoned } from "../ready-runs.ts";
 import { heldLinesOf } from "../render/call-text.ts";
 import { age, dateTime, duration } from "../render/duration.ts";
 import { Timeline } from "../render/timeline.ts";
-import { cardsOf, waitLines } from "../show-result.ts";
+import { cardsOf, shownWait, waitLines } from "../show-result.ts";
 
 /** The timeline of a run. What it shows was verified: a journal that was tampered with is an error. */
 export async function show(invocation: Invocation): Promise<number> {
@@ -15,7 +15,7 @@ export async function show(invocation: Invocation): Promise<number> {
 	return using(await openInbox(invocation), async ({ harness, store }) => {
 		const [given] = positionals;
 		const run = given === undefined ? await newestRun(store) : await findRun(store, given);
-		const view = await harness.show(run);
+		const view = withoutSensitive(await harness.show(run));
 		const open = await harness.approvals({ run });
 		const { state, events } = view;
 		terminal.answer(
@@ -34,12 +34,17 @@ export async function show(invocation: Invocation): Promise<number> {
 				...timelineLines(invocation, view),
 				...cardsOf(invocation, open).flatMap((card) => ["", ...card]),
 				...waitsOf(state).flatMap((wait) =>
-					wait.kind === "approval" ? [] : ["", ...waitLines(invocation, run, wait)],
+					wait.kind === "approval" ? [] : ["", ...waitLines(invocation, run, shownWait(view, wait))],
 				),
 			],
 		);
 		return exitCodes.done;
 	});
+}
+
+/** Whoever looks at a run need not see what its tools mark as sensitive. */
+function withoutSensitive(view: RunView): RunView {
+	return { ...view, events: view.events.map((one) => ({ ...one, event: view.redactor.event(one.event) })) };
 }
 
 function statusOf(view: RunView): string {
