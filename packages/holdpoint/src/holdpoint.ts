@@ -18,6 +18,7 @@ import { Harness } from "./run/harness.ts";
 import type { RunPorts } from "./run/segment.ts";
 import type { Agent } from "./spec/agent.ts";
 import type { Approver } from "./spec/events.ts";
+import type { LabelRules } from "./spec/label.ts";
 import { defaultLimits, type Limits } from "./spec/limits.ts";
 import type { LanguageModel } from "./spec/model.ts";
 import type { SandboxProvider } from "./spec/sandbox.ts";
@@ -48,6 +49,11 @@ export interface HarnessOptions {
 	 * gaps proves little.
 	 */
 	readonly audit?: boolean | AuditOptions;
+	/**
+	 * Keeps labels of what was read, and asks before a call that changes something rests on untrusted data, or shows data
+	 * to others than its readers. Default: off. `true`: on, with the rules' defaults.
+	 */
+	readonly labels?: boolean | LabelRules;
 	readonly limits?: Partial<Limits>;
 	readonly clock?: Clock;
 }
@@ -83,6 +89,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
 			owner: processOwner(),
 			ownerIsDead,
 			policy: options.policy ? toPolicy(options.policy) : effectPolicy,
+			labels: options.labels === true ? {} : options.labels || undefined,
 			rolesOf: options.rolesOf ?? (() => []),
 			signalsMax: options.limits?.signalsMax ?? defaultLimits.signalsMax,
 			sessionRunsMax: options.limits?.sessionRunsMax ?? defaultLimits.sessionRunsMax,

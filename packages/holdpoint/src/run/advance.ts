@@ -51,12 +51,14 @@ export interface StartRequest {
 /** Starts the run, or joins it where it was started with the same input. Errors: `run.exists`, `run.busy`, and those of driving. */
 export async function startRun(ports: RunPorts, ready: ReadyAgent, request: StartRequest): Promise<RunResult> {
 	const { watching } = request;
-	const started = startedEvent(ready, request);
+	let started = startedEvent(ready, request);
 	if (request.ifThere && (await ports.store.load(request.run, Number.MAX_SAFE_INTEGER))) {
 		return joinRun(ports, ready, { started, request });
 	}
 	await ports.standing.refresh();
-	const state = emptyState(request.run, await historyOf(ports, started), new Map());
+	const history = await historyOf(ports, started);
+	if (ports.labels) started = { ...started, labels: true, ...(history.label ? { label: history.label } : {}) };
+	const state = emptyState(request.run, history.messages, new Map());
 	const leaves = ports.audit?.leavesOf(request.run);
 	const segment = new Segment(
 		segmentStart({

@@ -2,6 +2,7 @@ import type { Need } from "../approvals/need.ts";
 import type { Approver, Hold, Outcome, ProgramSuspended } from "../spec/events.ts";
 import type { GrantTerms } from "../spec/governance.ts";
 import type { Json } from "../spec/json.ts";
+import type { Label } from "../spec/label.ts";
 import type { ProgramLimits } from "../spec/limits.ts";
 
 /** A call as the fold of its events. */
@@ -12,6 +13,8 @@ export interface CallState {
 	/** Which of the run's calls it is: 1, 2, … */
 	readonly ordinal: number;
 	readonly line: number;
+	/** Of all that whoever made it had seen by then. */
+	readonly label?: Label | undefined;
 	/** The id under which the model knows the call. */
 	readonly modelId: string;
 	/** What was asked; undefined where it is no JSON: `input` has the model's text, or says what was wrong with a program's. */
@@ -65,6 +68,8 @@ export interface ProgramState {
 	/** Undefined in journals of before they were written down. */
 	readonly tools: readonly string[] | undefined;
 	readonly limits: Partial<ProgramLimits> | undefined;
+	/** Of all that it has seen. */
+	label?: Label | undefined;
 	/** Ids of the calls it made, in its own order: index n - 1. */
 	readonly asks: string[];
 	/** Those of them whose outcome it has not been given. */

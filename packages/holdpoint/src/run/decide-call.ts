@@ -21,6 +21,7 @@ import type { ApprovalAnswer, CallState } from "./call-state.ts";
 import { type CanonicalArguments, canonicalArguments } from "./canonical-arguments.ts";
 import { failedWith } from "./failed-with.ts";
 import { type Asking, type Judgement, judgeCall, usesOf } from "./judge-call.ts";
+import { labelSeen } from "./label-results.ts";
 import type { Segment, Wanted } from "./segment.ts";
 
 /** One call of one run. */
@@ -177,6 +178,7 @@ function policyRequest({ segment, call, tool, args, answers }: Candidate): Polic
 		provenance: call.parent === undefined ? { via: "model" } : { via: "program", program: call.parent },
 		tool: { name: tool.name, version: tool.version, effect: tool.effect, tags: tool.tags, labels: tool.labels },
 		args,
+		...(segment.ports.labels ? { label: labelSeen(segment.state, call) } : {}),
 		approvedBy: answers.map((answer) => answer.by.id),
 	};
 }

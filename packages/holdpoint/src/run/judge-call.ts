@@ -9,6 +9,7 @@ import { lacking, needOf } from "../approvals/need.ts";
 import { type GrantedCall, isCovered } from "../grants/grant.ts";
 import { switchFor } from "../grants/standing.ts";
 import { reasonOf } from "../kit/reason-of.ts";
+import { labelDecision } from "../labels/label.ts";
 import { decide, joinDecisions } from "../policy/decide.ts";
 import type { Approver } from "../spec/events.ts";
 import type { Grant } from "../spec/governance.ts";
@@ -80,7 +81,10 @@ export function switchedOff(
 }
 
 function joined(segment: Segment, request: PolicyRequest, { policy, isAnswered, exhausted }: Said): Judgement {
-	const said: readonly Say[] = [{ source: "policy", decision: policy }];
+	const said: Say[] = [{ source: "policy", decision: policy }];
+	const { labels } = segment.ports;
+	const label = labels && labelDecision(request, labels);
+	if (label) said.push({ source: "label", decision: label });
 	const decision = said.length === 1 ? policy : joinDecisions(said.map((one) => one.decision));
 	if (decision.verdict !== "ask" || isAnswered(decision)) return { decision, grants: [] };
 	const grants = grantsFor(segment, request).filter((grant) => !exhausted.has(usesAccount(grant)));

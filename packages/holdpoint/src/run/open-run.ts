@@ -4,9 +4,11 @@
  */
 import { type Entry, runSeal } from "../journal/journal.ts";
 import { digest } from "../kit/digest.ts";
+import { worstLabel } from "../labels/label.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
 import type { Outcome, RunEvent, RunResumed, RunStarted } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
+import type { Label } from "../spec/label.ts";
 import type { StoredRun } from "../spec/store.ts";
 import type { ReadyAgent, RunPorts } from "./segment.ts";
 import { apply, emptyState, type Message, type RunState } from "./state.ts";
@@ -25,7 +27,8 @@ export function eventsOf({ entries }: Pick<OpenedRun, "entries">): readonly RunE
 /** Errors: `journal.*`. */
 export async function openRun(ports: RunPorts, stored: StoredRun): Promise<OpenedRun> {
 	const verified = await verify(ports, stored);
-	return { ...verified, state: fold(verified, await historyOf(ports, verified.started)) };
+	const { messages } = await historyOf(ports, verified.started);
+	return { ...verified, state: fold(verified, messages) };
 }
 
 /** A run whose seals match, not yet folded. */
@@ -64,8 +67,15 @@ async function verifyUnlessErased(ports: RunPorts, stored: StoredRun): Promise<V
 	}
 }
 
-/** What was said in the session before this run, as far back as `sessionRunsMax` runs. */
-export async function historyOf(ports: RunPorts, started: RunStarted): Promise<readonly Message[]> {
+/** What was said in a session before one of its runs. */
+export interface History {
+	readonly messages: readonly Message[];
+	/** Of all that. */
+	readonly label: Label | undefined;
+}
+
+/** As far back as `sessionRunsMax` runs. */
+export async function historyOf(ports: RunPorts, started: RunStarted): Promise<History> {
 	const before: VerifiedRun[] = [];
 	let after = started.session?.after;
 	while (after !== undefined && before.length < ports.sessionRunsMax) {
@@ -78,7 +88,13 @@ export async function historyOf(ports: RunPorts, started: RunStarted): Promise<r
 		before.push(run);
 		after = run.started.session?.after;
 	}
-	return before.reduceRight<readonly Message[]>((history, run) => fold(run, history).messages, []);
+	let last: RunState | undefined;
+	for (const run of before.reverse()) last = fold(run, last?.messages ?? []);
+	return { messages: last?.messages ?? [], label: last && labelAtEnd(last) };
+}
+
+function labelAtEnd(state: RunState): Label | undefined {
+	return state.started?.labels ? state.label : worstLabel("an earlier run of this session");
 }
 
 /** Values that lie beside the journal; their digests are in it, so that a changed one is noticed. */

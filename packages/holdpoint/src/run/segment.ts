@@ -17,6 +17,7 @@ import type { KeyRing } from "../kit/seal.ts";
 import type { Agent, RunInfo } from "../spec/agent.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
 import type { Approver, Hold, RunEvent, RunStarted } from "../spec/events.ts";
+import type { LabelRules } from "../spec/label.ts";
 import type { Limits } from "../spec/limits.ts";
 import type { LanguageModel, ModelDelta, ModelMessage, ModelTool } from "../spec/model.ts";
 import type { Policy } from "../spec/policy.ts";
@@ -25,6 +26,7 @@ import type { Signal } from "../spec/signals.ts";
 import type { RunStatus, Store, StoredSignal, Write } from "../spec/store.ts";
 import type { Tool } from "../spec/tool.ts";
 import type { ParsingLimits } from "./canonical-arguments.ts";
+import { withLabel } from "./label-results.ts";
 import { leavesOf } from "./leaves-of.ts";
 import type { Doing } from "./next.ts";
 import type { Redactor } from "./redactor.ts";
@@ -42,6 +44,8 @@ export interface RunPorts {
 	readonly policy: Policy;
 	/** Grants and kill switches. */
 	readonly standing: StandingDocument;
+	/** Undefined: labels are not kept. */
+	readonly labels: LabelRules | undefined;
 	readonly rolesOf: (approver: Approver) => readonly string[];
 	/** Both are the harness's own: whoever leaves a signal or reads a run may not know its agent. */
 	readonly signalsMax: number;
@@ -206,15 +210,20 @@ export class Segment {
 	emit(...events: readonly RunEvent[]): void {
 		const now = this.ports.clock.now();
 		for (const event of events) {
-			if ("signal" in event) this.taken.push(event.signal);
-			apply(this.state, event);
-			this.redactor.learn(event);
-			this.buffer.push(event);
-			this.times.push(now);
-			if (!this.observe) continue;
-			if (this.unseen.length > 0 || durableFirst.has(event.type)) this.unseen.push(event);
-			else this.show(event);
+			this.fold(event, now);
 		}
+	}
+
+	private fold(raw: RunEvent, now: number): void {
+		const event = this.state.started?.labels ? withLabel(raw, this.state, this.ready.tools) : raw;
+		if ("signal" in event) this.taken.push(event.signal);
+		apply(this.state, event);
+		this.redactor.learn(event);
+		this.buffer.push(event);
+		this.times.push(now);
+		if (!this.observe) return;
+		if (this.unseen.length > 0 || durableFirst.has(event.type)) this.unseen.push(event);
+		else this.show(event);
 	}
 
 	/** A reader that throws has stopped reading; the run is none of its business. */

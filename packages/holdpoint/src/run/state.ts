@@ -7,9 +7,11 @@
  * The fold is incremental and changes the state in place: folding anew at each step would make a run of n calls cost n².
  */
 import type { LanguageModelV4Message } from "@ai-sdk/provider";
+import { joinLabels } from "../labels/label.ts";
 import { answerToMessage } from "../model/prompt.ts";
 import type { RunEvent, RunFinished, RunStarted } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
+import type { Label } from "../spec/label.ts";
 import { applyApprovalEvent } from "./approval-events.ts";
 import type { CallState } from "./call-state.ts";
 import { lateNote, pendingNote, resultMessage } from "./messages.ts";
@@ -53,6 +55,8 @@ export interface RunState {
 	/** Signals that became events: a second delivery means nothing. */
 	readonly signals: Set<string>;
 	readonly tools: Map<string, string>;
+	/** Of all that the model has seen. */
+	label: Label | undefined;
 	/** Values that lie beside the journal, by digest. */
 	readonly blobs: Map<string, Json>;
 	readonly modelIds: Set<string>;
@@ -84,6 +88,7 @@ export function emptyState(run: string, history: readonly Message[], blobs: Map<
 		timers: 0,
 		signals: new Set(),
 		tools: new Map(),
+		label: undefined,
 		blobs,
 		modelIds: new Set(history.flatMap(callIds)),
 	};
@@ -101,6 +106,7 @@ export function apply(state: RunState, event: RunEvent): void {
 	switch (event.type) {
 		case "run.started":
 			state.started = event;
+			state.label = event.label;
 			for (const id of event.session?.read ?? []) state.signals.add(id);
 			for (const name in event.tools) state.tools.set(name, event.tools[name] as string);
 			say(state, event.input);
@@ -157,7 +163,10 @@ function applyCallEvent(state: RunState, event: CallEvent): void {
 		program?.open.add(event.call);
 		const { call: id, tool, parent, line, args, unreadable } = event;
 		const asked = unreadable === undefined ? { asked: args } : { asked: undefined, input: unreadable };
-		state.calls.set(id, newCall({ id, ordinal: state.calls.size + 1, tool, parent, line, ...asked }));
+		state.calls.set(
+			id,
+			newCall({ id, ordinal: state.calls.size + 1, tool, parent, line, label: program?.label, ...asked }),
+		);
 		if (program) program.quiet = false;
 		return;
 	}
@@ -178,10 +187,12 @@ function applyCallEvent(state: RunState, event: CallEvent): void {
 			state.asking.delete(call.id);
 			call.outcome = event.outcome;
 			call.phase = "unknown" in event.outcome ? "unknown" : "finished";
+			see(state, call, event);
 			return settle(state, call);
 		case "call.settled":
 			call.outcome = event.outcome;
 			call.phase = "finished";
+			see(state, call, event);
 			return settle(state, call);
 		case "approval.requested":
 		case "approval.resolved":
@@ -192,6 +203,17 @@ function applyCallEvent(state: RunState, event: CallEvent): void {
 		default:
 			applyProgramEvent(call, event);
 	}
+}
+
+/** Whoever made the call has seen its result now. */
+function see(
+	state: RunState,
+	call: CallState,
+	{ label, declassifies }: { readonly label?: Label; readonly declassifies?: true },
+): void {
+	if (!label && !declassifies) return;
+	const seer = call.parent === undefined ? state : callOf(state, call.parent).program;
+	if (seer) seer.label = declassifies ? label : joinLabels(seer.label, label);
 }
 
 type ProgramEvent = Extract<CallEvent, { readonly type: `program.${string}` }>;
@@ -207,6 +229,7 @@ function applyProgramEvent(call: CallState, event: ProgramEvent): void {
 			body,
 			tools,
 			limits,
+			...(call.label ? { label: call.label } : {}),
 			asks: [],
 			open: new Set(),
 			settled: new Set(),
@@ -243,6 +266,7 @@ function applyAnswer(state: RunState, event: Extract<RunEvent, { type: "model.an
 	state.model = event.model ?? state.model;
 	state.usage.inputTokens += event.usage.inputTokens;
 	state.usage.outputTokens += event.usage.outputTokens;
+	state.label = joinLabels(state.label, event.label);
 	const unheard = event.unheard ? state.messages.splice(-event.unheard) : [];
 	let text = "";
 	const ids = new Map<string, string>();
@@ -263,6 +287,7 @@ function applyAnswer(state: RunState, event: Extract<RunEvent, { type: "model.an
 				ordinal: state.calls.size + 1,
 				tool: part.toolName,
 				modelId,
+				label: state.label,
 				input: part.input,
 				asked: jsonOrNothing(part.input),
 			}),
@@ -281,6 +306,7 @@ interface NewCall {
 	readonly tool: string;
 	readonly parent?: string;
 	readonly line?: number;
+	readonly label?: Label | undefined;
 	readonly modelId?: string;
 	readonly input?: string;
 	readonly asked: Json | undefined;
@@ -293,6 +319,7 @@ function newCall(call: NewCall): CallState {
 		tool: call.tool,
 		parent: call.parent,
 		line: call.line ?? 0,
+		...(call.label ? { label: call.label } : {}),
 		modelId: call.modelId ?? call.id,
 		asked: call.asked,
 		input: call.input ?? "",

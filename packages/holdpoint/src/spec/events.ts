@@ -2,6 +2,7 @@ import type { Approver } from "./approver.ts";
 import type { ErrorCode, FailureCode } from "./errors.ts";
 import type { GrantTerms } from "./governance.ts";
 import type { Json } from "./json.ts";
+import type { Label } from "./label.ts";
 import type { ProgramLimits } from "./limits.ts";
 import type { AnswerPart, ModelUsage } from "./model.ts";
 import type { ToolMarks } from "./tool.ts";
@@ -64,6 +65,10 @@ export interface RunStarted {
 	readonly input: string;
 	/** What guest programs will run in, where the agent writes programs. */
 	readonly sandbox?: string;
+	/** Labels are kept from here on. */
+	readonly labels?: true;
+	/** Of what the session said before. */
+	readonly label?: Label;
 }
 
 /** A session is a chain of runs; this run goes on where `after` ended. */
@@ -117,6 +122,8 @@ export interface ModelAnswered {
 	readonly usage: ModelUsage;
 	/** From the request to the whole answer. Milliseconds. */
 	readonly ms: number;
+	/** Of what the provider's own tools brought into it. */
+	readonly label?: Label;
 	/** How many messages came while it answered: they stand after its answer, and it is asked again. */
 	readonly unheard?: number;
 }
@@ -314,6 +321,10 @@ export interface CallFinished {
 	readonly outcome: Outcome;
 	/** How long it took. Milliseconds; left out where nothing ran. */
 	readonly ms?: number;
+	/** Of what whoever made the call reads of it. */
+	readonly label?: Label;
+	/** What they had seen before counts as this from here on. */
+	readonly declassifies?: true;
 }
 
 /** What came of a call. `edited`: it was executed with arguments that a person changed. */
@@ -340,6 +351,8 @@ export interface CallSettled {
 	readonly outcome: Outcome;
 	/** Who says so. */
 	readonly by: Approver;
+	/** Of what whoever made the call reads of it. */
+	readonly label?: Label;
 	/** Id of the stored signal that this event used up. */
 	readonly signal: string;
 }

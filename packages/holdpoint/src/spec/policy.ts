@@ -1,4 +1,5 @@
 import type { Json } from "./json.ts";
+import type { Label } from "./label.ts";
 import type { Effect, Labels } from "./tool.ts";
 
 /** I4: total and closed. What is not one of these, or does not come, is a `deny`. */
@@ -60,6 +61,8 @@ export interface PolicyRequest {
 	};
 	/** Canonical: what is shown, digested, decided and executed. */
 	readonly args: Json;
+	/** Of all that whoever made the call had seen by then; undefined: nothing is wrong with it, or labels are not kept. */
+	readonly label?: Label | undefined;
 	/** Valid answers so far. A policy may look at them; whether they cover an `ask` is not its business. */
 	readonly approvedBy: readonly string[];
 }

@@ -21,11 +21,20 @@ export type Repeatability =
 	/** Never by itself: a person settles it. The default of `write` and `destructive`. */
 	| "once";
 
-/** Where a result comes from and who may read it. A missing label is the worst label. */
+/**
+ * Where a tool's results come from, who may read them, and who sees what is sent to it. A missing label is the worst.
+ * Readers are names of the user's own: people, teams, systems. Two have a meaning: `principal`, on whose behalf the run
+ * works, and `everyone`.
+ */
 export interface Labels {
+	/** `untrusted`: somebody else's words may be in it. The default. */
 	readonly integrity?: "trusted" | "untrusted";
-	/** Who may read it; undefined: nobody but the principal. */
+	/** Who may read the results. Default: the principal alone. */
 	readonly readers?: readonly string[];
+	/** Who sees what a call sends. Default: everyone. */
+	readonly audience?: readonly string[];
+	/** The call itself is the decision that what was read before may be treated as its own labels say. */
+	readonly declassifies?: true;
 }
 
 /** `secret`: nobody but the tool and the model sees it. `personal`: whoever must approve the call sees it, too. */

@@ -62,7 +62,10 @@ export function defineTool<Input extends StandardSchemaV1, Output extends Standa
 		Array.isArray(tags) && tags.every((tag) => typeof tag === "string"),
 		`tool ${name} has tags that are no list of texts`,
 	);
-	check(areLabels(definition.labels), `tool ${name} has labels that are none: { integrity?, readers?: [text] }`);
+	check(
+		areLabels(definition.labels),
+		`tool ${name} has labels that are none: { integrity?, readers?: [text], audience?: [text], declassifies? }`,
+	);
 	const inputSchema = toJsonSchema(definition.input, "input");
 	const outputSchema = definition.output ? toJsonSchema(definition.output, "output") : undefined;
 	const marks = toolMarks(name, inputSchema, outputSchema);
@@ -98,11 +101,14 @@ const repeats: ReadonlySet<string> = new Set<Repeatability>(["repeatable", "keye
 function areLabels(labels: unknown): boolean {
 	if (labels === undefined) return true;
 	if (typeof labels !== "object" || labels === null) return false;
-	const { integrity, readers, ...others } = labels as Record<string, unknown>;
+	const { integrity, readers, audience, declassifies, ...others } = labels as Record<string, unknown>;
 	const isIntegrity = integrity === undefined || integrity === "trusted" || integrity === "untrusted";
-	const areReaders =
-		readers === undefined || (Array.isArray(readers) && readers.every((reader) => typeof reader === "string"));
-	return isIntegrity && areReaders && Object.keys(others).length === 0;
+	const isFlag = declassifies === undefined || declassifies === true;
+	return isIntegrity && isFlag && areReaders(readers) && areReaders(audience) && Object.keys(others).length === 0;
+}
+
+function areReaders(readers: unknown): boolean {
+	return readers === undefined || (Array.isArray(readers) && readers.every((reader) => typeof reader === "string"));
 }
 
 /** Not `__proto__`: names are keys of objects too. */

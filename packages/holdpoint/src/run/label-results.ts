@@ -1,0 +1,63 @@
+/**
+ * Labels of what comes into a run. Each event that brings something is given its label before it is written, so that the
+ * journal alone says what was known of everything that the model, or a program, had seen.
+ *
+ * A program sees what its calls return; the run sees what the program returns. A program that returns nothing has shown
+ * the model nothing.
+ */
+import { joinLabels, labelOf, worstLabel } from "../labels/label.ts";
+import type { Outcome, RunEvent } from "../spec/events.ts";
+import type { Label } from "../spec/label.ts";
+import type { Tool } from "../spec/tool.ts";
+import type { CallState } from "./call-state.ts";
+import { callOf, type RunState } from "./state.ts";
+
+/** The event with its label. */
+export function withLabel(event: RunEvent, state: RunState, tools: ReadonlyMap<string, Tool>): RunEvent {
+	switch (event.type) {
+		case "call.finished":
+		case "call.settled": {
+			const call = callOf(state, event.call);
+			const tool = tools.get(call.tool);
+			const label = labelOfOutcome(event.outcome, { call, tool, isSettled: event.type === "call.settled" });
+			const declassifies = tool?.labels?.declassifies === true && "ok" in event.outcome;
+			return { ...event, ...(label ? { label } : {}), ...(declassifies ? { declassifies } : {}) };
+		}
+		case "model.answered": {
+			// What the provider's own tools brought: nobody here knows whose words they are.
+			const isForeign = event.content.some((part) => part.type === "tool-call" && part.providerExecuted);
+			return isForeign ? { ...event, label: worstLabel("the provider") } : event;
+		}
+		default:
+			return event;
+	}
+}
+
+interface Ended {
+	readonly call: CallState;
+	readonly tool: Tool | undefined;
+	/** A person says what came of it. */
+	readonly isSettled: boolean;
+}
+
+function labelOfOutcome(outcome: Outcome, { call, tool, isSettled }: Ended): Label | undefined {
+	// Our own words, or those of the person who denied it.
+	if ("denied" in outcome || "cancelled" in outcome) return undefined;
+	// What was never started returned nothing of its tool.
+	if (!isSettled && call.attempt === 0) return undefined;
+	if (call.program) return showsNothing(outcome) ? undefined : call.program.label;
+	const edited = call.edited ? { untrusted: "edit" } : undefined;
+	return joinLabels(tool?.effect === "internal" ? undefined : labelOf(tool?.labels, call.id), edited);
+}
+
+/** Neither a value nor a word on the console. */
+function showsNothing(outcome: Outcome): boolean {
+	if (!("ok" in outcome)) return false;
+	const { ok } = outcome;
+	return JSON.stringify(ok) === '{"value":null}';
+}
+
+/** Where labels were not kept from the beginning, nothing is known of what was seen. */
+export function labelSeen(state: RunState, call: CallState): Label | undefined {
+	return state.started?.labels ? call.label : worstLabel("an earlier part of this run");
+}
