@@ -10,8 +10,8 @@
 import { mapTexts, type Rule, redactJson, textsAt } from "../kit/redact-json.ts";
 import type { Outcome, RunEvent } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
+import type { Mark, Marks, ToolMarks } from "../spec/marks.ts";
 import type { AnswerPart, ModelDelta } from "../spec/model.ts";
-import type { Mark, Marks, ToolMarks } from "../spec/tool.ts";
 import { executeCodeName } from "./execute-code-name.ts";
 
 /** `all`: for those who look on. `secret`: for those who decide, and must see whom it is about. */

@@ -4,8 +4,8 @@ import type { GrantTerms } from "./governance.ts";
 import type { Json } from "./json.ts";
 import type { Label } from "./label.ts";
 import type { ProgramLimits } from "./limits.ts";
+import type { ToolMarks } from "./marks.ts";
 import type { AnswerPart, ModelUsage } from "./model.ts";
-import type { ToolMarks } from "./tool.ts";
 
 /**
  * The vocabulary of the journal. A run is an append-only list of these; everything else is a reader of it.

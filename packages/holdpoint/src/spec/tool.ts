@@ -1,5 +1,6 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { JsonSchema } from "./json.ts";
+import type { ToolMarks } from "./marks.ts";
 
 /** What a call of the tool may do outside the journal. Undeclared counts as `write`. */
 export type Effect =
@@ -35,20 +36,6 @@ export interface Labels {
 	readonly audience?: readonly string[];
 	/** The call itself is the decision that what was read before may be treated as its own labels say. */
 	readonly declassifies?: true;
-}
-
-/** `secret`: nobody but the tool and the model sees it. `personal`: whoever must approve the call sees it, too. */
-export type Mark = "secret" | "personal";
-
-/** Places of a value that are marked. Shape: JSON pointers, with `*` for any item and any other key. */
-export interface Marks {
-	readonly [place: string]: Mark;
-}
-
-/** What the schemas of a tool mark as sensitive. */
-export interface ToolMarks {
-	readonly args?: Marks;
-	readonly result?: Marks;
 }
 
 export interface ToolContext {

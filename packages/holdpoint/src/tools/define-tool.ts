@@ -4,7 +4,8 @@ import { digest } from "../kit/digest.ts";
 import { reasonOf } from "../kit/reason-of.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import type { JsonSchema } from "../spec/json.ts";
-import type { Effect, Labels, Repeatability, Tool, ToolContext, ToolMarks } from "../spec/tool.ts";
+import type { ToolMarks } from "../spec/marks.ts";
+import type { Effect, Labels, Repeatability, Tool, ToolContext } from "../spec/tool.ts";
 import { toJsonSchema } from "./json-schema.ts";
 import { marksOf } from "./sensitive-marks.ts";
 

@@ -1,7 +1,7 @@
 import { isRecord, schemaRefs } from "../kit/json-schema-refs.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import type { JsonSchema } from "../spec/json.ts";
-import type { Mark, Marks } from "../spec/tool.ts";
+import type { Mark, Marks } from "../spec/marks.ts";
 
 /** The keyword of a schema that says so; zod writes it where `.meta({ sensitive: "personal" })` says it. */
 const keyword = "sensitive";
