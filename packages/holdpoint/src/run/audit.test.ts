@@ -9,11 +9,12 @@ import {
 	auditStage,
 	exportOf,
 	otherSigner,
+	pay,
 	payApproved,
 	sixRuns,
 	verifyLines,
 } from "../testing/audit-scene.ts";
-import { stage } from "../testing/stage.ts";
+import { onlyWait, stage } from "../testing/stage.ts";
 import { say } from "../testing/story.ts";
 
 async function scene() {
@@ -383,6 +384,48 @@ describe("an execution without what its decision asked for is found in a log tha
 		expect(report.findings.length).toBeGreaterThan(0);
 		expect(new Set(report.findings.map(({ kind }) => kind))).toEqual(new Set(["unapproved_execution"]));
 		expect(report.findings[0]).toMatchObject({ run, call: "c1" });
+	});
+});
+
+describe("what is laid down for every run", () => {
+	test("is in the log: a grant, that it was revoked, a kill switch; whom and what it covers is not", async () => {
+		const played = auditStage();
+		const { approval } = onlyWait(await pay(played, "r1", { amount: 50, to: "eve" }), "approval");
+		await played.harness.approve(approval, { by: { id: "ann", via: "test" }, always: { scope: "principal" } });
+		await played.harness.resume("r1");
+		expect(await pay(played, "r2", { amount: 50, to: "eve" })).toMatchObject({ status: "completed" });
+		const [grant] = (await played.harness.governance.standing()).grants;
+		await played.harness.governance.revoke(grant?.id ?? "", { by: "max" });
+		await played.harness.governance.switchOff({ of: "tool", name: "pay", reason: "stolen card of eve", by: "max" });
+		const lines = await exportOf(played);
+		const facts = lines
+			.filter(isLeaf)
+			.flatMap((line) => (parse(line).leaf.n === undefined ? [parse(line).leaf.event] : []));
+		expect(facts).toEqual([
+			expect.objectContaining({
+				type: "grant.given",
+				grant: grant?.id,
+				tool: "pay",
+				by: [expect.objectContaining({ id: "ann" })],
+			}),
+			{ type: "grant.revoked", grant: grant?.id, by: "max" },
+			{ type: "switch.thrown", of: "tool", name: "pay", by: "max" },
+		]);
+		for (const word of ["customer-7", '"eve"', "stolen"]) expect(lines.join("\n").includes(word)).toBe(false);
+		expect(await verifyLines(lines)).toMatchObject({ ok: true, executions: 2 });
+		expect((await verifyLines(await exportOf(played, { payloads: true }))).findings).toEqual([]);
+
+		const leaves = lines.filter(isLeaf).map((line) => parse(line).leaf);
+		const revoked = leaves.findIndex(({ event }) => event.type === "grant.revoked");
+		const used = leaves.findIndex(({ run }) => run === "r2");
+		const late = signedLog([...leaves.slice(0, used), leaves[revoked] as Leaf, ...leaves.slice(used, revoked)]);
+		expect((await verifyLines(late)).findings).toMatchObject([{ kind: "unapproved_execution", run: "r2", call: "c1" }]);
+		const given = leaves.map((leaf) =>
+			leaf.event.type === "grant.given" && leaf.n === undefined
+				? { ...leaf, event: { ...leaf.event, expiresAt: 1 } }
+				: leaf,
+		);
+		expect((await verifyLines(signedLog(given))).findings).toMatchObject([{ kind: "unapproved_execution", run: "r2" }]);
 	});
 });
 

@@ -73,7 +73,8 @@ export class Redactor {
 
 	private learnPart(part: AnswerPart): void {
 		if (part.type !== "tool-call" || part.providerExecuted) return;
-		this.learnCall(`c${++this.directCalls}`, part.toolName, parsed(part.input));
+		this.directCalls++;
+		if (this.tools.has(part.toolName)) this.learnCall(`c${this.directCalls}`, part.toolName, parsed(part.input));
 	}
 
 	private learnCall(call: string, tool: string, args: Json | undefined): void {

@@ -9,6 +9,8 @@ export const exportVersion = 1;
 /** A payload that would not fit is left out, as an erased one is. */
 export const lineCharsMax = 16_777_216;
 const depthMax = 256;
+/** 32 bytes in base64url. */
+const hashChars = 43;
 
 export type ExportLine = HeadLine | LeafLine | CheckpointLine | EndLine;
 
@@ -140,7 +142,13 @@ function isHead(value: Raw): value is Raw & HeadLine {
 
 function isLeafLine(value: Raw): value is Raw & LeafLine {
 	const { i, hash, leaf, salt } = value;
-	return isCount(i) && typeof hash === "string" && isLeaf(leaf) && (salt === undefined || typeof salt === "string");
+	return (
+		isCount(i) &&
+		typeof hash === "string" &&
+		hash.length === hashChars &&
+		isLeaf(leaf) &&
+		(salt === undefined || typeof salt === "string")
+	);
 }
 
 export function isLeaf(value: unknown): value is Leaf {

@@ -7,7 +7,9 @@ import { type ByteSource, verifyExport, verifyProof } from "./verify.ts";
 const key = signerOf("log", new Uint8Array(32).fill(1)).text;
 const verify = (source: ByteSource, since?: string) => verifyExport(source, { key, since });
 const head = '{"type":"head","format":"holdpoint-audit","v":1,"origin":"log","size":1}\n';
-const leafWith = (leaf: string) => `{"type":"leaf","i":0,"hash":"x","leaf":${leaf}}\n`;
+const hash = "A".repeat(43);
+const leafWith = (leaf: string) => `{"type":"leaf","i":0,"hash":"${hash}","leaf":${leaf}}\n`;
+const leaf = '{"v":1,"run":"r","n":1,"at":1,"event":{"type":"x"}}';
 
 describe("an export from anywhere", () => {
 	test("is never an error: any text has a report, and none is right", async () => {
@@ -43,8 +45,10 @@ describe("an export from anywhere", () => {
 		["numbers that are none", `${head}${leafWith('{"v":1,"run":"r","n":1e99,"at":1,"event":{"type":"x"}}')}`],
 		[
 			"an index of 1e15",
-			`${head}{"type":"leaf","i":1000000000000000,"hash":"x","leaf":{"v":1,"run":"r","n":1,"at":1,"event":{"type":"x"}}}\n`,
+			`${head}{"type":"leaf","i":1000000000000000,"hash":"${hash}","leaf":{"v":1,"run":"r","n":1,"at":1,"event":{"type":"x"}}}\n`,
 		],
+		["a hash that is too long", `${head}${leafWith(leaf).replace(hash, "A".repeat(500))}`],
+		["a hash that is none", `${head}${leafWith(leaf).replace(hash, "?".repeat(43))}`],
 		["a leaf of a later version", `${head}${leafWith('{"v":2,"run":"r","n":1,"at":1,"event":{"type":"x"}}')}`],
 		[
 			"names of Object.prototype",
@@ -85,6 +89,16 @@ describe("an export from anywhere", () => {
 			{ kind: "malformed", message: expect.stringContaining(String(lineCharsMax)) },
 		]);
 		expect(given).toBeLessThan(20);
+	});
+
+	test("many leaves without a checkpoint are not held", async () => {
+		function* endless() {
+			yield head;
+			for (let n = 0; n < 20_000; n++) yield leafWith(leaf);
+		}
+		const report = await verify(endless());
+		expect(report.leaves).toBe(20_000);
+		expect(report.findings).toMatchObject([{ kind: "truncated" }]);
 	});
 
 	test("many bad lines are counted, and not all told", async () => {

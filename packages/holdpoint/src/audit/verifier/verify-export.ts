@@ -167,19 +167,24 @@ class ExportCheck {
 		const hashed = leafHash(text);
 		if (hashed.toString("base64url") !== line.hash) {
 			this.stated ??= this.tree.copy();
-			const { i: index, leaf } = line;
-			const message = `Leaf ${index} is not what it was`;
-			this.alteredHere.push({ kind: "altered", index, line: this.lines, run: leaf.run, ...eventOf(line), message });
+			this.alteredLeaf(line);
 		}
 		this.stated?.add(Buffer.from(line.hash, "base64url"));
 		this.order.take(line, this.lines);
 		this.takePayload(line);
 		const unapproved = this.runs.take(line.leaf, line.i);
-		if (unapproved && this.unapprovedHere.length < unapprovedMax)
+		if (unapproved && this.unapprovedHere.length < heldMax)
 			this.unapprovedHere.push({ ...unapproved, line: this.lines });
 		this.tree.add(hashed);
 		this.leaves++;
 		this.lookBack();
+	}
+
+	private alteredLeaf(line: LeafLine): void {
+		const { i: index, leaf } = line;
+		const message = `Leaf ${index} is not what it was`;
+		if (this.alteredHere.length >= heldMax) return;
+		this.alteredHere.push({ kind: "altered", index, line: this.lines, run: leaf.run, ...eventOf(line), message });
 	}
 
 	private takePayload({ i: index, leaf, salt, payload }: LeafLine): void {
@@ -319,7 +324,8 @@ class ExportCheck {
 	}
 }
 
-const unapprovedMax = 100;
+/** Between two checkpoints: what is more is not held until the second one comes. */
+const heldMax = 1_000;
 
 function eventOf({ leaf }: LeafLine): Pick<Finding, "event"> {
 	return leaf.n === undefined ? {} : { event: leaf.n };
