@@ -8,6 +8,7 @@ import { heldLinesOf } from "../render/call-text.ts";
 import { age, dateTime, duration } from "../render/duration.ts";
 import { Timeline } from "../render/timeline.ts";
 import { cardsOf, shownWait, waitLines } from "../show-result.ts";
+import { shownRun } from "../shown-run.ts";
 
 /** The timeline of a run. What it shows was verified: a journal that was tampered with is an error. */
 export async function show(invocation: Invocation): Promise<number> {
@@ -15,7 +16,7 @@ export async function show(invocation: Invocation): Promise<number> {
 	return using(await openInbox(invocation), async ({ harness, store }) => {
 		const [given] = positionals;
 		const run = given === undefined ? await newestRun(store) : await findRun(store, given);
-		const view = withoutSensitive(await harness.show(run));
+		const view = await shownRun(harness, run);
 		const open = await harness.approvals({ run });
 		const { state, events } = view;
 		terminal.answer(
@@ -40,11 +41,6 @@ export async function show(invocation: Invocation): Promise<number> {
 		);
 		return exitCodes.done;
 	});
-}
-
-/** Whoever looks at a run need not see what its tools mark as sensitive. */
-function withoutSensitive(view: RunView): RunView {
-	return { ...view, events: view.events.map((one) => ({ ...one, event: view.redactor.event(one.event) })) };
 }
 
 function statusOf(view: RunView): string {

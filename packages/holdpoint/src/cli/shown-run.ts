@@ -1,0 +1,7 @@
+import type { Harness, RunView } from "../run/harness.ts";
+
+/** A run as the command line shows it: whoever looks on need not see what its tools mark as sensitive. Errors: as `show`. */
+export async function shownRun(harness: Pick<Harness, "show">, run: string): Promise<RunView> {
+	const view = await harness.show(run);
+	return { ...view, events: view.events.map((one) => ({ ...one, event: view.redactor.event(one.event) })) };
+}
