@@ -46,7 +46,7 @@ describe("rows", () => {
 		expect(new Set(names).size).toBe(names.length);
 		const prefixes = new Set(names.map((name) => name.split(".")[0]));
 		expect([...prefixes].sort()).toEqual(
-			"cli durable growth import microvm orders overhead program resume retail suspended".split(" "),
+			"audit cli durable growth import microvm orders overhead program resume retail suspended".split(" "),
 		);
 	});
 
