@@ -89,6 +89,8 @@ export async function bringBack(segment: Segment, call: CallState): Promise<Live
 		if (slice) replayed(segment, call, { live, slice, last: i === program.deliveries.length });
 		const delivery = program.deliveries[i];
 		if (!delivery || live.ending) return live;
+		const early = delivery.answers.find((id) => program.asks.indexOf(id) >= live.asked);
+		if (early) throw diverged(segment, call, `it has not asked for ${early} yet, and the journal has its answer here`);
 		slice = await guest.advance(deliveryOf(segment, program, delivery), segment.abort.signal);
 	}
 }
