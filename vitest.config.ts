@@ -1,3 +1,4 @@
+import { globSync, readFileSync } from "node:fs";
 import { defaultServerConditions } from "vite";
 import { defineConfig } from "vitest/config";
 import type { Reporter } from "vitest/node";
@@ -14,6 +15,13 @@ const noteSkips: Reporter = {
 	},
 };
 
+const tests = ["packages/*/src/**/*.test.ts", "test/**/*.test.ts", "bench/**/*.test.ts"];
+
+/** Tests whose programs run in every sandbox that there is: those that import testing/sandbox-under-test.ts. */
+const programTests = globSync(tests, { cwd: import.meta.dirname }).filter((file) =>
+	/from "[^"]*\/testing\/sandbox-under-test\.ts"/.test(readFileSync(`${import.meta.dirname}/${file}`, "utf8")),
+);
+
 // `npm test` asks for a report that it can count.
 const reportFile = process.env.HOLDPOINT_TEST_REPORT;
 
@@ -21,7 +29,18 @@ export default defineConfig({
 	resolve: { conditions },
 	ssr: { resolve: { conditions } },
 	test: {
-		include: ["packages/*/src/**/*.test.ts", "test/**/*.test.ts", "bench/**/*.test.ts"],
+		projects: [
+			{ extends: true, test: { name: "wasm", include: tests, env: { HOLDPOINT_SANDBOX: "wasm" } } },
+			{
+				extends: true,
+				test: {
+					name: "microvm",
+					include: programTests,
+					env: { HOLDPOINT_SANDBOX: "microvm" },
+					setupFiles: ["test/microvm-pass.ts"],
+				},
+			},
+		],
 		exclude: ["**/node_modules/**", "**/dist/**", "bench/peers/**"],
 		// A process each: tests open SQLite files, start workers and kill what they started.
 		pool: "forks",

@@ -31,6 +31,7 @@ import { bootBaseImage } from "../packages/holdpoint/src/adapters/sandboxes/wasm
 import { instantiate } from "../packages/holdpoint/src/adapters/sandboxes/wasm/engine.ts";
 import { Module } from "../packages/holdpoint/src/adapters/sandboxes/wasm/webassembly.ts";
 import { guestPrelude } from "../packages/holdpoint/src/spec/guest.ts";
+import { digestsSource } from "./digests-source.mjs";
 import { digestOf, readJson } from "./fingerprint.mjs";
 import { withLock } from "./lock.mjs";
 
@@ -330,20 +331,6 @@ function recordLock(folder, tools) {
 	}
 	writeFileSync(lockFile, `${JSON.stringify(lock, undefined, "\t")}\n`);
 	writeFileSync(digestsFile, digestsSource(lock));
-}
-
-/** What the provider runs, and nothing else: the digests of build.lock.json as a source file of holdpoint. */
-function digestsSource(lock) {
-	const lists = Object.entries(lock).map(([name, entries]) => {
-		const digests = entries.map(({ sha256: digest }) => `\t\t"${digest}",\n`).join("");
-		return `\t${/^\w+$/.test(name) ? name : JSON.stringify(name)}: [\n${digests}\t],\n`;
-	});
-	return [
-		"/** SHA-256 of the files that this version runs. Written by scripts/build-microvm.mjs --record. */\n",
-		'export const binaryDigests: Readonly<Record<"guest.elf" | "microvmd", readonly string[]>> = {\n',
-		...lists,
-		"};\n",
-	].join("");
 }
 
 function fingerprint(tools) {

@@ -34,7 +34,7 @@ const stages = [
 	{ name: "imports", limitMs: minuteMs, commands: ["node scripts/check-imports.mjs"] },
 	{ name: "tidy", limitMs: minuteMs, commands: ["vitest run test/tidy.test.ts"], count: countTests },
 	{ name: "build", limitMs: 2 * minuteMs, commands: ["node scripts/build.mjs --strict"] },
-	{ name: "tests", limitMs: 9 * minuteMs, commands: ["vitest run --exclude test/tidy.test.ts"], count: countTests },
+	{ name: "tests", limitMs: 11 * minuteMs, commands: ["vitest run --exclude test/tidy.test.ts"], count: countTests },
 	{ name: "docs", limitMs: 3 * minuteMs, commands: ["node scripts/check-docs.mjs"], needs: "README.md" },
 	{ name: "examples", limitMs: 2 * minuteMs, commands: ["node scripts/check-examples.mjs"], needs: "examples" },
 	{ name: "bench", limitMs: 3 * minuteMs, commands: ["node bench/main.ts --smoke"], needs: "bench/main.ts" },

@@ -1,11 +1,11 @@
 import { createHarness, defineAgent, defineTool, type HarnessOptions, jsonSchema, memoryStore } from "holdpoint";
 import { bypassSuite, call, say, scriptedModel } from "holdpoint/testing";
 import { afterAll, describe, expect, test } from "vitest";
-import { wasmSandbox } from "../packages/holdpoint/src/adapters/sandboxes/wasm/provider.ts";
+import { sandboxUnderTest } from "../packages/holdpoint/src/testing/sandbox-under-test.ts";
 
 /** No door leads around the policy. The suite is published; here it is run, and it is shown that it can fail. */
 
-const sandbox = wasmSandbox({ workersMax: 1 });
+const sandbox = sandboxUnderTest();
 afterAll(() => sandbox.close());
 
 describe("I4 I5: through every door a denied or held tool never runs unasked", () => {

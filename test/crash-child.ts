@@ -5,12 +5,12 @@
 import { join } from "node:path";
 import { sqliteStore } from "holdpoint";
 import { crashingStore } from "holdpoint/testing";
-import { wasmSandbox } from "../packages/holdpoint/src/adapters/sandboxes/wasm/provider.ts";
+import { sandboxUnderTest } from "../packages/holdpoint/src/testing/sandbox-under-test.ts";
 import { World, work } from "./crash-scene.ts";
 
 const words = process.argv.slice(2);
 const deaths = words.length / 3;
-const sandbox = wasmSandbox({ workersMax: 1 });
+const sandbox = sandboxUnderTest();
 const never = new Promise<never>(() => undefined);
 let standing = 0;
 

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { sqliteStore } from "holdpoint";
 import { crashingStore } from "holdpoint/testing";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { wasmSandbox } from "../packages/holdpoint/src/adapters/sandboxes/wasm/provider.ts";
+import { sandboxUnderTest } from "../packages/holdpoint/src/testing/sandbox-under-test.ts";
 import { runId, type Worked, World, work } from "./crash-scene.ts";
 
 /**
@@ -15,7 +15,7 @@ import { runId, type Worked, World, work } from "./crash-scene.ts";
  */
 
 const child = fileURLToPath(new URL("./crash-child.ts", import.meta.url));
-const sandbox = wasmSandbox({ workersMax: 1 });
+const sandbox = sandboxUnderTest();
 const root = mkdtempSync(join(tmpdir(), "holdpoint-crash-"));
 const everything = ["booked:in-program", "mailed:first", "mailed:last", "refunded:in-program"];
 

@@ -11,6 +11,7 @@ import {
 } from "../bench/workloads/orders/run.ts";
 import { missingDataReason } from "../bench/workloads/shared-data.ts";
 import { createHarness } from "../packages/holdpoint/src/holdpoint.ts";
+import { sandboxUnderTest } from "../packages/holdpoint/src/testing/sandbox-under-test.ts";
 
 const dataPath = orderDataPath();
 
@@ -21,7 +22,7 @@ describe("the order totals through the whole harness", () => {
 	beforeAll(async () => {
 		if (!dataPath) return;
 		data = loadOrderData(dataPath);
-		figures = await measureOrders(data, { rounds: 3, warmup: 1 });
+		figures = await measureOrders(data, { rounds: 3, warmup: 1, sandbox: sandboxUnderTest() });
 	});
 
 	test("one call a turn, parallel batches and one program answer with the right totals", () => {
@@ -44,7 +45,7 @@ describe("the order totals through the whole harness", () => {
 	});
 
 	test.each(orderWirings)("a wrong tax rate makes wrong totals as %s, and they are found wrong", async (wiring) => {
-		const harness = createHarness();
+		const harness = createHarness({ sandbox: sandboxUnderTest() });
 		const taxed = { ...data, taxRates: { ...data.taxRates, EU: 0.2 } };
 		const run = await runOrders({ data, harness, agent: orderAgent(taxed, wiring), wiring });
 		expect(run.problem).toContain("got Diana 104.4, George 52.77, Charlie 50.09, Alice 47.96");

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, test } from "vitest";
-import { wasmSandbox } from "../packages/holdpoint/src/adapters/sandboxes/wasm/provider.ts";
+import { sandboxUnderTest } from "../packages/holdpoint/src/testing/sandbox-under-test.ts";
 import { differences, playProblems } from "./play-laws.ts";
 import { type Mode, modes, type Played, play, type Walk } from "./random-play.ts";
 import { Dice, randomStory } from "./random-story.ts";
@@ -24,7 +24,7 @@ const faultyOnce: { readonly [M in Mode]?: readonly number[] } = { messages: [50
 /** Of the places where a process can die. A longer walk leaves none out. */
 const share = isLong ? 1 : 0.15;
 
-const sandbox = wasmSandbox({ workersMax: 1 });
+const sandbox = sandboxUnderTest();
 afterAll(() => sandbox.close());
 
 interface Crash {

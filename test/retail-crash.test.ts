@@ -1,11 +1,15 @@
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type Wiring, type WriteRepeat, wirings } from "../bench/workloads/retail/agent.ts";
+import { wirings as bothWirings, type Wiring, type WriteRepeat } from "../bench/workloads/retail/agent.ts";
 import { type CrashReport, crashMatrix } from "../bench/workloads/retail/crash-matrix.ts";
 import { loadRetail, type RetailWorkload, retailDataDir, retailDataName } from "../bench/workloads/retail/tasks.ts";
 import { retailTools } from "../bench/workloads/retail/tools.ts";
 import { missingDataReason } from "../bench/workloads/shared-data.ts";
+import { sandboxName } from "../packages/holdpoint/src/testing/sandbox-under-test.ts";
 
 const dataDir = retailDataDir();
+
+/** Turns have no programs: once is enough. */
+const wirings: readonly Wiring[] = sandboxName === "wasm" ? bothWirings : ["program"];
 
 /** Of one to five writes (104), with refused calls before and between (35, 37, 38, 39, 47), refused writes (105), none (67). */
 const everyAppendOf = ["35", "37", "38", "39", "47", "67", "71", "78", "104", "105"];
@@ -20,10 +24,16 @@ describe("a process killed with SIGKILL at every journal append", { timeout: 300
 	const tasksOf = (ids: readonly string[]) => workload.tasks.filter(({ id }) => ids.includes(id));
 
 	async function crash(ids: readonly string[], wiring: Wiring, repeat: WriteRepeat): Promise<CrashReport> {
-		const report = await crashMatrix({ workload, tasks: tasksOf(ids), wirings: [wiring], repeat });
+		const report = await crashMatrix({
+			workload,
+			tasks: tasksOf(ids),
+			wirings: [wiring],
+			repeat,
+			sandbox: sandboxName,
+		});
 		const { replays, points, kills, settled } = report;
 		console.log(
-			`${replays} tasks as ${wiring}, ${repeat}: ${points} crash points in ${kills} processes, ${settled} settled`,
+			`${replays} tasks as ${wiring} (${sandboxName}), ${repeat}: ${points} crash points in ${kills} processes, ${settled} settled`,
 		);
 		expect([replays, report.notKilled]).toEqual([ids.length, 0]);
 		return report;

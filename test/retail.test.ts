@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type Wiring, wirings } from "../bench/workloads/retail/agent.ts";
+import { wirings as bothWirings, type Wiring } from "../bench/workloads/retail/agent.ts";
 import { type Replay, replayTask } from "../bench/workloads/retail/replay.ts";
 import {
 	loadRetail,
@@ -16,8 +16,12 @@ import { missingDataReason } from "../bench/workloads/shared-data.ts";
 import { sqliteStore } from "../packages/holdpoint/src/adapters/stores/sqlite.ts";
 import { createHarness } from "../packages/holdpoint/src/holdpoint.ts";
 import type { Harness } from "../packages/holdpoint/src/run/harness.ts";
+import { sandboxName, sandboxUnderTest } from "../packages/holdpoint/src/testing/sandbox-under-test.ts";
 
 const dataDir = retailDataDir();
+
+/** Turns have no programs: once is enough. */
+const wirings: readonly Wiring[] = sandboxName === "wasm" ? bothWirings : ["program"];
 
 describe("the retail desk through the whole harness", { timeout: 120_000 }, () => {
 	let workload: RetailWorkload;
@@ -43,7 +47,7 @@ describe("the retail desk through the whole harness", { timeout: 120_000 }, () =
 	}
 
 	test.each(wirings)("all 114 tasks as %s: every result and every final database is gold's", async (wiring) => {
-		await using harness = closing(createHarness());
+		await using harness = closing(createHarness({ sandbox: sandboxUnderTest() }));
 		const replays: Replay[] = [];
 		for (const task of workload.tasks) replays.push(await replay(task, { harness, wiring }));
 		expect(replays.flatMap(({ problems }) => problems)).toEqual([]);
@@ -58,7 +62,9 @@ describe("the retail desk through the whole harness", { timeout: 120_000 }, () =
 	test.each(wirings)("as %s with store and world in files of their own", async (wiring) => {
 		const tasks = workload.tasks.filter(({ id }) => ["20", "39", "47", "55", "104"].includes(id));
 		expect(tasks.length).toBe(5);
-		await using harness = closing(createHarness({ store: sqliteStore(join(folder, `${wiring}.db`)) }));
+		await using harness = closing(
+			createHarness({ sandbox: sandboxUnderTest(), store: sqliteStore(join(folder, `${wiring}.db`)) }),
+		);
 		for (const task of tasks) {
 			const world = openRetailWorld(join(folder, `${wiring}-${task.id}.db`), { seed: workload.db });
 			expect((await replay(task, { harness, wiring, world })).problems).toEqual([]);
@@ -69,7 +75,7 @@ describe("the retail desk through the whole harness", { timeout: 120_000 }, () =
 	test.each(wirings)("a replay as %s that differs from the recording says in what", async (wiring) => {
 		const task = workload.tasks.find(({ id }) => id === "38");
 		if (!task) throw new Error("There is no task 38");
-		await using harness = closing(createHarness());
+		await using harness = closing(createHarness({ sandbox: sandboxUnderTest() }));
 		const [first, ...rest] = task.actions;
 		if (!first) throw new Error("Task 38 has no actions");
 		const other = {
@@ -79,7 +85,7 @@ describe("the retail desk through the whole harness", { timeout: 120_000 }, () =
 		};
 		const { problems } = await replay(other, { harness, wiring });
 		expect(problems.map(({ what }) => what)).toEqual(["results", "results", "hash"]);
-		await using another = closing(createHarness());
+		await using another = closing(createHarness({ sandbox: sandboxUnderTest() }));
 		const shorter = { ...task, actions: rest };
 		const world = memoryRetailWorld(workload.db);
 		world.call("transfer_to_human_agents", { summary: "somebody else did this" }, "foreign");

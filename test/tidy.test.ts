@@ -15,6 +15,16 @@ const textual = /\.(ts|tsx|mjs|js|json|jsonc|md|yml|yaml|css|html|sh)$|^\.ci\/|^
 /** Written by tools, or kept as it is for ever. */
 const generated = /^(package-lock\.json|etc\/|bench\/results\/)|\.golden\./;
 
+/** Tests that speak of programs or sandboxes and are not run in each of them: why. */
+const runOnce: Readonly<Record<string, string>> = {
+	"packages/holdpoint/src/best-sandbox.test.ts": "chooses between sandboxes",
+	"packages/holdpoint/src/run/define-agent.test.ts": "defines agents and runs none",
+	"packages/holdpoint/src/run/golden.test.ts": "folds journals; runs something only to record a new one",
+	"packages/holdpoint/src/run/microvm-programs.test.ts": "names its sandboxes, and moves programs between them",
+	"packages/holdpoint/src/testing/scripted-model.test.ts": "asks the model alone",
+	"test/package.test.ts": "installs what is published, once with and once without the micro-VM",
+};
+
 interface Source {
 	readonly path: string;
 	readonly lines: readonly string[];
@@ -183,6 +193,21 @@ describe("tests", () => {
 		const conditional = where.filter(({ lines }) => /\.(skipIf|runIf)\(/.test(lines.join("\n")));
 		const mute = conditional.filter(({ lines }) => !/["'`]skipped: /.test(lines.join("\n")));
 		expect(mute.map(({ path }) => path)).toEqual([]);
+	});
+
+	test("a test whose programs run does so in every sandbox", () => {
+		// Tests of one sandbox lie beside it.
+		const own = /^packages\/(microvm|holdpoint\/src\/adapters\/sandboxes)\//;
+		const isEverywhere = ({ lines }: Source): boolean =>
+			/from "[^"]*\/testing\/sandbox-under-test\.ts"/.test(lines.join("\n"));
+		const here = tests.filter(({ path }) => path !== "test/tidy.test.ts" && !own.test(path));
+		const programs = /\b(wasm|microvm|best)Sandbox\(|\bprogram\(|\bprograms: (true|\{)/;
+		const once = here.filter((source) => !isEverywhere(source) && linesWith(programs, [source]).length > 0);
+		// Each with its reason, and none that has become needless.
+		expect(once.map(({ path }) => path).toSorted()).toEqual(Object.keys(runOnce));
+		expect(here.filter(isEverywhere).length).toBeGreaterThan(10);
+		const besideTests = code.filter(({ path }) => path.startsWith("test/") && !path.endsWith(".test.ts"));
+		expect(linesWith(/\b(wasm|microvm|best)Sandbox\(/, besideTests)).toEqual([]);
 	});
 
 	test("every invariant is cited by the title of a test", () => {

@@ -1,4 +1,4 @@
-import { createHarness } from "../../../packages/holdpoint/src/holdpoint.ts";
+import { createHarness, type HarnessOptions } from "../../../packages/holdpoint/src/holdpoint.ts";
 import { defineAgent } from "../../../packages/holdpoint/src/run/define-agent.ts";
 import type { Harness } from "../../../packages/holdpoint/src/run/harness.ts";
 import type { Agent } from "../../../packages/holdpoint/src/spec/agent.ts";
@@ -138,12 +138,14 @@ export interface MeasureOptions {
 	readonly rounds?: number;
 	/** Untimed runs of each wiring before. Default: 20. */
 	readonly warmup?: number;
+	/** Where programs run; it is closed at the end. Default: the best that there is. */
+	readonly sandbox?: HarnessOptions["sandbox"];
 }
 
-/** The figures of the three wirings; store in memory, wasm sandbox, the wirings by turns. */
+/** The figures of the three wirings; store in memory, the wirings by turns. */
 export async function measureOrders(data: OrderData, options: MeasureOptions = {}): Promise<readonly OrderFigures[]> {
-	const { rounds = 60, warmup = 20 } = options;
-	const harness = createHarness();
+	const { rounds = 60, warmup = 20, sandbox = "auto" } = options;
+	const harness = createHarness({ sandbox });
 	try {
 		const lanes = [];
 		for (const wiring of orderWirings) {

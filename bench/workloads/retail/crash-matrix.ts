@@ -15,8 +15,8 @@ import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "nod
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { wasmSandbox } from "../../../packages/holdpoint/src/adapters/sandboxes/wasm/provider.ts";
 import { sqliteStore } from "../../../packages/holdpoint/src/adapters/stores/sqlite.ts";
+import { bestSandbox } from "../../../packages/holdpoint/src/best-sandbox.ts";
 import { createHarness } from "../../../packages/holdpoint/src/holdpoint.ts";
 import type { SandboxProvider } from "../../../packages/holdpoint/src/spec/sandbox.ts";
 import type { Store } from "../../../packages/holdpoint/src/spec/store.ts";
@@ -34,6 +34,8 @@ export interface CrashMatrixOptions {
 	readonly wirings?: readonly Wiring[];
 	/** How the writes are declared. Default: `keyed`. */
 	readonly repeat?: WriteRepeat;
+	/** Where programs run, in every process. Default: `wasm`. */
+	readonly sandbox?: string;
 	/** Default: read from the shared data. */
 	readonly workload?: RetailWorkload;
 	readonly onProgress?: (report: CrashReport) => void;
@@ -71,7 +73,7 @@ const problemsMax = 20;
 
 /** Kills a process at every journal append of every task given, and goes on from there. */
 export async function crashMatrix(options: CrashMatrixOptions = {}): Promise<CrashReport> {
-	const bench = openBench(options);
+	const bench = await openBench(options);
 	const counts: Counts = {
 		replays: 0,
 		points: 0,
@@ -110,7 +112,8 @@ interface Bench {
 	newPlace(): string;
 }
 
-function openBench({ workload = loadShared(), repeat = "keyed", ...options }: CrashMatrixOptions): Bench {
+async function openBench(options: CrashMatrixOptions): Promise<Bench> {
+	const { workload = loadShared(), repeat = "keyed", sandbox: named = "wasm" } = options;
 	const folder = mkdtempSync(join(options.folder ?? tmpdir(), "retail-crash-"));
 	const seeded = join(folder, "seeded.db");
 	openRetailWorld(seeded, { seed: workload.db }).close();
@@ -121,7 +124,8 @@ function openBench({ workload = loadShared(), repeat = "keyed", ...options }: Cr
 		copyFileSync(seeded, worldFile(place));
 		return place;
 	};
-	return { workload, folder, repeat, sandbox: wasmSandbox(), newPlace };
+	const sandbox = await bestSandbox({ isolation: "any", named });
+	return { workload, folder, repeat, sandbox, newPlace };
 }
 
 function loadShared(): RetailWorkload {
@@ -178,7 +182,7 @@ async function* batchesOf(bench: Bench, options: CrashMatrixOptions, counts: Cou
 	}
 }
 
-function writeJob({ workload, folder, repeat }: Bench, task: RetailTask, wiring: Wiring): string {
+function writeJob({ workload, folder, repeat, sandbox }: Bench, task: RetailTask, wiring: Wiring): string {
 	const { policy, tools } = workload;
 	const jobFile = join(folder, `${task.id}-${wiring}.json`);
 	const actions = task.actions.map(({ name, arguments: args }) => ({ name, arguments: args }));
@@ -187,7 +191,7 @@ function writeJob({ workload, folder, repeat }: Bench, task: RetailTask, wiring:
 		policy,
 		tools: tools.map(({ name, type, description, parameters }) => ({ name, type, description, parameters })),
 	};
-	const job: ChildJob = { task: { id, request, actions }, wiring, desk, repeat };
+	const job: ChildJob = { task: { id, request, actions }, wiring, desk, repeat, sandbox: sandbox.name };
 	writeFileSync(jobFile, JSON.stringify(job));
 	return jobFile;
 }

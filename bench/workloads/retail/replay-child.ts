@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
-import { wasmSandbox } from "../../../packages/holdpoint/src/adapters/sandboxes/wasm/provider.ts";
 import { sqliteStore } from "../../../packages/holdpoint/src/adapters/stores/sqlite.ts";
+import { bestSandbox } from "../../../packages/holdpoint/src/best-sandbox.ts";
 import { createHarness } from "../../../packages/holdpoint/src/holdpoint.ts";
 import type { Store } from "../../../packages/holdpoint/src/spec/store.ts";
 import { type PlayedTask, type RetailDesk, retailAgent, type Wiring, type WriteRepeat } from "./agent.ts";
@@ -19,6 +19,7 @@ export interface ChildJob {
 	readonly wiring: Wiring;
 	readonly desk: RetailDesk;
 	readonly repeat: WriteRepeat;
+	readonly sandbox: string;
 }
 
 interface Death {
@@ -33,8 +34,9 @@ const deaths = Array.from({ length: positions.length / 3 }, (_, i): Death => {
 	const [when = "", append, folder = ""] = positions.slice(i * 3, i * 3 + 3);
 	return { when, append: Number(append), folder };
 });
-/** One for all plays, as a process has it; its threads start with the first program. */
-const sandbox = { ...wasmSandbox(), close: async () => {} };
+/** One for all plays, as a process has it. */
+const opened = await bestSandbox({ isolation: "any", named: job.sandbox });
+const sandbox = { ...opened, close: async () => {} };
 const never = new Promise<never>(() => {});
 let standing = 0;
 

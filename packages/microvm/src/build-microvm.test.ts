@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
 import { executable, guestFile } from "./machine-for-tests.ts";
 
@@ -51,6 +51,33 @@ describe.skipIf(whyNot)("the build", () => {
 		const { status, said } = build([], folder);
 		expect(status).toBe(3);
 		expect(said).toContain("apt-get install -y gcc");
+	});
+});
+
+describe("the digests that are recorded", () => {
+	const root = fileURLToPath(new URL("../../..", import.meta.url));
+	const lock = JSON.parse(readFileSync(join(root, "packages/microvm/native/build.lock.json"), "utf8")) as Lock;
+	type Lock = Readonly<Record<string, readonly { readonly sha256: string }[]>>;
+
+	/** What --record writes, in a process of its own: this one does not load scripts. */
+	function sourceOf(of: Lock): string {
+		const module = pathToFileURL(join(root, "scripts/digests-source.mjs")).href;
+		const code = `import { digestsSource } from ${JSON.stringify(module)}; process.stdout.write(digestsSource(${JSON.stringify(of)}));`;
+		return spawnSync(process.execPath, ["--input-type=module", "-e", code], { encoding: "utf8" }).stdout;
+	}
+
+	test("are those that the provider runs", () => {
+		const file = join(root, "packages/holdpoint/src/adapters/sandboxes/microvm/binary-digests.ts");
+		expect(readFileSync(file, "utf8")).toBe(sourceOf(lock));
+	});
+
+	test.each([1, 2, 3])("are formatted when they are written: %d of each", (count) => {
+		const several = Object.entries(lock).map(([name, [entry]]) => [name, Array.from({ length: count }, () => entry)]);
+		const source = sourceOf(Object.fromEntries(several) as Lock);
+		const biome = join(root, "node_modules/@biomejs/biome/bin/biome");
+		const args = [biome, "format", "--stdin-file-path=packages/x.ts"];
+		const formatted = spawnSync(process.execPath, args, { cwd: root, input: source, encoding: "utf8" });
+		expect(formatted.stdout, formatted.stderr).toBe(source);
 	});
 });
 

@@ -1,6 +1,6 @@
 /** What the tests of this package need to run a real machine, or to say why they cannot. */
 import { spawnSync } from "node:child_process";
-import { accessSync, constants, existsSync } from "node:fs";
+import { accessSync, constants, existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import {
 	type MicrovmBudget,
@@ -73,6 +73,28 @@ export function start(
 
 export function deliver(machine: MicrovmdClient, answers: readonly Answer[]): Promise<MicrovmSlice> {
 	return machine.deliver(deliveryText(answers), budget);
+}
+
+/** State and CPU time of a process, its guest's included. Shape: one letter; ticks, of which there are a hundred a second. */
+function statOf(pid: number): { state: string; ticks: number } {
+	const text = readFileSync(`/proc/${pid}/stat`, "utf8");
+	const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+	return { state: fields[0] ?? "", ticks: Number(fields[11]) + Number(fields[12]) };
+}
+
+async function until(isSo: () => boolean): Promise<void> {
+	while (!isSo()) await new Promise((resolve) => setImmediate(resolve));
+}
+
+/** Settles once the process is in this state: `S` waits for its next request, `T` is halted. */
+export function inState(pid: number, ...states: readonly string[]): Promise<void> {
+	return until(() => states.includes(statOf(pid).state));
+}
+
+/** Settles in the middle of a slice without an end, by the CPU time that it uses: far more than it takes to begin one. */
+export function underWay(pid: number): Promise<void> {
+	const from = statOf(pid).ticks;
+	return until(() => statOf(pid).ticks >= from + 2);
 }
 
 export const textOf = (slice: MicrovmSlice): string => Buffer.from(slice.outbox).toString();

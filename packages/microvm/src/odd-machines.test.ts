@@ -13,6 +13,7 @@ import {
 	memoryMiB,
 	start,
 	textOf,
+	underWay,
 	whyNoMachine,
 } from "./machine-for-tests.ts";
 
@@ -77,7 +78,8 @@ describe.skipIf(whyNot)("on a machine", () => {
 		expect(textOf(await start(machine, "return 1 + 2"))).toBe("r 3");
 		expect(readFileSync(`/proc/${machine.pid}/status`, "utf8")).toMatch(/^Uid:\s+12345\s+12345\s/m);
 		const slice = start(machine, "for (;;);");
-		setTimeout(() => machine.cancel(), 20);
+		await underWay(machine.pid ?? 0);
+		machine.cancel();
 		expect((await slice).stop).toBe("cancelled");
 		machine.kill();
 	});

@@ -12,7 +12,7 @@
  */
 import { randomFillSync } from "node:crypto";
 import { canonicalJson } from "../kit/canonical-json.ts";
-import type { Outcome, RunEvent } from "../spec/events.ts";
+import type { Outcome, RehearsedCall, RunEvent } from "../spec/events.ts";
 import type { StandingEvent } from "../spec/governance.ts";
 import { noRun, type Write } from "../spec/store.ts";
 import { payloadDigest } from "./verifier/payload-digest.ts";
@@ -31,16 +31,18 @@ const facts: { readonly [Type in RunEvent["type"]]: readonly string[] } = {
 	"approval.requested": ["call", "roles", "count", "counts", "people", "expiresAt", "escalation", "carries"],
 	"grant.given": ["grant", "call", "by"],
 	"approval.escalated": ["call", "roles"],
-	"approval.resolved": ["call", "answer", "by", "at", "open"],
+	"approval.resolved": ["call", "answer", "by", "at", "open", "rows", "inOrder"],
 	"approval.refused": ["by"],
 	"approval.closed": ["call", "why"],
-	"call.started": ["call", "attempt"],
+	"call.started": ["call", "attempt", "row"],
 	"call.finished": ["call", "ms"],
 	"call.settled": ["call", "by"],
 	"program.started": ["call", "provider", "guest", "tools", "limits"],
 	"program.delivered": ["call", "answers"],
 	"program.suspended": ["call", "delivered", "asked"],
 	"program.restored": ["call", "from"],
+	"rehearsal.requested": ["call", "by"],
+	"program.rehearsed": ["call", "asked", "reads", "end"],
 	"timer.set": ["timer", "dueAt"],
 	"timer.fired": ["timer"],
 	"cancel.requested": [],
@@ -138,11 +140,16 @@ export function runLeaves(run: string): RunLeaves {
 	const approvals = new Map<string, number>();
 	/** Whose yes counts for nothing, by approval: the principal, whom no fact names. */
 	const excepted = new Map<string, readonly string[]>();
+	const foreseen = new Map<string, number>();
 	let n = 0;
 
 	/** Invariant 2. */
 	function numbers(event: RunEvent): Fields {
-		const numbered: Record<string, number> = {};
+		const numbered: Record<string, unknown> = {};
+		if (event.type === "program.rehearsed") {
+			const keyOf = ({ tool, version, args }: RehearsedCall) => canonicalJson([tool, version, args]);
+			numbered["foreseen"] = event.rows.map((row) => [numberIn(foreseen, keyOf(row)), row.call ?? null]);
+		}
 		if ("digest" in event && event.digest !== undefined) numbered["bound"] = numberIn(digests, event.digest);
 		if (!("approval" in event)) return numbered;
 		// One that was only answered may name anything.

@@ -210,6 +210,8 @@ const eventTypes: Readonly<Record<RunEvent["type"], true>> = {
 	"program.started": true,
 	"program.delivered": true,
 	"program.suspended": true,
+	"rehearsal.requested": true,
+	"program.rehearsed": true,
 	"program.restored": true,
 	"timer.set": true,
 	"timer.fired": true,

@@ -51,26 +51,32 @@ function checked(answer: unknown): Decision {
 const { askRolesMax, askPeopleMax, askExpiryMsMax } = fixedLimits;
 
 function checkedAsk(ask: unknown): Ask | undefined {
-	if (typeof ask !== "object" || ask === null) return undefined;
-	const { roles, count, counts, people, fourEyes, expiresInMs, escalate } = ask as Record<string, unknown>;
-	if (roles !== undefined && !areRoles(roles)) return undefined;
-	if (count !== undefined && !isCount(count)) return undefined;
-	if (counts !== undefined && !areCounts(counts, roles ?? [])) return undefined;
-	if (people !== undefined && !isCount(people)) return undefined;
-	if (fourEyes !== undefined && typeof fourEyes !== "boolean") return undefined;
-	if (expiresInMs !== undefined && !isWithin(expiresInMs, askExpiryMsMax)) return undefined;
-	if (escalate !== undefined && !isEscalation(escalate)) return undefined;
+	if (!isAsk(ask)) return undefined;
+	const { roles, count, counts, people, fourEyes, expiresInMs, rehearse, escalate } = ask;
 	return {
-		...(roles === undefined ? {} : { roles: [...roles] }),
+		...(roles ? { roles: [...roles] } : {}),
 		...(count === undefined ? {} : { count }),
-		...(counts === undefined ? {} : { counts: { ...counts } }),
+		...(counts ? { counts: { ...counts } } : {}),
 		...(people === undefined ? {} : { people }),
 		...(fourEyes ? { fourEyes } : {}),
+		...(rehearse ? { rehearse } : {}),
 		...(expiresInMs === undefined ? {} : { expiresInMs: Math.ceil(expiresInMs) }),
-		...(escalate === undefined
-			? {}
-			: { escalate: { afterMs: Math.ceil(escalate.afterMs), roles: [...escalate.roles] } }),
+		...(escalate ? { escalate: { afterMs: Math.ceil(escalate.afterMs), roles: [...escalate.roles] } } : {}),
 	};
+}
+
+function isAsk(ask: unknown): ask is Ask {
+	if (typeof ask !== "object" || ask === null) return false;
+	const { roles, count, counts, people, fourEyes, expiresInMs, rehearse, escalate } = ask as Record<string, unknown>;
+	return (
+		(roles === undefined || areRoles(roles)) &&
+		(count === undefined || isCount(count)) &&
+		(counts === undefined || areCounts(counts, (roles as readonly string[] | undefined) ?? [])) &&
+		(people === undefined || isCount(people)) &&
+		[fourEyes, rehearse].every((flag) => flag === undefined || typeof flag === "boolean") &&
+		(expiresInMs === undefined || isWithin(expiresInMs, askExpiryMsMax)) &&
+		(escalate === undefined || isEscalation(escalate))
+	);
 }
 
 function isCount(count: unknown): count is number {

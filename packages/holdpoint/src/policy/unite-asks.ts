@@ -21,6 +21,7 @@ export function uniteAsks(asks: readonly Ask[]): Ask {
 		...(others.length > 0 ? { counts: Object.fromEntries(others) } : {}),
 		...(people > (counts.size > 0 ? seats : count) ? { people } : {}),
 		...(asks.some((ask) => ask.fourEyes) ? { fourEyes: true } : {}),
+		...(asks.some((ask) => ask.rehearse) ? { rehearse: true } : {}),
 		...(expiries.length > 0 ? { expiresInMs: Math.min(...expiries) } : {}),
 		...(escalate ? { escalate } : {}),
 	};

@@ -38,6 +38,7 @@ function requested(call: CallState, event: ApprovalRequested): ApprovalState {
 		...neededFor(event),
 		expiresAt: event.expiresAt,
 		...(event.escalation ? { escalation: event.escalation } : {}),
+		...(event.rehearse ? { rehearse: true as const } : {}),
 		answers: carried,
 		carried: carried.length,
 		denied: undefined,

@@ -1,17 +1,17 @@
 import type { LanguageModelV4 } from "@ai-sdk/provider";
 import { afterAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { wasmSandbox } from "../adapters/sandboxes/wasm/provider.ts";
 import { type FailureCode, failureHints } from "../spec/errors.ts";
 import type { ProgramLimits } from "../spec/limits.ts";
 import type { Decision, PolicyRequest } from "../spec/policy.ts";
+import { sandboxUnderTest } from "../testing/sandbox-under-test.ts";
 import { ofType, type StageOptions, stage } from "../testing/stage.ts";
 import { call, program, say } from "../testing/story.ts";
 import { defineTool } from "../tools/define-tool.ts";
 import { jsonSchema } from "../tools/json-schema.ts";
 
 /** Programs as bad as they come, and what a program is told of its tools, through the whole of a run. */
-const sandbox = wasmSandbox({ workersMax: 1 });
+const sandbox = sandboxUnderTest();
 afterAll(() => sandbox.close());
 
 const echo = defineTool({

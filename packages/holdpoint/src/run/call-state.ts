@@ -1,5 +1,5 @@
 import type { Need } from "../approvals/need.ts";
-import type { Approver, Hold, Outcome, ProgramSuspended } from "../spec/events.ts";
+import type { Approver, Hold, Outcome, ProgramRehearsed, ProgramSuspended } from "../spec/events.ts";
 import type { GrantTerms } from "../spec/governance.ts";
 import type { Json } from "../spec/json.ts";
 import type { Label } from "../spec/label.ts";
@@ -29,6 +29,8 @@ export interface CallState {
 	/** How many approvals this call has had. */
 	approvals: number;
 	attempt: number;
+	/** Row of its program's rehearsal whose approval it spends. */
+	row?: number;
 	/** What it holds of shared accounts, or held. */
 	holds?: readonly Hold[];
 	edited: boolean;
@@ -45,6 +47,8 @@ export interface ApprovalState extends Need {
 	readonly answers: ApprovalAnswer[];
 	/** So many of them, the first ones, were given to the approval before this one. */
 	readonly carried: number;
+	/** The program is to be rehearsed before people decide. */
+	readonly rehearse?: true;
 	/** The grants that went with its answers were given. */
 	granted?: true;
 	denied: ApprovalAnswer | undefined;
@@ -57,6 +61,22 @@ export interface ApprovalAnswer {
 	readonly at: number;
 	readonly reason: string | undefined;
 	readonly always?: GrantTerms;
+}
+
+/** The last rehearsal of a program, and what people said of its rows. */
+export interface RehearsalState {
+	readonly event: ProgramRehearsed;
+	/** By row. */
+	readonly rows: RowState[];
+	/** Rows hold in their order only. */
+	inOrder: boolean;
+}
+
+export interface RowState {
+	readonly answers: ApprovalAnswer[];
+	denied?: ApprovalAnswer;
+	/** The call that spent it. */
+	spent?: string;
 }
 
 export interface ProgramState {
@@ -77,6 +97,11 @@ export interface ProgramState {
 	/** Those of the open ones that have an outcome, in the order in which they got it: so they are delivered. */
 	readonly settled: Set<string>;
 	readonly deliveries: { readonly answers: readonly string[]; readonly clock: number }[];
+	/** Somebody wants it rehearsed. */
+	rehearse?: true;
+	/** How often it was. */
+	rehearsals?: number;
+	rehearsal?: RehearsalState;
 	suspended: ProgramSuspended | undefined;
 	/** Nothing moved since the snapshot. */
 	quiet: boolean;

@@ -22,6 +22,7 @@ import { type CanonicalArguments, canonicalArguments } from "./canonical-argumen
 import { failedWith } from "./failed-with.ts";
 import { type Asking, type Judgement, judgeCall, usesOf } from "./judge-call.ts";
 import { labelSeen } from "./label-results.ts";
+import { type FittingRow, rowFor } from "./rehearsed-rows.ts";
 import type { Segment, Wanted } from "./segment.ts";
 
 /** One call of one run. */
@@ -43,6 +44,8 @@ interface Candidate extends Deciding {
 	readonly digest: string;
 	/** An answer to another tool version or other arguments answers nothing here. */
 	readonly answers: readonly ApprovalAnswer[];
+	/** Where people answered it before it was made: the row of a rehearsal. */
+	readonly row: FittingRow | undefined;
 }
 
 /** Moves a call that can move. Synchronous where schema and policy are. */
@@ -58,7 +61,8 @@ export function decideCall(segment: Segment, call: CallState): void | Promise<vo
 	return call.phase === "asked" ? decideFirst({ ...place, tool }) : decideAfterWait({ ...place, tool });
 }
 
-function toolFor({ segment, call }: Place): Tool | string {
+/** The tool, or why whoever made the call has none of that name. */
+export function toolFor({ segment, call }: Pick<Place, "segment" | "call">): Tool | string {
 	const { ready } = segment;
 	const names = call.parent === undefined ? ready.directTools : ready.programTools;
 	const tool = names.has(call.tool) ? ready.tools.get(call.tool) : undefined;
@@ -140,8 +144,9 @@ function candidateOf(deciding: Deciding, { args, text }: Pick<Candidate, "args" 
 	const { segment, call, phase, tool } = deciding;
 	const bound = { run: segment.state.run, call: call.id, tool: tool.name, version: tool.version, args: text };
 	const digest = callDigest(bound);
-	const answers = digest === call.digest ? validAnswers(segment, call) : [];
-	return { segment, call, phase, tool, args, text, digest, answers };
+	const own = digest === call.digest ? validAnswers(segment, call) : [];
+	const row = own.length > 0 ? undefined : rowFor(segment, call, { tool, text });
+	return { segment, call, phase, tool, args, text, digest, answers: row?.answers ?? own, row };
 }
 
 /** The call with the arguments that the journal has; a copy, because a policy gets them in its hands. */
@@ -166,7 +171,14 @@ async function followLater(candidate: Candidate, judgement: Judgement, exhausted
 	if (!(await candidate.segment.isUnread("cancel"))) return follow(candidate, judgement, exhausted);
 }
 
-function policyRequest({ segment, call, tool, args, answers }: Candidate): PolicyRequest {
+/** All that a decision on this call may rest on. */
+export function policyRequest({
+	segment,
+	call,
+	tool,
+	args,
+	answers,
+}: Pick<Candidate, "segment" | "call" | "tool" | "args" | "answers">): PolicyRequest {
 	const started = segment.state.started;
 	return {
 		run: segment.state.run,
@@ -198,13 +210,18 @@ export function validAnswers(segment: Segment, call: CallState): readonly Approv
 function follow(candidate: Candidate, judgement: Judgement, exhausted: ReadonlySet<string>): void | Promise<void> {
 	if (hasMoved(candidate)) return;
 	const { decision, grants } = judgement;
+	const { denied } = candidate.row ?? {};
+	if (denied) {
+		note(candidate, judgement);
+		return refuse(candidate, denied.reason ?? "no reason given", denied.by.id);
+	}
 	const mayStart =
 		decision.verdict === "allow" ||
 		(decision.verdict === "ask" && lacking(needFor(candidate, decision), candidate.answers) === undefined);
 	const wants = mayStart ? grants.flatMap(usesOf) : [];
 	if (wants.length > 0) return reserveAndStart(candidate, judgement, { wants, exhausted });
 	note(candidate, judgement);
-	if (mayStart) return start(candidate, []);
+	if (mayStart) return start(candidate, judgement, []);
 	if (decision.verdict === "deny") return refuse(candidate, decision.reason, "policy");
 	if (decision.verdict === "ask") hold(candidate, decision);
 }
@@ -225,10 +242,10 @@ async function reserveAndStart(
 	if (hasMoved(candidate) || (await segment.isUnread("cancel"))) return;
 	if (short !== undefined) return askPolicy(candidate, new Set([...exhausted, short]));
 	note(candidate, judgement);
-	start(candidate, wants);
+	start(candidate, judgement, wants);
 }
 
-function start({ segment, call }: Candidate, wants: readonly Wanted[]): void {
+function start({ segment, call, row }: Candidate, { decision }: Judgement, wants: readonly Wanted[]): void {
 	const holds = wants.map(({ account, amount, evenIfFailed }) => ({
 		account,
 		amount,
@@ -238,6 +255,8 @@ function start({ segment, call }: Candidate, wants: readonly Wanted[]): void {
 		type: "call.started",
 		call: call.id,
 		attempt: call.attempt + 1,
+		// What was allowed without people spends no answer of theirs.
+		...(row && decision.verdict === "ask" ? { row: row.index } : {}),
 		...(holds.length > 0 ? { holds } : {}),
 	});
 }
@@ -284,7 +303,7 @@ function needFor({ segment, call }: Candidate, { ask }: Asking): Need {
 
 function hold(candidate: Candidate, decision: Asking): void {
 	const { segment, call, digest, answers } = candidate;
-	const { roles, count, counts, people, expiresInMs, escalate } = decision.ask ?? {};
+	const { roles, count, counts, people, expiresInMs, rehearse, escalate } = decision.ask ?? {};
 	const { except } = needFor(candidate, decision);
 	const now = segment.ports.clock.now();
 	segment.emit({
@@ -297,6 +316,7 @@ function hold(candidate: Candidate, decision: Asking): void {
 		...(people === undefined ? {} : { people }),
 		...(except ? { except } : {}),
 		expiresAt: now + (expiresInMs ?? segment.ready.limits.approvalExpiresInMs),
+		...(rehearse ? { rehearse } : {}),
 		...(escalate ? { escalation: { at: now + escalate.afterMs, roles: escalate.roles } } : {}),
 		...(answers.length > 0 ? { carries: answers.map(({ by }) => by.id) } : {}),
 	});

@@ -58,7 +58,8 @@ export function defineAgent(definition: AgentDefinition): Agent {
 function programOptions(programs: AgentDefinition["programs"]): ProgramOptions | undefined {
 	if (!programs) return undefined;
 	const given = programs === true ? {} : programs;
-	return { direct: given.direct ?? [], limits: given.limits ?? {}, declarationTokensMax: given.declarationTokensMax };
+	const { direct = [], limits = {}, rehearse = false, declarationTokensMax } = given;
+	return { direct, limits, rehearse, declarationTokensMax };
 }
 
 function checkTools(agent: string, tools: readonly Tool[], programs: ProgramOptions | undefined): void {

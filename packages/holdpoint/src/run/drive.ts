@@ -18,6 +18,7 @@ import { executeCall } from "./execute-call.ts";
 import { advanceProgram } from "./execute-program.ts";
 import { switchedOff } from "./judge-call.ts";
 import { modelWork, next, type Step } from "./next.ts";
+import { rehearsePrograms } from "./rehearse-program.ts";
 import { suspendPrograms } from "./restore-program.ts";
 import type { Segment } from "./segment.ts";
 import { takeSignals } from "./take-signals.ts";
@@ -35,7 +36,7 @@ export async function drive(segment: Segment): Promise<RunResult> {
 			else if (segment.state.finished?.status === "cancelled") break;
 			else if (segment.busy.size > 0) await segment.changed();
 			else if (segment.state.status !== "running") break;
-			else if (!(await takeSignals(segment, "waiting"))) {
+			else if (!(await takeSignals(segment, "waiting")) && !(await rehearsePrograms(segment))) {
 				segment.check();
 				return await wait(segment);
 			}

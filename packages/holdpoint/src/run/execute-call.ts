@@ -64,6 +64,8 @@ interface Execution {
 	readonly tool: Tool;
 	/** Canonical text; each attempt gets a copy of its own. */
 	readonly text: string;
+	/** What becomes of a large value. */
+	readonly keep?: typeof keepBeside;
 }
 
 /** After a pause the call is left as it is, started and without an outcome: it is decided anew, and begun again. */
@@ -76,14 +78,19 @@ async function mayRepeat(segment: Segment, call: CallState, did: { tool: Tool; o
 	return call.phase === "started" && !signal.aborted;
 }
 
-async function attempt(segment: Segment, call: CallState, { tool, text }: Execution): Promise<Outcome> {
+/** One attempt of a call, whatever is written down of it. Never rejects. */
+export async function attempt(
+	segment: Segment,
+	call: CallState,
+	{ tool, text, keep = keepBeside }: Execution,
+): Promise<Outcome> {
 	const limited = new Attempt(segment, call, tool);
 	const did: Did = { call, text, ran: false };
 	try {
 		const returned = throughMiddleware(segment, did, () => tool.execute(JSON.parse(text) as Json, limited));
 		const value = isThenable(returned) ? await limited.inTime(returned) : returned;
 		did.ran = true;
-		return await toOutcome(segment, { call, tool, value });
+		return await toOutcome(segment, { call, tool, value, keep });
 	} catch (error) {
 		// Whatever failed since, what the tool does is done: known, and nothing to be repeated.
 		if (did.ran)
@@ -216,10 +223,11 @@ interface Returned {
 	readonly call: CallState;
 	readonly tool: Tool;
 	readonly value: unknown;
+	readonly keep: typeof keepBeside;
 }
 
 /** The effect has happened by now, so that an unusable result is a known failure of the result and says so. */
-async function toOutcome(segment: Segment, { call, tool, value }: Returned): Promise<Outcome> {
+async function toOutcome(segment: Segment, { call, tool, value, keep }: Returned): Promise<Outcome> {
 	let checked = value;
 	if (tool.output) {
 		const result = await validate(tool.output, value, segment.parsing.patience);
@@ -247,5 +255,5 @@ async function toOutcome(segment: Segment, { call, tool, value }: Returned): Pro
 		);
 	}
 	const plain = JSON.parse(text) as Json;
-	return bytes < inlineBytesMax ? { ok: plain, ...edited } : { ...keepBeside(segment, text, plain), ...edited };
+	return bytes < inlineBytesMax ? { ok: plain, ...edited } : { ...keep(segment, text, plain), ...edited };
 }

@@ -1,5 +1,6 @@
 /** The harness: what a program, a CLI or a server holds in its hand. Each method is a thin door to `run/`. */
 import { timeOf } from "../journal/journal.ts";
+import { unlessAborted } from "../kit/unless-aborted.ts";
 import type { Agent } from "../spec/agent.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
 import type { Approver, RunEvent, RunStarted, SessionPlace } from "../spec/events.ts";
@@ -11,10 +12,18 @@ import type { RunResult } from "../spec/result.ts";
 import type { RunQuery, RunRow } from "../spec/store.ts";
 import { type ResumeOptions, resumeRun, startRun, type Watching } from "./advance.ts";
 import { auditDoors, type HarnessAudit } from "./audit-doors.ts";
-import { checkInput, checkRunId, checkSessionId } from "./check-request.ts";
+import { checkInput, checkRunId, checkSessionId } from "./check-names.ts";
 import { resultOf } from "./conclude.ts";
 import { Governance } from "./governance.ts";
-import { answerApproval, checkReach, leaveSignal, type OpenApproval, openApprovals, settleCall } from "./inbox.ts";
+import {
+	answerApproval,
+	askForRehearsal,
+	checkReach,
+	leaveSignal,
+	type OpenApproval,
+	openApprovals,
+	settleCall,
+} from "./inbox.ts";
 import { limitProblem } from "./limit-problem.ts";
 import { inputOf, runAfter, type UnreadMessage, unlessThere } from "./next-run.ts";
 import { eventsOf, openRun } from "./open-run.ts";
@@ -171,9 +180,13 @@ export class Harness {
 			readonly args?: Json;
 			/** It holds for later calls, too, within these bounds. */
 			readonly always?: GrantTerms;
+			/** Of the rehearsal: rows from 0, or `all` that need an answer. */
+			readonly rows?: readonly number[] | "all";
+			/** The rows hold in their order only. */
+			readonly inOrder?: boolean;
 		} = {},
 	) {
-		const { by = this.person(), reason, args, always } = answer;
+		const { by = this.person(), reason, args, always, rows, inOrder } = answer;
 		return this.answer({
 			approval,
 			by,
@@ -181,13 +194,35 @@ export class Harness {
 			...(reason ? { reason } : {}),
 			...(args === undefined ? {} : { args }),
 			...(always ? { always } : {}),
+			...(rows ? { rows } : {}),
+			...(inOrder ? { inOrder } : {}),
 		});
 	}
 
 	/** Denies a held call; the model reads the reason. Errors: `approval.*`. */
-	async deny(approval: string, answer: { readonly by?: Approver; readonly reason?: string } = {}) {
-		const { by = this.person(), reason } = answer;
-		return this.answer({ approval, by, answer: "deny", ...(reason ? { reason } : {}) });
+	async deny(
+		approval: string,
+		answer: { readonly by?: Approver; readonly reason?: string; readonly rows?: readonly number[] | "all" } = {},
+	) {
+		const { by = this.person(), reason, rows } = answer;
+		return this.answer({ approval, by, answer: "deny", ...(reason ? { reason } : {}), ...(rows ? { rows } : {}) });
+	}
+
+	/**
+	 * Finds out what the program would do whose call is held, without any effect, so that it can be decided in one answer.
+	 * Returns the approval as it stands then. Errors: `approval.unknown`, `approval.invalid`, `run.busy`, and those of driving.
+	 */
+	async rehearse(
+		approval: string,
+		{ by = this.parts.principal() }: { readonly by?: string } = {},
+	): Promise<OpenApproval> {
+		const ports = await this.ports();
+		const run = await askForRehearsal(ports, approval, by);
+		this.active.get(run)?.poke();
+		await this.resumeHere(run, { watching: {}, signal: undefined });
+		const [found] = (await openApprovals(ports, { run })).filter((one) => one.approval.startsWith(approval));
+		if (found) return found;
+		throw new HoldpointError("approval.closed", `Approval ${approval} is no longer open`, { details: { run } });
 	}
 
 	/** Says what became of a call whose outcome is unknown. Errors: `settle.invalid`, `run.unknown`. */
@@ -410,16 +445,6 @@ export class Harness {
 			ended.resolve();
 		}
 	}
-}
-
-/** Waits, but no longer than whoever asked for it. */
-async function unlessAborted(work: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
-	if (!signal) return work;
-	signal.throwIfAborted();
-	const aborted = Promise.withResolvers<void>();
-	signal.addEventListener("abort", () => aborted.resolve(), { once: true });
-	await Promise.race([work, aborted.promise]);
-	signal.throwIfAborted();
 }
 
 function wasClosed(): HoldpointError {

@@ -1,17 +1,19 @@
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
-import { wasmSandbox } from "../adapters/sandboxes/wasm/provider.ts";
+import type { GuestSeat, SliceEnd } from "../adapters/sandboxes/guest-image/guest-seat.ts";
+import { SeatedGuest } from "../adapters/sandboxes/guest-image/seated-guest.ts";
 import { createHarness } from "../holdpoint.ts";
 import { jsonDepthMax } from "../kit/canonical-json.ts";
 import type { Outcome } from "../spec/events.ts";
 import type { Ask, Guest, SandboxProvider, Slice, SliceState } from "../spec/sandbox.ts";
+import { sandboxName, sandboxUnderTest } from "../testing/sandbox-under-test.ts";
 import { gate, ofType, onlyWait, type Stage, type StageOptions, stage } from "../testing/stage.ts";
 import { program, say } from "../testing/story.ts";
 import { defineTool } from "../tools/define-tool.ts";
 import { jsonSchema } from "../tools/json-schema.ts";
 
 /** What a program, its engine or its neighbours do to a run. */
-const sandbox = wasmSandbox({ workersMax: 1 });
+const sandbox = sandboxUnderTest();
 const by = { id: "ann", via: "test" };
 afterAll(() => sandbox.close());
 
@@ -225,6 +227,55 @@ describe("a guest that lies", () => {
 	});
 });
 
+describe("a guest whose engine was taken over lies", () => {
+	/** A provider of the usual kind over a seat whose guest asks for one call, and later says this. */
+	function takenOver(last: Partial<SliceEnd>): SandboxProvider {
+		const seat = (): GuestSeat => ({
+			run: async ({ isFirst }) => ({
+				stop: undefined,
+				cpuMs: 0,
+				unknownCall: 0,
+				outbox: 'a 1 1 "pay" {}\no',
+				...(isFirst ? {} : last),
+			}),
+			snapshot: async () => ({ memoryBytes: 65_536, pageCount: 0, body: Buffer.from("pages") }),
+			restore: async () => undefined,
+			release: () => undefined,
+		});
+		return {
+			...sandbox,
+			start: async (spec) => new SeatedGuest(seat(), spec),
+			restore: async (snapshot, spec) => {
+				const guest = new SeatedGuest(seat(), spec);
+				await guest.restore(snapshot);
+				return guest;
+			},
+			close: async () => undefined,
+		};
+	}
+
+	test.each<[string, Partial<SliceEnd>, string]>([
+		["that it knows nothing of its open call", { unknownCall: 1 }, "The guest broke"],
+		["that it asks for the first time", {}, "a line that its prelude does not write"],
+		["that it waits, and has asked for nothing", { outbox: "o" }, "no call of it is open"],
+		["what is no outbox", { outbox: "\0" }, "a line that its prelude does not write"],
+		["that it printed, in no words", { outbox: "c [[", stop: "slice" }, "JSON"],
+	])("%s, after a restore: its program ends, the run goes on, and what was done is kept", async (_, last, said) => {
+		const { scene, ran } = play("await tools.pay({}); return 1", {
+			harness: { sandbox: takenOver(last), policy: askToPay },
+		});
+		const wait = onlyWait(await scene.harness.run(scene.agent, "go", { runId: "r" }), "approval");
+		await scene.harness.approve(wait.approval, { by });
+		expect(await scene.again().harness.resume("r")).toMatchObject({ status: "completed", text: "done" });
+		expect(ofType(await scene.events("r"), "program.restored")).toMatchObject([{ from: "snapshot" }]);
+		expect(await outcomeOf(scene)).toMatchObject({
+			code: "program.stopped",
+			failed: expect.stringMatching(new RegExp(`\\(fault\\).*${said}`)),
+		});
+		expect(ran).toEqual([{}]);
+	});
+});
+
 test("a guest that is made after its run was cancelled is given back", async () => {
 	const made = gate();
 	const asked = gate();
@@ -256,7 +307,9 @@ test("a guest that is made after its run was cancelled is given back", async () 
 	await expect.poll(() => disposed.length).toBe(1);
 });
 
-test("a program whose thread another program broke is replayed, and both runs go on", { timeout: 60_000 }, async () => {
+test("a program whose thread another program broke is replayed, where they share one, and both runs go on", {
+	timeout: 60_000,
+}, async () => {
 	const looked = gate();
 	const begun = gate();
 	const slow = defineTool({
@@ -281,10 +334,14 @@ test("a program whose thread another program broke is replayed, and both runs go
 	looked.resolve();
 	expect(await running).toMatchObject({ status: "completed" });
 	expect(await outcomeOf(good.scene)).toEqual({ ok: { value: "at last" } });
-	expect(ofType(await good.scene.events("r"), "program.restored")).toMatchObject([{ from: "start" }]);
+	// In a micro-VM it has a machine of its own, and notices nothing.
+	const restored = sandboxName === "wasm" ? [{ from: "start" }] : [];
+	expect(ofType(await good.scene.events("r"), "program.restored")).toMatchObject(restored);
 });
 
 describe("hardware isolation that is required", () => {
+	afterEach(() => vi.unstubAllEnvs());
+
 	const probing = (isolation: "svm" | "pvm" | "wasm"): SandboxProvider => ({
 		...sandbox,
 		probe: async () => ({ ok: true, provider: "some", isolation, startMs: 1, guest: sandbox.guest }),
@@ -296,6 +353,8 @@ describe("hardware isolation that is required", () => {
 		["a given provider", probing("wasm"), "wasm"],
 		["a hypervisor in software", probing("pvm"), "pvm"],
 	] as const)("is refused where there is none: %s", async (_, provider, said) => {
+		// A micro-VM of this machine's may be what is required.
+		vi.stubEnv("HOLDPOINT_SANDBOX", "wasm");
 		const { scene } = play("return 1", { harness: { sandbox: provider, isolation: "hardware" } });
 		await expect(scene.harness.run(scene.agent, "go")).rejects.toMatchObject({
 			code: "sandbox.isolation",

@@ -10,7 +10,7 @@ import { newId } from "../kit/id.ts";
 import { reasonOf } from "../kit/reason-of.ts";
 import { codeInside } from "../sandbox/fenced-code.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
-import type { Approver, Outcome } from "../spec/events.ts";
+import type { Approver, Outcome, ProgramRehearsed, RehearsedCall } from "../spec/events.ts";
 import type { GrantTerms } from "../spec/governance.ts";
 import type { Json } from "../spec/json.ts";
 import { defaultLimits, fixedLimits, type Limits } from "../spec/limits.ts";
@@ -24,6 +24,7 @@ import { canonicalArguments } from "./canonical-arguments.ts";
 import { waitsOf } from "./conclude.ts";
 import { eventsOf, openRun } from "./open-run.ts";
 import { Redactor } from "./redactor.ts";
+import { rehearsalDigest, totalsOf } from "./rehearsed-rows.ts";
 import type { RunPorts } from "./segment.ts";
 import { callOf, type RunState } from "./state.ts";
 
@@ -46,6 +47,30 @@ export interface OpenApproval extends Omit<Extract<Wait, { kind: "approval" }>, 
 		readonly source: string;
 		readonly done: readonly DoneCall[];
 	};
+	/** What the program would do, where that was found out. */
+	readonly rehearsal?: RehearsalView;
+}
+
+/** A rehearsal as the person who decides sees it. */
+export interface RehearsalView {
+	/** Of what is seen here: an answer to its rows is worth something for these rows only. */
+	readonly digest: string;
+	readonly rows: readonly (RehearsedCall & {
+		/** Who approved it so far, in the order of their answers. */
+		readonly approvedBy: readonly string[];
+		readonly deniedBy?: string;
+		readonly isSpent: boolean;
+	})[];
+	/** By tool: how many calls that need an answer, and the sums of their numbers. */
+	readonly totals: readonly {
+		readonly tool: string;
+		readonly count: number;
+		readonly sums: { readonly [field: string]: number };
+	}[];
+	/** Reads that were really made for it. */
+	readonly reads: number;
+	readonly end: ProgramRehearsed["end"];
+	readonly why?: string;
 }
 
 export interface DoneCall {
@@ -131,6 +156,33 @@ function approvalOf(view: RunView, row: ApprovalRow): OpenApproval | undefined {
 		answeredBy: call.approval?.answers.map((answer) => answer.by) ?? [],
 		unread: unreadAnswers(view, row.approval, call.digest).map(({ by, answer }) => ({ by, answer })),
 		...(program ? { program: { ...program, ...programView(view, program.call) } } : {}),
+		...rehearsalOf(view, program?.call),
+	};
+}
+
+function rehearsalOf(
+	{ state, redactor }: RunView,
+	program: string | undefined,
+): { readonly rehearsal?: RehearsalView } {
+	const rehearsal = program === undefined ? undefined : callOf(state, program).program?.rehearsal;
+	if (!rehearsal) return {};
+	const { event } = rehearsal;
+	const { reads, end, why } = event;
+	const rows = event.rows.map((row, i) => {
+		const { answers = [], denied, spent } = rehearsal.rows[i] ?? {};
+		const approvedBy = answers.map(({ by }) => by.id);
+		const args = redactor.value(row.args, { tool: row.tool });
+		return { ...row, args, approvedBy, ...(denied ? { deniedBy: denied.by.id } : {}), isSpent: spent !== undefined };
+	});
+	return {
+		rehearsal: {
+			digest: rehearsalDigest(event),
+			rows,
+			totals: totalsOf(event.rows),
+			reads,
+			end,
+			...(why ? { why } : {}),
+		},
 	};
 }
 
@@ -158,6 +210,10 @@ export interface AnswerRequest {
 	readonly args?: Json;
 	/** A standing grant that goes with a yes. */
 	readonly always?: GrantTerms;
+	/** Rows of the rehearsal, from 0; `all`: those that need an answer. */
+	readonly rows?: readonly number[] | "all";
+	/** The rows hold in their order only. */
+	readonly inOrder?: boolean;
 	/** The run's agent, where it is known here: an answer that would be worth nothing is refused at once. */
 	readonly knownAgent?: (name: string) => KnownAgent | undefined;
 }
@@ -203,6 +259,7 @@ export async function answerApproval(
 	if (request.args !== undefined) await checkEdit(open, request.args, { tool: tools?.get(open.tool), limits });
 	if (request.always)
 		checkTerms(request.always, view, { open, args: request.args ?? open.args, tool: tools?.get(open.tool) });
+	const rehearsal = request.rows && rowsAnswered(open, request);
 	await leaveSignal(ports, row.run, {
 		kind: "answer",
 		approval: row.approval,
@@ -213,8 +270,26 @@ export async function answerApproval(
 		...(request.reason ? { reason: request.reason } : {}),
 		...(request.args === undefined ? {} : { args: request.args }),
 		...(request.always ? { always: request.always } : {}),
+		...(rehearsal ? { rehearsal } : {}),
 	});
 	return { run: row.run, approval: row.approval };
+}
+
+/** Errors: `approval.invalid`. */
+function rowsAnswered({ rehearsal, approval }: OpenApproval, { rows = "all", inOrder }: AnswerRequest) {
+	const invalid = (message: string, hint: string) =>
+		new HoldpointError("approval.invalid", message, { hint, details: { approval } });
+	if (!rehearsal)
+		throw invalid(`Approval ${approval} was not rehearsed`, "Ask for a rehearsal, or answer the call alone.");
+	const asked = rehearsal.rows.flatMap(({ verdict }, index) => (verdict === "ask" ? index : []));
+	const chosen = rows === "all" ? asked : rows;
+	const wrong = chosen.find((index) => !asked.includes(index));
+	if (wrong === undefined)
+		return { digest: rehearsal.digest, rows: chosen, ...(inOrder ? { inOrder: true as const } : {}) };
+	throw invalid(
+		`Row ${wrong} of the rehearsal is none that needs an answer`,
+		`They are ${asked.join(", ") || "none"}.`,
+	);
 }
 
 interface Granting {
@@ -313,6 +388,19 @@ async function findRow(ports: RunPorts, id: string): Promise<ApprovalRow> {
 	if (rows.length > 1 && !exact)
 		throw new HoldpointError("approval.unknown", `More than one open approval begins with ${id}`);
 	return exact ?? row;
+}
+
+/** Returns the run that will carry it out. Errors: `approval.unknown`, `approval.invalid`. */
+export async function askForRehearsal(ports: RunPorts, approval: string, by: string): Promise<string> {
+	const row = await findRow(ports, approval);
+	const { state } = await viewOf(ports, row.run);
+	const program = state.calls.get(row.call)?.parent;
+	if (program === undefined) {
+		const what = `Approval ${row.approval} is of a call that no program made: there is nothing to rehearse`;
+		throw new HoldpointError("approval.invalid", what, { details: { run: row.run } });
+	}
+	await leaveSignal(ports, row.run, { kind: "rehearse", call: program, by, at: ports.clock.now() });
+	return row.run;
 }
 
 export interface SettleRequest {

@@ -7,7 +7,7 @@ export function keepBeside(
 	segment: Segment,
 	text: string,
 	value: Json,
-): { readonly blob: string; readonly bytes: number } {
+): { readonly blob: string; readonly bytes: number } | { readonly ok: Json } {
 	const body = Buffer.from(text);
 	const blob = digest(body);
 	segment.state.blobs.set(blob, value);

@@ -81,6 +81,7 @@ const held = `
 	return [[...seen], receipt, await tools.look({ n: 4 }), Math.random()];`;
 
 describe("the default", () => {
+	beforeEach(() => void vi.stubEnv("HOLDPOINT_SANDBOX", undefined));
 	afterEach(() => vi.unstubAllEnvs());
 
 	test.each([

@@ -1,13 +1,13 @@
 /** What the check before a program runs lets through, and where the run then says that things are. */
 import { afterAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { wasmSandbox } from "../adapters/sandboxes/wasm/provider.ts";
 import type { Json } from "../spec/json.ts";
+import { sandboxUnderTest } from "../testing/sandbox-under-test.ts";
 import { ofType, type Stage, type StageOptions, stage } from "../testing/stage.ts";
 import { program, say } from "../testing/story.ts";
 import { defineTool } from "../tools/define-tool.ts";
 
-const sandbox = wasmSandbox({ workersMax: 1 });
+const sandbox = sandboxUnderTest();
 afterAll(() => sandbox.close());
 
 const echo = defineTool({

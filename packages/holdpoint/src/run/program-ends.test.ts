@@ -1,14 +1,14 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { wasmSandbox } from "../adapters/sandboxes/wasm/provider.ts";
 import type { RunEvent } from "../spec/events.ts";
+import { sandboxUnderTest } from "../testing/sandbox-under-test.ts";
 import { gate, ofType, onlyWait, type StageOptions, stage } from "../testing/stage.ts";
 import { program, say } from "../testing/story.ts";
 import { defineTool } from "../tools/define-tool.ts";
 import { OutcomeUnknown } from "../tools/outcome-unknown.ts";
 
 /** Programs whose end and whose calls' ends fall apart. */
-const sandbox = wasmSandbox({ workersMax: 1 });
+const sandbox = sandboxUnderTest();
 const by = { id: "ann", via: "test" };
 const input = z.object({ n: z.int() });
 

@@ -1,15 +1,15 @@
 import { afterAll, afterEach, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { wasmSandbox } from "../adapters/sandboxes/wasm/provider.ts";
 import { memoryStore } from "../adapters/stores/memory.ts";
 import type { Store } from "../spec/store.ts";
 import { promptProblems } from "../testing/prompt-order.ts";
+import { sandboxUnderTest } from "../testing/sandbox-under-test.ts";
 import { gate, ofType, onlyWait, type Stage, type StageOptions, stage } from "../testing/stage.ts";
 import { calls, program, say } from "../testing/story.ts";
 import { defineTool } from "../tools/define-tool.ts";
 import { OutcomeUnknown } from "../tools/outcome-unknown.ts";
 
-const sandbox = wasmSandbox({ workersMax: 1 });
+const sandbox = sandboxUnderTest();
 const by = { id: "ann", via: "test" };
 const scenes: Stage[] = [];
 

@@ -137,6 +137,7 @@ function internalTool({ name, description, input, execute }: InternalTool): Tool
 		repeat: "repeatable",
 		timeoutMs: undefined,
 		labels: undefined,
+		simulate: undefined,
 		tags: [],
 		version: "1",
 		execute,

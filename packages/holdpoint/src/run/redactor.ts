@@ -26,7 +26,7 @@ interface ToolRules {
 const wordCharsMin = 4;
 /** Fields of events that hold what somebody said, asked or got. */
 const spoken: ReadonlySet<string> = new Set(
-	"input text content issues args unreadable reason outcome console output error changes why body".split(" "),
+	"input text content issues args unreadable reason outcome console output error changes why body rows".split(" "),
 );
 const repeats = "[hidden: it may repeat what the tool's schema marks]";
 
@@ -60,6 +60,9 @@ export class Redactor {
 				return;
 			case "call.asked":
 				return this.learnCall(event.call, event.tool, event.args);
+			case "program.rehearsed":
+				for (const { tool, args } of event.rows) this.note(args, this.tools.get(tool)?.args);
+				return;
 			case "call.decided":
 			case "approval.resolved":
 				return this.note(event.args, this.calls.get(event.call)?.args);
@@ -128,6 +131,12 @@ export class Redactor {
 				const content = event.content.map((part) => this.part(part));
 				return content.every((part, at) => part === event.content[at]) ? event : { ...event, content };
 			}
+			case "program.rehearsed": {
+				const rows = event.rows.map((row) =>
+					replaced(row, "args", redactJson(row.args, this.tools.get(row.tool)?.args ?? [])),
+				);
+				return rows.every((row, at) => row === event.rows[at]) ? event : { ...event, rows };
+			}
 			case "call.asked":
 			case "call.decided":
 			case "approval.resolved": {
@@ -183,10 +192,10 @@ export class Redactor {
 		return shown;
 	}
 
-	/** Arguments of a call as they are shown, or any other value. */
-	value(value: Json, call?: string): Json {
+	/** Arguments of a call as they are shown, made or foreseen; or any other value. */
+	value(value: Json, of: string | { readonly tool: string } = ""): Json {
 		if (this.isIdle) return value;
-		const rules = call === undefined ? undefined : this.calls.get(call);
+		const rules = typeof of === "string" ? this.calls.get(of) : this.tools.get(of.tool);
 		return this.said(rules ? redactJson(value, rules.args) : value);
 	}
 

@@ -1,15 +1,15 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { wasmSandbox } from "../adapters/sandboxes/wasm/provider.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import type { ProgramSpec, SandboxProvider } from "../spec/sandbox.ts";
 import { promptProblems } from "../testing/prompt-order.ts";
+import { sandboxUnderTest } from "../testing/sandbox-under-test.ts";
 import { ofType, type Stage, type StageOptions, stage } from "../testing/stage.ts";
 import { program, say } from "../testing/story.ts";
 import { defineTool } from "../tools/define-tool.ts";
 import { OutcomeUnknown } from "../tools/outcome-unknown.ts";
 
-const sandbox = wasmSandbox({ workersMax: 1 });
+const sandbox = sandboxUnderTest();
 const by = { id: "ann", via: "test" };
 const input = z.object({ n: z.int() });
 
@@ -94,6 +94,20 @@ describe("a replayed program that goes another way", () => {
 		expect(await scene.harness.resume(run)).toMatchObject({ status: "completed" });
 		expect(ran).toEqual(["look 1", "pay 2"]);
 	});
+
+	test("has not asked yet what was answered first: it stops too", async () => {
+		const held =
+			"const paid = tools.pay({ n: 2 }); const seen = await tools.look({ n: 1 }); return [seen, await paid];";
+		const { scene, ran } = play(held);
+		const { run } = await scene.harness.run(scene.agent, "go");
+		const later = other((spec) => ({ ...spec, source: spec.source.replace("const seen", "await paid; const seen") }));
+		await expect(approve(scene.again({ harness: { sandbox: later } }), run)).rejects.toMatchObject({
+			code: "program.diverged",
+			message: expect.stringContaining("c1.2"),
+		});
+		expect(await scene.harness.resume(run)).toMatchObject({ status: "completed" });
+		expect(ran.toSorted()).toEqual(["look 1", "pay 2"]);
+	});
 });
 
 describe("a replayed program", () => {
@@ -162,7 +176,11 @@ describe("a snapshot that this host does not restore", () => {
 	};
 
 	test.each([
-		["of another guest build", { ...sandbox, name: "elsewhere", guest: "0".repeat(64) }, "another guest build (wasm "],
+		[
+			"of another guest build",
+			{ ...sandbox, name: "elsewhere", guest: "0".repeat(64) },
+			`another guest build (${sandbox.name} `,
+		],
 		["of another format", { ...sandbox, format: sandbox.format + 1 }, "format"],
 		["that the provider refuses", refusing, "wrong kind"],
 	])("%s: the program is replayed, and says why", async (_, provider, why) => {

@@ -89,8 +89,27 @@ export async function bringBack(segment: Segment, call: CallState): Promise<Live
 		if (slice) replayed(segment, call, { live, slice, last: i === program.deliveries.length });
 		const delivery = program.deliveries[i];
 		if (!delivery || live.ending) return live;
+		const early = delivery.answers.find((id) => program.asks.indexOf(id) >= live.asked);
+		if (early) throw diverged(segment, call, `it has not asked for ${early} yet, and the journal has its answer here`);
 		slice = await guest.advance(deliveryOf(segment, program, delivery), segment.abort.signal);
 	}
+}
+
+/** A copy of a program that waits, for a rehearsal; or why there can be none. It is the caller's to give back. */
+export async function forkOf(segment: Segment, call: CallState): Promise<Guest | string> {
+	const program = programOf(call);
+	const sandbox = await sandboxOf(segment);
+	const spec = specOf(segment, call, program);
+	const live = segment.live.get(call.id);
+	if (live) {
+		const bytes = await snapshotOf(live.guest);
+		return bytes ? sandbox.restore(bytes, spec) : "its sandbox cannot copy it";
+	}
+	const found = await tryRestore(segment, { program, sandbox, spec });
+	if (typeof found === "string") return found;
+	if (found.delivered === program.deliveries.length) return found.guest;
+	found.guest.dispose();
+	return "it went on since its snapshot";
 }
 
 interface Restored {

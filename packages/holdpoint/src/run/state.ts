@@ -13,8 +13,9 @@ import type { RunEvent, RunFinished, RunStarted } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
 import type { Label } from "../spec/label.ts";
 import { applyApprovalEvent } from "./approval-events.ts";
-import type { CallState } from "./call-state.ts";
+import type { CallState, RehearsalState } from "./call-state.ts";
 import { lateNote, pendingNote, resultMessage } from "./messages.ts";
+import { answerRows, rehearsed, spendRow } from "./rehearsal-events.ts";
 
 export type Message = LanguageModelV4Message;
 
@@ -182,6 +183,7 @@ function applyCallEvent(state: RunState, event: CallEvent): void {
 			call.phase = "started";
 			call.attempt = event.attempt;
 			if (event.holds) call.holds = event.holds;
+			spendRow(rehearsalFor(state, call), call, event.row);
 			return;
 		case "call.finished":
 			state.asking.delete(call.id);
@@ -199,10 +201,16 @@ function applyCallEvent(state: RunState, event: CallEvent): void {
 		case "approval.escalated":
 		case "approval.closed":
 		case "grant.given":
-			return applyApprovalEvent(state, call, event);
+			applyApprovalEvent(state, call, event);
+			if (event.type === "approval.resolved") answerRows(rehearsalFor(state, call), event);
+			return;
 		default:
 			applyProgramEvent(call, event);
 	}
+}
+
+function rehearsalFor(state: RunState, { parent }: CallState): RehearsalState | undefined {
+	return parent === undefined ? undefined : callOf(state, parent).program?.rehearsal;
 }
 
 /** Whoever made the call has seen its result now. */
@@ -216,7 +224,7 @@ function see(
 	if (seer) seer.label = declassifies ? label : joinLabels(seer.label, label);
 }
 
-type ProgramEvent = Extract<CallEvent, { readonly type: `program.${string}` }>;
+type ProgramEvent = Extract<CallEvent, { readonly type: `program.${string}` | "rehearsal.requested" }>;
 
 function applyProgramEvent(call: CallState, event: ProgramEvent): void {
 	if (event.type === "program.started") {
@@ -253,6 +261,14 @@ function applyProgramEvent(call: CallState, event: ProgramEvent): void {
 		case "program.suspended":
 			program.suspended = event;
 			program.quiet = true;
+			return;
+		case "rehearsal.requested":
+			program.rehearse = true;
+			return;
+		case "program.rehearsed":
+			delete program.rehearse;
+			program.rehearsals = (program.rehearsals ?? 0) + 1;
+			program.rehearsal = rehearsed(event, program.rehearsal);
 			return;
 		case "program.restored":
 			return;
@@ -312,7 +328,8 @@ interface NewCall {
 	readonly asked: Json | undefined;
 }
 
-function newCall(call: NewCall): CallState {
+/** A call that was asked for, and of which nothing is decided. */
+export function newCall(call: NewCall): CallState {
 	return {
 		id: call.id,
 		ordinal: call.ordinal,

@@ -7,7 +7,7 @@ import { callDigest } from "../approvals/approvals.ts";
 import { lacking, whyNot } from "../approvals/need.ts";
 import { type GrantedCall, grantOf, termsProblem } from "../grants/grant.ts";
 import type { ReceivedSignal } from "../journal/journal.ts";
-import type { RunEvent } from "../spec/events.ts";
+import type { Approver, RunEvent } from "../spec/events.ts";
 import type { Signal } from "../spec/signals.ts";
 import type { StoredSignal } from "../spec/store.ts";
 import type { CallState } from "./call-state.ts";
@@ -16,6 +16,7 @@ import { canAnswer } from "./conclude.ts";
 import { validAnswers } from "./decide-call.ts";
 import { rolesOf } from "./judge-call.ts";
 import { next } from "./next.ts";
+import { rehearsalDigest } from "./rehearsed-rows.ts";
 import type { Segment } from "./segment.ts";
 import { callOf } from "./state.ts";
 
@@ -145,6 +146,8 @@ async function eventsFor(
 			return settleEvents(segment, id, signal);
 		case "message":
 			return messageEvents(segment, { id, signal, when });
+		case "rehearse":
+			return rehearseEvents(segment, id, signal);
 		case "cancel":
 			if (segment.state.cancel) return ignored("the run is being cancelled already");
 			return [
@@ -153,6 +156,16 @@ async function eventsFor(
 		default:
 			return ignored("it is of a kind that is not known here");
 	}
+}
+
+function rehearseEvents(
+	segment: Segment,
+	id: string,
+	{ call, by }: Extract<Signal, { kind: "rehearse" }>,
+): readonly RunEvent[] {
+	const program = segment.state.calls.get(call)?.program;
+	if (program) return [{ type: "rehearsal.requested", call, by, signal: id }];
+	return [{ type: "signal.ignored", signal: id, why: "it is no program of this run" }];
 }
 
 interface MessageSignal {
@@ -206,7 +219,12 @@ async function answerEvents(segment: Segment, id: string, signal: AnswerSignal):
 		...(signal.reason ? { reason: signal.reason } : {}),
 		...(signal.always && signal.answer !== "deny" ? { always: signal.always } : {}),
 	};
-	if (signal.answer === "deny") return [{ type: "approval.resolved", ...common, answer: "deny" }];
+	const foreseen = signal.rehearsal ? rowsOf(segment, call, signal) : [];
+	if (typeof foreseen === "string") return refuse(foreseen);
+	const siblings = siblingEvents(segment, { call, signal, by, id, rows: foreseen });
+	const { inOrder } = signal.rehearsal ?? {};
+	const rows = foreseen.length > 0 ? { rows: foreseen, ...(inOrder ? { inOrder } : {}) } : {};
+	if (signal.answer === "deny") return [{ type: "approval.resolved", ...common, ...rows, answer: "deny" }, ...siblings];
 	if (signal.answer === "edit" && call.attempt > 0) {
 		return refuse("the call was started before with these arguments: it can only be repeated as it is");
 	}
@@ -214,9 +232,56 @@ async function answerEvents(segment: Segment, id: string, signal: AnswerSignal):
 	if (unfit) return refuse(unfit);
 	if (signal.answer === "approve") {
 		const open = lacking(call.approval, [...before, { by }]) !== undefined;
-		return [{ type: "approval.resolved", ...common, answer: "approve", ...(open ? { open: true as const } : {}) }];
+		const whole = { ...common, ...rows, answer: "approve" as const, ...(open ? { open: true as const } : {}) };
+		return [{ type: "approval.resolved", ...whole }, ...siblings];
 	}
-	return editEvents(segment, { call, signal, common });
+	const edited = await editEvents(segment, { call, signal, common: { ...common, ...rows } });
+	return edited.some(({ type }) => type === "approval.resolved") ? [...edited, ...siblings] : edited;
+}
+
+/** The rows that are answered with a call; a text says why none can be. */
+function rowsOf(segment: Segment, call: CallState, { rehearsal }: AnswerSignal): readonly number[] | string {
+	const there = call.parent === undefined ? undefined : callOf(segment.state, call.parent).program?.rehearsal;
+	if (!there || !rehearsal || rehearsalDigest(there.event) !== rehearsal.digest) {
+		return "what the program would do was found out anew since: look at it again";
+	}
+	const isRow = (row: unknown) => Number.isInteger(row) && there.rows[row as number] !== undefined;
+	const isRight = Array.isArray(rehearsal.rows) && rehearsal.rows.every(isRow);
+	return isRight ? [...new Set(rehearsal.rows)] : "it answers rows that are not there";
+}
+
+interface Siblings {
+	readonly call: CallState;
+	readonly signal: AnswerSignal;
+	readonly by: Approver;
+	readonly rows: readonly number[];
+	/** Of the signal. */
+	readonly id: string;
+}
+
+/** Rows whose calls are held beside this one are answered there, too, where this person may answer them. */
+function siblingEvents(segment: Segment, { call, signal, by, rows, id: signalId }: Siblings): RunEvent[] {
+	const event = call.parent === undefined ? undefined : callOf(segment.state, call.parent).program?.rehearsal?.event;
+	return rows.flatMap((row): RunEvent[] => {
+		const id = event?.rows[row]?.call;
+		const held = id === undefined || id === call.id ? undefined : callOf(segment.state, id);
+		const { approval } = held ?? {};
+		if (!held || held.phase !== "held" || !approval) return [];
+		const common = {
+			type: "approval.resolved",
+			approval: approval.id,
+			call: held.id,
+			by,
+			at: signal.at,
+			signal: signalId,
+		} as const;
+		const reason = signal.reason ? { reason: signal.reason } : {};
+		if (signal.answer === "deny") return [{ ...common, ...reason, answer: "deny" }];
+		const before = validAnswers(segment, held);
+		if (whyNot(approval, by) !== undefined || before.some((answer) => answer.by.id === by.id)) return [];
+		const open = lacking(approval, [...before, { by }]) !== undefined;
+		return [{ ...common, ...reason, answer: "approve", ...(open ? { open: true as const } : {}) }];
+	});
 }
 
 interface Edit {

@@ -25,6 +25,8 @@ export interface ProgramOptions {
 	/** Tools that the model calls directly instead of from programs. A tool is declared once, never twice. */
 	readonly direct: readonly string[];
 	readonly limits: Partial<ProgramLimits>;
+	/** At a program's first held call, find out without any effect what it would do, so that it is decided in one answer. */
+	readonly rehearse: boolean;
 	/** Declarations past this budget become an index with `tools.$search`. Units: tokens. */
 	readonly declarationTokensMax: number | undefined;
 }

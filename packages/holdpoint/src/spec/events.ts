@@ -35,6 +35,8 @@ export type RunEvent =
 	| ProgramStarted
 	| ProgramDelivered
 	| ProgramSuspended
+	| RehearsalRequested
+	| ProgramRehearsed
 	| ProgramRestored
 	| TimerSet
 	| TimerFired
@@ -210,6 +212,8 @@ export interface ApprovalRequested {
 	readonly except?: readonly string[];
 	/** From when on no answer counts. Milliseconds since 1970. */
 	readonly expiresAt: number;
+	/** The program is to be rehearsed before people decide. */
+	readonly rehearse?: true;
 	/** When others may answer in their place, and of which roles. */
 	readonly escalation?: { readonly at: number; readonly roles: readonly string[] };
 	/** People whose answers to the call's approval before count here too. */
@@ -237,6 +241,10 @@ export interface ApprovalResolved {
 	readonly digest?: string;
 	/** A standing grant that goes with it, where the call is approved. */
 	readonly always?: GrantTerms;
+	/** Rows of the program's rehearsal that were answered with it, from 0. */
+	readonly rows?: readonly number[];
+	/** These rows hold in this order only. */
+	readonly inOrder?: true;
 	/** More answers are needed. */
 	readonly open?: true;
 	/** Id of the stored signal that this event used up. */
@@ -298,6 +306,8 @@ export interface CallStarted {
 	readonly call: string;
 	/** 1, and one more for each repetition. */
 	readonly attempt: number;
+	/** Row of its program's rehearsal whose approval it spends, from 0. */
+	readonly row?: number;
 	/** What it holds of shared accounts until its outcome is known. */
 	readonly holds?: readonly Hold[];
 }
@@ -416,6 +426,56 @@ export interface SnapshotReference {
 	readonly guest: string;
 	/** Version of its format. */
 	readonly format: number;
+}
+
+/** Somebody wants to know what a program would do before they decide. */
+export interface RehearsalRequested {
+	readonly type: "rehearsal.requested";
+	/** The program. */
+	readonly call: string;
+	/** Who wants it. */
+	readonly by: string;
+	/** Id of the stored signal that this event used up. */
+	readonly signal: string;
+}
+
+/** A copy of a held program went on without any effect: what it would do. */
+export interface ProgramRehearsed {
+	readonly type: "program.rehearsed";
+	/** The program. */
+	readonly call: string;
+	/** How many calls it had asked for when it was held. */
+	readonly asked: number;
+	/** Calls that are no reads, in the order in which it would make them. */
+	readonly rows: readonly RehearsedCall[];
+	/** Reads that were really made for it. */
+	readonly reads: number;
+	/** Whether it came to its end, and what kept it from that. */
+	readonly end: "returned" | "threw" | "stopped" | "limit";
+	/** Of a program that would throw, or did not come to its end: why. */
+	readonly why?: string;
+}
+
+/** A call that a program would make. */
+export interface RehearsedCall {
+	/** The call, where it is asked already. */
+	readonly call?: string;
+	/** Name of the tool. */
+	readonly tool: string;
+	/** Of the tool. */
+	readonly version: string;
+	/** Canonical arguments. */
+	readonly args: Json;
+	/** Line of the program, from 1; 0 where it is not known. */
+	readonly line: number;
+	/** What the policy says of it now. */
+	readonly verdict: "allow" | "ask" | "deny";
+	/** Why, in the policy's words. */
+	readonly reason?: string;
+	/** The tool says that the call would fail: why. */
+	readonly fails?: string;
+	/** It rests on a value that was made up from a schema, so that it may come otherwise. */
+	readonly uncertain?: true;
 }
 
 /** A frozen program goes on. */

@@ -1,7 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { deliveryMessage, readOutbox, startMessage, stoppedOutbox } from "./guest-messages.ts";
-import { defaultProgramLimits } from "./limits.ts";
+import {
+	deliveryMessage,
+	type GuestFacts,
+	lineCount,
+	readOutbox as read,
+	startMessage,
+	stoppedOutbox,
+} from "./guest-messages.ts";
+import { defaultProgramLimits, type ProgramLimits } from "./limits.ts";
 import type { ProgramSpec } from "./sandbox.ts";
 
 const program: ProgramSpec = {
@@ -13,11 +20,19 @@ const program: ProgramSpec = {
 	principal: "p",
 };
 
+function thrown(change: object): string {
+	return `t ${JSON.stringify({ name: "E", message: "m", stack: "", ...change })}`;
+}
+
+/** A guest that has asked for two calls, and has an answer to one of them. */
+const begun: GuestFacts = { asked: 2, open: 1, lines: 12 };
+const readOutbox = (text: string, spec: ProgramSpec = program) => read(text, spec, begun);
+
 describe("readOutbox", () => {
 	test("reads calls, console and the state", () => {
 		const text =
 			'c "one\\ntwo"\na 3 12 "search" {"q":"\u2028"}\na 4 0 "q\\"uoted\\\\" null\na 5 0 "search" \nc "three"\no';
-		expect(readOutbox(text, program)).toEqual({
+		expect(readOutbox(text)).toEqual({
 			asks: [
 				{ n: 3, tool: "search", args: '{"q":"\u2028"}', line: 12 },
 				{ n: 4, tool: 'q"uoted\\', args: "null", line: 0 },
@@ -29,21 +44,52 @@ describe("readOutbox", () => {
 	});
 
 	test.each([
-		["a tool that was not granted", 'a 1 1 "pay" null\no'],
-		["a number out of order", 'a 2 1 "search" null\na 2 1 "search" null\no'],
-		["a number above the limit of calls", 'a 51 1 "search" null\no'],
+		["a tool that was not granted", 'a 3 1 "pay" null\no'],
+		["a number that was asked before", 'a 2 1 "search" null\no'],
+		["a number twice", 'a 3 1 "search" null\na 3 1 "search" null\no'],
+		["a number left out", 'a 3 1 "search" null\na 5 1 "search" null\no'],
 		["a number that is none", 'a -1 1 "search" null\no'],
-		["a line that is none", 'a 1 x "search" null\no'],
-		["no place for arguments", 'a 1 1 "search"\no'],
+		["another way to write a number", 'a 03.0 1 "search" null\no'],
+		["a line that is none", 'a 3 x "search" null\no'],
+		["no place for arguments", 'a 3 1 "search"\no'],
 		["an unknown line", "z 1\no"],
 		["console text that is no string", "c {}\no"],
 		["no state", 'c "x"'],
 		["an unknown state", "x"],
 		["a stop of a limit that the guest cannot know", 's fault "x"'],
 		["a thrown error without a message", 't {"name":"x"}'],
+		["a thrown error that is none", "t null"],
+		["a thrown error that is told at too great length", thrown({ message: "x".repeat(4_001) })],
+		["a name that is told at too great length", thrown({ name: "x".repeat(4_001) })],
+		["a stack that is told at too great length", thrown({ stack: "x".repeat(4_001) })],
+		["a stop that is told at too great length", `s calls ${JSON.stringify("x".repeat(4_001))}`],
 		["nothing", ""],
 	])("refuses %s", (_, text) => {
-		expect(() => readOutbox(text, program)).toThrow();
+		expect(() => readOutbox(text)).toThrow();
+	});
+
+	test("I8: refuses more calls than the program may make, and more than it may have open", () => {
+		const line = (n: number) => `a ${n} 1 "search" null\n`;
+		const limited = (limits: Partial<ProgramLimits>) => ({ ...program, limits: { ...program.limits, ...limits } });
+		const two = `${line(3)}${line(4)}o`;
+		expect(readOutbox(two, limited({ callsMax: 4 })).asks).toHaveLength(2);
+		expect(() => readOutbox(two, limited({ callsMax: 3 }))).toThrow();
+		expect(readOutbox(two, limited({ openCallsMax: 3 })).asks).toHaveLength(2);
+		expect(() => readOutbox(two, limited({ openCallsMax: 2 }))).toThrow("3 calls open");
+		expect(() => readOutbox(`${line(3)}${line(4)}r 1`, limited({ openCallsMax: 2 }))).toThrow("3 calls open");
+	});
+
+	test("refuses a guest that waits for nothing", () => {
+		expect(() => read("o", program, { ...begun, open: 0 })).toThrow("no call of it is open");
+		expect(read("r 1", program, { ...begun, open: 0 }).state.kind).toBe("returned");
+	});
+
+	test.each([
+		["a", 1],
+		["a\nb\rc\r\nd\u2028e\u2029f", 6],
+		["\n", 2],
+	])("%j has as many lines as JavaScript sees", (source, lines) => {
+		expect(lineCount(source)).toBe(lines);
 	});
 
 	test("any text gives values within the limits, or throws", () => {
@@ -55,6 +101,8 @@ describe("readOutbox", () => {
 			"s ",
 			"o",
 			"1 ",
+			"3 ",
+			"4 ",
 			"99 ",
 			'"search" ',
 			'"pay" ',
@@ -71,13 +119,14 @@ describe("readOutbox", () => {
 			fc.property(texts, (text) => {
 				let outbox: ReturnType<typeof readOutbox>;
 				try {
-					outbox = readOutbox(text, program);
+					outbox = readOutbox(text);
 				} catch {
 					return;
 				}
+				expect(outbox.asks.map(({ n }) => n)).toEqual(outbox.asks.map((_, i) => i + 3));
 				for (const ask of outbox.asks) {
 					expect(["search", 'q"uoted\\', "ünï", "$search", "$describe"]).toContain(ask.tool);
-					expect(ask.n).toBeLessThanOrEqual(50);
+					expect(ask.line).toBeLessThanOrEqual(12);
 					expect(Buffer.byteLength(ask.args)).toBeLessThan(20);
 				}
 				if (outbox.state.kind === "returned") expect(Buffer.byteLength(outbox.state.value)).toBeLessThan(20);
@@ -88,12 +137,12 @@ describe("readOutbox", () => {
 
 	test("a text of millions of lines is given up at the first that is none", () => {
 		const endless = "\n".repeat(8_000_000);
-		expect(() => readOutbox(endless, program)).toThrow("a line that its prelude does not write");
+		expect(() => readOutbox(endless)).toThrow("a line that its prelude does not write");
 		expect(stoppedOutbox("fault", endless).console).toBe("");
 	});
 
 	test("sizes count in bytes, below the limit and at it", () => {
-		const state = (value: string) => readOutbox(`r ${value}`, program).state.kind;
+		const state = (value: string) => readOutbox(`r ${value}`).state.kind;
 		for (const character of ["x", "é", "€", "😀"]) {
 			// With its two quotes it has fewer bytes than the limit of 20; filled up, it has as many.
 			const fitting = character.repeat(Math.floor(17 / Buffer.byteLength(character)));
@@ -102,7 +151,7 @@ describe("readOutbox", () => {
 			expect(state(`"${fitting}${"x".repeat(room - 1)}"`)).toBe("returned");
 			expect(state(`"${fitting}${"x".repeat(room)}"`)).toBe("stopped");
 		}
-		expect(readOutbox(`a 1 1 "search" "${"€".repeat(7)}"\no`, program)).toMatchObject({
+		expect(readOutbox(`a 3 1 "search" "${"€".repeat(7)}"\no`)).toMatchObject({
 			asks: [],
 			state: { kind: "stopped", limit: "value" },
 		});
@@ -110,13 +159,13 @@ describe("readOutbox", () => {
 
 	test("an engine that ran out of memory is a stop, not an error of the program", () => {
 		const text = 't {"name":"InternalError","message":"out of memory","stack":""}';
-		expect(readOutbox(text, program).state).toMatchObject({ kind: "stopped", limit: "memory" });
+		expect(readOutbox(text).state).toMatchObject({ kind: "stopped", limit: "memory" });
 	});
 
 	test("the place of an error is that of the program's own text", () => {
 		const stack = "    at f (native)\n    at g (<input>:1:21)\n    at <input>:7:3\n    at run (prelude:5:1)\n";
 		const text = `t ${JSON.stringify({ name: "E", message: "m", stack })}`;
-		expect(readOutbox(text, program).state).toEqual({
+		expect(readOutbox(text).state).toEqual({
 			kind: "threw",
 			error: { name: "E", message: "m", line: 1, column: 7, stack: "at g (program:1:21)\nat program:7:3" },
 		});

@@ -2,8 +2,10 @@
  * The host's half of the protocol with a guest: the texts that go in, and what came out, checked.
  *
  * Invariant: whatever the guest wrote, `readOutbox` returns values within the program's limits or throws. A text of the
- * guest is hostile even though the prelude wrote it: the engine's memory is the program's.
+ * guest is hostile even though the prelude wrote it: the engine's memory is the program's. So each limit that the
+ * prelude keeps is kept here once more; whoever is over one here has another prelude than ours.
  */
+import { thrownCharsMax } from "./guest.ts";
 import type { ProgramLimits } from "./limits.ts";
 import type { Answer, Ask, ProgramError, ProgramSpec, ProgramStop, SliceState } from "./sandbox.ts";
 
@@ -36,6 +38,21 @@ export function stoppedOutbox(limit: ProgramStop, outbox: string): Outbox {
 	let printed = "";
 	for (const line of linesOf(outbox)) if (line.startsWith("c ")) printed += `${readString(line.slice(2))}\n`;
 	return { asks: [], console: printed, state: { kind: "stopped", limit, message: stopMessages[limit] } };
+}
+
+/** What the host knows of a guest when it reads its outbox, whatever the guest says. */
+export interface GuestFacts {
+	/** Calls that it asked before this slice. */
+	readonly asked: number;
+	/** Those of them that have no answer yet. */
+	readonly open: number;
+	/** Lines of its program. */
+	readonly lines: number;
+}
+
+/** With every line end that there is in JavaScript. */
+export function lineCount(source: string): number {
+	return (source.match(/\r\n|[\n\r\u2028\u2029]/g)?.length ?? 0) + 1;
 }
 
 /** What one `drain()` held, checked. A stopped program asks for nothing. */
@@ -91,7 +108,7 @@ function tooLarge({ valueBytesMax }: ProgramLimits): Fault {
  * Reads what the guest wrote.
  * Errors: an Error that names the line, where the text is none that the prelude writes.
  */
-export function readOutbox(text: string, program: ProgramSpec): Outbox {
+export function readOutbox(text: string, program: ProgramSpec, facts: GuestFacts): Outbox {
 	const asks: Ask[] = [];
 	let printed = "";
 	let state: SliceState | undefined;
@@ -99,14 +116,22 @@ export function readOutbox(text: string, program: ProgramSpec): Outbox {
 		// The state is the last line.
 		if (state) throw unreadable(line);
 		if (line.startsWith("c ")) printed += `${readString(line.slice(2))}\n`;
-		else if (line.startsWith("a ")) asks.push(readAsk(line, program, asks.at(-1)?.n ?? 0));
-		else state = readState(line, program.limits);
+		else if (line.startsWith("a ")) asks.push(readAsk(line, program, { ...facts, asked: facts.asked + asks.length }));
+		else state = readState(line, program.limits, facts);
 	}
 	if (!state) throw unreadable(text);
+	checkOpenCalls(state, facts.open + asks.length, program.limits);
 	const large = asks.find((ask) => isTooLarge(ask.args, program.limits.valueBytesMax));
 	if (!large) return { asks: state.kind === "stopped" ? [] : asks, console: printed, state };
 	const message = `An argument of tools.${large.tool} has ${program.limits.valueBytesMax} bytes or more`;
 	return { asks: [], console: printed, state: { kind: "stopped", limit: "value", message } };
+}
+
+/** What is stopped may have had any number of them. */
+function checkOpenCalls({ kind }: SliceState, open: number, { openCallsMax }: ProgramLimits): void {
+	if (kind === "stopped") return;
+	if (open > openCallsMax) throw new Error(`The guest has ${open} calls open at the same time`);
+	if (kind === "open" && open === 0) throw new Error("The guest waits, and no call of it is open");
 }
 
 /** One by one: a text of nothing but line ends is given up at the first of them, before there are millions of texts. */
@@ -121,17 +146,22 @@ function* linesOf(text: string): Generator<string, void> {
 
 const askLine = /^a (\d{1,9}) (\d{1,9}) ("(?:[^"\\]|\\.)*") (.*)$/s;
 
-function readAsk(line: string, program: ProgramSpec, previous: number): Ask {
+function readAsk(line: string, program: ProgramSpec, { asked, lines }: GuestFacts): Ask {
 	const found = askLine.exec(line);
 	const [n, at, args] = [Number(found?.[1]), Number(found?.[2]), found?.[4]];
 	if (!found?.[3] || args === undefined) throw unreadable(line);
 	const tool = readString(found[3]);
 	const granted = program.tools.includes(tool) || (guestBuiltins as readonly string[]).includes(tool);
-	if (!granted || n <= previous || n > program.limits.callsMax) throw unreadable(line);
-	return { n, tool, args, line: at };
+	if (!granted || n !== asked + 1 || n > program.limits.callsMax) throw unreadable(line);
+	return { n, tool, args, line: knownLine(at, lines) };
 }
 
-function readState(line: string, limits: ProgramLimits): SliceState {
+/** The line, or 0 where the program has none of that number: a text that it evaluates has lines of its own. */
+function knownLine(line: number, lines: number): number {
+	return line <= lines ? line : 0;
+}
+
+function readState(line: string, limits: ProgramLimits, facts: GuestFacts): SliceState {
 	const body = line.slice(2);
 	switch (line.slice(0, 2)) {
 		case "o":
@@ -144,7 +174,7 @@ function readState(line: string, limits: ProgramLimits): SliceState {
 				message: `The program's value has ${limits.valueBytesMax} bytes or more`,
 			};
 		case "t ":
-			return readThrown(body);
+			return readThrown(body, facts);
 		case "s ":
 			return readStopped(body);
 		default:
@@ -156,26 +186,40 @@ function readStopped(body: string): SliceState {
 	const space = body.indexOf(" ");
 	const limit = (["calls", "openCalls", "value"] satisfies ProgramStop[]).find((name) => name === body.slice(0, space));
 	if (!limit) throw unreadable(body);
-	return { kind: "stopped", limit, message: readString(body.slice(space + 1)) };
+	return { kind: "stopped", limit, message: shortText(readString(body.slice(space + 1))) };
 }
 
-function readThrown(body: string): SliceState {
-	const { name, message, stack } = JSON.parse(body) as Record<string, unknown>;
-	if (typeof name !== "string" || typeof message !== "string" || typeof stack !== "string") throw unreadable(body);
+function readThrown(body: string, facts: GuestFacts): SliceState {
+	const thrown = JSON.parse(body) as Record<string, unknown> | null;
+	const name = shortText(thrown?.["name"]);
+	const message = shortText(thrown?.["message"]);
+	const stack = shortText(thrown?.["stack"]);
 	if (name === "InternalError" && message === "out of memory") {
 		return { kind: "stopped", limit: "memory", message: stopMessages.memory };
 	}
-	return { kind: "threw", error: programError(name, message, stack) };
+	return { kind: "threw", error: programError({ name, message, stack }, facts) };
+}
+
+/** Errors: where it is no text, or a longer one than the prelude passes on. */
+function shortText(value: unknown): string {
+	if (typeof value === "string" && value.length <= thrownCharsMax) return value;
+	throw new Error(`The guest tells a ${typeof value} or a text of ${thrownCharsMax} characters and more of its end`);
+}
+
+interface Thrown {
+	readonly name: string;
+	readonly message: string;
+	readonly stack: string;
 }
 
 /** The engine calls the program's text `<input>`; the first line has our wrapper before it. */
 const wrapperColumns = "(async () => {".length;
 
-function programError(name: string, message: string, stack: string): ProgramError {
+function programError({ name, message, stack }: Thrown, { lines }: GuestFacts): ProgramError {
 	const frames = stack.split("\n").filter((frame) => frame.includes("<input>:"));
 	const place = /<input>:(\d{1,9}):(\d{1,9})/.exec(frames[0] ?? "");
-	const line = Number(place?.[1] ?? 0);
-	const column = Math.max(0, Number(place?.[2] ?? 0) - (line === 1 ? wrapperColumns : 0));
+	const line = knownLine(Number(place?.[1] ?? 0), lines);
+	const column = line === 0 ? 0 : Math.max(0, Number(place?.[2] ?? 0) - (line === 1 ? wrapperColumns : 0));
 	const trace = frames.map((frame) => frame.trim().replaceAll("<input>:", "program:")).join("\n");
 	return { name, message, line, column, ...(trace ? { stack: trace } : {}) };
 }

@@ -17,6 +17,9 @@
 /** Ends console output that was cut at its limit. */
 export const consoleCutNote = "[more console output was dropped]";
 
+/** What is told of a thrown error: of its name, its message and its stack each. Characters. */
+export const thrownCharsMax = 4_000;
+
 /** Source of the prelude: a script of plain JavaScript that needs no host object. */
 export const guestPrelude: string = String.raw`(() => {
 "use strict";
@@ -73,14 +76,14 @@ const show = (value) => {
 const field = (value, key) => {
 	try {
 		const found = value[key];
-		return typeof found === "string" ? slice(found, 0, 4000) : undefined;
+		return typeof found === "string" ? slice(found, 0, ${thrownCharsMax}) : undefined;
 	} catch {}
 };
 const thrownLine = (name, message, trace) =>
 	"t {\"name\":" + stringify(name) + ",\"message\":" + stringify(message) + ",\"stack\":" + stringify(trace) + "}";
 const failure = (thrown) => {
 	const name = field(thrown, "name") || "Error";
-	const message = field(thrown, "message") ?? slice(show(thrown), 0, 4000);
+	const message = field(thrown, "message") ?? slice(show(thrown), 0, ${thrownCharsMax});
 	return thrownLine(name, message, field(thrown, "stack") ?? "");
 };
 

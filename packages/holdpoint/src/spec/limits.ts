@@ -116,6 +116,12 @@ export interface FixedLimits {
 	readonly queryLimitMax: number;
 	/** Ids of runs, calls, approvals, signals and sessions. Characters. */
 	readonly idCharsMax: number;
+	/** Calls that one rehearsal follows. */
+	readonly rehearsalCallsMax: number;
+	/** What its rows hold. Characters. */
+	readonly rehearsalCharsMax: number;
+	/** Rehearsals of one program. */
+	readonly rehearsalsMax: number;
 	/** How long a standing grant holds where its giver does not say. Milliseconds. */
 	readonly grantExpiresInMs: number;
 	/** The longest that one may hold. Milliseconds. */
@@ -153,6 +159,9 @@ export const fixedLimits: FixedLimits = {
 	writesMax: 10_000,
 	queryLimitMax: 1_000,
 	idCharsMax: 200,
+	rehearsalCallsMax: 500,
+	rehearsalCharsMax: 1_048_576,
+	rehearsalsMax: 5,
 	grantExpiresInMs: 24 * 3_600_000,
 	grantExpiresInMsMax: 90 * 24 * 3_600_000,
 	grantUsesMax: 1_000_000,

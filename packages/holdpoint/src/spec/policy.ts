@@ -22,6 +22,8 @@ export interface Ask {
 	readonly fourEyes?: boolean;
 	/** Units: milliseconds. Default: the harness's limit. */
 	readonly expiresInMs?: number;
+	/** Where a program asks: find out first what it would do, so that people decide on all of it in one answer. */
+	readonly rehearse?: boolean;
 	/** Who may answer in everybody's place when nobody has for so long. */
 	readonly escalate?: Escalation;
 }

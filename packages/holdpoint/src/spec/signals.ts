@@ -16,7 +16,10 @@ export type Signal =
 			readonly args?: Json;
 			/** A standing grant that goes with a yes. */
 			readonly always?: GrantTerms;
+			/** Answers rows of the rehearsal that the approver saw, whose digest this is. */
+			readonly rehearsal?: { readonly digest: string; readonly rows: readonly number[]; readonly inOrder?: true };
 	  }
+	| { readonly kind: "rehearse"; readonly call: string; readonly by: string; readonly at: number }
 	| {
 			readonly kind: "settle";
 			readonly call: string;

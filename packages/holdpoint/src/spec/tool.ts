@@ -67,6 +67,8 @@ export interface Tool<Input = unknown, Output = unknown> {
 	/** Undefined: nothing is marked. */
 	readonly marks?: ToolMarks | undefined;
 	readonly tags: readonly string[];
+	/** What a call would return, made up without doing anything; throws where it would fail. */
+	readonly simulate: ((input: Input) => unknown) | undefined;
 	/** Declared version and digest of schema and effect: a change voids approvals. */
 	readonly version: string;
 	execute(input: Input, context: ToolContext): unknown;

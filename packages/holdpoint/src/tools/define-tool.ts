@@ -30,6 +30,15 @@ export interface ToolDefinition<
 	readonly tags?: readonly string[];
 	/** Change it when the tool's meaning changes: approvals given to the old one become void. */
 	readonly version?: string;
+	/**
+	 * What a call would return, made up without doing anything: it looks at nothing but its arguments. Throws where the
+	 * call would fail. A rehearsal calls it in the place of `execute`; without it a value is made up from `output`.
+	 */
+	simulate?(
+		args: StandardSchemaV1.InferOutput<Input>,
+	): Output extends StandardSchemaV1
+		? StandardSchemaV1.InferInput<Output> | Promise<StandardSchemaV1.InferInput<Output>>
+		: unknown;
 	execute(
 		args: StandardSchemaV1.InferOutput<Input>,
 		context: ToolContext,
@@ -57,6 +66,8 @@ export function defineTool<Input extends StandardSchemaV1, Output extends Standa
 		`tool ${name} has the time-out ${timeoutMs}`,
 	);
 	check(typeof definition.execute === "function", `tool ${name} has no function execute`);
+	const { simulate } = definition;
+	check(simulate === undefined || typeof simulate === "function", `tool ${name} has a simulate that is no function`);
 	const { version = "1", tags = [] } = definition;
 	check(typeof version === "string", `tool ${name} has the version ${String(version)}, which is no text`);
 	check(
@@ -84,6 +95,7 @@ export function defineTool<Input extends StandardSchemaV1, Output extends Standa
 		...(marks ? { marks } : {}),
 		tags,
 		version: `${version}.${promiseDigest(name, [inputSchema, effect, repeat])}`,
+		simulate: definition.simulate as Tool["simulate"],
 		execute: definition.execute as Tool["execute"],
 	};
 }

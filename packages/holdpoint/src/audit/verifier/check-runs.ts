@@ -33,6 +33,24 @@ interface Approval {
 	over: string | undefined;
 }
 
+/** A call that a rehearsal foresaw. */
+interface Row {
+	/** The same for the same tool, version and arguments. */
+	readonly content: unknown;
+	/** The call, where it was asked before the rehearsal. */
+	readonly call: unknown;
+	readonly answers: Yes[];
+	isDenied: boolean;
+	spentBy: string | undefined;
+}
+
+/** What is known of a run. */
+interface Run {
+	readonly calls: Map<string, Call>;
+	/** Of the last rehearsal of each program. */
+	readonly rehearsals: Map<string, Row[]>;
+}
+
 interface Call {
 	decision: { readonly facts: LeafFacts; readonly isSpent: boolean } | undefined;
 	approval: Approval | undefined;
@@ -42,7 +60,7 @@ interface Call {
 
 export class RunChecks {
 	/** Of runs that did not finish yet. Undefined: too little of it is known to judge it. */
-	private readonly runs = new Map<string, Map<string, Call> | undefined>();
+	private readonly runs = new Map<string, Run | undefined>();
 	/** Grants that were revoked, and when those end that do. */
 	private readonly revoked = new Set<unknown>();
 	private readonly ends = new Map<unknown, number>();
@@ -54,16 +72,18 @@ export class RunChecks {
 		if (event.type === "grant.revoked") this.revoked.add(event["grant"]);
 		if (event.type === "grant.given" && n === undefined) this.ends.set(event["grant"], numberOr(event["expiresAt"], 0));
 		if (n === undefined) return undefined;
-		if (event.type === "run.started") this.runs.set(run, new Map());
+		if (event.type === "run.started") this.runs.set(run, { calls: new Map(), rehearsals: new Map() });
 		else if (!this.runs.has(run)) this.runs.set(run, undefined);
-		const calls = this.runs.get(run);
+		const known = this.runs.get(run);
 		if (event.type === "run.finished") this.runs.delete(run);
 		const id = event["call"];
 		if (event.type === "call.started") this.executions++;
-		if (typeof id !== "string" || !calls) return undefined;
-		const call = calls.get(id) ?? { decision: undefined, approval: undefined, starts: 0, isOver: false };
-		calls.set(id, call);
-		const why = follow(call, event) ?? (event.type === "call.started" ? this.lostGrant(call, leaf.at) : undefined);
+		if (typeof id !== "string" || !known) return undefined;
+		const call = known.calls.get(id) ?? { decision: undefined, approval: undefined, starts: 0, isOver: false };
+		known.calls.set(id, call);
+		const spending = foreseen(known, id, event);
+		const why =
+			follow(call, event, spending) ?? (event.type === "call.started" ? this.lostGrant(call, leaf.at) : undefined);
 		if (why === undefined) return undefined;
 		const message = `Call ${id} of run ${run} was started although ${why}`;
 		return { kind: "unapproved_execution", index, run, event: n, call: id, message };
@@ -82,8 +102,63 @@ export class RunChecks {
 	}
 }
 
+/** Folds a fact into the rehearsal of the call's program, or of the call that is a program. */
+function foreseen({ calls, rehearsals }: Run, id: string, facts: LeafFacts): Spending | undefined {
+	// `c1.7` was asked by the program `c1`.
+	const rows = rehearsals.get(id.slice(0, Math.max(0, id.lastIndexOf(".")))) ?? [];
+	switch (facts.type) {
+		case "program.rehearsed":
+			rehearsals.set(id, rehearsed(facts, rehearsals.get(id) ?? []));
+			return undefined;
+		case "approval.resolved":
+			answerRows(rows, calls.get(id)?.approval, facts);
+			return undefined;
+		case "call.started":
+			return spend(rows, id, facts["row"]);
+		default:
+			return undefined;
+	}
+}
+
+/** What was said of a call holds on where it is foreseen again, unless it was spent. */
+function rehearsed(facts: LeafFacts, before: readonly Row[]): Row[] {
+	const open = before.filter(
+		({ spentBy, isDenied, answers }) => spentBy === undefined && (isDenied || answers.length > 0),
+	);
+	const rows: readonly unknown[] = Array.isArray(facts["foreseen"]) ? facts["foreseen"] : [];
+	return rows.map((row) => {
+		const [content, call] = Array.isArray(row) ? row : [];
+		const at = open.findIndex((one) => one.content === content);
+		const [same] = at < 0 ? [] : open.splice(at, 1);
+		return { content, call, answers: same?.answers ?? [], isDenied: same?.isDenied ?? false, spentBy: undefined };
+	});
+}
+
+function answerRows(rows: readonly Row[], approval: Approval | undefined, facts: LeafFacts): void {
+	const named: readonly unknown[] = Array.isArray(facts["rows"]) ? facts["rows"] : [];
+	const yes = approval && approval.number === facts["approval"] ? yesOf(approval, facts) : undefined;
+	for (const index of named) {
+		const row = rows[index as number];
+		if (facts["answer"] === "deny" && row) row.isDenied = true;
+		else if (yes) row?.answers.push(yes);
+	}
+}
+
+/** A start that names a row rests on what was said of that, and on nothing else. */
+interface Spending {
+	readonly row: Row | undefined;
+}
+
+/** The row that is this very call is spent by it in any case. */
+function spend(rows: readonly Row[], call: string, index: unknown): Spending | undefined {
+	const named = typeof index === "number" ? rows[index] : undefined;
+	const row = named && (named.spentBy ?? call) === call ? named : undefined;
+	for (const one of rows) if (one === row || one.call === call) one.spentBy = call;
+	return index === undefined ? undefined : { row };
+}
+
 /** Folds a fact into a call. Returns why a start was not permitted. */
-function follow(call: Call, facts: LeafFacts): string | undefined {
+function follow(call: Call, facts: LeafFacts, spending: Spending | undefined): string | undefined {
 	switch (facts.type) {
 		case "call.decided":
 			call.decision = { facts, isSpent: false };
@@ -107,7 +182,7 @@ function follow(call: Call, facts: LeafFacts): string | undefined {
 			call.isOver = facts["outcome"] !== "unknown";
 			return undefined;
 		case "call.started":
-			return start(call, facts);
+			return start(call, facts, spending);
 		default:
 			return undefined;
 	}
@@ -126,9 +201,15 @@ function approvalOf(call: Call, facts: LeafFacts): Approval {
 	};
 }
 
-function answer(approval: Approval, facts: LeafFacts): void {
+/** Undefined: it counts for nothing. */
+function yesOf(approval: Approval, facts: LeafFacts): Yes | undefined {
 	const by = (facts["by"] ?? {}) as { readonly id?: unknown; readonly roles?: unknown };
 	const isCounted = facts["excepted"] === undefined && numberOr(facts["at"], Number.MAX_VALUE) < approval.expiresAt;
+	return isCounted ? { id: String(by.id), roles: texts(by.roles) } : undefined;
+}
+
+function answer(approval: Approval, facts: LeafFacts): void {
+	const yes = yesOf(approval, facts);
 	if (facts["answer"] === "deny") approval.over = "it was denied";
 	else {
 		if (facts["answer"] === "edit") {
@@ -136,11 +217,11 @@ function answer(approval: Approval, facts: LeafFacts): void {
 			approval.answers = [];
 			approval.bound = facts["bound"];
 		}
-		if (isCounted) approval.answers.push({ id: String(by.id), roles: texts(by.roles) });
+		if (yes) approval.answers.push(yes);
 	}
 }
 
-function start(call: Call, facts: LeafFacts): string | undefined {
+function start(call: Call, facts: LeafFacts, spending: Spending | undefined): string | undefined {
 	const { decision, approval } = call;
 	call.starts++;
 	if (call.decision) call.decision = { ...call.decision, isSpent: true };
@@ -152,15 +233,29 @@ function start(call: Call, facts: LeafFacts): string | undefined {
 	const { verdict, bound, approvedBy, ask } = decision.facts;
 	if (verdict === "allow") return undefined;
 	if (verdict !== "ask") return "it was denied by the policy";
+	const said = spending ? saidOfRow(spending) : saidOfCall(approval, bound);
+	if (typeof said === "string") return said;
+	const counted = texts(approvedBy);
+	const given = said.filter(({ id }) => counted.includes(id));
+	const missing = missingYes(ask === undefined ? askedBefore(approval) : askedOf(ask as LeafFacts), given);
+	return missing === undefined ? undefined : `it lacks the yes of ${missing}`;
+}
+
+/** What people said of a call before it was made; a text says why it allows nothing. */
+function saidOfRow({ row }: Spending): readonly Yes[] | string {
+	if (!row) return "the row of the rehearsal that it names is not there, or was spent by another call";
+	return row.isDenied ? "its row of the rehearsal was denied" : row.answers;
+}
+
+function saidOfCall(approval: Approval | undefined, bound: unknown): readonly Yes[] | string {
 	if (!approval) return "it was asked for, and nobody was asked";
 	if (approval.over) return approval.over;
-	if (approval.bound !== bound) return "what was approved is not what was started";
-	const counted = texts(approvedBy);
-	const given = approval.answers.filter(({ id }) => counted.includes(id));
-	const asked =
-		ask === undefined ? { ...approval.asked, substitutes: approval.substitutes } : askedOf(ask as LeafFacts);
-	const missing = missingYes(asked, given);
-	return missing === undefined ? undefined : `it lacks the yes of ${missing}`;
+	return approval.bound === bound ? approval.answers : "what was approved is not what was started";
+}
+
+/** In a journal of before decisions said whom they asked. */
+function askedBefore(approval: Approval | undefined): Asked {
+	return approval ? { ...approval.asked, substitutes: approval.substitutes } : askedOf({});
 }
 
 function askedOf(facts: { readonly [fact: string]: unknown }): Asked {

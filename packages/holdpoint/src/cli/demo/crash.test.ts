@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { sandboxName } from "../../testing/sandbox-under-test.ts";
 import { prepareFolder } from "./demo-folder.ts";
 import { planted } from "./shop-database.ts";
 import { readShop } from "./shop-records.ts";
@@ -29,7 +30,7 @@ interface Ended {
 
 async function cli(argv: readonly string[], env: Record<string, string> = {}): Promise<Ended> {
 	const place = { HOLDPOINT_STORE: "demo/holdpoint.db", HOLDPOINT_CONFIG: "deadly.config.mjs" };
-	const base = { PATH: process.env["PATH"], HOME: process.env["HOME"] };
+	const base = { PATH: process.env["PATH"], HOME: process.env["HOME"], HOLDPOINT_SANDBOX: sandboxName };
 	const child = spawn(process.execPath, [entry, ...argv, "--json"], {
 		cwd,
 		env: { ...base, ...place, ...env },

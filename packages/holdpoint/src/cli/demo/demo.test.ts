@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { json } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { sandboxName } from "../../testing/sandbox-under-test.ts";
 import type { StoredEvent } from "./proof.ts";
 import { shopProgram } from "./shop-story.ts";
 
@@ -32,7 +33,7 @@ interface Shown {
 }
 
 async function cli(...argv: string[]): Promise<{ code: number | null; out: string; err: string }> {
-	const env = { PATH: process.env["PATH"], HOME: process.env["HOME"], NO_COLOR: "1" };
+	const env = { PATH: process.env["PATH"], HOME: process.env["HOME"], NO_COLOR: "1", HOLDPOINT_SANDBOX: sandboxName };
 	const child = spawn(process.execPath, [entry, ...argv], { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
 	const parts = { out: "", err: "" };
 	child.stdout.setEncoding("utf8").on("data", (text: string) => (parts.out += text));

@@ -181,6 +181,17 @@ export class Timeline {
 					text: `${style.bold("frozen")}${this.place(call)}  ${style.dim(`${size}; nothing runs while it waits`)}`,
 				};
 			}
+			case "rehearsal.requested":
+				return { mark: style.dim("?"), text: `${inlineText(event.by, 40)} wants to know what it would do`, inner };
+			case "program.rehearsed": {
+				const ended =
+					event.end === "returned"
+						? ""
+						: `; it ${event.end === "threw" ? "would throw" : "was not followed to its end"}`;
+				const asked = event.rows.filter(({ verdict }) => verdict === "ask").length;
+				const text = `${style.bold("rehearsed")}: ${event.rows.length} calls, ${asked} of them to be decided${ended}`;
+				return { mark: style.cyan("≈"), text, inner: true, below: this.wrapped("Nothing of it was done.") };
+			}
 			case "program.restored": {
 				const from = event.from === "snapshot" ? "from its snapshot" : "by replaying it";
 				const text = `${style.bold("goes on")}${this.place(call)}  ${style.dim(from)}`;

@@ -3,7 +3,8 @@
  *
  * Invariants
  * 1. One slice at a time. Once a slice was returned, threw or was stopped, the guest is over and its memory given back.
- * 2. CPU time and console bytes are counted over the whole program, snapshots included.
+ * 2. CPU time, console bytes and calls are counted here over the whole program, snapshots included: what the guest says
+ *    of them counts for nothing.
  * 3. A guest that was lost by no fault of its program rejects with `sandbox.fault`; its caller replays it.
  */
 import { assert } from "../../../kit/assert.ts";
@@ -11,6 +12,7 @@ import { HoldpointError, isHoldpointError } from "../../../spec/errors.ts";
 import { consoleCutNote } from "../../../spec/guest.ts";
 import {
 	deliveryMessage,
+	lineCount,
 	type Outbox,
 	readOutbox,
 	startMessage,
@@ -23,7 +25,7 @@ import { decodeSnapshot, encodeSnapshot } from "./snapshot-header.ts";
 
 /** A guest may be this much larger than its program's memory: the engine, the base image, what lies unused between. */
 export const overheadBytes: number = 8 * 1_048_576;
-const noteBytes = consoleCutNote.length + 2;
+const cutNote = `\n${consoleCutNote}\n`;
 
 type WholeSlice = Exclude<SliceEnd, { readonly gone: ProgramStop }>;
 
@@ -35,12 +37,15 @@ export class SeatedGuest implements Guest {
 	#over = false;
 	#cpuMs = 0;
 	#consoleBytes = 0;
-	/** Calls that this object saw asked and not answered; those of before a snapshot are not among them. */
-	readonly #openCalls = new Set<number>();
+	readonly #lines: number;
+	#callsAsked = 0;
+	/** Numbers of the calls that have no answer yet. */
+	#openCalls = new Set<number>();
 
 	constructor(seat: GuestSeat, program: ProgramSpec) {
 		this.#seat = seat;
 		this.#program = program;
+		this.#lines = lineCount(program.source);
 	}
 
 	/** Makes it the guest that the snapshot holds. Errors: `snapshot.refused`, `sandbox.unavailable`. */
@@ -52,6 +57,8 @@ export class SeatedGuest implements Guest {
 			this.#started = true;
 			this.#cpuMs = image.cpuMs;
 			this.#consoleBytes = image.consoleBytes;
+			this.#callsAsked = image.asked;
+			this.#openCalls = new Set(image.open);
 		} catch (error) {
 			this.#over = true;
 			this.#seat.release();
@@ -63,15 +70,16 @@ export class SeatedGuest implements Guest {
 	async advance(delivery: Delivery, signal?: AbortSignal): Promise<Slice> {
 		assert(!this.#over && !this.#busy, "a guest runs one slice at a time, and none after its last");
 		assert(this.#started || delivery.answers.length === 0, "the first slice of a program has no answers");
-		const { size } = new Set(delivery.answers.map((answer) => answer.n));
-		assert(size === delivery.answers.length, "a delivery answers each call once");
+		const answered = new Set(delivery.answers.map(({ n }) => n));
+		assert(answered.size === delivery.answers.length, "a delivery answers each call once");
+		for (const n of answered) assert(this.#openCalls.has(n), `call ${n} is open when it is answered`);
 		if (signal?.aborted) return this.#stopped("cancelled");
 		const { limits } = this.#program;
 		if (!this.#started && Buffer.byteLength(this.#program.source) >= limits.sourceBytesMax) {
 			return this.#stopped("value", `The program's text has ${limits.sourceBytesMax} bytes or more`);
 		}
 		if (this.#cpuMs >= limits.cpuMs) return this.#stopped("cpu");
-		return this.#alone(async () => this.#sliceOf(await this.#run(delivery, signal), delivery));
+		return this.#alone(async () => this.#sliceOf(await this.#run(delivery, signal), answered));
 	}
 
 	async snapshot(): Promise<Uint8Array> {
@@ -80,8 +88,13 @@ export class SeatedGuest implements Guest {
 			"a snapshot is taken between two slices of a program that waits",
 		);
 		const image = await this.#alone(() => this.#asked(this.#seat.snapshot()));
-		const used = { cpuMs: this.#cpuMs, consoleBytes: this.#consoleBytes };
-		const bytes = encodeSnapshot({ ...image, ...used }, this.#program);
+		const counts = {
+			cpuMs: this.#cpuMs,
+			consoleBytes: this.#consoleBytes,
+			asked: this.#callsAsked,
+			open: [...this.#openCalls],
+		};
+		const bytes = encodeSnapshot({ ...image, ...counts }, this.#program);
 		const { snapshotBytesMax } = this.#program.limits;
 		if (bytes.length < snapshotBytesMax) return bytes;
 		throw refused(
@@ -132,45 +145,41 @@ export class SeatedGuest implements Guest {
 		return this.#asked(this.#seat.run(order));
 	}
 
-	#sliceOf(end: SliceEnd, { answers }: Delivery): Slice {
+	#sliceOf(end: SliceEnd, answered: ReadonlySet<number>): Slice {
 		if ("gone" in end) return this.#stopped(end.gone);
 		this.#started = true;
-		if (end.unknownCall !== 0) return this.#withUnknownCall(end, answers);
-		for (const { n } of answers) this.#openCalls.delete(n);
+		// Only open calls are answered: a guest that knows one of them not has broken.
+		if (end.unknownCall !== 0) return this.#stopped("fault");
+		for (const n of answered) this.#openCalls.delete(n);
 		this.#cpuMs += end.cpuMs;
 		const outbox = this.#read(end);
 		if (outbox.state.kind !== "open") this.#over = true;
+		this.#callsAsked += outbox.asks.length;
 		for (const { n } of outbox.asks) this.#openCalls.add(n);
 		return { ...outbox, console: this.#keptOf(outbox.console), cpuMs: end.cpuMs };
 	}
 
-	/** The caller's mistake, where it can be: a guest may say so of what is open, or was never answered. */
-	#withUnknownCall({ unknownCall, stop }: WholeSlice, answers: Delivery["answers"]): Slice {
-		const isAnswered = stop === undefined && answers.some(({ n }) => n === unknownCall);
-		assert(!isAnswered || this.#openCalls.has(unknownCall), `call ${unknownCall} is open when it is answered`);
-		return this.#stopped("fault");
-	}
-
 	#read(end: WholeSlice): Outbox {
 		try {
-			return end.stop ? stoppedOutbox(end.stop, end.outbox) : readOutbox(end.outbox, this.#program);
+			if (end.stop) return stoppedOutbox(end.stop, end.outbox);
+			const facts = { asked: this.#callsAsked, open: this.#openCalls.size, lines: this.#lines };
+			return readOutbox(end.outbox, this.#program, facts);
 		} catch (error) {
 			const message = error instanceof Error ? error.message : String(error);
 			return { asks: [], console: "", state: { kind: "stopped", limit: "fault", message } };
 		}
 	}
 
-	/** Console text up to the limit in bytes: the guest counts characters, and only roughly enough to stop itself. */
+	/** Console text up to the limit in bytes, then one note: the guest counts characters, which is enough to stop itself. */
 	#keptOf(text: string): string {
-		if (text === "") return text;
-		const left = Math.max(0, this.#program.limits.consoleBytesMax - this.#consoleBytes);
+		const left = this.#program.limits.consoleBytesMax - this.#consoleBytes;
+		if (text === "" || left < 0) return "";
 		const bytes = Buffer.from(text);
 		this.#consoleBytes += bytes.length;
-		if (bytes.length <= left + noteBytes) return text;
+		const isNoted = text.endsWith(cutNote) && bytes.length <= left + cutNote.length;
+		if (bytes.length <= left || isNoted) return text;
 		// Streaming leaves out a character that was cut in two.
-		return left === 0
-			? ""
-			: `${new TextDecoder().decode(bytes.subarray(0, left), { stream: true })}\n${consoleCutNote}\n`;
+		return `${new TextDecoder().decode(bytes.subarray(0, left), { stream: true })}${cutNote}`;
 	}
 
 	#stopped(limit: ProgramStop, message: string = stopMessages[limit]): Slice {

@@ -2,13 +2,15 @@ import { expect, test } from "vitest";
 import { programOf } from "../../../testing/sandbox-play.ts";
 import { decodeSnapshot, encodeSnapshot, type GuestSnapshot } from "./snapshot-header.ts";
 
-const program = programOf("return 1");
+const program = programOf("return 1", { limits: { callsMax: 9, openCallsMax: 3 } });
 const memoryBytesMax = 72 * 1_048_576;
 const snapshot: GuestSnapshot = {
 	memoryBytes: 2 * 65_536,
 	pageCount: 32,
 	cpuMs: 7,
 	consoleBytes: 5,
+	asked: 9,
+	open: [2, 7, 9],
 	body: Buffer.from("pages"),
 };
 
@@ -17,6 +19,8 @@ const again = (change: Partial<GuestSnapshot>): GuestSnapshot =>
 
 test("a snapshot's head comes back as it was", () => {
 	expect(again({})).toEqual(snapshot);
+	expect(again({ open: [] })).toEqual({ ...snapshot, open: [] });
+	expect(again({ open: [9, 2] }).open).toEqual([2, 9]);
 });
 
 test.each([33, 0xffff_ffff])(
@@ -29,4 +33,22 @@ test.each([33, 0xffff_ffff])(
 test("counts that do not fit are kept as the largest that does", () => {
 	const most = 0xffff_ffff;
 	expect(again({ cpuMs: 1e9, consoleBytes: most + 1 })).toMatchObject({ cpuMs: most / 1_000, consoleBytes: most });
+});
+
+test.each<[string, Partial<GuestSnapshot>]>([
+	["more calls than its program may make", { asked: 10 }],
+	["more open calls than its program may have", { open: [1, 2, 3, 4] }],
+	["more open calls than it asked", { asked: 1, open: [1, 2] }],
+	["an open call that it never asked", { asked: 8 }],
+	["a call 0", { open: [0, 1] }],
+	["the same call twice", { open: [2, 2] }],
+])("a snapshot with %s is refused", (_, change) => {
+	expect(() => again(change)).toThrow(/calls/);
+});
+
+test("a snapshot that ends within its open calls is refused", () => {
+	const bytes = encodeSnapshot(snapshot, program);
+	for (let length = 90; length <= 96 + 3 * 4; length++) {
+		expect(() => decodeSnapshot(bytes.slice(0, length), program, memoryBytesMax)).toThrow();
+	}
 });

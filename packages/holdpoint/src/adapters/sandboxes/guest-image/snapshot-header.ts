@@ -2,17 +2,18 @@
  * The head of a snapshot: what must match before its pages are looked at.
  *
  * Layout, little-endian: "HPGS", format (u16), 0 (u16), guest digest (32 bytes), program digest (32), memory in bytes
- * (u32), changed pages (u32), CPU time used in microseconds (u32), console bytes used (u32); then the compressed pages.
+ * (u32), changed pages (u32), CPU time used in microseconds (u32), console bytes used (u32), calls asked (u32), how many
+ * of them are open (u32), their numbers in ascending order (u32 each); then the compressed pages.
  * The stack is empty between two slices, so no register belongs to a snapshot.
  */
 import { hash } from "node:crypto";
 import type { ProgramSpec } from "../../../spec/sandbox.ts";
 import { guestDigest } from "./guest-digest.ts";
 
-export const snapshotFormat = 1;
+export const snapshotFormat = 2;
 
 const magic = "HPGS";
-const headBytes = 88;
+const headBytes = 96;
 const wasmPageBytes = 65_536;
 const pageBytes = 4_096;
 
@@ -28,10 +29,16 @@ export interface GuestImage {
 export interface GuestSnapshot extends GuestImage {
 	readonly cpuMs: number;
 	readonly consoleBytes: number;
+	/** Calls that the program asked. */
+	readonly asked: number;
+	/** Numbers of those that have no answer. */
+	readonly open: readonly number[];
 }
 
 export function encodeSnapshot(snapshot: GuestSnapshot, program: ProgramSpec): Uint8Array {
-	const bytes = Buffer.alloc(headBytes + snapshot.body.length);
+	const open = snapshot.open.toSorted((a, b) => a - b);
+	const bodyAt = headBytes + 4 * open.length;
+	const bytes = Buffer.alloc(bodyAt + snapshot.body.length);
 	bytes.write(magic, "latin1");
 	bytes.writeUInt16LE(snapshotFormat, 4);
 	bytes.write(guestDigest, 8, "hex");
@@ -40,7 +47,10 @@ export function encodeSnapshot(snapshot: GuestSnapshot, program: ProgramSpec): U
 	bytes.writeUInt32LE(snapshot.pageCount, 76);
 	bytes.writeUInt32LE(Math.min(0xffff_ffff, Math.round(snapshot.cpuMs * 1_000)), 80);
 	bytes.writeUInt32LE(Math.min(0xffff_ffff, snapshot.consoleBytes), 84);
-	bytes.set(snapshot.body, headBytes);
+	bytes.writeUInt32LE(snapshot.asked, 88);
+	bytes.writeUInt32LE(open.length, 92);
+	for (const [i, n] of open.entries()) bytes.writeUInt32LE(n, headBytes + 4 * i);
+	bytes.set(snapshot.body, bodyAt);
 	return bytes;
 }
 
@@ -58,13 +68,30 @@ export function decodeSnapshot(snapshot: Uint8Array, program: ProgramSpec, memor
 	const pageCount = bytes.readUInt32LE(76);
 	// It decides how much is unpacked: a few compressed bytes hold as many pages as anybody says.
 	refuseUnless(pageCount <= memoryBytes / pageBytes, "it has more pages than the guest's memory");
+	const asked = bytes.readUInt32LE(88);
+	const open = openCalls(bytes, asked, program);
 	return {
 		memoryBytes,
 		pageCount,
 		cpuMs: bytes.readUInt32LE(80) / 1_000,
 		consoleBytes: bytes.readUInt32LE(84),
-		body: bytes.subarray(headBytes),
+		asked,
+		open,
+		body: bytes.subarray(headBytes + 4 * open.length),
 	};
+}
+
+function openCalls(bytes: Buffer, asked: number, { limits }: ProgramSpec): number[] {
+	const count = bytes.readUInt32LE(92);
+	refuseUnless(asked <= limits.callsMax, "it has asked more calls than its program may");
+	refuseUnless(
+		count <= Math.min(asked, limits.openCallsMax) && bytes.length > headBytes + 4 * count,
+		"it has an impossible number of open calls",
+	);
+	const open = Array.from({ length: count }, (_, i) => bytes.readUInt32LE(headBytes + 4 * i));
+	const isAscending = open.every((n, i) => n > (open[i - 1] ?? 0) && n <= asked);
+	refuseUnless(isAscending, "its open calls are none that it asked");
+	return open;
 }
 
 function programDigest(program: ProgramSpec): Buffer {

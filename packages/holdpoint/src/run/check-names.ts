@@ -1,6 +1,6 @@
-/** What comes in with a request: each is an error before anything is begun. Errors: `run.input_invalid`. */
 import { HoldpointError } from "../spec/errors.ts";
 
+/** Errors: `run.input_invalid`. */
 export function checkInput(input: unknown, bytesMax: number): void {
 	if (typeof input !== "string" || input.trim() === "")
 		throw new HoldpointError("run.input_invalid", "The input is empty");
@@ -12,6 +12,7 @@ export function checkInput(input: unknown, bytesMax: number): void {
 	}
 }
 
+/** Errors: `run.input_invalid`. */
 export function checkSessionId(id: unknown): void {
 	if (typeof id === "string" && /^\P{Cc}{1,200}$/u.test(id) && id.isWellFormed()) return;
 	const shown = JSON.stringify(String(id).slice(0, 80));
@@ -21,6 +22,7 @@ export function checkSessionId(id: unknown): void {
 	);
 }
 
+/** Errors: `run.input_invalid`. */
 export function checkRunId(run: string): void {
 	if (/^[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}$/.test(run)) return;
 	throw new HoldpointError(

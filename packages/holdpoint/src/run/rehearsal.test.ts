@@ -1,0 +1,393 @@
+import { describe, expect, onTestFinished, test } from "vitest";
+import { z } from "zod";
+import { wasmSandbox } from "../adapters/sandboxes/wasm/provider.ts";
+import type { ProgramOptions } from "../spec/agent.ts";
+import type { Approver } from "../spec/events.ts";
+import type { Ask, Policy } from "../spec/policy.ts";
+import { ofType, onlyWait, type Stage, type StageOptions, stage } from "../testing/stage.ts";
+import { program, say } from "../testing/story.ts";
+import { defineTool } from "../tools/define-tool.ts";
+
+const person = (id: string): Approver => ({ id, via: "test" });
+const [ann, bob] = [person("ann"), person("bob")];
+
+interface Refund {
+	readonly order: string;
+	readonly cents: number;
+}
+
+const orders = [1, 2, 3, 4].map((n) => ({ order: `o${n}`, cents: n * 100 }));
+
+interface Wishes extends Partial<StageOptions> {
+	readonly source?: string;
+	readonly ask?: Ask;
+	readonly options?: Partial<ProgramOptions>;
+	readonly simulated?: boolean;
+}
+
+const refundAll = `let sum = 0;
+for (const { order, cents } of await tools.list_orders({})) sum += (await tools.refund({ order, cents })).refunded;
+await tools.note({ text: "refunded " + sum });
+return sum;`;
+
+/** A shop whose refunds are asked about, whose notes are allowed writes, and whose deletions are denied. */
+function shop({ source = refundAll, ask = {}, options, simulated = true, ...rest }: Wishes = {}) {
+	const done: string[] = [];
+	const list = defineTool({
+		name: "list_orders",
+		description: "Lists.",
+		effect: "read",
+		input: z.object({}),
+		execute: () => {
+			done.push("list");
+			return orders;
+		},
+	});
+	const refund = defineTool({
+		name: "refund",
+		description: "Refunds.",
+		repeat: "keyed",
+		input: z.object({ order: z.string(), cents: z.int() }),
+		output: z.object({ refunded: z.int() }),
+		...(simulated
+			? {
+					simulate: ({ order, cents }: Refund) => {
+						if (order === "o-none") throw new Error("there is no such order");
+						return { refunded: cents };
+					},
+				}
+			: {}),
+		execute: ({ order, cents }) => {
+			done.push(`refund ${order} ${cents}`);
+			return { refunded: cents };
+		},
+	});
+	const note = defineTool({
+		name: "note",
+		description: "Notes.",
+		input: z.object({ text: z.string() }),
+		simulate: () => "noted",
+		execute: ({ text }) => {
+			done.push(`note ${text}`);
+			return "noted";
+		},
+	});
+	const drop = defineTool({
+		name: "drop",
+		description: "Deletes.",
+		effect: "destructive",
+		input: z.object({}),
+		execute: () => done.push("drop"),
+	});
+	const policy: Policy = {
+		version: "p",
+		decide: ({ tool }) => {
+			if (tool.name === "refund") return { verdict: "ask", reason: "money", ask };
+			return tool.name === "drop" ? { verdict: "deny", reason: "never" } : { verdict: "allow" };
+		},
+	};
+	const { harness, ...more } = rest;
+	const scene = stage({
+		story: [program(source), say("done")],
+		tools: [list, refund, note, drop],
+		programs: { rehearse: true, ...options },
+		harness: { policy, sandbox: wasmSandbox(), ...harness },
+		...more,
+	});
+	onTestFinished(() => scene.harness.close());
+	return { scene, done };
+}
+
+async function held({ scene }: { readonly scene: Stage }) {
+	const result = await scene.harness.run(scene.agent, "go", { principal: "eve" });
+	const [approval] = await scene.harness.approvals();
+	if (!approval) throw new Error(`nothing is held: ${JSON.stringify(result)}`);
+	return { run: result.run, approval, rehearsal: approval.rehearsal };
+}
+
+const refunds = orders.map(({ order, cents }) => `refund ${order} ${cents}`);
+
+describe("a rehearsal", () => {
+	test("shows at the first held call all that the program would do, with totals, and does nothing of it", async () => {
+		const play = shop();
+		const { rehearsal } = await held(play);
+		expect(rehearsal).toMatchObject({
+			end: "returned",
+			reads: 0,
+			totals: [{ tool: "refund", count: 4, sums: { cents: 1_000 } }],
+		});
+		expect(rehearsal?.rows.map(({ tool, verdict, args }) => [tool, verdict, args])).toEqual([
+			...orders.map((args) => ["refund", "ask", args]),
+			["note", "allow", { text: "refunded 1000" }],
+		]);
+		expect(rehearsal?.rows.some(({ uncertain }) => uncertain)).toBe(false);
+		// An allowed write is none either.
+		expect(play.done).toEqual(["list"]);
+	});
+
+	test("is one decision: the program goes on from where it was held, and each call matches its row", async () => {
+		const play = shop();
+		const { run, approval } = await held(play);
+		await play.scene.harness.approve(approval.approval, { by: bob, rows: "all" });
+		expect(await play.scene.harness.resume(run)).toMatchObject({ status: "completed" });
+		expect(play.done).toEqual(["list", ...refunds, "note refunded 1000"]);
+		const events = await play.scene.events(run);
+		expect(ofType(events, "approval.requested")).toHaveLength(1);
+		expect(ofType(events, "call.started").map(({ row }) => row)).toEqual([
+			undefined,
+			undefined,
+			undefined,
+			1,
+			2,
+			3,
+			undefined,
+		]);
+		expect(ofType(events, "program.rehearsed")).toHaveLength(1);
+	});
+
+	test("holds over the death of the process, on another harness", async () => {
+		const play = shop();
+		const { run, approval } = await held(play);
+		const other = play.scene.again({ harness: { sandbox: wasmSandbox() } });
+		onTestFinished(() => other.harness.close());
+		await other.harness.approve(approval.approval, { by: bob, rows: "all" });
+		expect(await other.harness.resume(run)).toMatchObject({ status: "completed" });
+		expect(play.done).toEqual(["list", ...refunds, "note refunded 1000"]);
+	});
+
+	test("is approved by row: what was left out is asked about when it comes", async () => {
+		const play = shop();
+		const { run, approval } = await held(play);
+		await play.scene.harness.approve(approval.approval, { by: bob, rows: [0, 1, 3] });
+		const wait = onlyWait(await play.scene.harness.resume(run), "approval");
+		expect(wait).toMatchObject({ tool: "refund", args: orders[2] });
+		expect(play.done).toEqual(["list", ...refunds.slice(0, 2)]);
+		await play.scene.harness.approve(wait.approval, { by: bob });
+		expect(await play.scene.harness.resume(run)).toMatchObject({ status: "completed" });
+		expect(play.done).toEqual(["list", ...refunds, "note refunded 1000"]);
+	});
+
+	test("is denied as a whole: nothing of it is done, and the program may catch it", async () => {
+		const source = `const said = [];
+			for (const args of await tools.list_orders({})) await tools.refund(args).catch((error) => said.push(error.message));
+			return said;`;
+		const play = shop({ source });
+		const { run, approval } = await held(play);
+		await play.scene.harness.deny(approval.approval, { by: bob, reason: "too much", rows: "all" });
+		expect(await play.scene.harness.resume(run)).toMatchObject({ status: "completed" });
+		expect(play.done).toEqual(["list"]);
+		const outcomes = ofType(await play.scene.events(run), "call.finished").map(({ outcome }) => outcome);
+		expect(outcomes.filter((outcome) => "denied" in outcome)).toEqual(
+			orders.map(() => ({ denied: "too much", by: "bob" })),
+		);
+	});
+
+	test("a batch that is held at once is answered at once, each call under its own approval", async () => {
+		const source = "return Promise.all((await tools.list_orders({})).map((args) => tools.refund(args)))";
+		const play = shop({ source });
+		const { run, approval, rehearsal } = await held(play);
+		expect(rehearsal?.rows.map(({ call }) => call)).toEqual(["c1.2", "c1.3", "c1.4", "c1.5"]);
+		await play.scene.harness.approve(approval.approval, { by: bob, rows: "all" });
+		expect(await play.scene.harness.resume(run)).toMatchObject({ status: "completed" });
+		expect(play.done.slice(1).sort()).toEqual(refunds);
+		expect(ofType(await play.scene.events(run), "approval.resolved")).toHaveLength(4);
+		expect(await play.scene.harness.approvals()).toEqual([]);
+	});
+});
+
+describe("what deviates from a rehearsal", () => {
+	test("is held anew: other arguments, and one call more", async () => {
+		// The real refund says something else than its simulation: the program goes another way.
+		const source = `const first = await tools.refund({ order: "o1", cents: 100 });
+			await tools.refund({ order: "o2", cents: first.refunded });
+			await tools.refund({ order: "o2", cents: 100 });
+			return "ok";`;
+		const play = shop({ source });
+		const [, refund] = play.scene.agent.tools;
+		const { run, approval } = await held(play);
+		await play.scene.harness.approve(approval.approval, { by: bob, rows: "all" });
+		const changed = { ...(refund as NonNullable<typeof refund>), execute: () => ({ refunded: 99 }) };
+		const tools = play.scene.agent.tools.map((tool) => (tool.name === "refund" ? changed : tool));
+		const other = play.scene.again({ agent: { tools }, harness: { sandbox: wasmSandbox() } });
+		onTestFinished(() => other.harness.close());
+		const wait = onlyWait(await other.harness.resume(run), "approval");
+		expect(wait).toMatchObject({ args: { order: "o2", cents: 99 } });
+	});
+
+	test("a row is worth one call", async () => {
+		const source = `const twice = (await tools.list_orders({})).length;
+			await tools.refund({ order: "o1", cents: 100 });
+			await tools.refund({ order: "o1", cents: 100 });
+			return twice;`;
+		const play = shop({ source });
+		const { run, approval, rehearsal } = await held(play);
+		expect(rehearsal?.rows).toHaveLength(2);
+		await play.scene.harness.approve(approval.approval, { by: bob, rows: [0] });
+		const wait = onlyWait(await play.scene.harness.resume(run), "approval");
+		expect(wait).toMatchObject({ args: { order: "o1", cents: 100 } });
+		expect(play.done).toEqual(["list", "refund o1 100"]);
+	});
+
+	test("a row that was spent answers nothing after another rehearsal either", async () => {
+		const source = `const first = await tools.refund({ order: "o1", cents: 100 });
+			if (first.refunded === 100) return "as foreseen";
+			await tools.refund({ order: "o2", cents: first.refunded });
+			await tools.refund({ order: "o1", cents: 100 });
+			return "otherwise";`;
+		const play = shop({ source });
+		const { run, approval } = await held(play);
+		await play.scene.harness.approve(approval.approval, { by: bob, rows: "all" });
+		const [, refund] = play.scene.agent.tools;
+		const changed = { ...(refund as NonNullable<typeof refund>), execute: () => ({ refunded: 99 }) };
+		const tools = play.scene.agent.tools.map((tool) => (tool.name === "refund" ? changed : tool));
+		const other = play.scene.again({ agent: { tools }, harness: { sandbox: wasmSandbox() } });
+		onTestFinished(() => other.harness.close());
+		const second = onlyWait(await other.harness.resume(run), "approval");
+		expect(second).toMatchObject({ args: { order: "o2" } });
+		await other.harness.approve(second.approval, { by: bob });
+		expect(onlyWait(await other.harness.resume(run), "approval")).toMatchObject({ args: { order: "o1" } });
+		expect(ofType(await play.scene.events(run), "program.rehearsed")).toHaveLength(2);
+	});
+
+	test("in order: a row whose turn it is not answers nothing", async () => {
+		const source = `const first = await tools.refund({ order: "o1", cents: 100 });
+			if (first.refunded === 100) await tools.refund({ order: "o2", cents: 200 });
+			await tools.refund({ order: "o3", cents: 300 });
+			return 1;`;
+		for (const inOrder of [false, true]) {
+			const play = shop({ source });
+			const { run, approval } = await held(play);
+			await play.scene.harness.approve(approval.approval, { by: bob, rows: "all", inOrder });
+			const [, refund] = play.scene.agent.tools;
+			const changed = { ...(refund as NonNullable<typeof refund>), execute: () => ({ refunded: 99 }) };
+			const tools = play.scene.agent.tools.map((tool) => (tool.name === "refund" ? changed : tool));
+			const other = play.scene.again({ agent: { tools }, harness: { sandbox: wasmSandbox() } });
+			const result = await other.harness.resume(run);
+			await other.harness.close();
+			expect(result.status).toBe(inOrder ? "waiting" : "completed");
+		}
+	});
+
+	test("today's policy decides: what it denies now no row allows, and what it asks more of is asked", async () => {
+		for (const [now, status] of [
+			[{ verdict: "deny", reason: "stop" }, "completed"],
+			[{ verdict: "ask", reason: "two", ask: { count: 2 } }, "waiting"],
+		] as const) {
+			const play = shop();
+			const { run, approval } = await held(play);
+			await play.scene.harness.approve(approval.approval, { by: bob, rows: "all" });
+			const policy: Policy = {
+				version: "p2",
+				decide: ({ tool }) => (tool.name === "refund" ? now : { verdict: "allow" }),
+			};
+			const other = play.scene.again({ harness: { policy, sandbox: wasmSandbox() } });
+			const result = await other.harness.resume(run);
+			await other.harness.close();
+			expect(result.status).toBe(status);
+			expect(play.done.filter((what) => what.startsWith("refund"))).toEqual([]);
+		}
+	});
+
+	test("answers of rows grow old like others", async () => {
+		const play = shop({ harness: { limits: { approvalSpendWithinMs: 1_000 } } });
+		const { run, approval } = await held(play);
+		await play.scene.harness.approve(approval.approval, { by: bob, rows: "all" });
+		play.scene.clock.advance(1_001);
+		expect(await play.scene.harness.resume(run)).toMatchObject({ status: "waiting" });
+		expect(play.done).toEqual(["list"]);
+	});
+
+	test("an answer to rows that another rehearsal replaced is worth nothing", async () => {
+		const play = shop();
+		const { run, approval } = await held(play);
+		// The answer is left, and a new rehearsal comes before it is read, with other rows.
+		const [, refund] = play.scene.agent.tools;
+		const tools = play.scene.agent.tools.map((tool) =>
+			tool.name === "refund" ? { ...(refund as NonNullable<typeof refund>), simulate: () => ({ refunded: 1 }) } : tool,
+		);
+		const other = play.scene.again({ agent: { tools }, harness: { sandbox: wasmSandbox() } });
+		onTestFinished(() => other.harness.close());
+		await other.harness.rehearse(approval.approval, { by: "kim" });
+		await expect(play.scene.harness.approve(approval.approval, { by: bob, rows: [17] })).rejects.toMatchObject({
+			code: "approval.invalid",
+		});
+		expect(await other.harness.resume(run)).toMatchObject({ status: "waiting" });
+		const [after] = await other.harness.approvals();
+		expect(after?.rehearsal?.rows.at(-1)).toMatchObject({ args: { text: "refunded 4" } });
+	});
+});
+
+describe("what cannot be foreseen", () => {
+	test("is marked: everything after a value that was made up from a schema", async () => {
+		const play = shop({ simulated: false });
+		const { rehearsal } = await held(play);
+		expect(rehearsal?.rows.map(({ uncertain }) => uncertain === true)).toEqual([false, true, true, true, true]);
+		expect(rehearsal?.rows.at(-1)).toMatchObject({ args: { text: "refunded 0" } });
+	});
+
+	test("a call that would fail says so, a denied one too, and the program goes on as it would", async () => {
+		const source = `const errors = [];
+			await tools.refund({ order: "o-none", cents: 1 }).catch((error) => errors.push(error.name));
+			await tools.drop({}).catch((error) => errors.push(error.name));
+			await tools.refund({ order: "o1", cents: ["x"].join() }).catch((error) => errors.push(error.name));
+			await tools.note({ text: errors.join() });
+			throw new Error("the end");`;
+		const play = shop({ source });
+		const { rehearsal } = await held(play);
+		expect(rehearsal).toMatchObject({ end: "threw", why: "Error: the end" });
+		expect(rehearsal?.rows).toMatchObject([
+			{ tool: "refund", fails: "there is no such order" },
+			{ tool: "drop", verdict: "deny", reason: "never" },
+			{ tool: "note", args: { text: "ToolFailed,ToolDenied,ToolFailed" } },
+		]);
+		expect(play.done).toEqual([]);
+	});
+
+	test("I8: a program that would never end is followed to a limit", async () => {
+		const play = shop({
+			options: { limits: { callsMax: 2_000 } },
+			source:
+				'for (let i = 0; ; i++) await tools.note({ text: "x" + (i === 0 ? (await tools.refund({ order: "a", cents: 1 })).refunded : i) })',
+		});
+		const { rehearsal } = await held(play);
+		expect(rehearsal).toMatchObject({ end: "limit", why: "it was followed for 500 calls and no further" });
+	});
+
+	test("reads are really made, governed, and enter nothing", async () => {
+		const source = `await tools.refund({ order: "o1", cents: 1 });
+			const all = await tools.list_orders({});
+			await tools.note({ text: String(all.length) });
+			return null;`;
+		const play = shop({ source });
+		const { run, rehearsal } = await held(play);
+		expect(rehearsal).toMatchObject({ reads: 1, rows: [{ tool: "refund" }, { tool: "note", args: { text: "4" } }] });
+		expect(play.done).toEqual(["list"]);
+		expect(ofType(await play.scene.events(run), "call.asked")).toHaveLength(1);
+	});
+});
+
+describe("who wants one", () => {
+	test("nobody: a program is held, and no copy of it is made", async () => {
+		const play = shop({ options: { rehearse: false } });
+		expect((await held(play)).rehearsal).toBeUndefined();
+	});
+
+	test("the policy, with its ask", async () => {
+		const play = shop({ options: { rehearse: false }, ask: { rehearse: true } });
+		expect((await held(play)).rehearsal?.rows).toHaveLength(5);
+	});
+
+	test("a person, for a run that waits", async () => {
+		const play = shop({ options: { rehearse: false } });
+		const { run, approval } = await held(play);
+		const other = play.scene.again({ harness: { sandbox: wasmSandbox() } });
+		onTestFinished(() => other.harness.close());
+		const seen = await other.harness.rehearse(approval.approval, { by: "ann" });
+		expect(seen.rehearsal?.rows).toHaveLength(5);
+		expect(play.done).toEqual(["list"]);
+		expect(ofType(await play.scene.events(run), "rehearsal.requested")).toMatchObject([{ by: "ann" }]);
+		await other.harness.approve(approval.approval, { by: ann, rows: "all" });
+		expect(await other.harness.resume(run)).toMatchObject({ status: "completed" });
+		expect(play.done).toEqual(["list", ...refunds, "note refunded 1000"]);
+	});
+});

@@ -1,0 +1,271 @@
+/**
+ * What a held program would do: a copy of it goes on, and nothing that it asks for happens.
+ *
+ * 1. In the copy every call that is not an allowed read is simulated, whatever the policy says of it: an allowed write
+ *    does not run either.
+ * 2. Reads are governed like any other, and really made. They are limited, and nothing of them enters the run.
+ * 3. Whatever goes wrong in it is what the rehearsal says, and no failure of the run.
+ */
+import { canonicalJson } from "../kit/canonical-json.ts";
+import { inTime } from "../kit/in-time.ts";
+import { sampleOf } from "../kit/json-schema-sample.ts";
+import { reasonOf } from "../kit/reason-of.ts";
+import { joinLabels, labelOf } from "../labels/label.ts";
+import type { Outcome, ProgramRehearsed, RehearsedCall } from "../spec/events.ts";
+import type { Json } from "../spec/json.ts";
+import type { Label } from "../spec/label.ts";
+import { fixedLimits } from "../spec/limits.ts";
+import type { Answer, Ask, Guest } from "../spec/sandbox.ts";
+import type { Tool } from "../spec/tool.ts";
+import { validate } from "../tools/validate.ts";
+import type { CallState } from "./call-state.ts";
+import { canonicalArguments } from "./canonical-arguments.ts";
+import { policyRequest, toolFor } from "./decide-call.ts";
+import { attempt } from "./execute-call.ts";
+import { judgeCall } from "./judge-call.ts";
+import { limitsOf, programOf } from "./program-guest.ts";
+import { askedWith } from "./program-slice.ts";
+import { isForeseen } from "./rehearsed-rows.ts";
+import { forkOf } from "./restore-program.ts";
+import type { Segment } from "./segment.ts";
+import { callOf, newCall } from "./state.ts";
+
+/** Before the run waits. Returns whether one was rehearsed. */
+export async function rehearsePrograms(segment: Segment): Promise<boolean> {
+	const programs = new Set<string>();
+	for (const id of segment.state.asking) {
+		const { phase, parent } = callOf(segment.state, id);
+		if (phase === "held" && parent !== undefined) programs.add(parent);
+	}
+	let isAny = false;
+	for (const id of programs) {
+		const call = callOf(segment.state, id);
+		if (!isWanted(segment, call)) continue;
+		isAny = true;
+		segment.beat();
+		segment.emit(await new Rehearsal(segment, call).play());
+	}
+	return isAny;
+}
+
+function isWanted(segment: Segment, call: CallState): boolean {
+	const program = programOf(call);
+	if (program.rehearse) return true;
+	if ((program.rehearsals ?? 0) >= fixedLimits.rehearsalsMax) return false;
+	const held = [...program.open].map((id) => callOf(segment.state, id)).filter(({ phase }) => phase === "held");
+	// With what was foreseen nothing new would come out.
+	if (program.rehearsal && held.every((one) => isForeseen(segment, one))) return false;
+	return segment.ready.agent.programs?.rehearse === true || held.some(({ approval }) => approval?.rehearse);
+}
+
+type End = Pick<ProgramRehearsed, "end" | "why">;
+
+class Rehearsal {
+	private readonly segment: Segment;
+	private readonly call: CallState;
+	private readonly rows: RehearsedCall[] = [];
+	private reads = 0;
+	private calls = 0;
+	private chars = 0;
+	/** A value was made up: what comes after it may come otherwise. */
+	private isUncertain = false;
+	private label: Label | undefined;
+
+	constructor(segment: Segment, call: CallState) {
+		this.segment = segment;
+		this.call = call;
+		this.label = programOf(call).label;
+	}
+
+	async play(): Promise<ProgramRehearsed> {
+		const { asks } = programOf(this.call);
+		const end = await this.goOn().catch((error: unknown): End => {
+			// Stopped, and not the rehearsal's doing.
+			this.segment.check();
+			return { end: "stopped", why: reasonOf(error).slice(0, fixedLimits.errorCharsMax) };
+		});
+		return {
+			type: "program.rehearsed",
+			call: this.call.id,
+			asked: asks.length,
+			rows: this.rows,
+			reads: this.reads,
+			...end,
+		};
+	}
+
+	private async goOn(): Promise<End> {
+		let answers = await this.heldAnswers();
+		const fork = await forkOf(this.segment, this.call);
+		if (typeof fork === "string") return { end: "stopped", why: fork };
+		try {
+			for (;;) {
+				const end = await this.slice(fork, answers);
+				if ("end" in end) return end;
+				answers = end.answers;
+			}
+		} finally {
+			fork.dispose();
+		}
+	}
+
+	private async slice(fork: Guest, answers: readonly Answer[]): Promise<End | { readonly answers: Answer[] }> {
+		const { segment } = this;
+		const { asks, state } = await fork.advance({ answers, clockMs: segment.ports.clock.now() }, segment.abort.signal);
+		if (state.kind === "returned") return { end: "returned" };
+		if (state.kind === "threw")
+			return { end: "threw", why: `${state.error.name}: ${state.error.message}`.slice(0, fixedLimits.errorCharsMax) };
+		if (state.kind === "stopped") return { end: "stopped", why: state.message };
+		if (asks.length === 0) return { end: "stopped", why: "it waits for nothing that could come" };
+		const next: Answer[] = [];
+		for (const ask of asks) {
+			const isTooMuch = ++this.calls > fixedLimits.rehearsalCallsMax || this.chars > fixedLimits.rehearsalCharsMax;
+			if (isTooMuch) return { end: "limit", why: `it was followed for ${this.calls - 1} calls and no further` };
+			// Whoever cancels the run, or answers meanwhile, does not wait for this.
+			if (segment.isCalled) return { end: "stopped", why: "something was said to the run meanwhile" };
+			next.push(await this.answer(ask));
+		}
+		return { answers: next };
+	}
+
+	/** The calls with which it is held, in the order in which it asked for them. */
+	private async heldAnswers(): Promise<Answer[]> {
+		const { asks, open } = programOf(this.call);
+		const answers: Answer[] = [];
+		for (const id of asks) {
+			if (!open.has(id)) continue;
+			const held = callOf(this.segment.state, id);
+			const tool = this.segment.ready.tools.get(held.tool);
+			const args = held.args ?? null;
+			const n = asks.indexOf(id) + 1;
+			if (held.phase !== "held" || !tool) {
+				this.isUncertain = true;
+				answers.push({ n, ok: "null" });
+				continue;
+			}
+			const { tool: name, line } = held;
+			const reason = held.verdict?.reason;
+			answers.push(
+				await this.simulated({
+					n,
+					tool,
+					args,
+					row: {
+						call: id,
+						tool: name,
+						version: tool.version,
+						args,
+						line,
+						verdict: "ask",
+						...(reason ? { reason } : {}),
+					},
+				}),
+			);
+		}
+		return answers;
+	}
+
+	/** What a call of the copy gets. */
+	private async answer(ask: Ask): Promise<Answer> {
+		const { segment, call: program } = this;
+		const { n, line } = ask;
+		const failed = (message: string): Answer => ({ n, error: { name: "ToolFailed", message } });
+		const { args: asked, unreadable } = askedWith(segment, program, ask);
+		const id = `${program.id}.${n}`;
+		const call = newCall({
+			id,
+			ordinal: segment.state.calls.size + this.calls,
+			tool: ask.tool,
+			parent: program.id,
+			line,
+			label: this.label,
+			asked,
+		});
+		const tool = toolFor({ segment, call });
+		if (typeof tool === "string") return failed(tool);
+		if (unreadable !== undefined) return failed(unreadable);
+		const parsed = await canonicalArguments(tool, asked, segment.parsing);
+		if (!parsed.ok) return failed(parsed.message);
+		const { args, text } = parsed;
+		const request = policyRequest({ segment, call, tool, args: JSON.parse(text) as Json, answers: [] });
+		const { decision } = await judgeCall(segment, request, { isAnswered: () => false, exhausted: new Set() });
+		const { verdict, reason } = decision;
+		if (verdict === "allow" && (tool.effect === "read" || tool.effect === "internal"))
+			return this.read(n, { call, tool, text });
+		const row: RehearsedCall = {
+			tool: tool.name,
+			version: tool.version,
+			args,
+			line,
+			verdict,
+			...(reason ? { reason } : {}),
+		};
+		if (verdict !== "deny") return this.simulated({ n, tool, args, row });
+		this.add(row);
+		return { n, error: { name: "ToolDenied", message: `Denied by policy, not executed: ${decision.reason}` } };
+	}
+
+	private async read(n: number, { call, tool, text }: { call: CallState; tool: Tool; text: string }): Promise<Answer> {
+		this.reads++;
+		const outcome: Outcome = await attempt(this.segment, call, { tool, text, keep: (_, __, ok) => ({ ok }) });
+		this.segment.check();
+		if (tool.effect === "read") this.label = joinLabels(this.label, labelOf(tool.labels, call.id));
+		if ("ok" in outcome) return { n, ok: JSON.stringify(outcome.ok) };
+		const message = "failed" in outcome ? outcome.failed : "unknown" in outcome ? outcome.unknown : "it was not made";
+		return { n, error: { name: "ToolFailed", message } };
+	}
+
+	private async simulated({ n, tool, args, row }: Simulating): Promise<Answer> {
+		const made = await this.simulate(tool, args);
+		this.add("fails" in made ? { ...row, fails: made.fails } : row);
+		if ("fails" in made) return { n, error: { name: "ToolFailed", message: made.fails } };
+		this.isUncertain ||= made.isMadeUp;
+		return { n, ok: JSON.stringify(made.value) };
+	}
+
+	private add(row: RehearsedCall): void {
+		this.chars += canonicalJson(row.args).length;
+		this.rows.push(this.isUncertain ? { ...row, uncertain: true } : row);
+	}
+
+	/** By the tool's own word, else from its output schema. */
+	private async simulate(tool: Tool, args: Json): Promise<Simulated> {
+		const { parsing } = this.segment;
+		const own = tool.simulate;
+		if (!own) return { value: await this.madeUp(tool), isMadeUp: true };
+		try {
+			const value: unknown = await inTime(
+				Promise.resolve(own(JSON.parse(canonicalJson(args)))),
+				`simulate of ${tool.name}`,
+				parsing.patience,
+			);
+			const checked = tool.output
+				? await validate(tool.output, value, parsing.patience)
+				: ({ ok: true, value } as const);
+			if (!checked.ok) return { fails: `simulate of ${tool.name} does not fit its output schema: ${checked.issues}` };
+			const text = JSON.stringify(checked.value ?? null);
+			const { valueBytesMax } = limitsOf(this.segment, programOf(this.call));
+			if (Buffer.byteLength(text) >= valueBytesMax) return { fails: `simulate of ${tool.name} returns too much` };
+			return { value: JSON.parse(text) as Json, isMadeUp: false };
+		} catch (error) {
+			this.segment.check();
+			return { fails: reasonOf(error).slice(0, fixedLimits.errorCharsMax) || "it would fail" };
+		}
+	}
+
+	private async madeUp({ output, outputSchema }: Tool): Promise<Json> {
+		const value = outputSchema && sampleOf(outputSchema);
+		if (value === undefined || !output) return null;
+		const checked = await validate(output, value, this.segment.parsing.patience);
+		return checked.ok ? value : null;
+	}
+}
+
+type Simulated = { readonly value: Json; readonly isMadeUp: boolean } | { readonly fails: string };
+
+interface Simulating {
+	readonly n: number;
+	readonly tool: Tool;
+	readonly args: Json;
+	readonly row: RehearsedCall;
+}
