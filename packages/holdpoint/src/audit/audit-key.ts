@@ -23,7 +23,8 @@ export function loadAuditKey({ env, file, name, isMade }: AuditKeySource): Signe
 	const there = file === undefined ? undefined : readSecretFile(file);
 	if (there !== undefined) return parseAuditKey(there, file ?? "");
 	if (!isMade) {
-		throw new HoldpointError("key.invalid", `There is no audit key ${file ?? ""}, and the log was signed with one`, {
+		const what = file === undefined ? "No audit key was given" : `There is no audit key ${file}`;
+		throw new HoldpointError("key.invalid", `${what}, and the log was signed with one`, {
 			hint: "Put the file back from your backup, or set HOLDPOINT_AUDIT_KEY.",
 		});
 	}

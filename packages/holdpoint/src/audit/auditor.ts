@@ -57,6 +57,7 @@ export class Auditor {
 	private making: Promise<Signed> | undefined;
 	/** Leaves since the last checkpoint, as far as this process knows. */
 	private pending = 0;
+	private isWarned = false;
 	private timer: NodeJS.Timeout | undefined;
 
 	constructor(parts: AuditorParts) {
@@ -105,7 +106,11 @@ export class Auditor {
 	private async checkpointQuietly(): Promise<void> {
 		try {
 			await this.sign();
+			this.isWarned = false;
 		} catch (error) {
+			// Said once, until it has worked again: it is tried with every so many leaves.
+			if (this.isWarned) return;
+			this.isWarned = true;
 			process.emitWarning(`No checkpoint of the audit log could be made: ${reasonOf(error)}`);
 		}
 	}

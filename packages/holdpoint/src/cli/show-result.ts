@@ -1,7 +1,8 @@
 /** How a run stands after it was advanced: what came out of it, or what it waits for and the exact next commands. */
 
-import type { Harness, RunView } from "../run/harness.ts";
+import type { Harness } from "../run/harness.ts";
 import type { OpenApproval } from "../run/inbox.ts";
+import type { RunView } from "../run/show-run.ts";
 import type { RunResult, Wait } from "../spec/result.ts";
 import { exitCodes, type Invocation } from "./command.ts";
 import { commandLine } from "./command-line.ts";

@@ -1,5 +1,4 @@
 /** The harness: what a program, a CLI or a server holds in its hand. Each method is a thin door to `run/`. */
-import { timeOf } from "../journal/journal.ts";
 import { unlessAborted } from "../kit/unless-aborted.ts";
 import type { Agent } from "../spec/agent.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
@@ -26,13 +25,12 @@ import {
 } from "./inbox.ts";
 import { limitProblem } from "./limit-problem.ts";
 import { inputOf, runAfter, type UnreadMessage, unlessThere } from "./next-run.ts";
-import { eventsOf, openRun } from "./open-run.ts";
 import { readyAgent } from "./ready-agent.ts";
-import { Redactor } from "./redactor.ts";
 import type { RunOptions } from "./run-options.ts";
 import type { ReadyAgent, RunPorts, Segment } from "./segment.ts";
 import { Session, type SessionDoors } from "./session.ts";
 import { type SettledTruth, settledOutcome } from "./settled-outcome.ts";
+import { type RunView, showRun } from "./show-run.ts";
 import type { RunState } from "./state.ts";
 import { type RunStream, streamOf } from "./stream.ts";
 
@@ -44,19 +42,6 @@ export interface HarnessParts {
 	readonly principal: () => string;
 	readonly newRunId: () => string;
 	readonly close: () => Promise<void>;
-}
-
-/** A stored run for readers: nothing of it is advanced. */
-export interface RunView {
-	readonly run: string;
-	readonly state: RunState;
-	/** `seq`: the entry with which it became durable. `at`: when it happened. Units: milliseconds since 1970. */
-	readonly events: readonly { readonly seq: number; readonly at: number; readonly event: RunEvent }[];
-	/** Shows what is said of the run to people who only look on: without what tools mark as sensitive. */
-	readonly redactor: Redactor;
-	readonly lease: { readonly owner: string; readonly until: number } | undefined;
-	/** Signals that the run has not read yet. */
-	readonly unread: number;
 }
 
 export class Harness {
@@ -240,15 +225,7 @@ export class Harness {
 
 	/** A run from its verified journal. Errors: `run.unknown`, `journal.*`. */
 	async show(run: string): Promise<RunView> {
-		const ports = await this.ports();
-		const stored = await ports.store.load(run);
-		if (!stored) throw new HoldpointError("run.unknown", `There is no run ${run} in this store`, { details: { run } });
-		const { state, entries } = await openRun(ports, stored);
-		const redactor = Redactor.of(eventsOf({ entries }), "all");
-		const events = entries.flatMap((entry) =>
-			entry.events.map((event, index) => ({ seq: entry.seq, at: timeOf(entry, index), event })),
-		);
-		return { run, state, events, redactor, lease: stored.lease, unread: stored.signals.length };
+		return showRun(await this.ports(), run);
 	}
 
 	/** Runs that somebody should advance now: answered, due, or left by a process that died. */

@@ -5,6 +5,7 @@ import type { RunEvent } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
 import type { ModelDelta } from "../spec/model.ts";
 import { auditKey, auditSigner, exportOf, verifyLines } from "../testing/audit-scene.ts";
+import { sandboxUnderTest } from "../testing/sandbox-under-test.ts";
 import { onlyWait, type Stage, stage } from "../testing/stage.ts";
 import { call, program, say } from "../testing/story.ts";
 import { defineTool } from "../tools/define-tool.ts";
@@ -137,9 +138,10 @@ describe("what a tool's schemas mark", () => {
 
 test("what a program holds is hidden once its calls have said what it is", async () => {
 	const code = `return await tools.sign_up(${JSON.stringify(args)});`;
+	const sandbox = sandboxUnderTest();
 	const { played: stage } = scene([program(code), say("done")], {
 		programs: {},
-		harness: { sandbox: "auto", policy: () => ({ verdict: "allow" }) },
+		harness: { sandbox, policy: () => ({ verdict: "allow" }) },
 	});
 	await stage.harness.run(stage.agent, "go", { runId: "r1" });
 	const view = await stage.harness.show("r1");

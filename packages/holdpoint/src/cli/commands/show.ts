@@ -1,5 +1,5 @@
 import { waitsOf } from "../../run/conclude.ts";
-import type { RunView } from "../../run/harness.ts";
+import type { RunView } from "../../run/show-run.ts";
 import { exitCodes, type Invocation } from "../command.ts";
 import { findRun, newestRun } from "../find-run.ts";
 import { openInbox, using } from "../open-harness.ts";
