@@ -9,10 +9,20 @@ export const peerTitles = {
 	mastra: "Mastra",
 	"aisdk-codemode": "AI SDK code mode",
 	"cf-codemode": "Cloudflare codemode",
+	quickjs: "QuickJS, native",
 } as const;
 
 export type PeerName = keyof typeof peerTitles;
 export const peerNames = Object.keys(peerTitles) as readonly PeerName[];
+
+/** What else has a column of its own: rows named `<name>.<this>`. */
+export const besideTitles = {
+	...peerTitles,
+	wasm: "wasm sandbox",
+	hyperlight_published: "Hyperlight, as it publishes; not measured here",
+} as const;
+
+export type BesideName = keyof typeof besideTitles;
 
 export type Unit =
 	| "µs"
@@ -22,6 +32,9 @@ export type Unit =
 	| "×"
 	| "calls/s"
 	| "events/s"
+	| "programs/s"
+	| "processes"
+	| "files"
 	| "commits"
 	| "packages"
 	| "tasks"
@@ -42,8 +55,16 @@ export interface Row {
 	readonly guidance?: true;
 }
 
+/** How a figure spreads. */
+export interface Spread {
+	/** The median. */
+	readonly value: number;
+	/** Nineteen of twenty measurements are as good as this or better. */
+	readonly p95?: number;
+}
+
 /** A value of each row of ours; `undefined` where it could not be measured here, and a note says why. Peers may be left out. */
-export type Values = { readonly [row: string]: number | undefined };
+export type Values = { readonly [row: string]: Spread | number | undefined };
 
 export interface Benchmark {
 	readonly title: string;
@@ -51,6 +72,8 @@ export interface Benchmark {
 	/** Takes more than a minute: runs with `--full` alone. */
 	readonly full?: true;
 	readonly peers?: readonly PeerName[];
+	/** Columns of its table beside those of its peers. */
+	readonly beside?: readonly BesideName[];
 	run(context: BenchContext): Promise<Values>;
 }
 

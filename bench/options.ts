@@ -17,7 +17,7 @@ export const usage = `usage: npm run bench -- [options]
 
   --list              names, units and targets; measures nothing
   --only <prefix,…>   only rows whose names begin so: overhead,import.ms
-  --json              one object a line on standard output: {"name","value","unit","target","op","ok"}
+  --json              one object a line on standard output: {"name","value","p95","unit","target","op","ok"}
   --full              also what takes more than a minute, and whole sets where a sample is the default
   --peers             the peers must be there: installs them and fails where it cannot
   --no-peers          ours alone

@@ -37,19 +37,23 @@ export class Laps {
 
 	/** The median over all slices, or undefined where there is none. */
 	value(key: string, number = "p50"): number | undefined {
-		const values = (this.#laps.get(key) ?? []).flatMap((lap) => lap?.[number] ?? []);
+		const values = this.each(key, number);
 		return values.length > 0 ? median(values) : undefined;
 	}
 
-	/** The median of one lane's slices divided by those beside them. */
-	ratio(key: string, other: string, number = "p50"): number | undefined {
+	/** Of every slice that has it. */
+	each(key: string, number = "p50"): readonly number[] {
+		return (this.#laps.get(key) ?? []).flatMap((lap) => lap?.[number] ?? []);
+	}
+
+	/** One lane's slices divided by those beside them. */
+	ratios(key: string, other: string, number = "p50"): readonly number[] {
 		const others = this.#laps.get(other) ?? [];
-		const ratios = (this.#laps.get(key) ?? []).flatMap((lap, at) => {
+		return (this.#laps.get(key) ?? []).flatMap((lap, at) => {
 			const above = lap?.[number];
 			const below = others[at]?.[number];
 			return above === undefined || below === undefined ? [] : above / below;
 		});
-		return ratios.length > 0 ? median(ratios) : undefined;
 	}
 }
 

@@ -4,7 +4,7 @@ import type { Row } from "./benchmark.ts";
 import { readOptions } from "./options.ts";
 import { jsonLine, listJsonLine, summary, tableLine } from "./report.ts";
 import { chooseBenchmarks } from "./run-benchmarks.ts";
-import { quantile } from "./statistics.ts";
+import { geometricMean, quantile } from "./statistics.ts";
 
 const row: Row = { name: "a.b", unit: "ms", op: "<=", target: 5, says: "it" };
 
@@ -14,6 +14,12 @@ describe("figures", () => {
 		expect(line).toEqual({ name: "a.b", value: 5, unit: "ms", target: 5, op: "<=", ok: false });
 		expect(JSON.parse(jsonLine({ row, value: 5 })).ok).toBe(true);
 		expect(JSON.parse(jsonLine({ row: { ...row, op: ">=" }, value: 4 })).ok).toBe(false);
+	});
+
+	test("a line has its p95 where one was measured", () => {
+		expect(JSON.parse(jsonLine({ row, value: 5, p95: 7.000_01 }))).toMatchObject({ value: 5, p95: 7, ok: true });
+		expect(tableLine({ row, value: 5, p95: 7 })).toMatch(/5 ms +p95 7 +≤ 5 ok/);
+		expect(tableLine({ row, value: 5 })).not.toContain("p95");
 	});
 
 	test("what can be measured is listed as JSON too", () => {
@@ -79,6 +85,11 @@ describe("options", () => {
 		expect(() => readOptions(["--olny", "cli"])).toThrow("--olny");
 		expect(() => readOptions(["cli"])).toThrow("cli");
 	});
+});
+
+test("a mean of factors is that of their product", () => {
+	expect(geometricMean([2, 8])).toBeCloseTo(4);
+	expect(geometricMean([0.5, 2])).toBeCloseTo(1);
 });
 
 test("quantiles lie between the nearest values", () => {

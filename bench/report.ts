@@ -4,12 +4,14 @@ import { isReached, type Row } from "./benchmark.ts";
 export interface Figure {
 	readonly row: Row;
 	readonly value: number;
+	readonly p95?: number;
 }
 
 /** One line of `--json`. A row without a target has nothing to fall short of. */
-export function jsonLine({ row, value }: Figure): string {
+export function jsonLine({ row, value, p95 }: Figure): string {
 	const { name, unit, target = null, op = null } = row;
-	return JSON.stringify({ name, value: rounded(value), unit, target, op, ok: isReached(row, value) });
+	const tail = p95 === undefined ? {} : { p95: rounded(p95) };
+	return JSON.stringify({ name, value: rounded(value), ...tail, unit, target, op, ok: isReached(row, value) });
 }
 
 /** Four significant digits say more than a machine like this can keep. */
@@ -37,11 +39,12 @@ const nameWidth = 46;
 
 /** One line of the table on a terminal. */
 export function tableLine(figure: Figure): string {
-	const { row, value } = figure;
+	const { row, value, p95 } = figure;
 	const columns = [
 		row.name.padEnd(nameWidth),
 		figureText(value).padStart(9),
 		row.unit.padEnd(12),
+		(p95 === undefined ? "" : `p95 ${figureText(p95)}`).padEnd(11),
 		targetText(row).padStart(9),
 		verdictText(figure).padEnd(16),
 	];

@@ -9,6 +9,7 @@ import { type Figure, rounded } from "./report.ts";
 
 export interface Result {
 	readonly value: number;
+	readonly p95?: number;
 	readonly unit: string;
 	readonly target: number | null;
 	readonly op: string | null;
@@ -52,9 +53,10 @@ export interface Measured {
 export function mergeResults(earlier: Results | undefined, { figures, machine, notes, of }: Measured): Results {
 	const at = new Date().toISOString().slice(0, 10);
 	const rows: Record<string, Result> = { ...earlier?.rows };
-	for (const { row, value } of figures) {
+	for (const { row, value, p95 } of figures) {
 		const { unit, target = null, op = null } = row;
-		rows[row.name] = { value: rounded(value), unit, target, op, at, of, load: machine.load };
+		const tail = p95 === undefined ? {} : { p95: rounded(p95) };
+		rows[row.name] = { value: rounded(value), ...tail, unit, target, op, at, of, load: machine.load };
 	}
 	return { machine, notes: { ...earlier?.notes, ...notes }, rows };
 }

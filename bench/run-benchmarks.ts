@@ -121,7 +121,8 @@ function figuresOf(rows: readonly Row[], values: Values): readonly Figure[] {
 	if (forgotten.length > 0) throw new Error(`no value of ${forgotten.map(({ name }) => name).join(", ")}`);
 	return rows.flatMap((row) => {
 		const value = values[row.name];
-		return value === undefined ? [] : { row, value };
+		if (value === undefined) return [];
+		return typeof value === "number" ? { row, value } : { row, ...value };
 	});
 }
 

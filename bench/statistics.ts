@@ -5,6 +5,11 @@ export function median(values: readonly number[]): number {
 	return quantile(values, 0.5);
 }
 
+/** The mean of factors. */
+export function geometricMean(values: readonly number[]): number {
+	return Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
+}
+
 /** Linear between the two nearest values. */
 export function quantile(values: readonly number[], part: number): number {
 	if (values.length === 0) throw new RangeError("There is no quantile of no values");

@@ -37,6 +37,19 @@ describe("the document", () => {
 		expect([text.startsWith("before "), text.endsWith(" after")]).toEqual([true, true]);
 	});
 
+	test("has the columns that stand beside, and p95 where it was measured", () => {
+		const measuredRows = results({ "a.slow": 7, "a.slow.wasm": 9, "a.slow.hyperlight_published": 1 });
+		const slow = { ...measuredRows.rows["a.slow"], p95: 8 } as Results["rows"][string];
+		const text = withTables(marked, [{ ...benchmark, beside: ["wasm", "hyperlight_published"] }], {
+			...measuredRows,
+			rows: { ...measuredRows.rows, "a.slow": slow },
+		});
+		expect(text).toContain(
+			"|  | Holdpoint | p95 | Target |  | wasm sandbox | Hyperlight, as it publishes; not measured here |",
+		);
+		expect(text).toContain("| slow<br>`a.slow` | **7** ms | 8 | ≤ 5 | **short** | 9 | 1 |");
+	});
+
 	test("is not written over where it has no marks", () => {
 		expect(() => withTables("nothing", [benchmark], results({}))).toThrow("marks");
 	});

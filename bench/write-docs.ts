@@ -1,7 +1,15 @@
 /** The table and the chart of docs/reference/benchmarks.md, made of published results and of nothing else. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Benchmark, isReached, type PeerName, peerTitles, type Row } from "./benchmark.ts";
+import {
+	type Benchmark,
+	type BesideName,
+	besideTitles,
+	isReached,
+	type PeerName,
+	peerTitles,
+	type Row,
+} from "./benchmark.ts";
 import { root } from "./bundle.ts";
 import { type BarGroup, barChart } from "./chart.ts";
 import { figureText, targetText } from "./report.ts";
@@ -47,40 +55,45 @@ while this was measured${sources ? ", and part of it was measured from the sourc
 interface Line {
 	readonly row: Row;
 	readonly result: Result;
-	readonly peers: ReadonlyMap<PeerName, Result>;
+	readonly beside: ReadonlyMap<BesideName, Result>;
 }
 
 function tableOf(benchmark: Benchmark, { rows, notes }: Results): string | undefined {
-	const peers = benchmark.peers ?? [];
-	const isOfPeer = ({ name }: Row) => peers.some((peer) => name.endsWith(`.${peer}`));
+	const columns: readonly BesideName[] = [...(benchmark.beside ?? []), ...(benchmark.peers ?? [])];
+	const isOfColumn = ({ name }: Row) => columns.some((column) => name.endsWith(`.${column}`));
 	const lines = benchmark.rows
-		.filter((row) => !isOfPeer(row))
+		.filter((row) => !isOfColumn(row))
 		.flatMap((row): Line[] => {
 			const result = rows[row.name];
 			if (!result) return [];
-			const beside = peers.flatMap((peer) => {
-				const other = rows[`${row.name}.${peer}`];
-				return other ? [[peer, other] as const] : [];
+			const beside = columns.flatMap((column) => {
+				const other = rows[`${row.name}.${column}`];
+				return other ? [[column, other] as const] : [];
 			});
-			return [{ row, result, peers: new Map(beside) }];
+			return [{ row, result, beside: new Map(beside) }];
 		});
 	if (lines.length === 0) return undefined;
-	const shown = peers.filter((peer) => lines.some((line) => line.peers.has(peer)));
-	const head = ["", "Holdpoint", "Target", "", ...shown.map((peer) => peerTitles[peer])];
-	const align = ["---", "---:", "---:", "---", ...shown.map(() => "---:")];
-	const body = lines.map((line) => cellsOf(line, shown));
-	const text = [head, align, ...body].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+	const shown = columns.filter((column) => lines.some((line) => line.beside.has(column)));
+	const hasP95 = lines.some(({ result }) => result.p95 !== undefined);
+	const tail = hasP95 ? [["p95", "---:"] as const] : [];
+	const others = shown.map((column) => [besideTitles[column], "---:"] as const);
+	const heads = [["", "---"], ["Holdpoint", "---:"], ...tail, ["Target", "---:"], ["", "---"], ...others] as const;
+	const body = lines.map((line) => cellsOf(line, shown, hasP95));
+	const table = [heads.map(([title]) => title), heads.map(([, align]) => align), ...body];
+	const text = table.map((cells) => `| ${cells.join(" | ")} |`).join("\n");
 	const remarks = (notes[benchmark.title] ?? []).map((note) => `\n\n*${note}*`).join("");
 	return `### ${benchmark.title}\n\n${text}${remarks}`;
 }
 
-function cellsOf({ row, result, peers }: Line, shown: readonly PeerName[]): readonly string[] {
-	const others = shown.map((peer) => {
-		const other = peers.get(peer);
+function cellsOf({ row, result, beside }: Line, shown: readonly BesideName[], hasP95: boolean): readonly string[] {
+	const others = shown.map((column) => {
+		const other = beside.get(column);
 		return other ? figureText(other.value) : "";
 	});
+	const tail = hasP95 ? [result.p95 === undefined ? "" : figureText(result.p95)] : [];
 	const value = `**${figureText(result.value)}** ${row.unit}`;
-	return [`${row.says}<br>\`${row.name}\``, value, targetText(row), verdict(row, result.value), ...others];
+	const says = `${row.says}<br>\`${row.name}\``;
+	return [says, value, ...tail, targetText(row), verdict(row, result.value), ...others];
 }
 
 function verdict(row: Row, value: number): string {

@@ -21,6 +21,7 @@ const runOnce: Readonly<Record<string, string>> = {
 	"packages/holdpoint/src/run/define-agent.test.ts": "defines agents and runs none",
 	"packages/holdpoint/src/run/golden.test.ts": "folds journals; runs something only to record a new one",
 	"packages/holdpoint/src/run/microvm-programs.test.ts": "names its sandboxes, and moves programs between them",
+	"packages/holdpoint/src/testing/sandbox-contract.test.ts": "looks at the suite and not at a sandbox",
 	"packages/holdpoint/src/testing/scripted-model.test.ts": "asks the model alone",
 	"test/package.test.ts": "installs what is published, once with and once without the micro-VM",
 };

@@ -1,97 +1,118 @@
 /** The two sandboxes side by side, at their port: no run, no journal, nothing but guests. */
-import { readdirSync, readFileSync } from "node:fs";
-import type { SandboxProvider } from "holdpoint";
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
 import { microvmSandbox } from "holdpoint/sandboxes/microvm";
-import { wasmSandbox } from "holdpoint/sandboxes/wasm";
+import { machineProcesses, ownBytes } from "../child-processes.ts";
+import { cpuLoads } from "../cpu-loads.ts";
+import {
+	advance,
+	aMoment,
+	batching,
+	finish,
+	freshSandbox,
+	type Guest,
+	limits,
+	looping,
+	programOf,
+	sandbox,
+	waiting,
+} from "../guests.ts";
 import type { Numbers } from "../statistics.ts";
-import { type Measure, serveRows, timed } from "../subject.ts";
+import { serveRows, timed } from "../subject.ts";
 import { check } from "../work.ts";
 
-type ProgramSpec = Parameters<SandboxProvider["start"]>[0];
-type Guest = Awaited<ReturnType<SandboxProvider["start"]>>;
+/** A guest that lives over many repetitions, and how many of its calls were answered. */
+let caller: { readonly guest: Guest; calls: number } | undefined;
 
-const providers = { microvm: microvmSandbox, wasm: () => wasmSandbox({ workersMax: 1 }) };
-const open = new Map<string, SandboxProvider>();
+const snapshots = new Map<string, Uint8Array>();
 
-function provider(isMicrovm: number | undefined): SandboxProvider {
-	const name = isMicrovm === 1 ? "microvm" : "wasm";
-	const there = open.get(name) ?? providers[name]();
-	open.set(name, there);
-	return there;
+/** Made by a process of its own, that has ended. */
+function snapshotFromElsewhere({ calls = 0, microvm = 0 }: Numbers): Uint8Array {
+	const key = `${microvm} ${calls}`;
+	const made = snapshots.get(key) ?? suspendElsewhere([calls, microvm].map(String));
+	snapshots.set(key, made);
+	return made;
 }
 
-const limits = {
-	cpuMs: 10_000,
-	sliceMs: 5_000,
-	memoryBytesMax: 64 * 1_048_576,
-	callsMax: 500,
-	openCallsMax: 256,
-	valueBytesMax: 4_194_304,
-	consoleBytesMax: 65_536,
-	sourceBytesMax: 262_144,
-	snapshotBytesMax: 16 * 1_048_576,
-};
-const programOf = (source: string): ProgramSpec => {
-	return { source, tools: ["find"], seed: 1, clockMs: 0, limits, principal: "ann" };
-};
-const looping = (calls: number) =>
-	programOf(
-		`const rows = []; for (let i = 0; i < ${calls}; i++) rows.push(await tools.find({ i })); return rows.length`,
-	);
-const row = JSON.stringify({ id: 7, name: "a row", price: 21 });
-
-async function advance(guest: Guest, n: number): Promise<boolean> {
-	const answers = n === 0 ? [] : [{ n, ok: row }];
-	const { state } = await guest.advance({ answers, clockMs: 0 });
-	check(state.kind === "open" || state.kind === "returned", JSON.stringify(state));
-	return state.kind === "open";
+function suspendElsewhere(args: readonly string[]): Uint8Array {
+	const file = join(import.meta.dirname, "suspend-elsewhere.ts");
+	const done = spawnSync(process.execPath, [...process.execArgv, file, ...args], { encoding: "utf8" });
+	check(done.status === 0, done.stderr);
+	return Buffer.from(done.stdout, "base64");
 }
 
-const run = (calls: number): Measure =>
-	timed({
-		async prepare({ microvm }) {
-			const guest = await provider(microvm).start(looping(calls));
-			// What the sandbox does after a program has its time before the next, as between two answers of a model.
-			await new Promise((resolve) => setTimeout(resolve, 1));
-			return guest;
-		},
-		async run(guest) {
-			let n = 0;
-			while (await advance(guest, n)) n++;
-			check(n === calls, `${n} calls`);
-		},
-	});
-
-async function waiting({ microvm, calls = 0 }: Numbers): Promise<Guest> {
-	const guest = await provider(microvm).start(looping(calls + 1));
-	for (let n = 0; n <= calls; n++) check(await advance(guest, n), "it waits");
-	return guest;
-}
-
-/** Processes of machines: what each has for itself, in bytes. */
-function ownMemory(): number[] {
-	return readdirSync("/proc").flatMap((pid) => {
-		try {
-			const [, name, , parent] = /^\d+ \((.*)\) (\S) (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, "utf8")) ?? [];
-			if (name !== "microvmd" || Number(parent) !== process.pid) return [];
-			const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
-			const kilobytes = [...rollup.matchAll(/^Private_(?:Clean|Dirty):\s+(\d+)/gm)].map(([, each]) => Number(each));
-			return [kilobytes.reduce((sum, each) => sum + each, 0) * 1_024];
-		} catch {
-			return [];
-		}
-	});
-}
+const deadlineMs = 60;
+const endless = [
+	"for (;;);",
+	"for (;;) 7n ** 370000n",
+	"const all = []; for (;;) { const some = []; all.push(some); for (let i = 0; i < 1000; i++) some.push({ i }); }",
+] as const;
 
 await serveRows({
-	calls: (ask) => run(ask.args["calls"] ?? 0)(ask),
+	calls: timed({
+		async prepare(args) {
+			const guest = await sandbox(args).start(looping(args["calls"] ?? 0));
+			await aMoment();
+			return guest;
+		},
+		run: (guest, { calls = 0 }) => finish(guest, calls),
+	}),
+	/** Its machine has just ended another program. */
+	again: timed({
+		async run(_, args) {
+			await finish(await sandbox(args).start(looping(0)), 0);
+		},
+	}),
+	batch: timed({
+		async prepare(args) {
+			const guest = await sandbox(args).start(batching(args["calls"] ?? 0));
+			await aMoment();
+			return guest;
+		},
+		async run(guest, { calls = 0 }) {
+			await advance(guest);
+			const value = await advance(guest, ...Array.from({ length: calls }, (_, i) => i + 1));
+			check(value === String(calls), `it returned ${value}`);
+		},
+	}),
+	/** An answer in, to the next call out. */
+	call: timed({
+		async prepare(args) {
+			if (caller && caller.calls < limits.callsMax - 2) return caller;
+			caller?.guest.dispose();
+			caller = { guest: await sandbox(args).start(looping(limits.callsMax - 1)), calls: 0 };
+			await advance(caller.guest);
+			return caller;
+		},
+		async run(caller) {
+			check((await advance(caller.guest, ++caller.calls)) === undefined, "it waits");
+		},
+		async end() {
+			caller?.guest.dispose();
+			caller = undefined;
+		},
+	}),
 	/** A provider of its own, to its first result: what the first program of a process waits for. */
 	first: timed({
 		async run(_, { microvm }) {
-			const fresh = microvm === 1 ? microvmSandbox({ warm: 1 }) : providers.wasm();
+			const fresh = freshSandbox(microvm);
 			const began = performance.now();
-			await advance(await fresh.start(looping(0)), 0);
+			await finish(await fresh.start(looping(0)), 0);
 			const ms = performance.now() - began;
+			await fresh.close();
+			return ms;
+		},
+	}),
+	/** The one machine that was there has just been given to somebody else. */
+	process: timed({
+		async run() {
+			const fresh = microvmSandbox({ warm: 1 });
+			await fresh.probe();
+			const first = fresh.start(looping(0)).then((guest) => finish(guest, 0));
+			const began = performance.now();
+			await finish(await fresh.start({ ...looping(0), principal: "ben" }), 0);
+			const ms = performance.now() - began;
+			await first;
 			await fresh.close();
 			return ms;
 		},
@@ -106,32 +127,63 @@ await serveRows({
 			return ms;
 		},
 	}),
-	/** In a fresh guest, with the slice that follows. */
+	/** In a machine that never saw the program, with the slice that follows. */
 	resume: timed({
-		async prepare(args) {
-			const guest = await waiting(args);
-			const snapshot = await guest.snapshot();
-			guest.dispose();
-			await new Promise((resolve) => setTimeout(resolve, 1));
-			return snapshot;
+		begin(args) {
+			snapshotFromElsewhere(args);
 		},
-		async run(snapshot, { microvm, calls = 0 }) {
-			const guest = await provider(microvm).restore(snapshot, looping(calls + 1));
-			check(!(await advance(guest, calls + 1)), "it ends");
+		async prepare(args) {
+			await aMoment();
+			return snapshotFromElsewhere(args);
+		},
+		async run(snapshot, args) {
+			const { calls = 0 } = args;
+			const guest = await sandbox(args).restore(snapshot, looping(calls + 1));
+			check((await advance(guest, calls + 1)) === String(calls + 1), "it ends");
 		},
 	}),
 	async kept({ args }) {
-		const guest = await waiting(args);
-		const { length } = await guest.snapshot();
-		guest.dispose();
-		return { p50: length };
+		return { p50: snapshotFromElsewhere(args).length };
 	},
+	/** Before compression: so many pages, each with its number. Its head is that of `snapshot-header.ts`. */
+	async raw({ args }) {
+		const snapshot = Buffer.from(snapshotFromElsewhere(args));
+		check(snapshot.toString("latin1", 0, 4) === "HPGS", "it is a snapshot");
+		return { p50: snapshot.readUInt32LE(76) * (4 + 4_096) };
+	},
+	cpu: timed({
+		async run(_, args) {
+			const { source, value, name } = cpuLoads[args["load"] ?? 0] as (typeof cpuLoads)[number];
+			const guest = await sandbox(args).start(programOf(source));
+			const { state, cpuMs } = await guest.advance({ answers: [], clockMs: 0 });
+			check(state.kind === "returned" && state.value === String(value), `${name} ended as ${JSON.stringify(state)}`);
+			return cpuMs;
+		},
+	}),
+	overshoot: timed({
+		async prepare(args) {
+			// What the last one left behind is cleared away, and what was ended for it is there again.
+			await finish(await sandbox(args).start(looping(0)), 0);
+			await aMoment();
+		},
+		async run(_, args) {
+			const limit = args["cpu"] === 1 ? "cpu" : "slice";
+			const program = programOf(endless[args["program"] ?? 0] ?? "", {
+				limits: { ...limits, [`${limit}Ms`]: deadlineMs },
+			});
+			const guest = await sandbox(args).start(program);
+			const began = performance.now();
+			const { state, cpuMs } = await guest.advance({ answers: [], clockMs: 0 });
+			const ms = limit === "cpu" ? cpuMs : performance.now() - began;
+			check(state.kind === "stopped" && state.limit === limit, JSON.stringify(state));
+			return ms - deadlineMs;
+		},
+	}),
 	async idle() {
-		const guest = await waiting({ microvm: 1 });
-		guest.dispose();
-		await (await waiting({ microvm: 1 })).dispose();
-		const own = ownMemory().toSorted((one, other) => one - other);
-		return own.length === 0 ? {} : { p50: own.at(-1) ?? 0 };
+		for (let i = 0; i < 2; i++) (await waiting({ microvm: 1 })).dispose();
+		await aMoment(20);
+		const own = machineProcesses().map(ownBytes);
+		return own.length === 0 ? {} : { p50: Math.max(...own) };
 	},
 	async works() {
 		const fresh = microvmSandbox();

@@ -1,5 +1,5 @@
 import type { Benchmark, Row } from "../benchmark.ts";
-import { ownLane } from "../lanes.ts";
+import { ownLane, spreadOf } from "../lanes.ts";
 
 const bare: Row = {
 	name: "audit.bare_commits_per_s",
@@ -52,11 +52,9 @@ export const audit: readonly Benchmark[] = [
 			const readers = [lane(verified, "verify"), lane(payloads, "payloads")];
 			const pace = { slices: 3, warmup: { ms: 300, min: 1 }, slice: { ms: 700, min: 1 } };
 			const laps = await context.race([lanes, readers], pace);
-			const rate = ({ name }: Row) => laps.value(name, "perSecond");
-			return {
-				...Object.fromEntries([bare, single, batched, verified, payloads].map((row) => [row.name, rate(row)])),
-				[ratio.name]: laps.ratio(single.name, bare.name, "perSecond"),
-			};
+			const rate = (row: Row) => [row.name, spreadOf(row, laps.each(row.name, "perSecond"))] as const;
+			const ratios = spreadOf(ratio, laps.ratios(single.name, bare.name, "perSecond"));
+			return Object.fromEntries([...[bare, single, batched, verified, payloads].map(rate), [ratio.name, ratios]]);
 		},
 	},
 ];

@@ -1,5 +1,5 @@
 import type { Benchmark, Row } from "../benchmark.ts";
-import { ownLane } from "../lanes.ts";
+import { ownLane, spreadOf } from "../lanes.ts";
 
 const calls = 20;
 const widths = [1, 8, 32, 128] as const;
@@ -69,12 +69,11 @@ export const durable: readonly Benchmark[] = [
 			const lanes = rates.map(({ runs, row }) => ownLane(row.name, "durable", { row: "calls", args: { runs } }));
 			const pace = { slices: 3, warmup: { ms: 300, min: 1 }, slice: { ms: 500, min: 1 } };
 			const laps = await context.race([[reference, ...lanes]], pace);
-			const values: Record<string, number | undefined> = { [bare.name]: laps.value(bare.name, "perSecond") };
-			for (const { row, ratio } of rates) {
-				values[row.name] = laps.value(row.name, "perSecond");
-				values[ratio.name] = laps.ratio(row.name, bare.name, "perSecond");
-			}
-			return values;
+			const rate = (row: Row) => [row.name, spreadOf(row, laps.each(row.name, "perSecond"))] as const;
+			const ratios = rates.map(({ row, ratio }) => {
+				return [ratio.name, spreadOf(ratio, laps.ratios(row.name, bare.name, "perSecond"))] as const;
+			});
+			return Object.fromEntries([rate(bare), ...rates.map(({ row }) => rate(row)), ...ratios]);
 		},
 	},
 ];

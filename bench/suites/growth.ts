@@ -1,5 +1,5 @@
 import type { BenchContext, Benchmark, Row, Values } from "../benchmark.ts";
-import { ownLane } from "../lanes.ts";
+import { ownLane, spreadOf } from "../lanes.ts";
 import type { Lane, Laps } from "../race.ts";
 
 /** Ten times the turns: linear is 10, and an eighth more is for what falls out of a cache. By CPU time, where it is time. */
@@ -65,14 +65,14 @@ function lanes(kind: Kind, { count }: BenchContext): Lane[] {
 }
 
 function valuesOf(kind: Kind, laps: Laps): Values {
-	const values: Record<string, number | undefined> = {};
-	for (const row of rowsOf(kind)) {
+	const entries = rowsOf(kind).map((row) => {
 		const [, above = "", below] = /^(.*)_ratio_(\d+)$/.exec(row.name) ?? [];
-		values[row.name] = below
-			? laps.ratio(above, nameOf(kind, Number(below)), kind.ratioNumber)
-			: laps.value(row.name, kind.number);
-	}
-	return values;
+		const slices = below
+			? laps.ratios(above, nameOf(kind, Number(below)), kind.ratioNumber)
+			: laps.each(row.name, kind.number);
+		return [row.name, spreadOf(row, slices)] as const;
+	});
+	return Object.fromEntries(entries);
 }
 
 /** Ten times the turns cost ten times as much: nothing is folded, copied or verified anew at each step. */

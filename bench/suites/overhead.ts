@@ -1,5 +1,5 @@
 import { type Benchmark, type PeerName, type Row, ratioRow, withPeers } from "../benchmark.ts";
-import { lanesOf, ownLane, valuesOf } from "../lanes.ts";
+import { lanesOf, ownLane, spreadOf, valuesOf } from "../lanes.ts";
 
 const peers: readonly PeerName[] = ["aisdk", "openai", "langgraph", "mastra"];
 const subject = "runs";
@@ -80,7 +80,10 @@ export const overhead: readonly Benchmark[] = [
 			const twoHundred = ownLane("200tools", subject, { row: "calls", args: { calls: 200 } });
 			const lanes = [...lanesOf(fifty, { row: "calls", args: { calls: 50 } }, whose), twoHundred];
 			const laps = await context.race([lanes], pace);
-			return { ...valuesOf(fiftyRows, laps), [fourfold.name]: laps.ratio("200tools", fifty.name, "cpu") };
+			return {
+				...valuesOf(fiftyRows, laps),
+				[fourfold.name]: spreadOf(fourfold, laps.ratios("200tools", fifty.name, "cpu")),
+			};
 		},
 	},
 ];

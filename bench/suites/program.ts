@@ -82,7 +82,7 @@ export const program: readonly Benchmark[] = [
 			const alone = { slices: 1, warmup: { ms: 200, min: 1 }, slice: { ms: 500, min: 2 } };
 			const colds = await context.race([lanesOf(cold, { row: "cold" }, { subject })], alone);
 			const firsts = await context.race([lanesOf(first, { row: "first" }, { subject })], { slices: 1 });
-			return { ...valuesOf(short, laps), [cold.name]: colds.value(cold.name), [first.name]: firsts.value(first.name) };
+			return { ...valuesOf(short, laps), ...valuesOf([cold], colds), ...valuesOf([first], firsts) };
 		},
 	},
 	{

@@ -49,6 +49,14 @@ test.each([
 	expect(await bestSandbox({ ...any, named, candidates })).toMatchObject({ name: expected });
 });
 
+test("one that is only taken by its name is no candidate otherwise, however well it works", async () => {
+	const named: SandboxCandidate = { ...candidate("hyperlight", "svm"), isOnlyNamed: true };
+	const candidates = [named, candidate("microvm", undefined), wasm];
+	expect(await bestSandbox({ ...any, candidates })).toMatchObject({ name: "wasm" });
+	expect(await bestSandbox({ ...any, named: "hyperlight", candidates })).toMatchObject({ name: "hyperlight" });
+	expect(sandboxCandidates.filter(({ isOnlyNamed }) => isOnlyNamed).map(({ name }) => name)).toEqual(["hyperlight"]);
+});
+
 test("one that was named is not replaced by another, and one that does not exist is refused", async () => {
 	const candidates = [candidate("microvm", undefined), wasm];
 	await expect(bestSandbox({ ...any, named: "microvm", candidates })).rejects.toMatchObject({

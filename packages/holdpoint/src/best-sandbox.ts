@@ -4,6 +4,8 @@ import type { Isolation, SandboxProbe, SandboxProvider } from "./spec/sandbox.ts
 
 export interface SandboxCandidate {
 	readonly name: string;
+	/** Taken only where it is named. */
+	readonly isOnlyNamed?: true;
 	open(): Promise<SandboxProvider>;
 }
 
@@ -14,11 +16,17 @@ export const sandboxCandidates: readonly SandboxCandidate[] = [
 		open: async () => (await import("./adapters/sandboxes/microvm/provider.ts")).microvmSandbox(),
 	},
 	{ name: "wasm", open: async () => (await import("./adapters/sandboxes/wasm/provider.ts")).wasmSandbox() },
+	{
+		name: "hyperlight",
+		// A program in it cannot wait for a person and go on, which is what most are here for.
+		isOnlyNamed: true,
+		open: async () => (await import("./adapters/sandboxes/hyperlight/provider.ts")).hyperlightSandbox(),
+	},
 ];
 
 export interface SandboxWish {
 	readonly isolation: "hardware" | "any";
-	/** What HOLDPOINT_SANDBOX says: the name of a candidate, which is then the only one; `auto` or nothing: all. */
+	/** What HOLDPOINT_SANDBOX says: the name of a candidate, which is then the only one; `auto` or nothing: see there. */
 	readonly named: string | undefined;
 	readonly candidates?: readonly SandboxCandidate[];
 }
@@ -45,19 +53,24 @@ export async function bestSandbox(wish: SandboxWish): Promise<SandboxProvider> {
 
 /** Those that come into question. Errors: `config.invalid`. */
 export function namedCandidates({ named, candidates = sandboxCandidates }: Omit<SandboxWish, "isolation">) {
-	if (named === undefined || named === "" || named === "auto") return candidates;
+	if (isAuto(named)) return candidates.filter(({ isOnlyNamed }) => !isOnlyNamed);
 	const found = candidates.filter(({ name }) => name === named);
 	if (found.length > 0) return found;
 	throw new HoldpointError("config.invalid", `HOLDPOINT_SANDBOX is ${JSON.stringify(named)}`, {
-		hint: `It is auto, ${candidates.map(({ name }) => name).join(" or ")}.`,
+		hint: `It is ${new Intl.ListFormat("en-GB", { type: "disjunction" }).format(["auto", ...candidates.map(({ name }) => name)])}.`,
 	});
 }
 
-/** The provider, where it isolates as is required. Errors: `sandbox.isolation`. */
+export function isAuto(named: string | undefined): boolean {
+	return named === undefined || named === "" || named === "auto";
+}
+
+/** The provider, where it isolates as is required, and the one that takes its programs too. Errors: `sandbox.isolation`. */
 export async function assertIsolation(provider: SandboxProvider): Promise<SandboxProvider> {
 	const lack = lackOf(await provider.probe(), "hardware");
-	if (lack === undefined) return provider;
-	throw notIsolated([lack]);
+	if (lack !== undefined) throw notIsolated([lack]);
+	if (typeof provider.whenHeld === "object") await assertIsolation(provider.whenHeld);
+	return provider;
 }
 
 /** What the machine's processor isolates by itself, without a hypervisor's software in between. */

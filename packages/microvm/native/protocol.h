@@ -91,7 +91,7 @@ struct mail_report {
 	uint32_t text_bytes;
 	/** Size of the linear memory now. */
 	uint32_t memory_pages;
-	/** Nonzero once the guest has seen that it is to stop: it is unwinding. */
+	/** Nonzero once the guest has seen that it is to stop: it hands over what was printed. */
 	uint32_t stop_seen;
 	/** Number of a trap of the engine. */
 	uint32_t trap;

@@ -1,6 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type MicrovmdClient, MicrovmdLost } from "../../holdpoint/src/adapters/sandboxes/microvm/microvmd-client.ts";
-import { deliver, killMachines, spawnMachine, start, textOf, underWay, whyNoMachine } from "./machine-for-tests.ts";
+import {
+	budget,
+	deliver,
+	deliveryText,
+	killMachines,
+	spawnMachine,
+	start,
+	textOf,
+	underWay,
+	whyNoMachine,
+} from "./machine-for-tests.ts";
 
 if (whyNoMachine) console.log(`skipped: ${whyNoMachine}`);
 afterAll(killMachines);
@@ -24,6 +34,15 @@ describe.skipIf(whyNoMachine)("a limit", () => {
 		const slice = await start(machine, `console.log("before"); ${source}`, { sliceMs: 30 });
 		expect(slice.stop).toBe("slice");
 		expect(textOf(slice)).toContain('c "before"');
+	});
+
+	test("of a slice hands over what was printed, however much the program has to give back", async () => {
+		const source =
+			"const all = Array.from({ length: 3e5 }, (_, i) => ({ i })); await tools.search(); console.log('then'); for (;;);";
+		expect(textOf(await start(machine, source))).toContain('"search"');
+		const slice = await machine.deliver(deliveryText([{ n: 1, ok: "1" }]), { ...budget, sliceMs: 30 });
+		expect(slice.stop).toBe("slice");
+		expect(textOf(slice)).toContain('c "then"');
 	});
 
 	test.each([

@@ -1,6 +1,7 @@
 /**
- * Runs the micro-VM on real AMD-V, which few build machines have: boots a Debian kernel with kvm_amd in QEMU's emulator
- * with `-cpu EPYC,+svm`, and runs inside.mjs there. Takes one to five minutes and nothing but Debian packages.
+ * Runs the micro-VM and Hyperlight on real AMD-V, which few build machines have: boots a Debian kernel with kvm_amd in
+ * QEMU's emulator with `-cpu EPYC,+svm`, and runs inside.mjs and suites.mjs there. Takes four to nine minutes and nothing
+ * but Debian packages, and the npm package of Hyperlight where that is installed.
  *
  *   node packages/microvm/svm/run.mjs
  *
@@ -11,6 +12,7 @@ import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync, write
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { guestDigest } from "../../holdpoint/src/adapters/sandboxes/guest-image/guest-digest.ts";
+import { hostApiPackage } from "../../holdpoint/src/adapters/sandboxes/hyperlight/host-api.ts";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 const work = join(root, ".cache/microvm/svm");
@@ -76,6 +78,10 @@ function addProgram(program, target) {
 	}
 }
 
+const hyperlight = join("node_modules", hostApiPackage);
+const hasHyperlight = existsSync(join(root, hyperlight));
+const suites = hasHyperlight ? "microvm hyperlight" : "microvm";
+
 const init = `#!/bin/busybox sh
 /bin/busybox mkdir -p /proc /sys /dev /tmp
 /bin/busybox mount -t proc none /proc
@@ -84,6 +90,8 @@ const init = `#!/bin/busybox sh
 for module in ${modules.map((each) => basename(each)).join(" ")}; do /bin/busybox insmod /modules/$module; done
 /bin/busybox uname -r
 /node --disable-warning=ExperimentalWarning /packages/microvm/svm/inside.mjs /packages/microvm/bin ${guestDigest}
+export HOLDPOINT_MICROVM_DIR=/packages/microvm/bin
+/node --disable-warning=ExperimentalWarning /packages/microvm/svm/suites.mjs ${suites}
 /bin/busybox poweroff -f
 `;
 
@@ -95,11 +103,12 @@ function makeImage(kernel) {
 	for (const each of ["microvm/bin", "microvm/svm", "microvm/src", "microvm/package.json"]) {
 		cpSync(join(root, "packages", each), join(image, "packages", each), { recursive: true });
 	}
-	for (const each of ["spec", "adapters/sandboxes/microvm"]) {
+	for (const each of ["spec", "kit", "testing", "adapters/sandboxes"]) {
 		const folder = join("packages/holdpoint/src", each);
 		cpSync(join(root, folder), join(image, folder), { recursive: true });
 	}
 	cpSync(join(root, "packages/holdpoint/package.json"), join(image, "packages/holdpoint/package.json"));
+	if (hasHyperlight) cpSync(join(root, hyperlight), join(image, hyperlight), { recursive: true });
 	writeFileSync(join(image, "init"), init, { mode: 0o755 });
 	const file = join(work, "image.cpio");
 	must("sh", ["-c", `cd '${image}' && find . | cpio -o -H newc --quiet > '${file}'`]);
@@ -107,7 +116,7 @@ function makeImage(kernel) {
 }
 
 function boot(kernel, file) {
-	const machine = "-machine q35,accel=tcg -cpu EPYC,+svm -smp 1 -m 1536 -nographic -no-reboot -monitor none";
+	const machine = "-machine q35,accel=tcg -cpu EPYC,+svm -smp 1 -m 3072 -nographic -no-reboot -monitor none";
 	const args = [
 		...machine.split(" "),
 		"-kernel",
@@ -133,7 +142,9 @@ function boot(kernel, file) {
 }
 
 checkMachine();
+if (!hasHyperlight) console.log(`skipped: Hyperlight's suite: ${hostApiPackage} is not installed (npm install)`);
 mkdirSync(work, { recursive: true });
 const kernel = fetchKernel();
 const output = await boot(kernel, makeImage(kernel));
-process.exitCode = /^svm: well\r?$/m.test(output) ? 0 : 1;
+const isWell = (name) => new RegExp(`^${name}: well\\r?$`, "m").test(output);
+process.exitCode = isWell("svm") && isWell("suites") ? 0 : 1;

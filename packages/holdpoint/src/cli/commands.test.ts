@@ -344,6 +344,7 @@ describe("the commands", () => {
 			"key ok",
 			expect.stringMatching(/^sandbox microvm (ok|note)$/),
 			"sandbox wasm ok",
+			expect.stringMatching(/^sandbox hyperlight (ok|note)$/),
 			"models note",
 			"config ok",
 		]);

@@ -231,7 +231,7 @@ export function writesFor(events: readonly RunEvent[], at: number, about: CallFa
 	const { toolOf } = about;
 	const writes: Write[] = [];
 	for (const event of events) {
-		if ("signal" in event) writes.push({ kind: "signal.drop", id: event.signal });
+		if ("signal" in event && event.signal !== undefined) writes.push({ kind: "signal.drop", id: event.signal });
 		switch (event.type) {
 			case "approval.requested": {
 				const { approval, call, expiresAt } = event;

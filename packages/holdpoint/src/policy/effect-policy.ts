@@ -1,7 +1,11 @@
 import type { Decision, Policy, PolicyRequest } from "../spec/policy.ts";
 
 /** What holds where no policy is configured: the tool's effect class decides. */
-export const effectPolicy: Policy = { version: "effect-class", decide: decideByEffect };
+export const effectPolicy: Policy = {
+	version: "effect-class",
+	decide: decideByEffect,
+	mayAsk: ({ tool }) => tool.effect === "write" || tool.effect === "destructive",
+};
 
 function decideByEffect(request: PolicyRequest): Decision {
 	switch (request.tool.effect) {

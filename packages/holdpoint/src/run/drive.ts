@@ -14,7 +14,7 @@ import type { CallState } from "./call-state.ts";
 import { cancelRun, giveUp } from "./cancel-run.ts";
 import { finishRun, resultOf, waitsOf } from "./conclude.ts";
 import { decideCall } from "./decide-call.ts";
-import { executeCall } from "./execute-call.ts";
+import { executeCall, lookUpWaiting } from "./execute-call.ts";
 import { advanceProgram } from "./execute-program.ts";
 import { switchedOff } from "./judge-call.ts";
 import { modelWork, next, type Step } from "./next.ts";
@@ -36,7 +36,7 @@ export async function drive(segment: Segment): Promise<RunResult> {
 			else if (segment.state.finished?.status === "cancelled") break;
 			else if (segment.busy.size > 0) await segment.changed();
 			else if (segment.state.status !== "running") break;
-			else if (!(await takeSignals(segment, "waiting")) && !(await rehearsePrograms(segment))) {
+			else if (!(await takeSignals(segment, "waiting")) && !(await learnMore(segment))) {
 				segment.check();
 				return await wait(segment);
 			}
@@ -51,6 +51,11 @@ export async function drive(segment: Segment): Promise<RunResult> {
 	} finally {
 		segment.dropGuests();
 	}
+}
+
+/** Before a person is waited for: what can be found out without one. Returns whether anything was. */
+async function learnMore(segment: Segment): Promise<boolean> {
+	return (await lookUpWaiting(segment)) || (await rehearsePrograms(segment));
 }
 
 /** While a slow reader catches up. Whoever stops or cancels the run does not wait for that reader. */

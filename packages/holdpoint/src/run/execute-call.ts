@@ -24,6 +24,7 @@ import { executeCodeName } from "./execute-code-name.ts";
 import { startProgram } from "./execute-program.ts";
 import { failedWith } from "./failed-with.ts";
 import { keepBeside } from "./keep-beside.ts";
+import { lookUp, lookUpUnknown } from "./look-up.ts";
 import { onceOnly } from "./once-only.ts";
 import type { Segment } from "./segment.ts";
 
@@ -54,6 +55,19 @@ export async function executeCall(segment: Segment, call: CallState): Promise<vo
 	const known = "unknown" in outcome && isHarmless(tool) ? failedWith("tool.timed_out", outcome.unknown) : outcome;
 	segment.emit({ type: "call.finished", call: call.id, outcome: known, ms: segment.ports.clock.now() - began });
 	if (!isHarmless(tool)) await segment.flush();
+}
+
+/** Before the run waits for a person: what the tools themselves can say. Returns whether anything was found out. */
+export function lookUpWaiting(segment: Segment): Promise<boolean> {
+	return lookUpUnknown(segment, async (call, tool, why) => {
+		const context = new Attempt(segment, call, tool);
+		const toValue = (value: unknown) => toOutcome(segment, { call, tool, value, keep: keepBeside });
+		try {
+			return await lookUp({ tool, text: canonicalJson(call.args ?? null), why, context, toOutcome: toValue });
+		} finally {
+			context.end();
+		}
+	});
 }
 
 function isHarmless({ effect }: Tool): boolean {

@@ -15,6 +15,7 @@ import { defaultProgramLimits, fixedLimits } from "../spec/limits.ts";
 import type { CallState } from "./call-state.ts";
 import { failedWith } from "./failed-with.ts";
 import { codeOf, deliveryOf, programOf, sandboxOf, specOf } from "./program-guest.ts";
+import { roomFor } from "./program-room.ts";
 import { end, takeSlice, tryToEnd } from "./program-slice.ts";
 import { bringBack } from "./restore-program.ts";
 import type { LiveProgram, Segment } from "./segment.ts";
@@ -31,7 +32,8 @@ export async function startProgram(segment: Segment, call: CallState): Promise<v
 	if (!prepared.ok) {
 		return end(segment, call, failedWith("program.invalid", `${formatProblems(source, prepared.problems)}\n`));
 	}
-	const sandbox = await sandboxOf(segment);
+	const sandbox = roomFor(segment, await sandboxOf(segment), prepared);
+	if ("refused" in sandbox) return end(segment, call, failedWith("program.refused", sandbox.refused));
 	const seed = Buffer.from(digest(`seed\n${segment.state.run}\n${call.id}`), "base64url").readUInt32BE(0);
 	const { body } = prepared;
 	segment.emit({
@@ -50,7 +52,7 @@ export async function startProgram(segment: Segment, call: CallState): Promise<v
 
 async function firstSlice(segment: Segment, call: CallState): Promise<void> {
 	const program = programOf(call);
-	const guest = await (await sandboxOf(segment)).start(specOf(segment, call, program));
+	const guest = await (await sandboxOf(segment, program)).start(specOf(segment, call, program));
 	// Whoever ended the run meanwhile gave back the guests that were there then.
 	if (segment.isOver) return guest.dispose();
 	const live: LiveProgram = { guest, console: "", asked: 0, ending: undefined };

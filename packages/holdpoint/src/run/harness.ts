@@ -2,7 +2,7 @@
 import { unlessAborted } from "../kit/unless-aborted.ts";
 import type { Agent } from "../spec/agent.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
-import type { Approver, RunEvent, RunStarted, SessionPlace } from "../spec/events.ts";
+import type { Approver, RunStarted, SessionPlace } from "../spec/events.ts";
 import type { GrantTerms } from "../spec/governance.ts";
 import type { Json } from "../spec/json.ts";
 import { defaultLimits, fixedLimits, type Limits } from "../spec/limits.ts";
@@ -31,7 +31,6 @@ import type { ReadyAgent, RunPorts, Segment } from "./segment.ts";
 import { Session, type SessionDoors } from "./session.ts";
 import { type SettledTruth, settledOutcome } from "./settled-outcome.ts";
 import { type RunView, showRun } from "./show-run.ts";
-import type { RunState } from "./state.ts";
 import { type RunStream, streamOf } from "./stream.ts";
 
 export interface HarnessParts {

@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { wasmSandbox } from "../adapters/sandboxes/wasm/provider.ts";
+
 import type { HarnessOptions } from "../holdpoint.ts";
 import type { Policy } from "../spec/policy.ts";
 import type { Labels } from "../spec/tool.ts";
+import { sandboxUnderTest } from "../testing/sandbox-under-test.ts";
 import { ofType, onlyWait, type StageOptions, stage } from "../testing/stage.ts";
 import { call, calls, program, say } from "../testing/story.ts";
 import { defineTool } from "../tools/define-tool.ts";
@@ -197,7 +198,7 @@ describe("declassification", () => {
 describe("programs", () => {
 	const programs = { direct: ["send", "read_mail"] };
 	const inSandbox = (story: StageOptions["story"]) =>
-		labelStage({ story, programs, harness: { sandbox: wasmSandbox() } });
+		labelStage({ story, programs, harness: { sandbox: sandboxUnderTest() } });
 
 	test("a write in a program after it read untrusted data is asked about; before that it is not", async () => {
 		const source = `await tools.publish({ to: "first" });

@@ -22,11 +22,15 @@ export function limitsOf(segment: Segment, program: ProgramState): ProgramLimits
 	return { ...defaultProgramLimits, ...(program.limits ?? segment.ready.agent.programs?.limits) };
 }
 
-export async function sandboxOf(segment: Segment): Promise<SandboxProvider> {
+/** Without a program: the harness's own. With one: that which it started in, where this harness still has it. */
+export async function sandboxOf(segment: Segment, program?: Pick<ProgramState, "guest">): Promise<SandboxProvider> {
 	const { sandbox } = segment.ports;
 	if (!sandbox)
 		throw new HoldpointError("sandbox.unavailable", "This harness has no sandbox, and its agent writes programs");
-	return sandbox();
+	const own = await sandbox();
+	const other = own.whenHeld;
+	const isOther = typeof other === "object" && program !== undefined && program.guest === other.guest;
+	return isOther && own.guest !== other.guest ? other : own;
 }
 
 export function specOf(segment: Segment, call: CallState, program: ProgramState): ProgramSpec {

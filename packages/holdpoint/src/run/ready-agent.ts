@@ -138,6 +138,7 @@ function internalTool({ name, description, input, execute }: InternalTool): Tool
 		timeoutMs: undefined,
 		labels: undefined,
 		simulate: undefined,
+		lookup: undefined,
 		tags: [],
 		version: "1",
 		execute,

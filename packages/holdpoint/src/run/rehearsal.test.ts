@@ -1,9 +1,10 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
-import { wasmSandbox } from "../adapters/sandboxes/wasm/provider.ts";
+
 import type { ProgramOptions } from "../spec/agent.ts";
 import type { Approver } from "../spec/events.ts";
 import type { Ask, Policy } from "../spec/policy.ts";
+import { sandboxUnderTest } from "../testing/sandbox-under-test.ts";
 import { ofType, onlyWait, type Stage, type StageOptions, stage } from "../testing/stage.ts";
 import { program, say } from "../testing/story.ts";
 import { defineTool } from "../tools/define-tool.ts";
@@ -91,7 +92,7 @@ function shop({ source = refundAll, ask = {}, options, simulated = true, ...rest
 		story: [program(source), say("done")],
 		tools: [list, refund, note, drop],
 		programs: { rehearse: true, ...options },
-		harness: { policy, sandbox: wasmSandbox(), ...harness },
+		harness: { policy, sandbox: sandboxUnderTest(), ...harness },
 		...more,
 	});
 	onTestFinished(() => scene.harness.close());
@@ -148,7 +149,7 @@ describe("a rehearsal", () => {
 	test("holds over the death of the process, on another harness", async () => {
 		const play = shop();
 		const { run, approval } = await held(play);
-		const other = play.scene.again({ harness: { sandbox: wasmSandbox() } });
+		const other = play.scene.again({ harness: { sandbox: sandboxUnderTest() } });
 		onTestFinished(() => other.harness.close());
 		await other.harness.approve(approval.approval, { by: bob, rows: "all" });
 		expect(await other.harness.resume(run)).toMatchObject({ status: "completed" });
@@ -208,7 +209,7 @@ describe("what deviates from a rehearsal", () => {
 		await play.scene.harness.approve(approval.approval, { by: bob, rows: "all" });
 		const changed = { ...(refund as NonNullable<typeof refund>), execute: () => ({ refunded: 99 }) };
 		const tools = play.scene.agent.tools.map((tool) => (tool.name === "refund" ? changed : tool));
-		const other = play.scene.again({ agent: { tools }, harness: { sandbox: wasmSandbox() } });
+		const other = play.scene.again({ agent: { tools }, harness: { sandbox: sandboxUnderTest() } });
 		onTestFinished(() => other.harness.close());
 		const wait = onlyWait(await other.harness.resume(run), "approval");
 		expect(wait).toMatchObject({ args: { order: "o2", cents: 99 } });
@@ -240,7 +241,7 @@ describe("what deviates from a rehearsal", () => {
 		const [, refund] = play.scene.agent.tools;
 		const changed = { ...(refund as NonNullable<typeof refund>), execute: () => ({ refunded: 99 }) };
 		const tools = play.scene.agent.tools.map((tool) => (tool.name === "refund" ? changed : tool));
-		const other = play.scene.again({ agent: { tools }, harness: { sandbox: wasmSandbox() } });
+		const other = play.scene.again({ agent: { tools }, harness: { sandbox: sandboxUnderTest() } });
 		onTestFinished(() => other.harness.close());
 		const second = onlyWait(await other.harness.resume(run), "approval");
 		expect(second).toMatchObject({ args: { order: "o2" } });
@@ -261,7 +262,7 @@ describe("what deviates from a rehearsal", () => {
 			const [, refund] = play.scene.agent.tools;
 			const changed = { ...(refund as NonNullable<typeof refund>), execute: () => ({ refunded: 99 }) };
 			const tools = play.scene.agent.tools.map((tool) => (tool.name === "refund" ? changed : tool));
-			const other = play.scene.again({ agent: { tools }, harness: { sandbox: wasmSandbox() } });
+			const other = play.scene.again({ agent: { tools }, harness: { sandbox: sandboxUnderTest() } });
 			const result = await other.harness.resume(run);
 			await other.harness.close();
 			expect(result.status).toBe(inOrder ? "waiting" : "completed");
@@ -280,7 +281,7 @@ describe("what deviates from a rehearsal", () => {
 				version: "p2",
 				decide: ({ tool }) => (tool.name === "refund" ? now : { verdict: "allow" }),
 			};
-			const other = play.scene.again({ harness: { policy, sandbox: wasmSandbox() } });
+			const other = play.scene.again({ harness: { policy, sandbox: sandboxUnderTest() } });
 			const result = await other.harness.resume(run);
 			await other.harness.close();
 			expect(result.status).toBe(status);
@@ -305,7 +306,7 @@ describe("what deviates from a rehearsal", () => {
 		const tools = play.scene.agent.tools.map((tool) =>
 			tool.name === "refund" ? { ...(refund as NonNullable<typeof refund>), simulate: () => ({ refunded: 1 }) } : tool,
 		);
-		const other = play.scene.again({ agent: { tools }, harness: { sandbox: wasmSandbox() } });
+		const other = play.scene.again({ agent: { tools }, harness: { sandbox: sandboxUnderTest() } });
 		onTestFinished(() => other.harness.close());
 		await other.harness.rehearse(approval.approval, { by: "kim" });
 		await expect(play.scene.harness.approve(approval.approval, { by: bob, rows: [17] })).rejects.toMatchObject({
@@ -380,7 +381,7 @@ describe("who wants one", () => {
 	test("a person, for a run that waits", async () => {
 		const play = shop({ options: { rehearse: false } });
 		const { run, approval } = await held(play);
-		const other = play.scene.again({ harness: { sandbox: wasmSandbox() } });
+		const other = play.scene.again({ harness: { sandbox: sandboxUnderTest() } });
 		onTestFinished(() => other.harness.close());
 		const seen = await other.harness.rehearse(approval.approval, { by: "ann" });
 		expect(seen.rehearsal?.rows).toHaveLength(5);

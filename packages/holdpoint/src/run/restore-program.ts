@@ -41,7 +41,7 @@ async function suspendedEvent(segment: Segment, call: CallState, live: LiveProgr
 	if (live.ending) return { ...place, ...said };
 	const bytes = await snapshotOf(live.guest);
 	if (!bytes || bytes.length >= limitsOf(segment, program).snapshotBytesMax) return { ...place, ...said };
-	const sandbox = await sandboxOf(segment);
+	const sandbox = await sandboxOf(segment, program);
 	const snapshot = {
 		digest: digest(bytes),
 		bytes: bytes.length,
@@ -122,7 +122,7 @@ interface Restored {
 }
 
 async function restore(segment: Segment, call: CallState, program: ProgramState): Promise<Restored> {
-	const sandbox = await sandboxOf(segment);
+	const sandbox = await sandboxOf(segment, program);
 	const spec = specOf(segment, call, program);
 	const why = await tryRestore(segment, { program, sandbox, spec });
 	if (typeof why !== "string") return why;

@@ -125,6 +125,8 @@ export class Segment {
 	readonly busy = new Set<string>();
 	readonly live = new Map<string, LiveProgram>();
 	private readonly ended = { has: (call: string) => this.live.get(call)?.ending !== undefined };
+	/** Calls with an unknown outcome whose tool was asked in this segment what became of them. */
+	readonly lookedUp = new Set<string>();
 	/** How often each program's guest was lost with that of another program. */
 	readonly losses = new Map<string, number>();
 	readonly abort = new AbortController();
@@ -216,7 +218,7 @@ export class Segment {
 
 	private fold(raw: RunEvent, now: number): void {
 		const event = this.state.started?.labels ? withLabel(raw, this.state, this.ready.tools) : raw;
-		if ("signal" in event) this.taken.push(event.signal);
+		if ("signal" in event && event.signal !== undefined) this.taken.push(event.signal);
 		apply(this.state, event);
 		this.redactor.learn(event);
 		this.buffer.push(event);

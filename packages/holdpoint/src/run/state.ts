@@ -103,7 +103,7 @@ function callIds(message: Message): string[] {
 
 /** Folds one event into the state. Total: an event of a newer kind is refused by the journal before it comes here. */
 export function apply(state: RunState, event: RunEvent): void {
-	if ("signal" in event) state.signals.add(event.signal);
+	useUp(state, event);
 	switch (event.type) {
 		case "run.started":
 			state.started = event;
@@ -149,6 +149,10 @@ export function apply(state: RunState, event: RunEvent): void {
 		default:
 			applyCallEvent(state, event);
 	}
+}
+
+function useUp(state: RunState, event: RunEvent): void {
+	if ("signal" in event && event.signal !== undefined) state.signals.add(event.signal);
 }
 
 function repairRequest(issues: string): string {

@@ -265,8 +265,8 @@ function siblingEvents(segment: Segment, { call, signal, by, rows, id: signalId 
 	return rows.flatMap((row): RunEvent[] => {
 		const id = event?.rows[row]?.call;
 		const held = id === undefined || id === call.id ? undefined : callOf(segment.state, id);
-		const { approval } = held ?? {};
-		if (!held || held.phase !== "held" || !approval) return [];
+		if (held?.phase !== "held" || !held.approval) return [];
+		const { approval } = held;
 		const common = {
 			type: "approval.resolved",
 			approval: approval.id,

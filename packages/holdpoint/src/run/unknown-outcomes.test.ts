@@ -383,3 +383,83 @@ describe("I2: an answer that comes while the run is about to wait", () => {
 		expect(attempts).toHaveLength(1);
 	});
 });
+
+describe("a tool that can look up what became of a call", () => {
+	const asked: string[] = [];
+	const looking = (answer: unknown, options: Parameters<typeof lossy>[2] = {}) => {
+		asked.length = 0;
+		const lookup = (key: string) => {
+			asked.push(key);
+			if (answer instanceof Error) throw answer;
+			return answer as { unknown: string };
+		};
+		return lossy("once", 1, { ...options, tool: { lookup, ...options.tool } });
+	};
+
+	test("is asked before a person, with the call's own key, and what it says counts as the tool's result", async () => {
+		const { scene, attempts, run } = looking({ happened: "paid before" });
+		expect(await run()).toMatchObject({ status: "completed" });
+		expect(attempts).toHaveLength(1);
+		expect(asked).toEqual([attempts[0]?.key]);
+		const events = await scene.events("r");
+		expect(ofType(events, "call.finished")).toMatchObject([{ outcome: { unknown: "the connection was lost" } }]);
+		expect(ofType(events, "call.settled")).toMatchObject([
+			{ outcome: { ok: "paid before" }, by: { id: "pay", via: "lookup" } },
+		]);
+		expect(promptProblems(scene.prompts.at(-1) ?? [])).toEqual([]);
+	});
+
+	test("says that it did not happen: the model reads so, and nothing is repeated by itself", async () => {
+		const { scene, attempts, run } = looking({ didNotHappen: "no such payment" });
+		expect(await run()).toMatchObject({ status: "completed" });
+		expect(attempts).toHaveLength(1);
+		expect(ofType(await scene.events("r"), "call.settled")).toMatchObject([
+			{ outcome: { code: "settled.did_not_happen", failed: expect.stringContaining("no such payment") } },
+		]);
+	});
+
+	test.each([
+		["does not know", { unknown: "the bank is closed" }],
+		["answers something else", { paid: true }],
+		["answers nothing", undefined],
+		["throws", new Error("no line")],
+	])("%s: a person is waited for", async (_, answer) => {
+		const { scene, run } = looking(answer);
+		expect(onlyWait(await run(), "unknown")).toMatchObject({ why: "the connection was lost" });
+		await scene.harness.settle("r", "c1", { happened: true, result: "by hand", by });
+		expect(await scene.harness.resume("r")).toMatchObject({ status: "completed" });
+	});
+
+	test("is asked again by whoever goes on with the run, and once each time", async () => {
+		const { scene, run } = looking({ unknown: "later" });
+		onlyWait(await run(), "unknown");
+		onlyWait(await scene.again().harness.resume("r"), "unknown");
+		expect(asked).toHaveLength(2);
+	});
+
+	test("is believed as far as its output schema goes", async () => {
+		const { scene, run } = looking({ happened: 7 }, { tool: { output: z.string() } as never });
+		expect(await run()).toMatchObject({ status: "completed" });
+		expect(ofType(await scene.events("r"), "call.settled")).toMatchObject([
+			{ outcome: { code: "tool.result_invalid" } },
+		]);
+	});
+
+	test("is asked after a crash between intent and outcome", async () => {
+		const inner = memoryStore();
+		const dying = crashingStore(inner, { at: 2, when: "before" });
+		const { scene, attempts, run } = looking(
+			{ happened: "paid" },
+			{
+				store: dying,
+				tool: { execute: (_, { attempt, idempotencyKey: key }) => void attempts_.push({ attempt, key }) },
+			},
+		);
+		const attempts_ = attempts;
+		await expect(run()).rejects.toThrow();
+		scene.clock.advance(60_000);
+		expect(await scene.again({ store: inner }).harness.resume("r")).toMatchObject({ status: "completed" });
+		expect(attempts).toHaveLength(1);
+		expect(asked).toEqual([attempts[0]?.key]);
+	});
+});

@@ -24,6 +24,8 @@ export interface Examination {
 	readonly modules: readonly Node[];
 	/** The program looks at `tools` as a whole, so that it may know which names there are. */
 	readonly inspects: boolean;
+	/** It names a tool in a way that its text does not tell: `tools[name]`. */
+	readonly computes: boolean;
 }
 
 interface Scope {
@@ -47,6 +49,7 @@ class Examiner {
 	readonly #uses: (ToolUse & { readonly scope: Scope })[] = [];
 	readonly #modules: { readonly node: Node; readonly scope: Scope | undefined }[] = [];
 	readonly #whole: Scope[] = [];
+	readonly #computed: Scope[] = [];
 	#stack: Visit[] = [];
 
 	examine(statements: readonly Statement[]): Examination {
@@ -59,6 +62,7 @@ class Examiner {
 			uses,
 			modules: modules.sort((a, b) => a.start - b.start),
 			inspects: this.#whole.some((scope) => !isOwn("tools", scope)),
+			computes: this.#computed.some((scope) => !isOwn("tools", scope)),
 		};
 	}
 
@@ -150,7 +154,7 @@ class Examiner {
 			: node.property.type === "Identifier"
 				? node.property.name
 				: undefined;
-		if (name === undefined) return;
+		if (name === undefined) return void this.#computed.push(scope);
 		const call = parent?.type === "CallExpression" && parent.callee === node ? parent : undefined;
 		this.#uses.push({ name, at: node.property, call, reads: call !== undefined || isRead(node, parent), scope });
 	}

@@ -30,6 +30,8 @@ export type PreparedProgram =
 			readonly body: string;
 			/** Tools that the text names, in the order in which it does. */
 			readonly calls: readonly string[];
+			/** It may call others as well: it looks at `tools` itself, or computes a name. */
+			readonly callsOthers: boolean;
 	  }
 	| {
 			readonly ok: false;
@@ -66,7 +68,7 @@ export async function prepareProgram(
 	// The sandbox counts what runs, and a `return` may have been added.
 	const grown = sizeProblem(body, options);
 	if (grown) return { ok: false, problems: [grown] };
-	return { ok: true, body, calls: [...new Set(named)] };
+	return { ok: true, body, calls: [...new Set(named)], callsOthers: examination.inspects || examination.computes };
 }
 
 function sizeProblem(code: string, { sourceBytesMax }: PrepareOptions): ProgramProblem | undefined {

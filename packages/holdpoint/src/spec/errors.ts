@@ -137,6 +137,8 @@ export const failureHints = {
 	"tool.result_too_large": "It ran, and what it did stands: ask for less at a time.",
 	"tool.args_too_large": "Send less at a time.",
 	"program.invalid": "Nothing of the program ran. Mend it and send it again.",
+	"program.refused":
+		"Nothing of the program ran. Write one without these tools; whoever operates this may name a sandbox for such programs (whenHeld).",
 	"program.threw": "Calls that it made before stand: write the next program so that it does not repeat them.",
 	"program.stopped": "Calls that it made before stand: write a program that does less, or less at a time.",
 	"limit.calls": "No further call is made in this run: answer with what you have.",

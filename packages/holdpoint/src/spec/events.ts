@@ -363,8 +363,8 @@ export interface CallSettled {
 	readonly by: Approver;
 	/** Of what whoever made the call reads of it. */
 	readonly label?: Label;
-	/** Id of the stored signal that this event used up. */
-	readonly signal: string;
+	/** Id of the stored signal that this event used up; left out where the tool itself looked it up. */
+	readonly signal?: string;
 }
 
 /** A program begins, with all that a replay needs. */

@@ -69,10 +69,18 @@ export interface PolicyRequest {
 	readonly approvedBy: readonly string[];
 }
 
+/** What is known of a tool before anybody calls it. */
+export type ToolFacts = Pick<PolicyRequest, "agent" | "principal" | "tenant" | "tool">;
+
 export interface Policy {
 	/** Recorded with every decision. */
 	readonly version: string;
 	decide(request: PolicyRequest): Decision | Promise<Decision>;
 	/** False: this tool is denied whatever its arguments, so that the model need not be told of it. */
-	declares?(facts: Pick<PolicyRequest, "agent" | "principal" | "tenant" | "tool">): boolean;
+	declares?(facts: ToolFacts): boolean;
+	/**
+	 * False: no call of this tool is ever asked for, whatever its arguments. Where it is left out, that is taken to be so
+	 * of tools that are `read` or `internal`. It decides where programs run, and never whether a call may be made.
+	 */
+	mayAsk?(facts: ToolFacts): boolean;
 }

@@ -6,12 +6,18 @@ import type { ProgramLimits } from "./limits.ts";
  * Between two slices the guest holds no thread and may be snapshotted. The host never calls back into a slice.
  */
 export interface SandboxProvider {
-	/** `wasm`, `microvm`, … Recorded in every snapshot. */
+	/** `wasm`, `microvm`, `hyperlight`, … Recorded in every snapshot. */
 	readonly name: string;
 	/** Digest of the guest build and its prelude: two hosts with the same one can restore each other's snapshots. */
 	readonly guest: string;
 	/** Version of the snapshot format. */
 	readonly format: number;
+	/**
+	 * Left out: guests can be snapshotted. Otherwise what becomes of a program that may call a tool which may be held:
+	 * `refuse`, or the provider that runs it instead. Where such a call was not foreseen, and the program waits for a
+	 * person all the same, its guest is dropped and the program replayed later.
+	 */
+	readonly whenHeld?: "refuse" | SandboxProvider;
 	/** Really boots a guest and evaluates `1+2`. */
 	probe(): Promise<SandboxProbe>;
 	/** A fresh guest with the program loaded, not yet run. */

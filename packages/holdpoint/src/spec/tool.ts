@@ -51,6 +51,15 @@ export interface ToolContext {
 	readonly session: string | undefined;
 }
 
+/** What the outside world says of a call whose outcome was not known. */
+export type Lookup<Output = unknown> =
+	/** It was done, and returned this. */
+	| { readonly happened: Output }
+	/** It was not done, and cannot happen any more either. */
+	| { readonly didNotHappen: string }
+	/** Nobody can say yet: a person may have to. */
+	| { readonly unknown: string };
+
 /** A tool as the harness sees it; `defineTool` makes one and checks it. */
 export interface Tool<Input = unknown, Output = unknown> {
 	readonly name: string;
@@ -69,6 +78,8 @@ export interface Tool<Input = unknown, Output = unknown> {
 	readonly tags: readonly string[];
 	/** What a call would return, made up without doing anything; throws where it would fail. */
 	readonly simulate: ((input: Input) => unknown) | undefined;
+	/** Asks the outside world what became of a call whose outcome is not known. */
+	readonly lookup: ((idempotencyKey: string, input: Input, context: ToolContext) => unknown) | undefined;
 	/** Declared version and digest of schema and effect: a change voids approvals. */
 	readonly version: string;
 	execute(input: Input, context: ToolContext): unknown;

@@ -287,7 +287,7 @@ export const limitCases: readonly SandboxCase[] = [
 		name: "CPU time counts over all slices of a program",
 		async run(make) {
 			const source = "for (;;) { const r = await tools.search(); for (let i = 0; i < 4e5; i++); }";
-			const limits = { cpuMs: 200, callsMax: 100_000 };
+			const limits = { cpuMs: 1_000, callsMax: 100_000 };
 			const played = await play(make(), source, { limits, answer: () => 1 });
 			assert.equal(limitOf(played), "cpu");
 			assert.ok(played.slices.length > 2, `${played.slices.length} slices`);

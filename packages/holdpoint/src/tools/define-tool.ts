@@ -5,7 +5,7 @@ import { reasonOf } from "../kit/reason-of.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import type { JsonSchema } from "../spec/json.ts";
 import type { ToolMarks } from "../spec/marks.ts";
-import type { Effect, Labels, Repeatability, Tool, ToolContext } from "../spec/tool.ts";
+import type { Effect, Labels, Lookup, Repeatability, Tool, ToolContext } from "../spec/tool.ts";
 import { toJsonSchema } from "./json-schema.ts";
 import { marksOf } from "./sensitive-marks.ts";
 
@@ -39,6 +39,15 @@ export interface ToolDefinition<
 	): Output extends StandardSchemaV1
 		? StandardSchemaV1.InferInput<Output> | Promise<StandardSchemaV1.InferInput<Output>>
 		: unknown;
+	/**
+	 * Asks the outside world what became of a call whose outcome is not known, before a person is bothered. `didNotHappen`
+	 * says that it cannot happen any more either: a request that may still be on its way is `unknown`.
+	 */
+	lookup?(
+		idempotencyKey: string,
+		args: StandardSchemaV1.InferOutput<Input>,
+		context: ToolContext,
+	): Lookup | Promise<Lookup>;
 	execute(
 		args: StandardSchemaV1.InferOutput<Input>,
 		context: ToolContext,
@@ -66,8 +75,10 @@ export function defineTool<Input extends StandardSchemaV1, Output extends Standa
 		`tool ${name} has the time-out ${timeoutMs}`,
 	);
 	check(typeof definition.execute === "function", `tool ${name} has no function execute`);
-	const { simulate } = definition;
-	check(simulate === undefined || typeof simulate === "function", `tool ${name} has a simulate that is no function`);
+	for (const part of ["simulate", "lookup"] as const) {
+		const given = definition[part];
+		check(given === undefined || typeof given === "function", `tool ${name} has a ${part} that is no function`);
+	}
 	const { version = "1", tags = [] } = definition;
 	check(typeof version === "string", `tool ${name} has the version ${String(version)}, which is no text`);
 	check(
@@ -96,6 +107,7 @@ export function defineTool<Input extends StandardSchemaV1, Output extends Standa
 		tags,
 		version: `${version}.${promiseDigest(name, [inputSchema, effect, repeat])}`,
 		simulate: definition.simulate as Tool["simulate"],
+		lookup: definition.lookup as Tool["lookup"],
 		execute: definition.execute as Tool["execute"],
 	};
 }

@@ -22,8 +22,11 @@ void ring(enum bell bell);
 void boot(void);
 /** Runs one slice as ordered and writes the report. */
 void run_slice(void);
-/** The running slice must end: asked by the engine every ten thousand steps. */
-bool must_stop(void);
+/**
+ * Asked by the engine every ten thousand steps. True where it is to unwind. Where the slice is to end in the middle of
+ * the program it does not return: no code of that program runs again, so nothing that it has need be given back.
+ */
+bool interrupted(void);
 
 /** Values of the engine that live in the base image, so that they hold in every guest. */
 struct addresses {

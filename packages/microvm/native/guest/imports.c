@@ -11,7 +11,7 @@
 #define BAD_FILE 8u
 
 uint32_t Z_envZ_host_interrupt(ENV) {
-	return must_stop() ? 1 : 0;
+	return interrupted() ? 1 : 0;
 }
 
 uint32_t Z_envZ_host_get_timezone_offset(ENV, UNUSED uint32_t low, UNUSED uint32_t high) {

@@ -14,7 +14,7 @@
 static enum stop stopped;
 static bool saying_last_words;
 
-bool must_stop(void) {
+static bool must_stop(void) {
 	// The host ends this machine when they take too long.
 	if (saying_last_words) return false;
 	if (stopped == STOP_NONE) {
@@ -100,19 +100,35 @@ static bool drain(void) {
 	if (fits) memcpy(MAIL_TEXT, LINEAR + address, bytes);
 	Z_engineZ_qjs_free_cstring(&engine, address);
 	Z_engineZ_qjs_free_value(&engine, text);
-	if (*Z_engineZ___stack_pointer(&engine) != addresses.stack_pointer) wasm_rt_trap(WASM_RT_TRAP_UNREACHABLE);
+	bool is_at_rest = *Z_engineZ___stack_pointer(&engine) == addresses.stack_pointer;
+	if (!is_at_rest && !saying_last_words) wasm_rt_trap(WASM_RT_TRAP_UNREACHABLE);
 	if (!fits) stopped = STOP_VALUE;
 	REPORT->text_bytes = fits ? bytes : 0;
 	return fits;
 }
 
 /** What a stopped program had printed: the model mends an endless loop more easily when it sees its output. */
-static void say_last_words(void) {
+static bool say_last_words(void) {
 	enum stop reason = stopped;
 	saying_last_words = true;
-	if (!drain()) REPORT->text_bytes = 0;
+	bool is_said = drain();
 	saying_last_words = false;
 	stopped = reason;
+	if (!is_said) REPORT->text_bytes = 0;
+	return is_said;
+}
+
+static void report_end(void) {
+	REPORT->stop = stopped;
+	REPORT->memory_pages = engine.w2c_memory.pages;
+}
+
+bool interrupted(void) {
+	if (!must_stop()) return false;
+	// Where the memory or the stack is full, room comes by unwinding.
+	if (stopped == STOP_MEMORY || !say_last_words()) return true;
+	report_end();
+	for (;;) ring(BELL_AT_REST);
 }
 
 static void set_memory_size(uint32_t pages) {
@@ -131,6 +147,5 @@ void run_slice(void) {
 	uint32_t function = ORDER->entry == ENTRY_START ? addresses.start : addresses.deliver;
 	bool is_done = enter(function) && (REPORT->unknown_call != 0 || (run_jobs() && drain()));
 	if (!is_done) say_last_words();
-	REPORT->stop = stopped;
-	REPORT->memory_pages = engine.w2c_memory.pages;
+	report_end();
 }

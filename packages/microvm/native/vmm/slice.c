@@ -3,8 +3,8 @@
  * end the run; then the host looks at its clocks and sends the guest in again.
  *
  * A guest that is to stop is asked first: a word in its mail, which the engine looks at every ten thousand steps, makes
- * it unwind and hand over what it had printed. Ten thousand steps can be long, so the host ends the engine's count of
- * them; a guest that was just done goes on with a count that is shorter once, and no program can tell. A guest that still
+ * it hand over what it had printed and come to rest in the middle of its program. Ten thousand steps can be long, so the
+ * host ends the engine's count of them; a guest that was just done goes on with a count that is shorter once, and no program can tell. A guest that still
  * does not react in time, because it is inside one long built-in function or because it is hostile, is not sent in again.
  *
  * What came before the guest runs has raised no signal where this process was just being woken by the request itself: the
@@ -23,11 +23,11 @@
 #define STOP_GRACE_US 700u
 /** How often it is hurried until then. */
 #define HURRY_US 250u
-/** What one that noticed has to unwind and to hand over what it printed. CPU time. */
-#define LAST_WORDS_US 20000u
+/** What one that noticed has to hand over what it printed. CPU time. */
+#define LAST_WORDS_US 800u
 #define BOOT_US_MAX 10000000u
 
-enum phase { PHASE_RUNNING, PHASE_ASKED, PHASE_UNWINDING };
+enum phase { PHASE_RUNNING, PHASE_ASKED, PHASE_LAST_WORDS };
 
 struct watch {
 	enum phase phase;
@@ -133,7 +133,7 @@ static bool may_run_on(struct machine *machine, struct watch *watch, const struc
 	uint64_t used = own_cpu_us();
 	if (watch->phase == PHASE_ASKED && mail_report(machine)->stop_seen != 0) {
 		// The guest may say this without doing it; it gains these milliseconds once.
-		give_time(watch, PHASE_UNWINDING, LAST_WORDS_US);
+		give_time(watch, PHASE_LAST_WORDS, LAST_WORDS_US);
 		return true;
 	}
 	if (used >= watch->stop_until_cpu_us) return false;

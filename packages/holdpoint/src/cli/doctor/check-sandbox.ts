@@ -1,4 +1,4 @@
-import { namedCandidates, type SandboxCandidate, sandboxCandidates } from "../../best-sandbox.ts";
+import { isAuto, namedCandidates, type SandboxCandidate, sandboxCandidates } from "../../best-sandbox.ts";
 import { isHoldpointError } from "../../spec/errors.ts";
 import type { SandboxProvider } from "../../spec/sandbox.ts";
 import { duration } from "../render/duration.ts";
@@ -22,7 +22,7 @@ export async function checkSandboxes(
 	}
 	const isAsked = (at: number) => asked.some((candidate) => candidate === candidates[at]);
 	const used = probed.findIndex(({ state }, at) => state === "ok" && isAsked(at));
-	const by = asked === candidates ? "" : " (HOLDPOINT_SANDBOX)";
+	const by = isAuto(named) ? "" : " (HOLDPOINT_SANDBOX)";
 	return probed.map((finding, at) => {
 		if (at === used) return { ...finding, says: `programs run here${by}: ${finding.says}` };
 		if (finding.state === "ok") return { ...finding, says: `works, not used${by}: ${finding.says}` };
