@@ -4,6 +4,7 @@ import * as suites from "./suites/index.ts";
 /** In the order of the table. */
 export const allBenchmarks: readonly Benchmark[] = [
 	suites.overhead,
+	suites.policy,
 	suites.resume,
 	suites.suspended,
 	suites.durable,

@@ -52,7 +52,7 @@ describe("rows", () => {
 		expect(new Set(names).size).toBe(names.length);
 		const prefixes = new Set(names.map((name) => name.split(".")[0]));
 		expect([...prefixes].sort()).toEqual(
-			"audit cli durable growth import microvm orders overhead program resume retail suspended".split(" "),
+			"audit cli durable growth import microvm orders overhead policy program resume retail suspended".split(" "),
 		);
 	});
 

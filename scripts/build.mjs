@@ -37,7 +37,7 @@ const dist = join(packageRoot, "dist");
 const started = { cli: "src/cli/main.ts", "wasm-worker": "src/adapters/sandboxes/wasm/worker.ts" };
 
 /** Bundled into the command line tool and nowhere else, so that an installed package stays small. */
-const bundled = ["@clack/prompts", "@clack/core"];
+const bundled = ["@clack/prompts", "@clack/core", "yaml"];
 
 class BuildError extends Error {}
 

@@ -4,7 +4,8 @@
  *
  *   ```ts           type-checked, run, must end well
  *   ```ts no-run    a fragment: must parse
- *   ```ts file=NAME, ```console: a document that is followed step by step (follow-guide.mjs)
+ *   ```ts file=NAME, ```console: a document that is followed step by step (follow-guide.mjs); NAME may be a file of
+ *                   another language, too: ```cedar file=shop.cedar
  *
  * Any other block stands alone: it imports what it uses, runs in an empty folder and has no key of any model provider.
  */
@@ -61,10 +62,10 @@ function extract(file) {
 		}
 		const place = `${name}:${line}`;
 		if (language === "console") return [{ file, place, line, lines, kind: "step" }];
-		if (language !== "ts") return [];
+		const fileName = words.find((word) => word.startsWith("file="))?.slice("file=".length);
+		if (language !== "ts" && fileName === undefined) return [];
 		const unknown = words.find((word) => word !== "no-run" && !word.startsWith("file="));
 		if (unknown !== undefined) faults.push(`${place} what is \`${unknown}\`? Known: \`no-run\`, \`file=NAME\``);
-		const fileName = words.find((word) => word.startsWith("file="))?.slice("file=".length);
 		if (fileName !== undefined) return [{ file, place, line, text: lines.join("\n"), fileName, kind: "step" }];
 		const isRun = !words.includes("no-run");
 		// The file is named for its place, so that every message about it says where to look.

@@ -103,6 +103,7 @@ function plain(text) {
 		.replaceAll(/\d+(\.\d+)? K?B\b/g, "<size>")
 		.replaceAll(/[\d,]+ tokens( in, [\d,]+ out)?/g, "<tokens>")
 		.replaceAll(/\bkey [\w-]{8}(?![\w-])/g, "<key>")
+		.replaceAll(/\bcedar:[\w-]{12}(?![\w-])/g, "<version>")
 		.replaceAll(/ +/g, " ")
 		.trim();
 }

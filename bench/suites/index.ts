@@ -6,6 +6,7 @@ export { imports } from "./import.ts";
 export { microvm } from "./microvm.ts";
 export { orders } from "./orders.ts";
 export { overhead } from "./overhead.ts";
+export { policy } from "./policy.ts";
 export { program } from "./program.ts";
 export { resume } from "./resume.ts";
 export { retail } from "./retail.ts";

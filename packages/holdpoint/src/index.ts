@@ -18,7 +18,7 @@ export type { Approver, Outcome, RunEvent } from "./spec/events.ts";
 export type { Json, JsonSchema } from "./spec/json.ts";
 export type { Limits, ProgramLimits } from "./spec/limits.ts";
 export type { LanguageModel, ModelDelta } from "./spec/model.ts";
-export type { Ask, Decision, Policy, PolicyRequest, ToolFacts } from "./spec/policy.ts";
+export type { Ask, Decision, GovernedAgent, Policy, PolicyRequest, Provenance, ToolFacts } from "./spec/policy.ts";
 export type { RunResult, Wait } from "./spec/result.ts";
 export type { SandboxProvider } from "./spec/sandbox.ts";
 export type { Store } from "./spec/store.ts";

@@ -147,6 +147,31 @@ export const commands: readonly CommandSpec[] = [
 		load: async () => (await import("./commands/audit.ts")).audit,
 	},
 	{
+		name: "policy",
+		summary: "check the policy of the config, test it with cases, or explain a decision",
+		positionals: [
+			{ name: "what", about: "check, test or explain" },
+			{ name: "subject", about: "test: file of the cases (default cases.yaml); explain: the run", optional: true },
+			{ name: "call", about: "explain: id of the call, such as c1.7", optional: true },
+		],
+		options: [
+			{ name: "tool", value: "name", about: "explain a call that nobody made: of this tool" },
+			{ name: "args", value: "json", about: "… with these arguments" },
+			{ name: "agent", value: "name", about: "… by this agent (default: the only one)" },
+			{ name: "principal", value: "name", about: "… on whose behalf" },
+			{ name: "tenant", value: "id", about: "… of this tenant" },
+			{ name: "session", value: "id", about: "… in this session" },
+			{ name: "via", value: "way", about: "… by the model, or by a program (default model)" },
+			...carried,
+		],
+		notes: [
+			"check     what is wrong with it, and which arguments of each tool a policy can name",
+			"test      exit code 1 where a case is decided otherwise than it expects",
+			"explain   <run> <call>, or <call> of the newest run, or --tool <name> --args <json>",
+		],
+		load: async () => (await import("./commands/policy.ts")).policy,
+	},
+	{
 		name: "doctor",
 		summary: "which sandbox, store, keys and models this machine has, and how to mend what is missing",
 		load: async () => (await import("./commands/doctor.ts")).doctor,

@@ -37,14 +37,17 @@ export async function openInbox(invocation: Invocation): Promise<Opened> {
  */
 export async function openAgents(invocation: Invocation, needs: { readonly isStoreThere: boolean }): Promise<Opened> {
 	const path = needs.isStoreThere ? existingStore(invocation) : storePath(invocation);
-	const file = configPath(invocation);
-	if (file === undefined) {
-		throw new HoldpointError("config.invalid", `There is no holdpoint.config.ts in ${invocation.host.cwd}`, {
-			hint: "Make one that exports `config = { agents: [...] }`, or name one with --config. The demo needs none.",
-		});
-	}
-	const config = await loadConfig(file, path);
+	const config = await ownConfig(invocation);
 	return open(path, config, await namedModel(invocation));
+}
+
+/** What the user's config exports. Errors: `config.invalid`, also where there is none. */
+export async function ownConfig(invocation: Invocation): Promise<HoldpointConfig> {
+	const file = configPath(invocation);
+	if (file !== undefined) return loadConfig(file, storePath(invocation));
+	throw new HoldpointError("config.invalid", `There is no holdpoint.config.ts in ${invocation.host.cwd}`, {
+		hint: "Make one that exports `config = { agents: [...] }`, or name one with --config. The demo needs none.",
+	});
 }
 
 function existingStore(invocation: Invocation): string {

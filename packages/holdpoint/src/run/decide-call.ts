@@ -262,14 +262,14 @@ function start({ segment, call, row }: Candidate, { decision }: Judgement, wants
 }
 
 /** Writes the decision down. */
-function note(candidate: Candidate, { decision, grants }: Judgement): void {
+function note(candidate: Candidate, { decision, version, grants }: Judgement): void {
 	const { segment, call, text, digest, answers } = candidate;
 	segment.emit({
 		type: "call.decided",
 		call: call.id,
 		verdict: decision.verdict,
 		...(decision.reason ? { reason: decision.reason } : {}),
-		policy: segment.ports.policy.version,
+		policy: version,
 		digest,
 		...(decision.verdict === "ask" ? { ask: decidedAsk(needFor(candidate, decision)) } : {}),
 		...(answers.length > 0 ? { approvedBy: answers.map((answer) => answer.by.id) } : {}),

@@ -26,6 +26,7 @@ import {
 import { limitProblem } from "./limit-problem.ts";
 import { inputOf, runAfter, type UnreadMessage, unlessThere } from "./next-run.ts";
 import { readyAgent } from "./ready-agent.ts";
+import { type ReadyPolicy, readyPolicy } from "./ready-policy.ts";
 import type { RunOptions } from "./run-options.ts";
 import type { ReadyAgent, RunPorts, Segment } from "./segment.ts";
 import { Session, type SessionDoors } from "./session.ts";
@@ -52,6 +53,7 @@ export class Harness {
 	private readonly busy = new Map<string, Promise<void>>();
 	/** The log of everything that was decided and done, for people outside. */
 	readonly audit: HarnessAudit;
+	private readonly readyPolicy: ReadyPolicy;
 	private opened: Promise<RunPorts> | undefined;
 	private openedNow: RunPorts | undefined;
 	private closed = false;
@@ -62,6 +64,7 @@ export class Harness {
 	constructor(parts: HarnessParts) {
 		this.parts = parts;
 		this.audit = auditDoors(() => this.ports(), parts.principal);
+		this.readyPolicy = readyPolicy(parts);
 		this.governance = new Governance(() => this.ports(), parts.principal);
 		const problem = limitProblem(parts.limits, defaultLimits);
 		if (problem) {
@@ -320,6 +323,7 @@ export class Harness {
 	private async start(agent: Agent, request: StartParts): Promise<RunResult> {
 		const ports = this.openedNow ?? (await this.ports());
 		this.know(agent);
+		if (ports.policy.ready) await this.readyPolicy(ports.policy, this.agents);
 		const { input, options, session } = request;
 		const principal = options.principal ?? this.parts.principal();
 		const ready = this.readyFor(ports, agent, {
@@ -338,6 +342,7 @@ export class Harness {
 	}
 
 	private async goOn(run: string, watching: Watching, signal: AbortSignal | undefined): Promise<RunResult> {
+		await this.readyPolicy((await this.ports()).policy, this.agents);
 		const { result, started, messages = [] } = await this.resumeHere(run, { watching, signal });
 		const place = started?.session;
 		return started && place ? this.startNext(started, { run, place, messages, watching, signal }) : result;

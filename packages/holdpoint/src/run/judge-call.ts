@@ -24,6 +24,8 @@ export interface Say {
 
 export interface Judgement {
 	readonly decision: Decision;
+	/** Of the policy that decided; by the time that this is written down it may have another one. */
+	readonly version: string;
 	/** Those that answered in the place of people. */
 	readonly grants: readonly Grant[];
 }
@@ -39,11 +41,12 @@ export type Asking = Extract<Decision, { verdict: "ask" }>;
 
 /** Synchronous where the policy is. */
 export function judgeCall(segment: Segment, request: PolicyRequest, judging: Judging): Judgement | Promise<Judgement> {
+	const { policy } = segment.ports;
 	const off = switchedOff(segment, request);
-	if (off) return { decision: { verdict: "deny", reason: off }, grants: [] };
-	const decision = decide(segment.ports.policy, request, segment.ready.limits.policyTimeoutMs);
+	if (off) return { decision: { verdict: "deny", reason: off }, version: policy.version, grants: [] };
+	const decision = decide(policy, request, segment.ready.limits.policyTimeoutMs);
 	return decision instanceof Promise
-		? decision.then((policy) => joined(segment, request, { ...judging, policy }))
+		? decision.then((later) => joined(segment, request, { ...judging, policy: later }))
 		: joined(segment, request, { ...judging, policy: decision });
 }
 
@@ -81,12 +84,13 @@ export function switchedOff(
 }
 
 function joined(segment: Segment, request: PolicyRequest, { policy, isAnswered, exhausted }: Said): Judgement {
+	const { version } = segment.ports.policy;
 	const said: Say[] = [{ source: "policy", decision: policy }];
 	const { labels } = segment.ports;
 	const label = labels && labelDecision(request, labels);
 	if (label) said.push({ source: "label", decision: label });
 	const decision = said.length === 1 ? policy : joinDecisions(said.map((one) => one.decision));
-	if (decision.verdict !== "ask" || isAnswered(decision)) return { decision, grants: [] };
+	if (decision.verdict !== "ask" || isAnswered(decision)) return { decision, version, grants: [] };
 	const grants = grantsFor(segment, request).filter((grant) => !exhausted.has(usesAccount(grant)));
 	const used = new Set<Grant>();
 	const answered = said.map((one) => {
@@ -97,7 +101,9 @@ function joined(segment: Segment, request: PolicyRequest, { policy, isAnswered, 
 	});
 	// What is asked all the same uses nothing up.
 	const after = used.size > 0 ? joinDecisions(answered) : decision;
-	return after.verdict === "allow" ? { decision: after, grants: [...used] } : { decision, grants: [] };
+	return after.verdict === "allow"
+		? { decision: after, version, grants: [...used] }
+		: { decision, version, grants: [] };
 }
 
 function grantsFor({ ports }: Segment, request: PolicyRequest): readonly Grant[] {

@@ -116,6 +116,11 @@ export const errorCodes = {
 		retry: "never",
 		hint: "The replayed program asked for something else than the journal says. The run is kept; cancel it or restore the old guest.",
 	},
+	"policy.invalid": {
+		retry: "never",
+		hint: "Mend the policy; the message says where. `holdpoint policy check` lists all of it.",
+	},
+	"policy.unavailable": { retry: "never", hint: "Install it beside Holdpoint: npm i @cedar-policy/cedar-wasm" },
 	"config.invalid": { retry: "never", hint: "See the guide for the shape of holdpoint.config.ts." },
 	"usage.invalid": { retry: "never", hint: "Run `holdpoint --help`." },
 	"harness.closed": { retry: "never", hint: "Create a new harness." },

@@ -98,6 +98,18 @@ export interface FixedLimits {
 	readonly askRolesMax: number;
 	/** A policy's `expiresInMs`. Milliseconds. */
 	readonly askExpiryMsMax: number;
+	/** The texts of one Cedar policy. Bytes. */
+	readonly policyBytesMax: number;
+	/** Files of one Cedar policy. */
+	readonly policyFilesMax: number;
+	/** Decisions that a Cedar policy remembers; the oldest goes first. */
+	readonly policyCacheMax: number;
+	/** A request above this is not remembered. Characters. */
+	readonly policyCacheKeyCharsMax: number;
+	/** How long a changed policy file must have been left alone before it counts. Milliseconds. */
+	readonly policySettleMs: number;
+	/** Decisions that wait for the shadow policy; one beyond is not compared, and counted. */
+	readonly policyShadowMax: number;
 	/** A provider's `retry-after` counts up to this. Milliseconds. */
 	readonly retryAfterMsMax: number;
 	/** The first pause between the attempts of a model call; each is twice the one before. Milliseconds. */
@@ -150,6 +162,12 @@ export const fixedLimits: FixedLimits = {
 	askPeopleMax: 100,
 	askRolesMax: 100,
 	askExpiryMsMax: 100 * 366 * 86_400_000,
+	policyBytesMax: 4 * 1_048_576,
+	policyFilesMax: 1_000,
+	policyCacheMax: 1_000,
+	policyCacheKeyCharsMax: 8_192,
+	policySettleMs: 200,
+	policyShadowMax: 1_000,
 	retryAfterMsMax: 24 * 3_600_000,
 	backoffFirstMs: 500,
 	backoffMaxMs: 10_000,

@@ -1,6 +1,6 @@
 import type { Json } from "./json.ts";
 import type { Label } from "./label.ts";
-import type { Effect, Labels } from "./tool.ts";
+import type { Effect, Labels, Tool } from "./tool.ts";
 
 /** I4: total and closed. What is not one of these, or does not come, is a `deny`. */
 export type Decision =
@@ -51,8 +51,7 @@ export interface PolicyRequest {
 	readonly tenant: string | undefined;
 	readonly session: string | undefined;
 	readonly agent: string;
-	/** Who made the call: the model itself, or a program that the model wrote. */
-	readonly provenance: { readonly via: "model" } | { readonly via: "program"; readonly program: string };
+	readonly provenance: Provenance;
 	readonly tool: {
 		readonly name: string;
 		readonly version: string;
@@ -69,6 +68,22 @@ export interface PolicyRequest {
 	readonly approvedBy: readonly string[];
 }
 
+/** Who made the call: the model itself, a program that the model wrote, or an agent that others put to work. */
+export type Provenance = (
+	| { readonly via: "model" }
+	| { readonly via: "program"; readonly program: string }
+	| { readonly via: "agent" | "handoff" }
+) & {
+	/** Agents that handed the work on, the first one first. None: the run's own agent. */
+	readonly path?: readonly string[];
+};
+
+/** An agent and every tool that it may call, those that Holdpoint gives it included. */
+export interface GovernedAgent {
+	readonly name: string;
+	readonly tools: readonly Tool[];
+}
+
 /** What is known of a tool before anybody calls it. */
 export type ToolFacts = Pick<PolicyRequest, "agent" | "principal" | "tenant" | "tool">;
 
@@ -76,6 +91,11 @@ export interface Policy {
 	/** Recorded with every decision. */
 	readonly version: string;
 	decide(request: PolicyRequest): Decision | Promise<Decision>;
+	/**
+	 * Told of all agents that are known, before any of them runs and again when one is added. What it throws keeps the
+	 * added one from running. Errors: `policy.invalid` where it does not fit their tools.
+	 */
+	ready?(agents: readonly GovernedAgent[]): void | Promise<void>;
 	/** False: this tool is denied whatever its arguments, so that the model need not be told of it. */
 	declares?(facts: ToolFacts): boolean;
 	/**
