@@ -50,6 +50,12 @@ const rules = {
 		from: { path: room, pathNot: test },
 		to: { path: src, pathNot: `${src}(spec|kit|$1)/` },
 	},
+	"verifier-alone": {
+		comment:
+			"A stranger verifies an audit log: the verifier is its own files and Node's cryptography, nothing of the harness.",
+		from: { path: `${src}audit/verifier/`, pathNot: test },
+		to: { pathNot: [`${src}audit/verifier/`, "^(node:)?crypto$"] },
+	},
 	"run-over-rooms": {
 		comment: "run/ is composed of rooms and knows nothing above itself.",
 		from: { path: `${src}run/`, pathNot: test },

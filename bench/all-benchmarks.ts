@@ -9,6 +9,7 @@ export const allBenchmarks: readonly Benchmark[] = [
 	suites.suspended,
 	suites.durable,
 	suites.budget,
+	suites.audit,
 	suites.growth,
 	suites.program,
 	suites.microvm,

@@ -31,6 +31,7 @@ export type Unit =
 	| "B"
 	| "×"
 	| "calls/s"
+	| "events/s"
 	| "programs/s"
 	| "processes"
 	| "files"

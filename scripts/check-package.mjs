@@ -17,6 +17,7 @@ export class PackageError extends Error {}
 export async function checkPackage(build) {
 	const faults = [
 		...frontDoorFaults(build),
+		...verifierFaults(build),
 		...inliningFaults(build),
 		...typeImportFaults(build),
 		...(await manifestFaults(build)),
@@ -51,6 +52,18 @@ function frontDoorFaults({ chunks }) {
 	return outside
 		.filter((id) => !isBuiltin(id))
 		.map((id) => `the front door imports ${id} statically; import it where it is used`);
+}
+
+/** `holdpoint/verify` is for strangers: its own files and Node's cryptography, whatever chunks the bundler makes. */
+function verifierFaults({ chunks }) {
+	const { files, outside } = staticClosure(chunks, "verify");
+	const foreign = files
+		.flatMap(({ moduleIds }) => moduleIds)
+		.filter((id) => !id.includes("/src/audit/verifier/") && !id.startsWith("\0"));
+	const lazy = files.flatMap(({ dynamicImports }) => dynamicImports);
+	return [...foreign, ...lazy, ...outside.filter((id) => id !== "node:crypto")].map(
+		(id) => `the verifier loads ${id}; it may load nothing but its own files and node:crypto`,
+	);
 }
 
 /** Everything that an entry may come to load. */

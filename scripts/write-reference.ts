@@ -118,7 +118,7 @@ function namesIn(code: string): string[] {
 const written: ReadonlySet<string> = new Set(["events", "approver", "label"]);
 
 function declaration(name: string): NamedType | undefined {
-	for (const file of ["events", "approver", "label", "governance", "model", "json", "limits", "errors"]) {
+	for (const file of ["events", "approver", "label", "marks", "governance", "model", "json", "limits", "errors"]) {
 		const start = `(?:/\\*\\*((?:(?!\\*/)[\\s\\S])*)\\*/\\n)?`;
 		const pattern = new RegExp(
 			`${start}(?:export )?(?:interface ${name}\\b[^{]*\\{\\n([\\s\\S]*?)\\n\\}|type ${name} =[\\s\\S]*?;(?=\\n))`,

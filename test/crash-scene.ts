@@ -13,6 +13,7 @@ import {
 	type Store,
 } from "holdpoint";
 import { call, calls, json, program, type Story, scriptedModel } from "holdpoint/testing";
+import { type AuditReport, verifyExport } from "holdpoint/verify";
 
 export const runId = "crash";
 
@@ -89,6 +90,8 @@ export interface Worked {
 	readonly result: RunResult;
 	/** Calls that a person had to look into, and whether they had happened. */
 	readonly settled: readonly string[];
+	/** What a stranger finds in the audit log, and whether it tells of the same events as the journal. */
+	readonly audit: { readonly report: AuditReport; readonly isJournal: boolean };
 }
 
 /** What a worker and a person do together until the run is finished. */
@@ -97,17 +100,32 @@ export async function work({ store, world, sandbox }: Work): Promise<Worked> {
 	const policy = ({ tool }: { readonly tool: { readonly name: string } }) =>
 		tool.name === "refund" ? ({ verdict: "ask", reason: "money" } as const) : ({ verdict: "allow" } as const);
 	const keys = [{ id: "k1", secret: new Uint8Array(32).fill(7) }];
-	const harness = createHarness({ store, sandbox, policy, keys, agents: [agent] });
+	const audit = { key: auditKey, everyLeaves: 5 };
+	const harness = createHarness({ store, sandbox, policy, keys, audit, agents: [agent] });
 	const settled: string[] = [];
 	for (let round = 0; round < 20; round++) {
 		const result = await harness.run(agent, "go", { runId, principal: "ann" });
-		if (result.status !== "waiting") return { result, settled };
+		if (result.status !== "waiting") return { result, settled, audit: await audited(harness) };
 		for (const wait of result.waits) {
 			if (wait.kind === "approval") await approve(harness, wait.approval);
 			if (wait.kind === "unknown") settled.push(await settle(harness, world, wait));
 		}
 	}
 	throw new Error("It does not come to an end");
+}
+
+/** The published example key of signed notes: no secret. */
+const auditKey = "PRIVATE+KEY+PeterNeumann+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz";
+
+async function audited(harness: Harness): Promise<Worked["audit"]> {
+	const lines: string[] = [];
+	for await (const line of harness.audit.export({ payloads: true })) lines.push(`${line}\n`);
+	const report = await verifyExport(lines, { key: await harness.audit.key() });
+	const told = lines.flatMap(
+		(line) => (JSON.parse(line) as { leaf?: { event: { type: string } } }).leaf?.event.type ?? [],
+	);
+	const { events } = await harness.show(runId);
+	return { report, isJournal: JSON.stringify(told) === JSON.stringify(events.map(({ event }) => event.type)) };
 }
 
 async function approve(harness: Harness, approval: string): Promise<void> {

@@ -99,6 +99,19 @@ describe("I1 I7: a process killed with SIGKILL at every commit", () => {
 		expect(worlds).toEqual(Object.fromEntries([...survived.keys()].map((name) => [name, everything])));
 	});
 
+	test("the audit log is the journal's own: no event without its leaf, no leaf without its event, and it verifies", () => {
+		for (const [name, { audit }] of survived) {
+			expect(audit, name).toMatchObject({
+				isJournal: true,
+				report: { ok: true, findings: [], payloads: { absent: 0 } },
+			});
+		}
+		const { leaves, checkpoints, executions } = uninterrupted.audit.report;
+		expect(leaves).toBeGreaterThan(40);
+		expect(checkpoints).toBeGreaterThan(3);
+		expect(executions).toBe(8);
+	});
+
 	test("what a person had to look into is each `once` effect whose outcome was not written, and nothing else", () => {
 		const looked = [...survived.values()].flatMap(({ settled }) => settled);
 		for (const mail of ["mailed:first", "mailed:last"]) {

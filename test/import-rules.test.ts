@@ -54,6 +54,8 @@ describe("import rules", () => {
 		plant("kit/digest.ts", 'import "node:crypto";', knows("../spec/events.ts"));
 		plant("journal/journal.ts", uses("../kit/digest.ts"), knows("../spec/events.ts"));
 		plant("run/drive.ts", uses("../journal/journal.ts"));
+		plant("audit/verifier/merkle.ts", 'import "node:crypto";');
+		plant("audit/verifier/verify.ts", uses("./merkle.ts"));
 		plant("adapters/stores/sqlite/index.ts", uses("./rows.ts"), uses("known"));
 		plant("adapters/sandboxes/guest-image/image.ts");
 		plant("adapters/sandboxes/a/a.ts", uses("../guest-image/image.ts"));
@@ -72,6 +74,9 @@ describe("import rules", () => {
 		["kit-low", "kit/digest.ts", "../audit/audit.ts", knows("../audit/audit.ts")],
 		["rooms-apart", "journal/journal.ts", "../audit/audit.ts", knows("../audit/audit.ts")],
 		["rooms-apart", "brand-new-room/thing.ts", "../run/drive.ts", uses("../run/drive.ts")],
+		["verifier-alone", "audit/verifier/verify.ts", "../audit.ts", knows("../audit.ts")],
+		["verifier-alone", "audit/verifier/verify.ts", "../../spec/events.ts", knows("../../spec/events.ts")],
+		["verifier-alone", "audit/verifier/verify.ts", "node:fs", 'import "node:fs";'],
 		["run-over-rooms", "run/drive.ts", "../index.ts", knows("../index.ts")],
 		["harness-over-run", "harness/agent.ts", "../adapters/models/a.ts", uses("../adapters/models/a.ts")],
 		["adapters-apart", "adapters/models/a.ts", "./b.ts", uses("./b.ts")],

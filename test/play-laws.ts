@@ -11,6 +11,17 @@ export async function playProblems(played: Played): Promise<string[]> {
 		...worldProblems(played),
 		...played.prompts.flatMap(promptProblems),
 		...(await storeProblems(played)),
+		...auditProblems(played),
+	];
+}
+
+/** Every event is in the audit log, and a stranger finds that each call was permitted. */
+function auditProblems({ audit, events }: Pick<Played, "audit" | "events">): string[] {
+	const { findings, leaves, payloads } = audit;
+	return [
+		...findings.map(({ kind, message }) => `audit: ${kind}: ${message}`),
+		...(leaves === events.length ? [] : [`the audit log has ${leaves} leaves, the journal ${events.length} events`]),
+		...(payloads.absent === 0 ? [] : [`${payloads.absent} payloads of the audit log do not follow from the journal`]),
 	];
 }
 

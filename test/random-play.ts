@@ -1,4 +1,5 @@
 /** Plays a random story, in processes that die where they are told to, until its run has ended. */
+
 import {
 	type Harness,
 	type HarnessOptions,
@@ -10,6 +11,7 @@ import {
 	type Store,
 } from "holdpoint";
 import { type CrashingStore, type CrashPlan, crashingStore } from "holdpoint/testing";
+import { type AuditReport, verifyExport } from "../packages/holdpoint/src/audit/verifier/verify.ts";
 import { type Stage, stage } from "../packages/holdpoint/src/testing/stage.ts";
 import { type RandomStory, randomStory } from "./random-story.ts";
 import { Person, policyBeside, World, worldTools } from "./random-world.ts";
@@ -34,12 +36,16 @@ export interface Played {
 	readonly notHappened: number;
 	readonly store: Store;
 	readonly events: readonly RunEvent[];
+	/** What a stranger finds in the audit log, with all payloads. */
+	readonly audit: AuditReport;
 	readonly prompts: Stage["prompts"];
 	/** Of the first process. */
 	readonly commits: number;
 	readonly crashes: number;
 }
 
+/** The published example key of signed notes: no secret. */
+const auditKey = "PRIVATE+KEY+PeterNeumann+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz";
 const roundsMax = 60;
 
 /** One process after the other, each with its plan of a crash and the last one without. */
@@ -67,7 +73,12 @@ class Player {
 		this.walk = walk;
 		const { story }: RandomStory = randomStory(walk.seed);
 		const sandbox = new WatchedSandbox(walk.sandbox);
-		const harness = { policy: policyBeside(sandbox), sandbox, limits: limitsOf(walk) };
+		const harness = {
+			policy: policyBeside(sandbox),
+			sandbox,
+			limits: limitsOf(walk),
+			audit: { key: auditKey, everyLeaves: 1_000_000 },
+		};
 		this.base = stage({ story, ...worldTools(this.world), store: this.store, harness });
 	}
 
@@ -87,7 +98,15 @@ class Player {
 		const crashes = processes.filter(({ crashed }) => crashed).length;
 		const prompts = scenes.flatMap((scene) => scene.prompts);
 		const commits = processes[0]?.commits ?? 0;
-		return { result, world, notHappened: person.notHappened, store, events, prompts, commits, crashes };
+		const audit = await this.audited();
+		return { result, world, notHappened: person.notHappened, store, events, audit, prompts, commits, crashes };
+	}
+
+	private async audited(): Promise<AuditReport> {
+		const { audit } = this.base.harness;
+		const lines: string[] = [];
+		for await (const line of audit.export({ payloads: true })) lines.push(`${line}\n`);
+		return verifyExport(lines, { key: await audit.key() });
 	}
 
 	/** The life of one process. Nothing where it died. */

@@ -1,3 +1,4 @@
+export { audit } from "./audit.ts";
 export { budget } from "./budget.ts";
 export { cli } from "./cli.ts";
 export { durable } from "./durable.ts";

@@ -66,6 +66,7 @@ function standingStore(store: Store, { when, append }: Death): Store {
 		blob: moving((run, digest) => store.blob(run, digest)),
 		runs: moving((query) => store.runs(query)),
 		approvals: moving((query) => store.approvals(query)),
+		audit: store.audit,
 		document: moving((name, known) => store.document(name, known)),
 		accounts: moving((query) => store.accounts(query)),
 		close: () => store.close(),

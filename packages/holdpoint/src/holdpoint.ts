@@ -3,6 +3,8 @@
  */
 import { userInfo } from "node:os";
 import { memoryStore } from "./adapters/stores/memory.ts";
+import type { Auditor } from "./audit/auditor.ts";
+import type { AuditOptions } from "./audit/open-auditor.ts";
 import { assertIsolation, bestSandbox } from "./best-sandbox.ts";
 import { checkPrices } from "./budgets/check-budgets.ts";
 import { StandingDocument } from "./grants/standing.ts";
@@ -53,6 +55,11 @@ export interface HarnessOptions {
 	/** The same where nothing but the roles of a person matters. */
 	readonly rolesOf?: (approver: Approver) => readonly string[];
 	/**
+	 * Keeps an audit log that a stranger can verify. Default: only where the store has one already, because a log with
+	 * gaps proves little.
+	 */
+	readonly audit?: boolean | AuditOptions;
+	/**
 	 * Keeps labels of what was read, and asks before a call that changes something rests on untrusted data, or shows data
 	 * to others than its readers. Default: off. `true`: on, with the rules' defaults.
 	 */
@@ -82,14 +89,21 @@ export function createHarness(options: HarnessOptions = {}): Harness {
 		throw error;
 	};
 	let user: string | undefined;
+	let auditor: Auditor | undefined;
+	const openAudit = async () => {
+		auditor ??= await auditorFor(options.audit, store);
+		return auditor;
+	};
 	const ports = async (): Promise<RunPorts> => {
 		const storeId = await store.id();
+		const audit = await openAudit();
 		const ring = keyRing(options.keys ? checkKeys(options.keys, "createHarness({ keys })") : await keysFor(store));
 		return {
 			store,
 			storeId,
+			audit,
 			ring,
-			standing: new StandingDocument({ store, storeId, ring, now: () => clock.now() }),
+			standing: new StandingDocument({ store, storeId, ring, now: () => clock.now(), audit }),
 			budgets,
 			prices,
 			clock,
@@ -114,6 +128,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
 		principal: () => (user ??= systemUser()),
 		newRunId: () => newId("run", clock.now()),
 		close: async () => {
+			await auditor?.close();
 			await (await sandbox?.catch(() => undefined))?.close();
 			await store.close();
 		},
@@ -137,6 +152,14 @@ function approversOf({ approvers, rolesOf }: HarnessOptions): Approvers | undefi
 		version: `function:${digest(rolesOf.toString()).slice(0, 8)}`,
 		of: (approver) => ({ roles: rolesOf(approver) }),
 	};
+}
+
+/** Errors: `config.invalid`, `key.invalid`. */
+async function auditorFor(audit: HarnessOptions["audit"], store: Store): Promise<Auditor | undefined> {
+	if (audit === false) return undefined;
+	if (audit === undefined && (await store.audit.head()).size === 0) return undefined;
+	const { openAuditor } = await import("./audit/open-auditor.ts");
+	return openAuditor(store, typeof audit === "object" ? audit : {});
 }
 
 /** The user whom the operating system logged in; a container may have none with a name. */

@@ -1,13 +1,16 @@
 export { memoryStore } from "./adapters/stores/memory.ts";
 export { sqliteStore } from "./adapters/stores/sqlite.ts";
+export type { AuditOptions } from "./audit/open-auditor.ts";
 export { createHarness, type HarnessOptions } from "./holdpoint.ts";
 export { joinDecisions, type PolicyLike } from "./policy/decide.ts";
 export { effectPolicy } from "./policy/effect-policy.ts";
+export type { AuditedEvent, HarnessAudit } from "./run/audit-doors.ts";
 export { type AgentDefinition, defineAgent } from "./run/define-agent.ts";
-export type { Harness, RunView } from "./run/harness.ts";
+export type { Harness } from "./run/harness.ts";
 export type { OpenApproval } from "./run/inbox.ts";
 export type { ApproveOptions, DenyOptions, RunOptions } from "./run/run-options.ts";
 export type { SendOptions, Session } from "./run/session.ts";
+export type { RunView } from "./run/show-run.ts";
 export type { RunStream, StreamEvent } from "./run/stream.ts";
 export type { DeliveryReport, WebhookStatus } from "./run/webhooks.ts";
 export type { Agent, CallInfo, Middleware, RunInfo } from "./spec/agent.ts";

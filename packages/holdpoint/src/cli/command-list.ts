@@ -142,6 +142,28 @@ export const commands: readonly CommandSpec[] = [
 		load: async () => (await import("./commands/cancel.ts")).cancel,
 	},
 	{
+		name: "audit",
+		summary: "the log of everything that was decided and done: export it, verify it, prove one event, erase a run",
+		positionals: [
+			{ name: "what", about: "key, checkpoint, export, prove, verify or erase" },
+			{ name: "of", about: "a file (export, verify, checkpoint), an event (prove), or a run (erase)", optional: true },
+		],
+		options: [
+			{ name: "key", value: "key", about: "verify: the log's public key, or a file that has it" },
+			{ name: "since", value: "file", about: "verify: the checkpoint that was trusted last" },
+			{ name: "payloads", about: "export, prove: with what was asked, said and returned" },
+			{ name: "yes", about: "erase: it cannot be undone" },
+			claim,
+		],
+		notes: [
+			"key: prints the public key. checkpoint: signs what the log has now; keep it elsewhere.",
+			"export <file>: the log as lines of JSON. prove <run>/<n>: what proves one event.",
+			"verify <file> --key <key>: needs no store. Exit code 0: nothing is wrong. 1: each finding has a name.",
+			"erase <run> --yes: drops what a finished run said and did; its leaves stay.",
+		],
+		load: async () => (await import("./commands/audit.ts")).audit,
+	},
+	{
 		name: "policy",
 		summary: "check the policy of the config, test it with cases, or explain a decision",
 		positionals: [

@@ -1,3 +1,4 @@
+import type { HarnessOptions } from "../holdpoint.ts";
 import type { PolicyLike } from "../policy/decide.ts";
 import type { Agent } from "../spec/agent.ts";
 import type { Approver, Approvers } from "../spec/approver.ts";
@@ -17,6 +18,8 @@ export interface HoldpointConfig {
 	readonly rolesOf?: (approver: Approver) => readonly string[];
 	/** Who is told what waits for people and how runs stand. */
 	readonly webhooks?: readonly Webhook[];
+	/** Keeps an audit log that a stranger can verify. */
+	readonly audit?: HarnessOptions["audit"];
 	readonly limits?: Partial<Limits>;
 	/** What runs may spend together. */
 	readonly budgets?: readonly Budget[];

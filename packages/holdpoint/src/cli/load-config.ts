@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { checkPrices, checkSums, checkToolNames } from "../budgets/check-budgets.ts";
 import { checkedBudgets } from "../run/call-budgets.ts";
-import { executeCodeName } from "../run/ready-agent.ts";
+import { executeCodeName } from "../run/execute-code-name.ts";
 import type { Agent } from "../spec/agent.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
 import { defaultLimits } from "../spec/limits.ts";
@@ -46,24 +46,16 @@ export async function loadConfig(path: string, store: string): Promise<Holdpoint
 export function checkConfig(value: unknown, path: string): HoldpointConfig {
 	if (value === undefined) throw invalid(path, "has no export named `config`");
 	if (!isRecord(value)) throw invalid(path, "exports a `config` that is no object");
-	const known = ["agents", "policy", "approvers", "rolesOf", "webhooks", "limits", "budgets", "prices", "model"];
+	const known = "agents policy approvers rolesOf webhooks audit limits budgets prices model".split(" ");
 	const unknown = Object.keys(value).find((name) => !known.includes(name));
 	if (unknown) throw invalid(path, `sets "${unknown}"; known: ${known.join(", ")}`);
-	const { agents, policy, approvers, rolesOf, limits, budgets, prices, model } = value;
+	const { agents, policy, approvers, rolesOf, audit, limits, budgets, prices, model } = value;
 	if (!Array.isArray(agents) || agents.length === 0) throw invalid(path, "names no `agents`");
 	for (const [at, agent] of agents.entries()) checkAgent(agent, at, path);
 	const names = agents.map((agent: Agent) => agent.name);
 	const twice = names.find((name, at) => names.indexOf(name) !== at);
 	if (twice) throw invalid(path, `has two agents named ${twice}`);
-	const isPolicy = typeof policy === "function" || (isRecord(policy) && typeof policy["decide"] === "function");
-	if (policy !== undefined && !isPolicy)
-		throw invalid(path, "has a `policy` that is neither a function nor has `decide`");
-	if (approvers !== undefined && !(isRecord(approvers) && typeof approvers["of"] === "function"))
-		throw invalid(path, "has `approvers` without `of`");
-	if (approvers !== undefined && rolesOf !== undefined)
-		throw invalid(path, "has `approvers` and `rolesOf`, which is their short form");
-	if (rolesOf !== undefined && typeof rolesOf !== "function")
-		throw invalid(path, "has a `rolesOf` that is no function");
+	checkWho({ policy, approvers, rolesOf, audit }, path);
 	if (limits !== undefined) checkLimits(limits, path);
 	if (budgets !== undefined) checkConfigBudgets(budgets, agents, path);
 	if (prices !== undefined) inFile(path, () => checkPrices(prices));
@@ -141,11 +133,26 @@ function withPlace(error: HoldpointError): HoldpointError {
 	return new HoldpointError(code, message + placeOf(error), { hint, cause: error, ...(details ? { details } : {}) });
 }
 
+/** Who decides, who answers, and what is written down of it. */
+function checkWho({ policy, approvers, rolesOf, audit }: Record<string, unknown>, path: string): void {
+	const isPolicy = typeof policy === "function" || (isRecord(policy) && typeof policy["decide"] === "function");
+	if (policy !== undefined && !isPolicy)
+		throw invalid(path, "has a `policy` that is neither a function nor has `decide`");
+	if (approvers !== undefined && !(isRecord(approvers) && typeof approvers["of"] === "function"))
+		throw invalid(path, "has `approvers` without `of`");
+	if (approvers !== undefined && rolesOf !== undefined)
+		throw invalid(path, "has `approvers` and `rolesOf`, which is their short form");
+	if (rolesOf !== undefined && typeof rolesOf !== "function")
+		throw invalid(path, "has a `rolesOf` that is no function");
+	if (audit !== undefined && typeof audit !== "boolean" && !isRecord(audit))
+		throw invalid(path, "has an `audit` that is neither true, false nor options of a log");
+}
+
 function invalid(path: string, what: string, cause?: unknown): HoldpointError {
 	const why = cause instanceof Error ? `: ${cause.message}${placeOf(cause) || syntaxPlace(cause, path)}` : "";
 	return new HoldpointError("config.invalid", `The config ${path} ${what}${why}`, {
 		cause,
 		details: { path },
-		hint: "It exports `config = { agents: [defineAgent({...})], policy?, approvers?, webhooks?, limits?, budgets?, model? }`.",
+		hint: "It exports `config = { agents: [defineAgent({...})], policy?, approvers?, webhooks?, audit?, budgets?, limits?, model? }`.",
 	});
 }

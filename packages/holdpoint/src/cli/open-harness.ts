@@ -95,6 +95,7 @@ async function open(path: string, config: HoldpointConfig, model?: LanguageModel
 		...(config.approvers ? { approvers: config.approvers } : {}),
 		...(config.rolesOf ? { rolesOf: config.rolesOf } : {}),
 		...(config.webhooks ? { webhooks: config.webhooks } : {}),
+		...(config.audit === undefined ? {} : { audit: config.audit }),
 		...(config.limits ? { limits: config.limits } : {}),
 		...(config.budgets ? { budgets: config.budgets } : {}),
 		...(config.prices ? { prices: config.prices } : {}),

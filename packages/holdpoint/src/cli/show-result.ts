@@ -2,6 +2,7 @@
 
 import type { Harness } from "../run/harness.ts";
 import type { OpenApproval } from "../run/inbox.ts";
+import type { RunView } from "../run/show-run.ts";
 import type { RunResult, Wait } from "../spec/result.ts";
 import { exitCodes, type Invocation } from "./command.ts";
 import { commandLine } from "./command-line.ts";
@@ -22,9 +23,32 @@ export interface ShownResult {
 /** Prints it; returns the exit code that says the same. */
 export async function showResult(invocation: Invocation, harness: Harness, shown: ShownResult): Promise<number> {
 	const { terminal } = invocation;
-	if (terminal.isJson) terminal.data({ type: "run.result", ...shown.result });
-	else terminal.print(...(await resultLines(invocation, harness, shown)));
-	return exitCodeOf(shown.result);
+	const result = await withoutSensitive(harness, shown.result);
+	if (terminal.isJson) terminal.data({ type: "run.result", ...result });
+	else terminal.print(...(await resultLines(invocation, harness, { ...shown, result })));
+	return exitCodeOf(result);
+}
+
+/** What the tools of the run mark as sensitive is not printed, whoever said it. */
+async function withoutSensitive(harness: Harness, result: RunResult): Promise<RunResult> {
+	const view = await harness.show(result.run);
+	if (!view.events.some(({ event }) => "marks" in event)) return result;
+	const { redactor } = view;
+	switch (result.status) {
+		case "waiting":
+			return { ...result, waits: result.waits.map((wait) => shownWait(view, wait)) };
+		case "completed":
+			return { ...result, text: redactor.text(result.text), output: redactor.value(result.output) };
+		case "failed":
+			return { ...result, error: { ...result.error, message: redactor.text(result.error.message) } };
+		case "cancelled":
+			return result;
+	}
+}
+
+/** A wait as it is shown to people who only look on. */
+export function shownWait<One extends Wait>({ redactor }: Pick<RunView, "redactor">, wait: One): One {
+	return "args" in wait ? { ...wait, args: redactor.value(wait.args, wait.call) } : wait;
 }
 
 export function exitCodeOf(result: RunResult): number {

@@ -16,7 +16,8 @@ export async function unknownCalls(harness: Pick<Harness, "show">, runs: Iterabl
 		for (const wait of view ? waitsOf(view.state) : []) {
 			if (wait.kind !== "unknown") continue;
 			const { kind: _kind, ...call } = wait;
-			found.push({ run, ...call });
+			const shown = view?.redactor.value(call.args, call.call) ?? call.args;
+			found.push({ run, ...call, args: shown });
 		}
 	}
 	return found;

@@ -8,6 +8,7 @@ import { type DocumentPlace, SealedDocument } from "../kit/sealed-document.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import type { Grant, Standing, StandingEvent, Switch } from "../spec/governance.ts";
 import { fixedLimits } from "../spec/limits.ts";
+import type { Write } from "../spec/store.ts";
 
 const form = {
 	name: "standing",
@@ -17,17 +18,27 @@ const form = {
 
 export interface StandingParts extends DocumentPlace {
 	readonly now: () => number;
+	/** Undefined: nothing is audited. */
+	readonly audit?: StandingAudit | undefined;
+}
+
+/** The leaf of a change, which goes into its commit. */
+export interface StandingAudit {
+	standingLeaf(event: StandingEvent): Write;
+	wrote(leaves: number): void;
 }
 
 export class StandingDocument {
 	private readonly now: () => number;
+	private readonly audit: StandingAudit | undefined;
 	private readonly document: SealedDocument<Standing>;
 	/** Revisions of all documents together, when it was last read after a commit; undefined: never. */
 	private heard: number | undefined;
 	private isStale = false;
 
-	constructor({ now, ...place }: StandingParts) {
+	constructor({ now, audit, ...place }: StandingParts) {
 		this.now = now;
+		this.audit = audit;
 		this.document = new SealedDocument(place, form);
 	}
 
@@ -55,13 +66,21 @@ export class StandingDocument {
 	}
 
 	/** Errors: `store.conflict` after many tries, `grant.invalid` where it is full, and those of `refresh`. */
-	change(event: StandingEvent): Promise<Standing> {
+	async change(event: StandingEvent): Promise<Standing> {
 		this.isStale = false;
-		return this.document.change((before) => {
+		const { audit } = this;
+		let leaves = 0;
+		const beside = (): Write[] => {
+			leaves = audit ? 1 : 0;
+			return audit ? [audit.standingLeaf(event)] : [];
+		};
+		const changed = await this.document.change((before) => {
 			const after = withoutEnded(applied(before, event), this.now());
 			if (after.grants.length + after.switches.length > fixedLimits.standingMax) throw tooMany();
 			return after;
-		});
+		}, beside);
+		if (leaves > 0) audit?.wrote(leaves);
+		return changed;
 	}
 }
 

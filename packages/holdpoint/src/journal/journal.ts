@@ -64,12 +64,16 @@ export interface RunSeal {
 	entry(previous: string, entry: Entry): { readonly body: string; readonly mac: string };
 	head(lastMac: string, fields: Omit<RunHead, "mac">): RunHead;
 	signal(id: string, signal: Signal): StoredSignal;
-	/** Errors: `journal.tampered`, `journal.key_missing`, `journal.damaged`, `journal.newer`. */
+	/** The head of a run that was erased: it has no entry. */
+	erased(fields: Omit<RunHead, "mac" | "seq" | "dueAt">): RunHead;
+	/** Errors: `run.erased`, `journal.tampered`, `journal.key_missing`, `journal.damaged`, `journal.newer`. */
 	open(stored: StoredRun): { readonly entries: readonly Entry[]; readonly lastMac: string };
 	openSignal(stored: StoredSignal): ReceivedSignal;
 }
 
 export const firstMac = "";
+/** Stands in the head's code for that of the last entry. No entry has it. */
+const erasedMac = "erased";
 
 export function runSeal(ring: KeyRing, store: string, run: string): RunSeal {
 	const place = `${store}\n${run}\n`;
@@ -91,6 +95,12 @@ export function runSeal(ring: KeyRing, store: string, run: string): RunSeal {
 			`${head.seq}\n${lastMac}\n${head.status}\n${head.dueAt ?? ""}\n${head.updatedAt}\n${head.agent}\n${head.session ?? ""}`,
 		);
 
+	const isErased = ({ head, entries }: StoredRun): boolean => {
+		const keyId = keyOf(head.mac);
+		if (entries.length > 0 || head.seq > 0 || keyId === "") return false;
+		return head.mac === `${keyId} ${headCode(keyId, erasedMac, head)}`;
+	};
+
 	return {
 		entry(previous, entry) {
 			const body = `${ring.current} ${JSON.stringify({ at: entry.at, t: entry.t, events: entry.events })}`;
@@ -103,7 +113,13 @@ export function runSeal(ring: KeyRing, store: string, run: string): RunSeal {
 			const body = `${ring.current} ${JSON.stringify(signal)}`;
 			return { id, body, mac: code("signal", ring.current, `${id}\n${body}`) };
 		},
+		erased(given) {
+			const fields = { ...given, seq: 0, dueAt: undefined };
+			// No entry names the key, so the code itself does.
+			return { ...fields, mac: `${ring.current} ${headCode(ring.current, erasedMac, fields)}` };
+		},
 		open(stored) {
+			if (isErased(stored)) throw erasedRun(run);
 			let lastMac = firstMac;
 			let keyId = ring.current;
 			const entries = stored.entries.map((raw, index) => {
@@ -135,6 +151,10 @@ function keyOf(body: string): string {
 	const end = body.indexOf(" ");
 	const id = end > 0 && end <= 32 ? body.slice(0, end) : "";
 	return /^[A-Za-z0-9_-]+$/.test(id) ? id : "";
+}
+
+function erasedRun(run: string): HoldpointError {
+	return new HoldpointError("run.erased", `Run ${run} was erased`, { details: { run } });
 }
 
 function tampered(run: string, what: string): HoldpointError {

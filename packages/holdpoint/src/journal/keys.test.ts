@@ -15,8 +15,9 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { SealKey } from "../kit/seal.ts";
+import { keyFailure } from "../kit/secret-file.ts";
 import { isHoldpointError } from "../spec/errors.ts";
-import { checkKeys, keyFailure, loadKeys, newKey, parseKeys } from "./keys.ts";
+import { checkKeys, loadKeys, newKey, parseKeys } from "./keys.ts";
 
 const secret = Buffer.alloc(32, 9).toString("base64url");
 let folder: string;

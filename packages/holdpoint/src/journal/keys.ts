@@ -1,9 +1,7 @@
 import { randomBytes } from "node:crypto";
-import { chmodSync, linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
-import { reasonOf } from "../kit/reason-of.ts";
 import type { SealKey } from "../kit/seal.ts";
-import { type ErrorCode, HoldpointError, isHoldpointError } from "../spec/errors.ts";
+import { makeSecretFile, readSecretFile } from "../kit/secret-file.ts";
+import { HoldpointError } from "../spec/errors.ts";
 
 /** Makes a fresh key. */
 export function newKey(id = `k${randomBytes(3).toString("hex")}`): SealKey {
@@ -69,57 +67,13 @@ export async function loadKeys({ env, file, isStoreNew }: KeySource): Promise<Se
 }
 
 function readKeyFile(file: string): SealKey[] | undefined {
-	let text: string;
-	try {
-		const mode = statSync(file).mode & 0o777;
-		if (mode & 0o077) {
-			throw new HoldpointError("key.invalid", `The key file ${file} can be read by others (mode ${mode.toString(8)})`, {
-				hint: `Run: chmod 600 ${file}`,
-			});
-		}
-		text = readFileSync(file, "utf8");
-	} catch (error) {
-		if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-		throw keyFailure(file, "read", error);
-	}
-	return parseKeys(text, file);
+	const text = readSecretFile(file);
+	return text === undefined ? undefined : parseKeys(text, file);
 }
 
+/** Of processes that start at once one makes the key and all use it. */
 function makeKeyFile(file: string): SealKey[] {
 	const key = newKey();
-	const made = `${file}.${key.id}-${process.pid}`;
-	try {
-		mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-		writeFileSync(made, `${key.id}:${Buffer.from(key.secret).toString("base64url")}\n`, { mode: 0o600, flag: "wx" });
-		chmodSync(made, 0o600);
-		// The file appears whole or not at all: of processes that start at once one makes the key and all use it.
-		linkSync(made, file);
-		return [key];
-	} catch (error) {
-		const theirs = (error as NodeJS.ErrnoException).code === "EEXIST" ? readKeyFile(file) : undefined;
-		if (theirs) return theirs;
-		throw keyFailure(file, "made", error);
-	} finally {
-		rmSync(made, { force: true });
-	}
-}
-
-const byWriteFault: Readonly<Record<string, ErrorCode>> = {
-	EACCES: "store.read_only",
-	EPERM: "store.read_only",
-	EROFS: "store.read_only",
-	ENOSPC: "store.full",
-	EDQUOT: "store.full",
-};
-
-/** The error of the registry for what the file system said. */
-export function keyFailure(file: string, what: "read" | "made", error: unknown): HoldpointError {
-	if (isHoldpointError(error)) return error;
-	const system = (error as NodeJS.ErrnoException).code ?? "";
-	const code = (what === "made" ? byWriteFault[system] : undefined) ?? "key.invalid";
-	return new HoldpointError(code, `The key file ${file} cannot be ${what}: ${reasonOf(error)}`, {
-		cause: error,
-		details: { file, ...(system ? { system } : {}) },
-		...(code === "key.invalid" ? { hint: `${file} must be a file of this user with mode 0600, or not be there.` } : {}),
-	});
+	const made = `${key.id}:${Buffer.from(key.secret).toString("base64url")}\n`;
+	return parseKeys(makeSecretFile(file, made), file);
 }

@@ -7,6 +7,7 @@
  * 1. What passes here can be written by any store: a text is well-formed, a number is a whole one.
  * 2. A run's journal has no gap: head.seq is the number of its entries.
  */
+import type { KeptCheckpoint, LeafQuery } from "../spec/audit.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import { fixedLimits } from "../spec/limits.ts";
 import {
@@ -24,6 +25,8 @@ import {
 /** Stores keep a status as its place in this list: it grows at its end only. */
 export const runStatuses = ["running", "waiting", "completed", "failed", "cancelled"] as const satisfies RunStatus[];
 export const ownerCharsMax = 500;
+/** A leaf holds no payload. */
+export const leafCharsMax = 1_048_576;
 export const accountCharsMax = 1_000;
 export const { idCharsMax, bodyCharsMax, blobBytesMax, writesMax, queryLimitMax } = fixedLimits;
 
@@ -37,9 +40,14 @@ export interface CommitShape {
 	readonly firstSeq: number;
 	/** It leaves or takes signals. */
 	readonly signals: boolean;
+	/** It drops what the run had. */
+	readonly erases: boolean;
 	/** It changes what runs share: whether it may is a question to the rows. */
 	readonly shared: boolean;
 }
+
+/** What is erased is all that a run had; nothing comes to it in the same commit. */
+const besideErase: ReadonlySet<Write["kind"]> = new Set(["erase", "head", "audit", "release"]);
 
 /** Errors: `store.failed` for what no store could take: a bug of the caller. */
 export function checkCommit(run: string, epoch: number, writes: readonly Write[]): CommitShape {
@@ -47,17 +55,25 @@ export function checkCommit(run: string, epoch: number, writes: readonly Write[]
 	checkWhole(epoch, "an epoch");
 	if (!Array.isArray(writes)) throw misuse("The writes of a commit are not a list");
 	if (writes.length > writesMax) throw misuse(`A commit has ${writes.length} writes; at most ${writesMax} go in one`);
-	const { head, entries, firstSeq, ...count } = tally(writes);
+	const { head, entries, firstSeq, erases, ...count } = tally(writes);
 	if (run === noRun) {
-		if (count.documents < writes.length || epoch !== 0)
+		if (count.documents + count.leaves < writes.length || epoch !== 0)
 			throw misuse("What belongs to a run is committed under the run's id");
-		return { fenced: false, head: undefined, entries: 0, firstSeq: 0, signals: false, shared: true };
+		return { fenced: false, head: undefined, entries: 0, firstSeq: 0, signals: false, erases: false, shared: true };
 	}
 	if (count.documents > 0) throw misuse(`A document belongs to no run: it is committed under "${noRun}"`);
 	if (entries > 0 && !head) throw misuse("A commit appends entries without their head");
+	if (erases) checkErasing(head, writes);
 	const fenced = writes.length === 0 || count.signals < writes.length;
 	if (fenced && epoch === 0 && !head) throw misuse("A commit with epoch 0 makes a run, and a run needs a head");
-	return { fenced, head, entries, firstSeq, signals: count.signals + count.drops > 0, shared: count.accounts > 0 };
+	const signals = count.signals + count.drops > 0;
+	return { fenced, head, entries, firstSeq, signals, erases, shared: count.accounts > 0 };
+}
+
+function checkErasing(head: RunHead | undefined, writes: readonly Write[]): void {
+	if (!head) throw misuse("A commit that erases has no head");
+	const beside = writes.find(({ kind }) => !besideErase.has(kind));
+	if (beside) throw misuse(`A commit that erases has the write "${beside.kind}" beside it`);
 }
 
 /** Checks each write, and counts them by what they mean for the whole. */
@@ -65,7 +81,8 @@ function tally(writes: readonly Write[]) {
 	let head: RunHead | undefined;
 	let entries = 0;
 	let firstSeq = 0;
-	const count = { signals: 0, drops: 0, documents: 0, accounts: 0 };
+	let erases = false;
+	const count = { signals: 0, drops: 0, documents: 0, accounts: 0, leaves: 0 };
 	for (const write of writes) {
 		checkWrite(write);
 		switch (write.kind) {
@@ -82,8 +99,14 @@ function tally(writes: readonly Write[]) {
 			case "signal":
 				count.signals += 1;
 				break;
+			case "erase":
+				erases = true;
+				break;
 			case "signal.drop":
 				count.drops += 1;
+				break;
+			case "audit":
+				count.leaves += 1;
 				break;
 			case "document":
 				count.documents += 1;
@@ -96,7 +119,7 @@ function tally(writes: readonly Write[]) {
 			default:
 		}
 	}
-	return { head, entries, firstSeq, ...count };
+	return { head, entries, firstSeq, erases, ...count };
 }
 
 /** Why this commit must not happen to this run, by the rules that need no rows but the run's own. */
@@ -119,7 +142,7 @@ export function refusal(
 			details: { run, epoch },
 		});
 	}
-	const seq = found?.seq ?? 0;
+	const seq = shape.erases ? 0 : (found?.seq ?? 0);
 	if (shape.entries > 0 && shape.firstSeq !== seq + 1) {
 		return misuse(`Entry ${shape.firstSeq} does not follow entry ${seq} of run ${run}`);
 	}
@@ -208,6 +231,19 @@ export function checkRunQuery(query: RunQuery): number {
 	return checkLimit(query.limit);
 }
 
+/** Returns what holds. */
+export function checkLeafQuery({ from = 0, run, limit }: LeafQuery): { readonly from: number; readonly limit: number } {
+	if (run !== undefined) checkId(run, "a run id");
+	checkWhole(from, "from");
+	return { from, limit: checkLimit(limit) };
+}
+
+export function checkCheckpoint({ size, note, frontier }: KeptCheckpoint): void {
+	checkWhole(size, "a checkpoint's size");
+	checkText(note, "a checkpoint's note", leafCharsMax);
+	checkText(frontier, "a checkpoint's frontier", leafCharsMax);
+}
+
 /** Returns the limit that holds. */
 export function checkApprovalQuery(query: ApprovalQuery): number {
 	if (query.run !== undefined) checkId(query.run, "a run id");
@@ -270,8 +306,13 @@ function checkWrite(write: Write): void {
 		case "lease":
 			checkText(write.owner, "an owner", ownerCharsMax);
 			return checkWhole(write.until, "until");
+		case "audit":
+			checkText(write.body, "a leaf", leafCharsMax);
+			if (write.salt !== undefined) checkText(write.salt, "a salt", idCharsMax);
+			return;
 		case "settle.rest":
 			return write.holder === undefined ? undefined : checkId(write.holder, "a holder");
+		case "erase":
 		case "release":
 			return;
 		default:

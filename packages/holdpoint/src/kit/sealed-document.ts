@@ -7,7 +7,7 @@
  */
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
 import { fixedLimits } from "../spec/limits.ts";
-import { noRun, type Store, type StoredDocument } from "../spec/store.ts";
+import { noRun, type Store, type StoredDocument, type Write } from "../spec/store.ts";
 import type { KeyRing } from "./seal.ts";
 
 export interface DocumentPlace {
@@ -59,16 +59,17 @@ export class SealedDocument<T> {
 
 	/**
 	 * `change` is given the newest value and may be asked again; where it returns the same object nothing is written.
+	 * `beside`: what goes into the commit of the change.
 	 * Errors: `store.conflict` after many tries, and those of `refresh` and `change`.
 	 */
-	async change(change: (before: T) => T): Promise<T> {
+	async change(change: (before: T) => T, beside: () => readonly Write[] = () => []): Promise<T> {
 		for (let tries = 1; ; tries++) {
 			const before = await this.refresh();
 			const after = change(before);
 			if (after === before) return before;
 			const document = this.seal(after, this.rev + 1);
 			try {
-				await this.place.store.commit(noRun, 0, [{ kind: "document", document }]);
+				await this.place.store.commit(noRun, 0, [{ kind: "document", document }, ...beside()]);
 			} catch (error) {
 				const isLate = isHoldpointError(error) && error.code === "store.conflict";
 				if (!isLate || tries >= fixedLimits.documentTriesMax) throw error;

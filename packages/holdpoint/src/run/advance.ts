@@ -13,8 +13,18 @@ import { resultOf } from "./conclude.ts";
 import { drive } from "./drive.ts";
 import { passOn, type UnreadMessage, unreadMessages } from "./next-run.ts";
 import { onceOnly } from "./once-only.ts";
-import { compatibility, historyOf, knownVersions, type OpenedRun, openRun, resumedEvent } from "./open-run.ts";
+import {
+	compatibility,
+	eventsOf,
+	historyOf,
+	knownVersions,
+	type OpenedRun,
+	openRun,
+	resumedEvent,
+} from "./open-run.ts";
 import { nobody } from "./ready-agent.ts";
+import { Redactor } from "./redactor.ts";
+import { resumeLeaves } from "./resume-leaves.ts";
 import { type Observer, type ReadyAgent, type RunPorts, Segment, type SegmentStart } from "./segment.ts";
 import { emptyState, type RunState } from "./state.ts";
 import { libraryVersion } from "./version.ts";
@@ -53,8 +63,21 @@ export async function startRun(ports: RunPorts, ready: ReadyAgent, request: Star
 		started = { ...started, labels: true, ...(label ? { label } : {}) };
 	}
 	const state = emptyState(request.run, history.messages, new Map());
+	const leaves = ports.audit?.leavesOf(request.run);
 	const segment = new Segment(
-		segmentStart({ ports, ready, watching, state, epoch: 0, seq: 0, lastMac: firstMac, signals: [], head: undefined }),
+		segmentStart({
+			ports,
+			ready,
+			watching,
+			state,
+			leaves,
+			redactor: new Redactor("all"),
+			epoch: 0,
+			seq: 0,
+			lastMac: firstMac,
+			signals: [],
+			head: undefined,
+		}),
 	);
 	watching.onSegment?.(segment);
 	segment.emit(started);
@@ -73,6 +96,7 @@ function startedEvent(ready: ReadyAgent, request: StartRequest): RunStarted {
 		lib: libraryVersion,
 		agent: { name: ready.agent.name, digest: ready.agent.digest },
 		tools: ready.toolVersions,
+		...(ready.marks ? { marks: ready.marks } : {}),
 		principal: request.principal,
 		...(request.tenant === undefined ? {} : { tenant: request.tenant }),
 		...(request.session ? { session: request.session } : {}),
@@ -143,8 +167,21 @@ async function resumeAcquired(ports: RunPorts, stored: StoredRun, options: Resum
 	if (!started) throw new HoldpointError("journal.damaged", `Run ${stored.run} has no start`);
 	const { ready, changed } = agentFor(ports, { stored, started, opened }, options);
 	const { epoch, signals, head } = stored;
+	const leaves = await resumeLeaves(ports, stored, opened);
 	const segment = new Segment(
-		segmentStart({ ports, ready, watching: options, state, epoch, seq: entries.length, lastMac, signals, head }),
+		segmentStart({
+			ports,
+			ready,
+			watching: options,
+			state,
+			leaves,
+			redactor: Redactor.of(eventsOf(opened), "all"),
+			epoch,
+			seq: entries.length,
+			lastMac,
+			signals,
+			head,
+		}),
 	);
 	options.onSegment?.(segment);
 	if (changed) segment.emit(changed);
@@ -220,7 +257,10 @@ async function untilUnheard(segment: Segment, options: ResumeOptions): Promise<R
 	}
 }
 
-type Parts = Pick<SegmentStart, "ports" | "ready" | "state" | "epoch" | "seq" | "lastMac" | "signals" | "head"> & {
+type Parts = Pick<
+	SegmentStart,
+	"ports" | "ready" | "state" | "leaves" | "redactor" | "epoch" | "seq" | "lastMac" | "signals" | "head"
+> & {
 	readonly watching: Watching;
 };
 

@@ -6,7 +6,8 @@ import type { Budget } from "../spec/budget.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import type { Hold } from "../spec/events.ts";
 import type { Decision, PolicyRequest } from "../spec/policy.ts";
-import type { Segment, Wanted } from "./segment.ts";
+import type { Segment } from "./segment.ts";
+import type { Wanted } from "./wanted.ts";
 
 export interface Charging {
 	/** What others use of accounts that have not enough left for this call. */

@@ -8,12 +8,12 @@
  * 3. Nothing here has an effect outside the journal.
  */
 import { approvalId, callDigest } from "../approvals/approvals.ts";
-import { lacking, type Need, needOf } from "../approvals/need.ts";
+import { askOf, lacking, type Need, needOf } from "../approvals/need.ts";
 import { canonicalJson } from "../kit/canonical-json.ts";
 import { inTime } from "../kit/in-time.ts";
 import { reasonOf } from "../kit/reason-of.ts";
 import type { FailureCode } from "../spec/errors.ts";
-import type { Outcome } from "../spec/events.ts";
+import type { DecidedAsk, Outcome } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
 import type { Decision, PolicyRequest } from "../spec/policy.ts";
 import type { Tool } from "../spec/tool.ts";
@@ -24,7 +24,8 @@ import { failedWith } from "./failed-with.ts";
 import { type Asking, type Judgement, judgeCall, usesOf } from "./judge-call.ts";
 import { labelSeen } from "./label-results.ts";
 import { type FittingRow, rowFor } from "./rehearsed-rows.ts";
-import { givenBack, type Segment, type Wanted } from "./segment.ts";
+import type { Segment } from "./segment.ts";
+import { givenBack, type Wanted } from "./wanted.ts";
 
 /** One call of one run. */
 interface Place {
@@ -309,11 +310,17 @@ function note(candidate: Candidate, { decision, version, grants }: Judgement): v
 		...(decision.reason ? { reason: decision.reason } : {}),
 		policy: version,
 		digest,
+		...(decision.verdict === "ask" ? { ask: decidedAsk(needFor(candidate, decision)) } : {}),
 		...(answers.length > 0 ? { approvedBy: answers.map((answer) => answer.by.id) } : {}),
 		...(grants.length > 0 ? { grants: grants.map(({ id }) => id) } : {}),
 		// Parsed anew: the policy has had the candidate's in its hands.
 		...(sameArguments(call, text) ? {} : { args: JSON.parse(text) as Json }),
 	});
+}
+
+function decidedAsk(need: Need): DecidedAsk {
+	const { count = 1, ...ask } = askOf(need);
+	return { ...ask, ...(count === 1 ? {} : { count }), ...(need.substitutes ? { substitutes: need.substitutes } : {}) };
 }
 
 /** Are the canonical arguments those that the journal already has for this call? */

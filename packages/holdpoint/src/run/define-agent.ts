@@ -6,8 +6,8 @@ import { defaultLimits, defaultProgramLimits, type Limits } from "../spec/limits
 import type { LanguageModel, ModelSettings } from "../spec/model.ts";
 import type { AnySchema, Tool } from "../spec/tool.ts";
 import { toJsonSchema } from "../tools/json-schema.ts";
+import { executeCodeName } from "./execute-code-name.ts";
 import { limitProblem } from "./limit-problem.ts";
-import { executeCodeName } from "./ready-agent.ts";
 
 export interface AgentDefinition {
 	/** Shape: letters, digits, `_` and `-`, at most 64. */

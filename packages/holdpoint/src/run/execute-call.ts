@@ -20,12 +20,12 @@ import type { Tool, ToolContext } from "../spec/tool.ts";
 import { isLostConnection, isOutcomeUnknown } from "../tools/outcome-unknown.ts";
 import { validate } from "../tools/validate.ts";
 import type { CallState } from "./call-state.ts";
+import { executeCodeName } from "./execute-code-name.ts";
 import { startProgram } from "./execute-program.ts";
 import { failedWith } from "./failed-with.ts";
 import { keepBeside } from "./keep-beside.ts";
 import { lookUp, lookUpUnknown } from "./look-up.ts";
 import { onceOnly } from "./once-only.ts";
-import { executeCodeName } from "./ready-agent.ts";
 import type { Segment } from "./segment.ts";
 
 export async function executeCall(segment: Segment, call: CallState): Promise<void> {

@@ -1,18 +1,17 @@
 /** The harness: what a program, a CLI or a server holds in its hand. Each method is a thin door to `run/`. */
-
 import { checkSums } from "../budgets/check-budgets.ts";
-import { timeOf } from "../journal/journal.ts";
 import { unlessAborted } from "../kit/unless-aborted.ts";
 import type { Agent } from "../spec/agent.ts";
 import type { Budget } from "../spec/budget.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
-import type { Approver, RunEvent, RunStarted, SessionPlace } from "../spec/events.ts";
+import type { Approver, RunStarted, SessionPlace } from "../spec/events.ts";
 import { defaultLimits, fixedLimits, type Limits } from "../spec/limits.ts";
 import type { LanguageModel } from "../spec/model.ts";
 import type { RunResult } from "../spec/result.ts";
 import type { RunQuery, RunRow } from "../spec/store.ts";
 import type { ReadyWebhook } from "../webhooks/ready-webhook.ts";
 import { type ResumeOptions, resumeRun, startRun, type Watching } from "./advance.ts";
+import { auditDoors, type HarnessAudit } from "./audit-doors.ts";
 import { checkInput, checkRunId, checkSessionId } from "./check-request.ts";
 import { resultOf } from "./conclude.ts";
 import { Governance } from "./governance.ts";
@@ -28,14 +27,13 @@ import {
 } from "./inbox.ts";
 import { limitProblem } from "./limit-problem.ts";
 import { inputOf, runAfter, type UnreadMessage, unlessThere } from "./next-run.ts";
-import { openRun } from "./open-run.ts";
 import { readyAgent } from "./ready-agent.ts";
 import { type ReadyPolicy, readyPolicy } from "./ready-policy.ts";
 import type { ApproveOptions, DenyOptions, RunOptions } from "./run-options.ts";
 import type { ReadyAgent, RunPorts, Segment } from "./segment.ts";
 import { Session, type SessionDoors } from "./session.ts";
 import { type SettledTruth, settledOutcome } from "./settled-outcome.ts";
-import type { RunState } from "./state.ts";
+import { type RunView, showRun } from "./show-run.ts";
 import { type RunStream, streamOf } from "./stream.ts";
 import { Webhooks } from "./webhooks.ts";
 
@@ -51,17 +49,6 @@ export interface HarnessParts {
 	readonly close: () => Promise<void>;
 }
 
-/** A stored run for readers: nothing of it is advanced. */
-export interface RunView {
-	readonly run: string;
-	readonly state: RunState;
-	/** `seq`: the entry with which it became durable. `at`: when it happened. Units: milliseconds since 1970. */
-	readonly events: readonly { readonly seq: number; readonly at: number; readonly event: RunEvent }[];
-	readonly lease: { readonly owner: string; readonly until: number } | undefined;
-	/** Signals that the run has not read yet. */
-	readonly unread: number;
-}
-
 export class Harness {
 	private readonly parts: HarnessParts;
 	private readonly agents = new Map<string, Agent>();
@@ -69,6 +56,8 @@ export class Harness {
 	private readonly active = new Map<string, Segment>();
 	/** Runs that are advanced here, each until its promise resolves. */
 	private readonly busy = new Map<string, Promise<void>>();
+	/** The log of everything that was decided and done, for people outside. */
+	readonly audit: HarnessAudit;
 	private readonly readyPolicy: ReadyPolicy;
 	private opened: Promise<RunPorts> | undefined;
 	private openedNow: RunPorts | undefined;
@@ -81,6 +70,7 @@ export class Harness {
 
 	constructor(parts: HarnessParts) {
 		this.parts = parts;
+		this.audit = auditDoors(() => this.ports(), parts.principal);
 		this.readyPolicy = readyPolicy(parts);
 		this.governance = new Governance(() => this.ports(), parts.principal);
 		this.webhooks = new Webhooks(() => this.ports(), parts.webhooks);
@@ -220,14 +210,7 @@ export class Harness {
 
 	/** A run from its verified journal. Errors: `run.unknown`, `journal.*`. */
 	async show(run: string): Promise<RunView> {
-		const ports = await this.ports();
-		const stored = await ports.store.load(run);
-		if (!stored) throw new HoldpointError("run.unknown", `There is no run ${run} in this store`, { details: { run } });
-		const { state, entries } = await openRun(ports, stored);
-		const events = entries.flatMap((entry) =>
-			entry.events.map((event, index) => ({ seq: entry.seq, at: timeOf(entry, index), event })),
-		);
-		return { run, state, events, lease: stored.lease, unread: stored.signals.length };
+		return showRun(await this.ports(), run);
 	}
 
 	/** Runs that somebody should advance now: answered, due, or left by a process that died. */

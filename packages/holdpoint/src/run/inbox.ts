@@ -23,7 +23,8 @@ import { type CallEnd, endOf } from "./call-end.ts";
 import type { ApprovalAnswer, CallState } from "./call-state.ts";
 import { canonicalArguments } from "./canonical-arguments.ts";
 import { waitsOf } from "./conclude.ts";
-import { openRun } from "./open-run.ts";
+import { eventsOf, openRun } from "./open-run.ts";
+import { Redactor } from "./redactor.ts";
 import { type RehearsalView, rehearsalOf, rowsAnswered } from "./rehearsal-view.ts";
 import type { RunPorts } from "./segment.ts";
 import { callOf, type RunState } from "./state.ts";
@@ -101,6 +102,8 @@ type Answer = Extract<Signal, { kind: "answer" }>;
 
 interface RunView {
 	readonly state: RunState;
+	/** Whoever decides sees whom it is about, and no secret. */
+	readonly redactor: Redactor;
 	/** What was said to the run and not read yet. */
 	readonly unread: readonly Signal[];
 	/** A key that is not here, and under which something was said: it may be a no. */
@@ -114,7 +117,8 @@ async function viewOf(ports: RunPorts, run: string): Promise<RunView> {
 	const received = stored.signals.map((raw) => seal.openSignal(raw));
 	const unread = received.flatMap(({ signal }) => signal ?? []);
 	const foreignKey = received.find((one) => one.foreignKey !== undefined)?.foreignKey;
-	return { state: (await openRun(ports, stored)).state, unread, foreignKey };
+	const opened = await openRun(ports, stored);
+	return { state: opened.state, redactor: Redactor.of(eventsOf(opened), "secret"), unread, foreignKey };
 }
 
 /** Unread answers to what is asked now; those to other arguments will not count. */
@@ -125,13 +129,15 @@ function unreadAnswers({ unread }: RunView, approval: string, digest: string): A
 }
 
 function approvalOf(view: RunView, row: ApprovalRow): OpenApproval | undefined {
-	const { state } = view;
+	const { state, redactor } = view;
 	const wait = waitsOf(state).find((one) => one.kind === "approval" && one.approval === row.approval);
 	if (wait?.kind !== "approval") return undefined;
 	const call = callOf(state, wait.call);
 	const { kind: _kind, program, ...shown } = wait;
 	return {
 		...shown,
+		args: redactor.value(shown.args, wait.call),
+		reason: redactor.text(shown.reason),
 		run: state.run,
 		agent: state.started?.agent.name ?? "",
 		principal: state.started?.principal ?? "",
@@ -139,21 +145,25 @@ function approvalOf(view: RunView, row: ApprovalRow): OpenApproval | undefined {
 		digest: call.digest,
 		answeredBy: call.approval?.answers.map((answer) => answer.by) ?? [],
 		unread: unreadAnswers(view, row.approval, call.digest).map(({ by, answer }) => ({ by, answer })),
-		...(program ? { program: { ...program, ...programView(state, program.call) } } : {}),
-		...rehearsalOf(state, program?.call),
+		...(program ? { program: { ...program, ...programView(view, program.call) } } : {}),
+		...rehearsalOf(view, program?.call),
 	};
 }
 
-function programView(state: RunState, id: string): { readonly source: string; readonly done: readonly DoneCall[] } {
+function programView(
+	{ state, redactor }: RunView,
+	id: string,
+): { readonly source: string; readonly done: readonly DoneCall[] } {
 	const program = callOf(state, id);
 	const args = program.args as { readonly code?: string } | undefined;
-	const done = (program.program?.asks ?? []).map((ask) => doneCall(callOf(state, ask)));
+	const done = (program.program?.asks ?? []).map((ask) => doneCall(callOf(state, ask), redactor));
 	// Lines count in the code, a Markdown fence around it apart.
-	return { source: codeInside(args?.code ?? ""), done };
+	return { source: redactor.text(codeInside(args?.code ?? "")), done };
 }
 
-function doneCall(call: CallState): DoneCall {
-	return { tool: call.tool, args: call.args ?? call.asked ?? null, outcome: endOf(call) };
+function doneCall(call: CallState, redactor: Redactor): DoneCall {
+	const args = redactor.value(call.args ?? call.asked ?? null, call.id);
+	return { tool: call.tool, args, outcome: endOf(call) };
 }
 
 export interface AnswerRequest {

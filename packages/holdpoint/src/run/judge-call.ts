@@ -16,7 +16,8 @@ import type { Grant } from "../spec/governance.ts";
 import type { Decision, PolicyRequest } from "../spec/policy.ts";
 import { authorityFor } from "./answering.ts";
 import { type Charging, chargesOf } from "./call-budgets.ts";
-import type { Segment, Wanted } from "./segment.ts";
+import type { Segment } from "./segment.ts";
+import type { Wanted } from "./wanted.ts";
 
 /** What one of those that have a say says. */
 export interface Say {

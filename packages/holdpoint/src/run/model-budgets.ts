@@ -16,7 +16,8 @@ import { HoldpointError } from "../spec/errors.ts";
 import type { Spent } from "../spec/events.ts";
 import type { LanguageModel, ModelRequest, ModelUsage } from "../spec/model.ts";
 import { AskLater } from "./ask-later.ts";
-import { givenBack, type Segment } from "./segment.ts";
+import type { Segment } from "./segment.ts";
+import { givenBack } from "./wanted.ts";
 
 /** No model call fits into a budget any more. */
 export class UsedUp extends Error {}

@@ -5,8 +5,8 @@
 import { type Entry, runSeal } from "../journal/journal.ts";
 import { digest } from "../kit/digest.ts";
 import { worstLabel } from "../labels/label.ts";
-import { HoldpointError } from "../spec/errors.ts";
-import type { Outcome, RunResumed, RunStarted } from "../spec/events.ts";
+import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
+import type { Outcome, RunEvent, RunResumed, RunStarted } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
 import type { Label } from "../spec/label.ts";
 import type { StoredRun } from "../spec/store.ts";
@@ -18,6 +18,10 @@ export interface OpenedRun {
 	readonly state: RunState;
 	readonly entries: readonly Entry[];
 	readonly lastMac: string;
+}
+
+export function eventsOf({ entries }: Pick<OpenedRun, "entries">): readonly RunEvent[] {
+	return entries.flatMap(({ events }) => events);
 }
 
 /** Errors: `journal.*`. */
@@ -54,6 +58,15 @@ function startOf(run: string, entries: readonly Entry[]): RunStarted {
 	});
 }
 
+async function verifyUnlessErased(ports: RunPorts, stored: StoredRun): Promise<VerifiedRun | undefined> {
+	try {
+		return await verify(ports, stored);
+	} catch (error) {
+		if (isHoldpointError(error) && error.code === "run.erased") return undefined;
+		throw error;
+	}
+}
+
 /** What was said in a session before one of its runs. */
 export interface History {
 	readonly messages: readonly Message[];
@@ -69,7 +82,9 @@ export async function historyOf(ports: RunPorts, started: RunStarted): Promise<H
 		const stored = await ports.store.load(after);
 		if (!stored)
 			throw new HoldpointError("journal.tampered", `Run ${after}, after which this session goes on, is gone`);
-		const run = await verify(ports, stored);
+		const run = await verifyUnlessErased(ports, stored);
+		// What was said in it, and which run came before it, is gone for good.
+		if (!run) break;
 		before.push(run);
 		after = run.started.session?.after;
 	}
@@ -169,5 +184,6 @@ export function resumedEvent(ready: ReadyAgent, verdict: Compatibility): RunResu
 		lib: libraryVersion,
 		agent: ready.agent.digest,
 		tools: ready.toolVersions,
+		...(ready.marks ? { marks: ready.marks } : {}),
 	};
 }

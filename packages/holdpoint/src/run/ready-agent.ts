@@ -4,9 +4,9 @@ import type { JsonSchema } from "../spec/json.ts";
 import { defaultLimits, type Limits } from "../spec/limits.ts";
 import type { LanguageModel, ModelTool } from "../spec/model.ts";
 import type { AnySchema, Tool } from "../spec/tool.ts";
+import { withoutMarks } from "../tools/sensitive-marks.ts";
+import { executeCodeName } from "./execute-code-name.ts";
 import type { ReadyAgent } from "./segment.ts";
-
-export const executeCodeName = "execute_code";
 
 export interface ReadyOptions {
 	readonly model: LanguageModel | undefined;
@@ -32,10 +32,16 @@ export function readyAgent(agent: Agent, options: ReadyOptions): ReadyAgent {
 		modelTools: models.map(toModelTool),
 		tools,
 		toolVersions: Object.fromEntries([...tools.values()].map((tool) => [tool.name, tool.version])),
+		marks: marksOf(tools.values()),
 		directTools: new Set(models.map((tool) => tool.name)),
 		programTools: new Set(inPrograms.map((tool) => tool.name)),
 		limits: { ...defaultLimits, ...options.limits, ...agent.limits },
 	};
+}
+
+function marksOf(tools: Iterable<Tool>): ReadyAgent["marks"] {
+	const marked = [...tools].flatMap(({ name, marks }) => (marks ? [[name, marks] as const] : []));
+	return marked.length > 0 ? Object.fromEntries(marked) : undefined;
 }
 
 /** In the place of an agent that is not known here: it has nothing, and can only be brought to an end. */
@@ -50,7 +56,7 @@ function toModelTool(tool: Tool): ModelTool {
 		type: "function",
 		name: tool.name,
 		description: tool.description,
-		inputSchema: tool.inputSchema as ModelTool["inputSchema"],
+		inputSchema: (tool.marks ? withoutMarks(tool.inputSchema) : tool.inputSchema) as ModelTool["inputSchema"],
 	};
 }
 

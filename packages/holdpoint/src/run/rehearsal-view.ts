@@ -1,6 +1,7 @@
 /** A rehearsal for those who decide: what they see of it, and the rows that they name. */
 import { HoldpointError } from "../spec/errors.ts";
 import type { ProgramRehearsed, RehearsedCall } from "../spec/events.ts";
+import type { Redactor } from "./redactor.ts";
 import { rehearsalDigest, totalsOf } from "./rehearsed-rows.ts";
 import { callOf, type RunState } from "./state.ts";
 
@@ -26,7 +27,10 @@ export interface RehearsalView {
 	readonly why?: string;
 }
 
-export function rehearsalOf(state: RunState, program: string | undefined): { readonly rehearsal?: RehearsalView } {
+export function rehearsalOf(
+	{ state, redactor }: { readonly state: RunState; readonly redactor: Redactor },
+	program: string | undefined,
+): { readonly rehearsal?: RehearsalView } {
 	const rehearsal = program === undefined ? undefined : callOf(state, program).program?.rehearsal;
 	if (!rehearsal) return {};
 	const { event } = rehearsal;
@@ -34,7 +38,8 @@ export function rehearsalOf(state: RunState, program: string | undefined): { rea
 	const rows = event.rows.map((row, i) => {
 		const { answers = [], denied, spent } = rehearsal.rows[i] ?? {};
 		const approvedBy = answers.map(({ by }) => by.id);
-		return { ...row, approvedBy, ...(denied ? { deniedBy: denied.by.id } : {}), isSpent: spent !== undefined };
+		const args = redactor.value(row.args, { tool: row.tool });
+		return { ...row, args, approvedBy, ...(denied ? { deniedBy: denied.by.id } : {}), isSpent: spent !== undefined };
 	});
 	return {
 		rehearsal: {

@@ -29,8 +29,9 @@ import { limitsOf, programOf } from "./program-guest.ts";
 import { askedWith } from "./program-slice.ts";
 import { isForeseen } from "./rehearsed-rows.ts";
 import { forkOf } from "./restore-program.ts";
-import type { Segment, Wanted } from "./segment.ts";
+import type { Segment } from "./segment.ts";
 import { callOf, newCall } from "./state.ts";
+import type { Wanted } from "./wanted.ts";
 
 /** Before the run waits. Returns whether one was rehearsed. */
 export async function rehearsePrograms(segment: Segment): Promise<boolean> {

@@ -7,6 +7,8 @@
  * 2. After a failed flush the segment is dead: memory is ahead of the store, so nothing may be done any more.
  * 3. Observers see an event at once, except those that invite somebody to act on them: these only when durable.
  */
+import type { Auditor } from "../audit/auditor.ts";
+import type { RunLeaves } from "../audit/leaf.ts";
 import type { StandingDocument } from "../grants/standing.ts";
 import { type CallFacts, type RunSeal, runSeal, timesOf, writesFor } from "../journal/journal.ts";
 import type { Clock } from "../kit/clock.ts";
@@ -16,7 +18,7 @@ import type { Agent, RunInfo } from "../spec/agent.ts";
 import type { Approvers } from "../spec/approver.ts";
 import type { Budget, Prices } from "../spec/budget.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
-import type { Hold, RunEvent } from "../spec/events.ts";
+import type { Hold, RunEvent, RunStarted } from "../spec/events.ts";
 import type { LabelRules } from "../spec/label.ts";
 import type { Limits } from "../spec/limits.ts";
 import type { LanguageModel, ModelDelta, ModelMessage, ModelTool } from "../spec/model.ts";
@@ -27,8 +29,11 @@ import type { AccountRow, RunStatus, Store, StoredSignal, Write } from "../spec/
 import type { Tool } from "../spec/tool.ts";
 import type { ParsingLimits } from "./canonical-arguments.ts";
 import { withLabel } from "./label-results.ts";
+import { leavesOf } from "./leaves-of.ts";
 import type { Doing } from "./next.ts";
+import type { Redactor } from "./redactor.ts";
 import { apply, callOf, type RunState } from "./state.ts";
+import { givenBack, type Short, type Wanted } from "./wanted.ts";
 
 /** What a run needs of the world; the composition root puts it together. */
 export interface RunPorts {
@@ -51,6 +56,8 @@ export interface RunPorts {
 	/** Both are the harness's own: whoever leaves a signal or reads a run may not know its agent. */
 	readonly signalsMax: number;
 	readonly sessionRunsMax: number;
+	/** Undefined: nothing is audited. */
+	readonly audit: Auditor | undefined;
 	/** Undefined: this harness runs no programs. */
 	readonly sandbox: (() => Promise<SandboxProvider>) | undefined;
 }
@@ -63,6 +70,8 @@ export interface ReadyAgent {
 	readonly modelTools: readonly ModelTool[];
 	/** Every tool of the agent, for programs or direct. */
 	readonly tools: ReadonlyMap<string, Tool>;
+	/** Undefined: no tool marks anything as sensitive. */
+	readonly marks: RunStarted["marks"] | undefined;
 	readonly directTools: ReadonlySet<string>;
 	readonly programTools: ReadonlySet<string>;
 	/** Of every tool, as `run.started` records them. */
@@ -92,30 +101,14 @@ export interface SegmentStart {
 	readonly signals: readonly StoredSignal[];
 	/** What the stored head says. */
 	readonly head: { readonly status: RunStatus; readonly dueAt: number | undefined } | undefined;
+	/** Undefined: nothing is audited. */
+	readonly leaves: RunLeaves | undefined;
+	/** For observers. */
+	readonly redactor: Redactor;
 	readonly observe: Observer | undefined;
 	readonly onDelta: ((delta: ModelDelta) => void | Promise<void>) | undefined;
 	/** Back-pressure: resolves when a slow reader has caught up. */
 	readonly paced: (() => Promise<void> | undefined) | undefined;
-}
-
-/** An amount of a shared account that a call needs. */
-export interface Wanted extends Hold {
-	/** What the account may hold and have spent at most. */
-	readonly max: number;
-	/** When the account may be forgotten; undefined: never. Milliseconds since 1970. */
-	readonly until: number | undefined;
-}
-
-/** An account that has not enough left. */
-export interface Short {
-	readonly account: string;
-	/** By others, be it spent or held. */
-	readonly used: number;
-}
-
-/** Whatever it holds: nothing came of it. */
-export function givenBack(holder: string): Extract<Write, { kind: "settle.rest" }> {
-	return { kind: "settle.rest", holder, unspent: true };
 }
 
 const durableFirst: ReadonlySet<string> = new Set(["approval.requested", "run.finished"]);
@@ -139,6 +132,8 @@ export class Segment {
 	readonly parsing: ParsingLimits;
 	readonly onDelta: SegmentStart["onDelta"];
 	readonly paced: SegmentStart["paced"];
+	private readonly leaves: SegmentStart["leaves"];
+	private readonly redactor: Redactor;
 	/** Tool calls that run now; programs do not count. */
 	running = 0;
 	/** Not yet turned into events. */
@@ -186,8 +181,11 @@ export class Segment {
 		this.signals = [...start.signals];
 		const { argsBytesMax: bytesMax, validationTimeoutMs: timeoutMs } = start.ready.limits;
 		this.parsing = { bytesMax, patience: { timeoutMs, signal: this.abort.signal } };
+		this.leaves = start.leaves;
 		this.observe = start.observe;
-		this.onDelta = start.onDelta;
+		this.redactor = start.redactor;
+		const { onDelta } = start;
+		this.onDelta = onDelta && ((delta) => onDelta(this.redactor.delta(delta)));
 		this.paced = start.paced;
 		this.isResumed = start.epoch > 0;
 		if (!this.isResumed) return;
@@ -234,6 +232,7 @@ export class Segment {
 		const event = this.state.started?.labels ? withLabel(raw, this.state, this.ready.tools) : raw;
 		if ("signal" in event && event.signal !== undefined) this.taken.push(event.signal);
 		apply(this.state, event);
+		this.redactor.learn(event);
 		this.buffer.push(event);
 		this.times.push(now);
 		if (!this.observe) return;
@@ -244,7 +243,7 @@ export class Segment {
 	/** A reader that throws has stopped reading; the run is none of its business. */
 	private show(event: RunEvent): void {
 		try {
-			this.observe?.(event);
+			this.observe?.(this.redactor.event(event));
 		} catch (error) {
 			this.observe = undefined;
 			process.emitWarning(`An observer of run ${this.state.run} threw and is told nothing more: ${reasonOf(error)}`);
@@ -350,6 +349,7 @@ export class Segment {
 		if (events.length > 0 || this.head?.status !== status || this.head.dueAt !== dueAt) {
 			this.head = { status, dueAt };
 			const entry = this.seal.entry(lastMac, { seq: ++seq, ...times, events });
+			if (this.leaves) writes.push(...leavesOf(this.leaves, this.state, { seq, ...times, events }));
 			lastMac = entry.mac;
 			writes.push({ kind: "entry", seq, ...entry }, ...writesFor(events, at, this.facts));
 			const { name: agent } = this.ready.agent;
@@ -369,6 +369,7 @@ export class Segment {
 			this.stop(error);
 			throw error;
 		}
+		this.ports.audit?.wrote(events.length);
 		if (creating) this.epoch = 1;
 		this.seq = seq;
 		this.lastMac = lastMac;

@@ -22,6 +22,11 @@ export const errorCodes = {
 		hint: "Another process took the run over; what was not yet written here was dropped. Look at the run again.",
 	},
 	"run.over": { retry: "never", hint: "Start another run with the message, or talk in a session: it goes on." },
+	"run.open": { retry: "never", hint: "Bring the run to its end first, or cancel it." },
+	"run.erased": {
+		retry: "never",
+		hint: "Its events and results are gone for good; the audit log still proves what it did.",
+	},
 	"run.incompatible": {
 		retry: "never",
 		hint: "The agent or its tools changed in a way this run cannot go on with. Restore the old ones, or cancel the run.",
@@ -46,6 +51,12 @@ export const errorCodes = {
 	"key.invalid": {
 		retry: "never",
 		hint: "A key is `<id>:<base64url of at least 32 bytes>`; a key file has mode 0600.",
+	},
+	"audit.off": { retry: "never", hint: "Turn it on with `audit: true` in holdpoint.config.ts or in `createHarness`." },
+	"audit.unknown": { retry: "never", hint: "Name a leaf by its index, or an event as <run>/<number>." },
+	"audit.rolled_back": {
+		retry: "never",
+		hint: "The store has less than a checkpoint of it says: an older copy was put back. Find out who did, and keep the checkpoint.",
 	},
 	"store.locked": {
 		retry: "safe",

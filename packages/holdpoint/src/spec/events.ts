@@ -4,6 +4,7 @@ import type { GrantTerms } from "./governance.ts";
 import type { Json } from "./json.ts";
 import type { Label } from "./label.ts";
 import type { ProgramLimits } from "./limits.ts";
+import type { ToolMarks } from "./marks.ts";
 import type { AnswerPart, ModelUsage } from "./model.ts";
 
 /**
@@ -54,6 +55,8 @@ export interface RunStarted {
 	readonly agent: { readonly name: string; readonly digest: string };
 	/** Version of each tool at the start. */
 	readonly tools: { readonly [name: string]: string };
+	/** Places of arguments and results that a tool's schemas mark as sensitive: whoever only looks on does not see them. */
+	readonly marks?: { readonly [tool: string]: ToolMarks };
 	/** On whose behalf it runs. */
 	readonly principal: string;
 	/** Whose data it may touch, where the caller keeps several apart. */
@@ -93,6 +96,8 @@ export interface RunResumed {
 	readonly agent?: string;
 	/** Version of each tool from here on. */
 	readonly tools?: { readonly [name: string]: string };
+	/** What is marked as sensitive from here on. */
+	readonly marks?: { readonly [tool: string]: ToolMarks };
 }
 
 /** A message reached a run that had begun. */
@@ -174,12 +179,30 @@ export interface CallDecided {
 	readonly policy: string;
 	/** Digest of (run, call, tool, tool version, canonical arguments). */
 	readonly digest: string;
+	/** Of an `ask`: whose yes it needed. Left out in journals of before it was written down. */
+	readonly ask?: DecidedAsk;
 	/** Whose valid answers were there when it was decided. */
 	readonly approvedBy?: readonly string[];
 	/** Grants that answered in the place of people. */
 	readonly grants?: readonly string[];
 	/** Canonical arguments where they differ from what was asked. */
 	readonly args?: Json;
+}
+
+/** Whose yes a decision needed. */
+export interface DecidedAsk {
+	/** Roles whose people must answer; left out where anybody may. */
+	readonly roles?: readonly string[];
+	/** How many people, of each role where roles are named; default 1. */
+	readonly count?: number;
+	/** Of these roles other counts. */
+	readonly counts?: { readonly [role: string]: number };
+	/** How many people in all, where that is more than the roles need. */
+	readonly people?: number;
+	/** The yes of the run's principal counted for nothing. */
+	readonly fourEyes?: boolean;
+	/** Roles whose people could answer in everybody's place. */
+	readonly substitutes?: readonly string[];
 }
 
 /** A call is held until people have answered. */

@@ -1,3 +1,5 @@
+import type { AuditLog } from "./audit.ts";
+
 /**
  * The store port. A store keeps bytes; it knows nothing of what they mean and never decides anything.
  *
@@ -10,7 +12,8 @@
  * 3. Dropping what is not there is no error. The same signal twice is kept once; another body under its id is refused.
  * 4. An expired lease that nobody took still lets its epoch commit: the epoch fences, the lease only keeps others waiting.
  * 5. The bytes of a blob must not change until its commit has settled.
- * 6. What belongs to no run is committed under `noRun` with epoch 0: documents, and nothing of a run.
+ * 6. A commit that erases leaves of its run an index row whose head has `seq` 0, and nothing else.
+ * 7. What belongs to no run is committed under `noRun` with epoch 0: documents and their leaves, and nothing of a run.
  */
 export interface Store {
 	/** Where the key that seals this store's state is kept by default; undefined: a key for this process alone. */
@@ -31,6 +34,8 @@ export interface Store {
 	blob(run: string, digest: string): Promise<Uint8Array | undefined>;
 	/** Index of runs, newest change first. An index is for finding; what a run is, its journal says. */
 	runs(query: RunQuery): Promise<readonly RunRow[]>;
+	/** Leaves and checkpoints of the audit log. */
+	readonly audit: AuditLog;
 	/** Open approvals, oldest first; those of one moment by run, then by call, a shorter call id first (`c2` before `c10`). */
 	approvals(query: ApprovalQuery): Promise<readonly ApprovalRow[]>;
 	/** A document, or `unchanged` where its revision is still the one that the caller knows; undefined: there is none. */
@@ -79,6 +84,13 @@ export type Write =
 			readonly expiresAt: number;
 	  }
 	| { readonly kind: "approval.drop"; readonly approval: string }
+	/** Appends a leaf to the audit log of all runs; the store gives it its index. */
+	| { readonly kind: "audit"; readonly body: string; readonly salt?: string }
+	/**
+	 * Drops the run's entries, bodies, signals and open approvals, and the salts of its leaves, for good: where a store can
+	 * overwrite their bytes, it does. Goes with a head whose `seq` is 0, and with no entry.
+	 */
+	| { readonly kind: "erase" }
 	/** Replaces the document. `rev` is the one before plus one (1 for the first). Errors: `store.conflict`. */
 	| { readonly kind: "document"; readonly document: StoredDocument }
 	/**

@@ -1,5 +1,6 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { JsonSchema } from "./json.ts";
+import type { ToolMarks } from "./marks.ts";
 
 /** What a call of the tool may do outside the journal. Undeclared counts as `write`. */
 export type Effect =
@@ -72,6 +73,8 @@ export interface Tool<Input = unknown, Output = unknown> {
 	/** Units: milliseconds. Undefined: the harness's limit. */
 	readonly timeoutMs: number | undefined;
 	readonly labels: Labels | undefined;
+	/** Undefined: nothing is marked. */
+	readonly marks?: ToolMarks | undefined;
 	readonly tags: readonly string[];
 	/** What a call would return, made up without doing anything; throws where it would fail. */
 	readonly simulate: ((input: Input) => unknown) | undefined;

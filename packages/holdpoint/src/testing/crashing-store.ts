@@ -66,6 +66,12 @@ export function crashingStore(store: Store, plan: CrashPlan = {}): CrashingStore
 		blob: alive((run, digest) => store.blob(run, digest)),
 		runs: alive((query) => store.runs(query)),
 		approvals: alive((query) => store.approvals(query)),
+		audit: {
+			head: alive(() => store.audit.head()),
+			leaves: alive((query) => store.audit.leaves(query)),
+			keep: alive((checkpoint) => store.audit.keep(checkpoint)),
+			checkpoints: alive((query) => store.audit.checkpoints(query)),
+		},
 		document: alive((name, known) => store.document(name, known)),
 		accounts: alive((query) => store.accounts(query)),
 		// What the process held is gone with it; the store itself belongs to whoever goes on.

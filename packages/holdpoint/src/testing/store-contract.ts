@@ -4,6 +4,7 @@
  * @example
  * for (const { name, run } of storeContract) test(name, () => run(async () => ({ store: myStore(), close })));
  */
+import { auditCases } from "./store-contract/audit-cases.ts";
 import { commitCases } from "./store-contract/commit-cases.ts";
 import type { StoreCase } from "./store-contract/fixture.ts";
 import { indexCases } from "./store-contract/index-cases.ts";
@@ -21,4 +22,5 @@ export const storeContract: readonly StoreCase[] = [
 	...sharedCases,
 	...indexCases,
 	...lifeCases,
+	...auditCases,
 ];

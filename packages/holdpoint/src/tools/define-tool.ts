@@ -3,8 +3,11 @@ import { canonicalJson } from "../kit/canonical-json.ts";
 import { digest } from "../kit/digest.ts";
 import { reasonOf } from "../kit/reason-of.ts";
 import { HoldpointError } from "../spec/errors.ts";
+import type { JsonSchema } from "../spec/json.ts";
+import type { ToolMarks } from "../spec/marks.ts";
 import type { Effect, Labels, Lookup, Repeatability, Tool, ToolContext } from "../spec/tool.ts";
 import { toJsonSchema } from "./json-schema.ts";
+import { marksOf } from "./sensitive-marks.ts";
 
 export interface ToolDefinition<
 	Input extends StandardSchemaV1,
@@ -88,6 +91,7 @@ export function defineTool<Input extends StandardSchemaV1, Output extends Standa
 	);
 	const inputSchema = toJsonSchema(definition.input, "input");
 	const outputSchema = definition.output ? toJsonSchema(definition.output, "output") : undefined;
+	const marks = toolMarks(name, inputSchema, outputSchema);
 	return {
 		name,
 		description,
@@ -99,12 +103,20 @@ export function defineTool<Input extends StandardSchemaV1, Output extends Standa
 		repeat,
 		timeoutMs,
 		labels: definition.labels,
+		...(marks ? { marks } : {}),
 		tags,
 		version: `${version}.${promiseDigest(name, [inputSchema, effect, repeat])}`,
 		simulate: definition.simulate as Tool["simulate"],
 		lookup: definition.lookup as Tool["lookup"],
 		execute: definition.execute as Tool["execute"],
 	};
+}
+
+/** Errors: `tool.invalid`. */
+function toolMarks(name: string, input: JsonSchema, output: JsonSchema | undefined): ToolMarks | undefined {
+	const args = marksOf(input, `The input of tool ${name} at `);
+	const result = marksOf(output, `The output of tool ${name} at `);
+	return args || result ? { ...(args ? { args } : {}), ...(result ? { result } : {}) } : undefined;
 }
 
 const effects: ReadonlySet<string> = new Set<Effect>(["internal", "read", "write", "destructive"]);

@@ -16,6 +16,7 @@ import {
 	type StoredSignal,
 	type Write,
 } from "../../spec/store.ts";
+import { addLeaf, auditOf, dropSalts, emptyLog, type MemoryLog } from "./memory/audit-rows.ts";
 import {
 	emptyShared,
 	listAccounts,
@@ -46,7 +47,7 @@ interface MemoryRun {
 export function memoryStore(): Store {
 	const storeId = randomBytes(16).toString("base64url");
 	const runs = new Map<string, MemoryRun>();
-	const state: MemoryState = { runs, shared: emptyShared() };
+	const state: MemoryState = { runs, shared: emptyShared(), log: emptyLog() };
 	let closed = false;
 	const assertOpen = () => {
 		if (closed) throw new HoldpointError("store.closed", "The memory store was closed");
@@ -66,6 +67,7 @@ export function memoryStore(): Store {
 			const changed = shape.shared ? sharedAfter(state.shared, found?.holds, writes) : undefined;
 			if (run !== noRun) return keep(state, run, { shape, writes, changed });
 			state.shared = changed ?? state.shared;
+			for (const write of writes) addLeaf(state.log, run, write);
 			return { signals: 0, documents: revisions(state.shared) };
 		},
 		async acquire(run, request) {
@@ -93,6 +95,7 @@ export function memoryStore(): Store {
 			assertOpen();
 			return listRuns(runs, query);
 		},
+		audit: auditOf(state.log, assertOpen),
 		async approvals(query) {
 			assertOpen();
 			return listApprovals(runs, query);
@@ -108,6 +111,7 @@ export function memoryStore(): Store {
 		async close() {
 			closed = true;
 			runs.clear();
+			state.log.leaves.length = 0;
 		},
 	};
 }
@@ -115,6 +119,7 @@ export function memoryStore(): Store {
 interface MemoryState {
 	readonly runs: Map<string, MemoryRun>;
 	shared: Shared;
+	readonly log: MemoryLog;
 }
 
 interface Checked {
@@ -134,8 +139,8 @@ function keep(state: MemoryState, run: string, { shape, writes, changed }: Check
 		state.shared = changed;
 		target.holds = changed.holds;
 	}
-	for (const write of writes) apply(run, target, write);
-	return { signals: signals.length, documents: revisions(state.shared) };
+	for (const write of writes) apply(state.log, { run, target }, write);
+	return { signals: target.signals.length, documents: revisions(state.shared) };
 }
 
 function freshRun(head: RunHead): MemoryRun {
@@ -151,7 +156,12 @@ function freshRun(head: RunHead): MemoryRun {
 	};
 }
 
-function apply(run: string, target: MemoryRun, write: Write): void {
+interface Target {
+	readonly run: string;
+	readonly target: MemoryRun;
+}
+
+function apply(log: MemoryLog, { run, target }: Target, write: Write): void {
 	switch (write.kind) {
 		case "entry":
 			target.entries.push({ seq: write.seq, body: write.body, mac: write.mac });
@@ -175,6 +185,16 @@ function apply(run: string, target: MemoryRun, write: Write): void {
 		}
 		case "approval.drop":
 			target.approvals.delete(write.approval);
+			break;
+		case "audit":
+			addLeaf(log, run, write);
+			break;
+		case "erase":
+			target.entries.length = 0;
+			target.signals = [];
+			target.blobs.clear();
+			target.approvals.clear();
+			dropSalts(log, run);
 			break;
 		case "lease":
 			target.lease = { owner: write.owner, until: write.until };

@@ -142,11 +142,29 @@ describe("what is not a database of ours", () => {
 		expect(readFileSync(path).equals(before)).toBe(true);
 	});
 
+	test("a database of the version before there was an audit log becomes one of this version, and keeps what it holds", async () => {
+		const path = join(freshDir(), "runs.db");
+		await filled(path);
+		const older = new DatabaseSync(path);
+		const { objects } = older
+			.prepare("SELECT group_concat(name) AS objects FROM sqlite_schema WHERE type = 'table' AND name LIKE 'audit%'")
+			.get() as { objects: string };
+		for (const name of objects.split(",")) older.exec(`DROP TABLE ${name}`);
+		older.exec("PRAGMA user_version = 2");
+		older.close();
+		const store = sqliteStore(path);
+		expect((await store.load("r1"))?.run).toBe("r1");
+		expect(await store.audit.head()).toEqual({ size: 0, checkpoint: undefined });
+		await create(store, "new", { more: [{ kind: "audit", body: "first" }] });
+		expect(await store.audit.leaves({})).toEqual([{ index: 0, body: "first", salt: undefined }]);
+		await store.close();
+	});
+
 	test("a database of a newer version is left as it was", async () => {
 		const path = join(freshDir(), "runs.db");
 		await filled(path);
 		const newer = new DatabaseSync(path);
-		newer.exec("PRAGMA user_version = 3");
+		newer.exec("PRAGMA user_version = 999");
 		newer.close();
 		const store = sqliteStore(path);
 		await fails(store.load("r1"), "store.newer");

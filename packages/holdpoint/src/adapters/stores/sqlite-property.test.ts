@@ -50,6 +50,8 @@ const loneWrite: fc.Arbitrary<Write> = fc.oneof(
 	fc.record({ kind: fc.constant("approval.drop" as const), approval: id }),
 	fc.record({ kind: fc.constant("lease" as const), owner, until: small }),
 	fc.constant({ kind: "release" as const }),
+	fc.record({ kind: fc.constant("audit" as const), body: text, salt: mac }),
+	fc.constant({ kind: "erase" as const }),
 	fc.record({
 		kind: fc.constant("reserve" as const),
 		account,
@@ -94,6 +96,19 @@ const commit: fc.Arbitrary<Step> = fc
 			return store.commit(run, epoch, [...entries, ...head, ...lone]);
 		},
 	}));
+const erase: fc.Arbitrary<Step> = fc.record({ run, head, leaf: text, offset }).map(({ run, head, leaf, offset }) => ({
+	run,
+	change: true,
+	take: (store, now) =>
+		store.commit(run, now.epoch + offset, [
+			{ kind: "erase" },
+			{ kind: "head", head: { ...head, seq: 0 } },
+			{ kind: "audit", body: leaf },
+		]),
+}));
+const keep: fc.Arbitrary<Step> = fc
+	.record({ size: small, note: text, frontier: text })
+	.map((checkpoint) => ({ run: "a", change: true, take: (store: Store) => store.audit.keep(checkpoint) }));
 const documents: fc.Arbitrary<Step> = fc
 	.array(fc.record({ name: account, rev: fc.integer({ min: 1, max: 3 }), body: text, mac }), {
 		minLength: 1,
@@ -134,10 +149,18 @@ const read: fc.Arbitrary<Step> = fc.oneof(
 	fc
 		.record({ run, prefix: id, limit: fc.constantFrom(1, 5) }, { requiredKeys: [] })
 		.map((query) => ({ run: "a", change: false, take: (store: Store) => store.approvals(query) })),
+	fc
+		.record({ run, from: small, limit: fc.constantFrom(1, 5) }, { requiredKeys: [] })
+		.map((query) => ({ run: "a", change: false, take: (store: Store) => store.audit.leaves(query) })),
+	fc
+		.record({ from: small, limit: fc.constantFrom(1, 5) }, { requiredKeys: [] })
+		.map((query) => ({ run: "a", change: false, take: (store: Store) => store.audit.checkpoints(query) })),
 );
 const step = fc.oneof(
 	{ weight: 6, arbitrary: commit },
 	{ weight: 2, arbitrary: acquire },
+	{ weight: 1, arbitrary: erase },
+	{ weight: 1, arbitrary: keep },
 	{ weight: 1, arbitrary: documents },
 	{ weight: 2, arbitrary: read },
 );
@@ -162,6 +185,9 @@ async function all(store: Store): Promise<unknown> {
 		blobs: await Promise.all(runs.flatMap((run) => ["x", "y", "z'"].map((digest) => store.blob(run, digest)))),
 		rows: await store.runs({}),
 		approvals: await store.approvals({}),
+		head: await store.audit.head(),
+		leaves: await store.audit.leaves({}),
+		checkpoints: await store.audit.checkpoints({}),
 		accounts: await store.accounts({}),
 		documents: await Promise.all(["all", "al_", "ü"].map((name) => store.document(name))),
 	};

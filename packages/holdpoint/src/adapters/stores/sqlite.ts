@@ -3,6 +3,7 @@ import * as door from "../../kit/check-commit.ts";
 import { HoldpointError } from "../../spec/errors.ts";
 import { fixedLimits } from "../../spec/limits.ts";
 import type { Store } from "../../spec/store.ts";
+import { auditHead, keepCheckpoint, listCheckpoints, listLeaves } from "./sqlite/audit-log.ts";
 import { textOf } from "./sqlite/columns.ts";
 import { type Connection, type Place, rollback } from "./sqlite/connection.ts";
 import { groupCommit } from "./sqlite/group-commit.ts";
@@ -74,6 +75,16 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
 			return read((connection) => readBlob(connection, run, digest));
 		},
 		runs: (query) => read((connection) => listRuns(connection, query)),
+		audit: {
+			head: () => read(auditHead),
+			leaves: (query) => read((connection) => listLeaves(connection, query)),
+			async keep(checkpoint) {
+				assertOpen();
+				door.checkCheckpoint(checkpoint);
+				return group.submit((connection) => keepCheckpoint(connection, checkpoint));
+			},
+			checkpoints: (query) => read((connection) => listCheckpoints(connection, query)),
+		},
 		approvals: (query) => read((connection) => listApprovals(connection, query)),
 		async document(name, known = 0) {
 			door.checkDocumentKey(name, known);

@@ -5,6 +5,7 @@ import { shownPath } from "../command-line.ts";
 import { findRun } from "../find-run.ts";
 import { checkModel, openAgents, storePath, using } from "../open-harness.ts";
 import { readyRuns } from "../ready-runs.ts";
+import { shownRun } from "../shown-run.ts";
 
 /** Goes on with one run, or with every run that is ready. */
 export async function resume(invocation: Invocation): Promise<number> {
@@ -27,7 +28,7 @@ export async function resume(invocation: Invocation): Promise<number> {
 		const codes: number[] = [];
 		for (const run of runs) {
 			if (runs.length > 1) terminal.print(...(codes.length > 0 ? [""] : []), terminal.style.bold(run));
-			const { events: past, state } = await harness.show(run);
+			const { events: past, state } = await shownRun(harness, run);
 			if (state.status === "running") checkModel(agents.find(({ name }) => name === state.started?.agent.name));
 			codes.push(await advance(invocation, { harness, store, run, past }, (watched) => harness.resume(run, watched)));
 			if (codes.at(-1) === exitCodes.interrupted) break;

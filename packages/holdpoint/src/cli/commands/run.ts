@@ -11,6 +11,7 @@ import { checkModel, type Opened, openAgents, using } from "../open-harness.ts";
 import { osUser } from "../os-user.ts";
 import { usageInvalid } from "../parse-arguments.ts";
 import { inlineText } from "../render/safe-text.ts";
+import { shownRun } from "../shown-run.ts";
 
 /** Gives an agent a message and watches it. */
 export async function run(invocation: Invocation): Promise<number> {
@@ -52,7 +53,7 @@ function isOpen({ status }: RunRow): boolean {
 /** The run, and what it did before where it is there already. */
 async function placeOf({ harness, store }: Opened, run: string): Promise<Place> {
 	const isThere = (await store.load(run, Number.MAX_SAFE_INTEGER)) !== undefined;
-	return { harness, store, run, ...(isThere ? { past: (await harness.show(run)).events } : {}) };
+	return { harness, store, run, ...(isThere ? { past: (await shownRun(harness, run)).events } : {}) };
 }
 
 function chooseAgent(agents: readonly Agent[], name: string | undefined): Agent {

@@ -1,5 +1,5 @@
 import { waitsOf } from "../../run/conclude.ts";
-import type { RunView } from "../../run/harness.ts";
+import type { RunView } from "../../run/show-run.ts";
 import { exitCodes, type Invocation } from "../command.ts";
 import { findRun, newestRun } from "../find-run.ts";
 import { openInbox, using } from "../open-harness.ts";
@@ -7,7 +7,8 @@ import { isAbandoned } from "../ready-runs.ts";
 import { heldLinesOf } from "../render/call-text.ts";
 import { age, dateTime, duration } from "../render/duration.ts";
 import { Timeline } from "../render/timeline.ts";
-import { cardsOf, waitLines } from "../show-result.ts";
+import { cardsOf, shownWait, waitLines } from "../show-result.ts";
+import { shownRun } from "../shown-run.ts";
 
 /** The timeline of a run. What it shows was verified: a journal that was tampered with is an error. */
 export async function show(invocation: Invocation): Promise<number> {
@@ -15,7 +16,7 @@ export async function show(invocation: Invocation): Promise<number> {
 	return using(await openInbox(invocation), async ({ harness, store }) => {
 		const [given] = positionals;
 		const run = given === undefined ? await newestRun(store) : await findRun(store, given);
-		const view = await harness.show(run);
+		const view = await shownRun(harness, run);
 		const open = await harness.approvals({ run });
 		const { state, events } = view;
 		terminal.answer(
@@ -34,7 +35,7 @@ export async function show(invocation: Invocation): Promise<number> {
 				...timelineLines(invocation, view),
 				...cardsOf(invocation, open).flatMap((card) => ["", ...card]),
 				...waitsOf(state).flatMap((wait) =>
-					wait.kind === "approval" ? [] : ["", ...waitLines(invocation, run, wait)],
+					wait.kind === "approval" ? [] : ["", ...waitLines(invocation, run, shownWait(view, wait))],
 				),
 			],
 		);

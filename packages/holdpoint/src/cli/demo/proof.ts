@@ -3,7 +3,7 @@
  * and the shop's own database, which knows nothing of Holdpoint.
  */
 import type { CallState } from "../../run/call-state.ts";
-import { executeCodeName } from "../../run/ready-agent.ts";
+import { executeCodeName } from "../../run/execute-code-name.ts";
 import { apply, emptyState } from "../../run/state.ts";
 import type { RunEvent } from "../../spec/events.ts";
 import type { DemoProcess } from "./demo-process.ts";

@@ -1,6 +1,6 @@
 import { isCedarPolicy, type PolicyExplanation } from "../../adapters/policies/cedar/cedar-policy.ts";
 import { decide } from "../../policy/decide.ts";
-import type { RunView } from "../../run/harness.ts";
+import type { RunView } from "../../run/show-run.ts";
 import { HoldpointError } from "../../spec/errors.ts";
 import { defaultLimits } from "../../spec/limits.ts";
 import type { PolicyRequest } from "../../spec/policy.ts";

@@ -3,7 +3,7 @@
  * from the store, because both are the same events.
  */
 import type { CallState } from "../../run/call-state.ts";
-import { executeCodeName } from "../../run/ready-agent.ts";
+import { executeCodeName } from "../../run/execute-code-name.ts";
 import { apply, emptyState, type RunState } from "../../run/state.ts";
 import type {
 	ApprovalResolved,

@@ -106,4 +106,19 @@ export const migrations: readonly string[] = [
 		PRIMARY KEY (run, holder, account)
 	) STRICT, WITHOUT ROWID;
 	`,
+	// The audit log: `id` is a leaf's index plus one, which SQLite gives without gaps as long as no row is deleted.
+	`
+	CREATE TABLE audit (
+		id INTEGER PRIMARY KEY,
+		run INTEGER REFERENCES runs,
+		body TEXT NOT NULL,
+		salt ANY
+	) STRICT;
+	CREATE INDEX audit_by_run ON audit (run) WHERE run IS NOT NULL;
+	CREATE TABLE audit_checkpoints (
+		size INTEGER PRIMARY KEY,
+		note TEXT NOT NULL,
+		frontier TEXT NOT NULL
+	) STRICT;
+	`,
 ];

@@ -28,7 +28,10 @@ export function commitRun(connection: Connection, { run, epoch, shape, writes }:
 	const refused = door.refusal(run, epoch, { shape, found });
 	if (refused) throw refused;
 	if (run === noRun) {
-		for (const write of writes) if (write.kind === "document") writeDocument(connection, write.document);
+		for (const write of writes) {
+			if (write.kind === "document") writeDocument(connection, write.document);
+			else if (write.kind === "audit") writeLeaf(connection, null, write);
+		}
 		return { signals: 0, documents: revisions(connection) };
 	}
 	if (found && shape.head) updateHead(connection, found, shape.head);
@@ -112,6 +115,12 @@ function applyWrite(connection: Connection, target: { readonly run: string; read
 		case "approval.drop":
 			connection.sql("DELETE FROM approvals WHERE run = ? AND approval = ?").run(id, write.approval);
 			break;
+		case "audit":
+			writeLeaf(connection, id, write);
+			break;
+		case "erase":
+			eraseRun(connection, id);
+			break;
 		case "reserve":
 			reserve(connection, id, write);
 			break;
@@ -129,6 +138,28 @@ function applyWrite(connection: Connection, target: { readonly run: string; read
 			break;
 		default:
 		// The head is in the run's own row.
+	}
+}
+
+function writeLeaf(
+	connection: Connection,
+	run: number | null,
+	{ body, salt }: { readonly body: string; readonly salt?: string },
+): void {
+	connection
+		.sql("INSERT INTO audit (run, body, salt) VALUES (?, ?, ?)")
+		.run(run, body, salt === undefined ? null : packCode(salt));
+}
+
+/** Overwrites the bytes too; a page of the write-ahead log that still has them goes with the next checkpoint of SQLite. */
+function eraseRun(connection: Connection, id: number): void {
+	connection.exec("PRAGMA secure_delete = ON");
+	try {
+		for (const table of ["entries", "blobs", "signals", "approvals"])
+			connection.sql(`DELETE FROM ${table} WHERE run = ?`).run(id);
+		connection.sql("UPDATE audit SET salt = NULL WHERE run = ? AND salt IS NOT NULL").run(id);
+	} finally {
+		connection.exec("PRAGMA secure_delete = FAST");
 	}
 }
 

@@ -1,0 +1,62 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { recorded } from "./recording-host.ts";
+
+let cwd: string;
+
+const at = (path: string) => pathToFileURL(join(import.meta.dirname, path)).href;
+const config = `
+import { defineAgent } from "${at("../run/define-agent.ts")}";
+import { defineTool } from "${at("../tools/define-tool.ts")}";
+import { jsonSchema } from "${at("../tools/json-schema.ts")}";
+import { OutcomeUnknown } from "${at("../tools/outcome-unknown.ts")}";
+import { scriptedModel } from "${at("../testing/scripted-model.ts")}";
+import { call, say } from "${at("../testing/story.ts")}";
+const text = { type: "string" };
+const properties = { card: { ...text, sensitive: "secret" }, email: { ...text, sensitive: "personal" }, cents: { type: "integer" } };
+const input = jsonSchema({ type: "object", properties });
+const args = { card: "4000-1234-5678", email: "jane@example.org", cents: 900 };
+const pay = defineTool({ name: "pay", description: "Pays.", input, execute: () => ({ receipt: "for jane@example.org" }) });
+const lose = defineTool({ name: "lose", description: "Loses.", input, execute: () => { throw new OutcomeUnknown("cut"); } });
+const story = (ask) => ask.results.length > 0 ? say("Sent to jane@example.org, card 4000-1234-5678.") : call(ask.lastUser, args);
+export const config = {
+	agents: [defineAgent({ name: "payer", instructions: "Pay.", tools: [pay, lose] })],
+	model: scriptedModel(story, { countTokens: false }),
+	policy: ({ tool }) => (tool.name === "pay" ? { verdict: "ask", reason: "money" } : { verdict: "allow" }),
+};
+`;
+
+beforeEach(() => {
+	cwd = mkdtempSync(join(tmpdir(), "holdpoint-sensitive-"));
+	writeFileSync(join(cwd, "holdpoint.config.mjs"), config);
+});
+afterEach(() => rmSync(cwd, { recursive: true, force: true }));
+
+const cli = (...argv: string[]) => recorded(argv, { cwd });
+const secret = "4000-1234-5678";
+const personal = "jane@example.org";
+
+test.each([[[]], [["--json"]]])(
+	"nobody who looks on sees what is sensitive, whoever approves sees whom it is about (%j)",
+	async (flags) => {
+		const held = await cli("run", "pay", "--run-id", "r1", ...flags);
+		const listed = await cli("approvals", ...flags);
+		expect(listed.out).toContain(personal);
+		expect(listed.out).toContain("[secret]");
+		const { approvals } = (await cli("approvals", "--json")).json()[0] as { approvals: { approval: string }[] };
+		await cli("approve", approvals[0]?.approval ?? "");
+		const resumed = await cli("resume", "r1", ...flags);
+		const shown = await cli("show", "r1", ...flags);
+		await cli("run", "lose", "--run-id", "r2", ...flags);
+		const unknown = await cli("approvals", ...flags);
+		expect(unknown.out).toContain("[personal]");
+		const last = await cli("show", "r2", ...flags);
+		for (const { out, err } of [held, listed, resumed, shown, unknown, last])
+			expect(`${out}${err}`).not.toContain(secret);
+		for (const { out, err } of [resumed, shown, unknown, last]) expect(`${out}${err}`).not.toContain(personal);
+		expect(resumed.out).toContain("Sent to [personal], card [secret].");
+	},
+);

@@ -1,0 +1,46 @@
+import { runSeal } from "../journal/journal.ts";
+import { HoldpointError } from "../spec/errors.ts";
+import type { StoredRun, Write } from "../spec/store.ts";
+import { openRun } from "./open-run.ts";
+import type { RunPorts } from "./segment.ts";
+
+export interface EraseRequest {
+	/** Who wants it; it is a fact of the audit log. */
+	readonly by: string;
+	readonly leaseMs: number;
+}
+
+/**
+ * Drops what a run said and did, for good: its journal, its values, and the salts of its leaves. Its row stays and says so,
+ * its leaves stay and prove what they proved; that it was erased is a leaf of its own.
+ *
+ * A run and not a call: what a call returned is in what the model said afterwards.
+ * Errors: `run.unknown`, `run.busy`, `run.open`, `run.erased`, `journal.*`, `store.*`.
+ */
+export async function eraseRun(ports: RunPorts, run: string, { by, leaseMs }: EraseRequest): Promise<void> {
+	const { store, clock, owner, ownerIsDead } = ports;
+	const now = clock.now();
+	const stored = await store.acquire(run, { owner, now, until: now + leaseMs, takeOver: ownerIsDead });
+	if (!stored) throw new HoldpointError("run.unknown", `There is no run ${run} in this store`, { details: { run } });
+	try {
+		await eraseHeld(ports, stored, by);
+	} catch (error) {
+		await store.commit(run, stored.epoch, [{ kind: "release" }]).catch(() => undefined);
+		throw error;
+	}
+}
+
+async function eraseHeld(ports: RunPorts, stored: StoredRun, by: string): Promise<void> {
+	const { store, storeId, ring, clock, audit } = ports;
+	const { run, epoch, head } = stored;
+	const { state } = await openRun(ports, stored);
+	if (state.status === "running") {
+		throw new HoldpointError("run.open", `Run ${run} is not over, and cannot be erased`, { details: { run } });
+	}
+	const at = clock.now();
+	const { status, agent, session } = head;
+	const erased = runSeal(ring, storeId, run).erased({ status, agent, session, updatedAt: at });
+	const leaves: readonly Write[] = audit ? [audit.erasedLeaf({ run, at, by })] : [];
+	await store.commit(run, epoch, [{ kind: "erase" }, { kind: "head", head: erased }, ...leaves, { kind: "release" }]);
+	audit?.wrote(leaves.length);
+}

@@ -1,0 +1,175 @@
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import type { RunEvent } from "../spec/events.ts";
+import type { Json } from "../spec/json.ts";
+import type { ModelDelta } from "../spec/model.ts";
+import { auditKey, auditSigner, exportOf, verifyLines } from "../testing/audit-scene.ts";
+import { sandboxUnderTest } from "../testing/sandbox-under-test.ts";
+import { onlyWait, type Stage, stage } from "../testing/stage.ts";
+import { call, program, say } from "../testing/story.ts";
+import { defineTool } from "../tools/define-tool.ts";
+import { Redactor } from "./redactor.ts";
+
+const email = "jane@example.org";
+const password = 'tr0ub4dor"&3';
+const token = "tok-4711-secret";
+
+function scene(story: Parameters<typeof stage>[0]["story"], over: Partial<Parameters<typeof stage>[0]> = {}) {
+	const got: unknown[] = [];
+	const signUp = defineTool({
+		name: "sign_up",
+		description: "Makes an account.",
+		input: z.object({
+			plan: z.string(),
+			email: z.string().meta({ sensitive: "personal" }),
+			password: z.string().meta({ sensitive: "secret" }).optional(),
+			people: z.array(z.object({ name: z.string().meta({ sensitive: "personal" }), age: z.int() })).default([]),
+		}),
+		output: z.object({ account: z.int(), token: z.string().meta({ sensitive: "secret" }) }),
+		execute: (args) => {
+			got.push(args);
+			return { account: 7, token };
+		},
+	});
+	const played = stage({
+		story,
+		tools: [signUp],
+		harness: { policy: () => ({ verdict: "ask", reason: "a new account" }), audit: { key: auditSigner.secretText } },
+		...over,
+	});
+	return { played, got };
+}
+
+const args = { plan: "basic", email, password, people: [{ name: "Jane Roe", age: 40 }] };
+const story = [call("sign_up", args), say(`Done for ${email}, token ${token}.`)];
+const sensitive = [email, password, JSON.stringify(password).slice(1, -1), token, "Jane Roe"];
+const found = (shown: unknown, words: readonly string[] = sensitive) => {
+	const text = JSON.stringify(shown);
+	return words.filter((word) => text.includes(JSON.stringify(word).slice(1, -1)));
+};
+
+async function played(scene: Stage) {
+	const events: RunEvent[] = [];
+	const deltas: ModelDelta[] = [];
+	const watch = {
+		onEvent: (event: RunEvent) => void events.push(event),
+		onDelta: (delta: ModelDelta) => void deltas.push(delta),
+	};
+	const { approval } = onlyWait(
+		await scene.harness.run(scene.agent, "sign her up", { runId: "r1", ...watch }),
+		"approval",
+	);
+	const [open] = await scene.harness.approvals();
+	await scene.harness.approve(approval, { by: { id: "ann", via: "test" } });
+	const result = await scene.harness.resume("r1", watch);
+	return { events, deltas, open, result };
+}
+
+describe("what a tool's schemas mark", () => {
+	test("is seen by the tool, the model and the journal, and by no observer", async () => {
+		const { played: stage, got } = scene(story);
+		const { events, deltas, result } = await played(stage);
+		expect(got).toEqual([args]);
+		expect(found(stage.prompts.at(-1), [email, token])).toEqual([email, token]);
+		expect(found(await stage.events("r1")).length).toBeGreaterThan(3);
+		expect(result.text).toContain(email);
+		expect(found(events)).toEqual([]);
+		expect(found(deltas)).toEqual([]);
+		expect(JSON.stringify(events)).toContain(
+			'{\\"plan\\":\\"basic\\",\\"email\\":\\"[personal]\\",\\"password\\":\\"[secret]\\",\\"people\\":[{\\"name\\":\\"[personal]\\",\\"age\\":40}]}',
+		);
+		expect(events.find(({ type }) => type === "call.finished")).toMatchObject({
+			outcome: { ok: { account: 7, token: "[secret]" } },
+		});
+		expect(events.findLast(({ type }) => type === "model.answered")).toMatchObject({
+			content: [{ type: "text", text: "Done for [personal], token [secret]." }],
+		});
+	});
+
+	test("is shown to those who approve where it is personal, and not where it is secret", async () => {
+		const { open } = await played(scene(story).played);
+		expect(open?.args).toEqual({ ...args, password: "[secret]" });
+	});
+
+	test("is not in an export with payloads; what is shown in its place is no proof, and gives no salt", async () => {
+		const { played: stage } = scene(story);
+		await played(stage);
+		const lines = await exportOf(stage, { payloads: true });
+		expect(found(lines)).toEqual([]);
+		expect(lines.join("\n")).toContain("[personal]");
+		expect(lines.filter((line) => line.includes('"shown"') && line.includes('"salt"'))).toEqual([]);
+		expect(await verifyLines(lines, { key: auditKey })).toMatchObject({ ok: true, executions: 1 });
+		const proof = await stage.harness.audit.prove({ run: "r1", event: 2 }, { payloads: true });
+		expect(found(proof)).toEqual([]);
+		expect(proof).toHaveProperty("shown");
+	});
+
+	test("is hidden after a resume in another process, too: the journal says what is marked", async () => {
+		const { played: stage } = scene(story);
+		const { approval } = onlyWait(await stage.harness.run(stage.agent, "go", { runId: "r1" }), "approval");
+		const other = stage.again();
+		await other.harness.approve(approval, { by: { id: "ann", via: "test" } });
+		const events: RunEvent[] = [];
+		await other.harness.resume("r1", { onEvent: (event) => void events.push(event) });
+		expect(found(events)).toEqual([]);
+		expect(events.length).toBeGreaterThan(3);
+	});
+
+	test("is hidden in what an approver changes, and in what does not fit the schema", async () => {
+		const { played: stage } = scene([call("sign_up", { plan: 5, email }), call("sign_up", args), say("done")]);
+		const events: RunEvent[] = [];
+		const onEvent = (event: RunEvent) => void events.push(event);
+		const { approval } = onlyWait(await stage.harness.run(stage.agent, "go", { runId: "r1", onEvent }), "approval");
+		const changed = { ...args, email: "other@example.org" };
+		await stage.harness.approve(approval, { by: { id: "ann", via: "test" }, args: changed });
+		await stage.harness.resume("r1", { onEvent });
+		expect(found(events, [...sensitive, "other@example.org"])).toEqual([]);
+		expect(JSON.stringify(events)).toContain("[hidden: it may repeat");
+	});
+
+	test("a call that marks nothing costs nothing: its events are the journal's own objects", async () => {
+		const redactor = new Redactor("all");
+		const event: RunEvent = { type: "call.finished", call: "c1", outcome: { ok: "x" } };
+		redactor.learn(event);
+		expect(redactor.event(event)).toBe(event);
+	});
+});
+
+test("what a program holds is hidden once its calls have said what it is", async () => {
+	const code = `return await tools.sign_up(${JSON.stringify(args)});`;
+	const sandbox = sandboxUnderTest();
+	const { played: stage } = scene([program(code), say("done")], {
+		programs: {},
+		harness: { sandbox, policy: () => ({ verdict: "allow" }) },
+	});
+	await stage.harness.run(stage.agent, "go", { runId: "r1" });
+	const view = await stage.harness.show("r1");
+	expect(found(view.events.map(({ event }) => event)).length).toBeGreaterThan(2);
+	expect(found(view.events.map(({ event }) => view.redactor.event(event)))).toEqual([]);
+	await stage.harness.close();
+});
+
+test("any value at a marked place is hidden, whatever else is there", async () => {
+	const place = fc.constantFrom("/a", "/a/*", "/b/c", "/b/*/d", "");
+	await fc.assert(
+		fc.property(fc.jsonValue(), place, (value, marked) => {
+			const redactor = new Redactor("all");
+			redactor.learn({ type: "run.started", marks: { t: { args: { [marked]: "secret" } } } } as unknown as RunEvent);
+			const word = "a-very-secret-word";
+			const args = planted(value as Json, marked.split("/").slice(1), word);
+			const event = { type: "call.asked", call: "c1.1", parent: "c1", tool: "t", args, line: 1 } as RunEvent;
+			redactor.learn(event);
+			expect(JSON.stringify(redactor.event(event))).not.toContain(word);
+		}),
+	);
+});
+
+/** The value with the word at this place. */
+function planted(value: Json, [step, ...steps]: readonly string[], word: string): Json {
+	if (step === undefined) return word;
+	const base = typeof value === "object" && value !== null ? value : {};
+	const key = step === "*" ? (Object.keys(base)[0] ?? "k") : step;
+	const inner = planted((base as { readonly [key: string]: Json })[key] ?? null, steps, word);
+	return Array.isArray(base) && step === "*" ? [inner, ...base.slice(1)] : { ...base, [key]: inner };
+}

@@ -1,0 +1,234 @@
+/**
+ * Takes out of events what tools mark as sensitive, for whoever only looks on: observers, logs, the command line, exports.
+ * The model and the tools get the values; so does the journal, which is sealed and not shown.
+ *
+ * 1. Arguments and results are redacted at the places that the tool's schema marks.
+ * 2. A text that stood at such a place is also taken out of every other text that is shown later: a model repeats what it
+ *    read. Before it is known, and where it was said in other words, it is not found.
+ * 3. Pure. An event without anything to hide stays the same object.
+ */
+import { mapTexts, type Rule, redactJson, textsAt } from "../kit/redact-json.ts";
+import type { Outcome, RunEvent } from "../spec/events.ts";
+import type { Json } from "../spec/json.ts";
+import type { Mark, Marks, ToolMarks } from "../spec/marks.ts";
+import type { AnswerPart, ModelDelta } from "../spec/model.ts";
+import { executeCodeName } from "./execute-code-name.ts";
+
+/** `all`: for those who look on. `secret`: for those who decide, and must see whom it is about. */
+export type Hiding = "all" | "secret";
+
+interface ToolRules {
+	readonly args: readonly Rule[];
+	readonly result: readonly Rule[];
+}
+
+/** Shorter texts are everywhere. */
+const wordCharsMin = 4;
+/** Fields of events that hold what somebody said, asked or got. */
+const spoken: ReadonlySet<string> = new Set(
+	"input text content issues args unreadable reason outcome console output error changes why body rows".split(" "),
+);
+const repeats = "[hidden: it may repeat what the tool's schema marks]";
+
+export class Redactor {
+	private readonly hiding: Hiding;
+	private readonly tools = new Map<string, ToolRules>();
+	private readonly calls = new Map<string, ToolRules>();
+	private readonly words = new Map<string, string>();
+	private directCalls = 0;
+
+	constructor(hiding: Hiding) {
+		this.hiding = hiding;
+	}
+
+	/** Of a whole run. */
+	static of(events: readonly RunEvent[], hiding: Hiding): Redactor {
+		const redactor = new Redactor(hiding);
+		for (const event of events) redactor.learn(event);
+		return redactor;
+	}
+
+	/** What is marked, and what stood there. Events in their order. */
+	learn(event: RunEvent): void {
+		switch (event.type) {
+			case "run.started":
+			case "run.resumed":
+				for (const [tool, marks] of Object.entries(event.marks ?? {})) this.tools.set(tool, this.rulesOf(marks));
+				return;
+			case "model.answered":
+				for (const part of event.content) this.learnPart(part);
+				return;
+			case "call.asked":
+				return this.learnCall(event.call, event.tool, event.args);
+			case "program.rehearsed":
+				for (const { tool, args } of event.rows) this.note(args, this.tools.get(tool)?.args);
+				return;
+			case "call.decided":
+			case "approval.resolved":
+				return this.note(event.args, this.calls.get(event.call)?.args);
+			case "call.finished":
+			case "call.settled":
+				if ("ok" in event.outcome) this.note(event.outcome.ok, this.calls.get(event.call)?.result);
+				return;
+			default:
+		}
+	}
+
+	private learnPart(part: AnswerPart): void {
+		if (part.type !== "tool-call" || part.providerExecuted) return;
+		this.directCalls++;
+		if (this.tools.has(part.toolName)) this.learnCall(`c${this.directCalls}`, part.toolName, parsed(part.input));
+	}
+
+	private learnCall(call: string, tool: string, args: Json | undefined): void {
+		const rules = this.tools.get(tool);
+		if (!rules) return;
+		this.calls.set(call, rules);
+		this.note(args, rules.args);
+	}
+
+	private note(value: Json | undefined, rules: readonly Rule[] | undefined): void {
+		if (value === undefined || !rules) return;
+		for (const rule of rules) {
+			for (const text of textsAt(value, [rule])) {
+				if (text.length < wordCharsMin) continue;
+				this.words.set(text, rule.instead);
+				// As it stands in JSON, which a model writes and a program holds.
+				this.words.set(JSON.stringify(text).slice(1, -1), rule.instead);
+			}
+		}
+	}
+
+	private rulesOf({ args, result }: ToolMarks): ToolRules {
+		return { args: this.rules(args), result: this.rules(result) };
+	}
+
+	private rules(marks: Marks | undefined): Rule[] {
+		const hidden = Object.entries(marks ?? {}).filter(([, mark]) => this.hiding === "all" || mark === "secret");
+		return hidden.map(([place, mark]) => ({ steps: stepsOf(place), instead: insteadOf(mark) }));
+	}
+
+	private get isIdle(): boolean {
+		return this.tools.size === 0;
+	}
+
+	/** The event as it is shown. It was learned before. */
+	event(event: RunEvent): RunEvent {
+		if (this.isIdle) return event;
+		const placed = this.atPlaces(event);
+		if (this.words.size === 0) return placed;
+		const changed = Object.entries(placed).flatMap(([name, value]) => {
+			if (!spoken.has(name)) return [];
+			const next = name === "content" ? this.saidIn(value as readonly AnswerPart[]) : this.said(value as Json);
+			return next === value ? [] : [[name, next] as const];
+		});
+		return changed.length === 0 ? placed : ({ ...placed, ...Object.fromEntries(changed) } as RunEvent);
+	}
+
+	private atPlaces(event: RunEvent): RunEvent {
+		switch (event.type) {
+			case "model.answered": {
+				const content = event.content.map((part) => this.part(part));
+				return content.every((part, at) => part === event.content[at]) ? event : { ...event, content };
+			}
+			case "program.rehearsed": {
+				const rows = event.rows.map((row) =>
+					replaced(row, "args", redactJson(row.args, this.tools.get(row.tool)?.args ?? [])),
+				);
+				return rows.every((row, at) => row === event.rows[at]) ? event : { ...event, rows };
+			}
+			case "call.asked":
+			case "call.decided":
+			case "approval.resolved": {
+				if (event.args === undefined) return event;
+				const args = redactJson(event.args, this.calls.get(event.call)?.args ?? []);
+				return args === event.args ? event : { ...event, args };
+			}
+			case "call.finished":
+			case "call.settled": {
+				const outcome = this.outcome(event.call, event.outcome);
+				return outcome === event.outcome ? event : { ...event, outcome };
+			}
+			default:
+				return event;
+		}
+	}
+
+	private outcome(call: string, outcome: Outcome): Outcome {
+		const rules = this.calls.get(call);
+		if (!rules) return outcome;
+		// What did not fit is repeated in the words that say so.
+		if ("failed" in outcome && outcome.code === "tool.args_invalid") return { ...outcome, failed: repeats };
+		if (!("ok" in outcome)) return outcome;
+		const ok = redactJson(outcome.ok, rules.result);
+		return ok === outcome.ok ? outcome : { ...outcome, ok };
+	}
+
+	private part(part: AnswerPart): AnswerPart {
+		const rules = part.type === "tool-call" ? this.tools.get(part.toolName) : undefined;
+		if (part.type !== "tool-call" || !rules) return part;
+		const args = parsed(part.input);
+		if (args === undefined) return { ...part, input: repeats };
+		const shown = redactJson(args, rules.args);
+		return shown === args ? part : { ...part, input: JSON.stringify(shown) };
+	}
+
+	private saidIn(content: readonly AnswerPart[]): readonly AnswerPart[] {
+		const shown = content.map((part) => {
+			if (part.type === "tool-call") return replaced(part, "input", this.text(part.input));
+			return part.type === "text" || part.type === "reasoning" ? replaced(part, "text", this.text(part.text)) : part;
+		});
+		return shown.every((part, at) => part === content[at]) ? content : shown;
+	}
+
+	private said(value: Json): Json {
+		return mapTexts(value, (text) => this.text(text));
+	}
+
+	/** A text without what is known to be sensitive. */
+	text(text: string): string {
+		let shown = text;
+		for (const [word, instead] of this.words) if (shown.includes(word)) shown = shown.replaceAll(word, instead);
+		return shown;
+	}
+
+	/** Arguments of a call as they are shown, made or foreseen; or any other value. */
+	value(value: Json, of: string | { readonly tool: string } = ""): Json {
+		if (this.isIdle) return value;
+		const rules = typeof of === "string" ? this.calls.get(of) : this.tools.get(of.tool);
+		return this.said(rules ? redactJson(value, rules.args) : value);
+	}
+
+	/** The model's words as they come: of a call whose arguments are marked, that it is written and not what. */
+	delta(delta: ModelDelta): ModelDelta {
+		if (this.isIdle) return delta;
+		if (delta.type === "call.delta") {
+			const mayHold = this.tools.has(delta.toolName) || delta.toolName === executeCodeName;
+			return mayHold ? { ...delta, text: "" } : delta;
+		}
+		return delta.type === "text.delta" || delta.type === "reasoning.delta"
+			? replaced(delta, "text", this.text(delta.text))
+			: delta;
+	}
+}
+
+function replaced<T, Name extends keyof T>(from: T, name: Name, value: T[Name]): T {
+	return from[name] === value ? from : { ...from, [name]: value };
+}
+
+function insteadOf(mark: Mark): string {
+	return `[${mark}]`;
+}
+
+function stepsOf(place: string): string[] {
+	const [, ...steps] = place.split("/");
+	return steps.map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"));
+}
+
+function parsed(text: string): Json | undefined {
+	try {
+		return JSON.parse(text) as Json;
+	} catch {
+		return undefined;
+	}
+}

@@ -1,0 +1,32 @@
+import { timeOf } from "../journal/journal.ts";
+import { HoldpointError } from "../spec/errors.ts";
+import type { RunEvent } from "../spec/events.ts";
+import { eventsOf, openRun } from "./open-run.ts";
+import { Redactor } from "./redactor.ts";
+import type { RunPorts } from "./segment.ts";
+import type { RunState } from "./state.ts";
+
+/** A stored run for readers: nothing of it is advanced. */
+export interface RunView {
+	readonly run: string;
+	readonly state: RunState;
+	/** `seq`: the entry with which it became durable. `at`: when it happened. Units: milliseconds since 1970. */
+	readonly events: readonly { readonly seq: number; readonly at: number; readonly event: RunEvent }[];
+	/** Shows what is said of the run to people who only look on: without what tools mark as sensitive. */
+	readonly redactor: Redactor;
+	readonly lease: { readonly owner: string; readonly until: number } | undefined;
+	/** Signals that the run has not read yet. */
+	readonly unread: number;
+}
+
+/** From its verified journal. Errors: `run.unknown`, `run.erased`, `journal.*`. */
+export async function showRun(ports: RunPorts, run: string): Promise<RunView> {
+	const stored = await ports.store.load(run);
+	if (!stored) throw new HoldpointError("run.unknown", `There is no run ${run} in this store`, { details: { run } });
+	const { state, entries } = await openRun(ports, stored);
+	const redactor = Redactor.of(eventsOf({ entries }), "all");
+	const events = entries.flatMap((entry) =>
+		entry.events.map((event, index) => ({ seq: entry.seq, at: timeOf(entry, index), event })),
+	);
+	return { run, state, events, redactor, lease: stored.lease, unread: stored.signals.length };
+}
