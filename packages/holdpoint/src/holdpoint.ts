@@ -19,7 +19,7 @@ import { type PolicyLike, toPolicy } from "./policy/decide.ts";
 import { effectPolicy } from "./policy/effect-policy.ts";
 import { checkedBudgets } from "./run/call-budgets.ts";
 import { Harness } from "./run/harness.ts";
-import type { RunPorts } from "./run/segment.ts";
+import type { RunPorts } from "./run/run-ports.ts";
 import type { Agent } from "./spec/agent.ts";
 import type { Approver, Approvers } from "./spec/approver.ts";
 import type { Budget, Prices } from "./spec/budget.ts";

@@ -25,7 +25,8 @@ import {
 import { nobody } from "./ready-agent.ts";
 import { Redactor } from "./redactor.ts";
 import { resumeLeaves } from "./resume-leaves.ts";
-import { type Observer, type ReadyAgent, type RunPorts, Segment, type SegmentStart } from "./segment.ts";
+import type { ReadyAgent, RunPorts } from "./run-ports.ts";
+import { type Observer, Segment, type SegmentStart } from "./segment.ts";
 import { emptyState, type RunState } from "./state.ts";
 import { libraryVersion } from "./version.ts";
 

@@ -5,7 +5,7 @@ import { defaultLimits } from "../spec/limits.ts";
 import { eraseRun } from "./erase-run.ts";
 import { eventsOf, openRun } from "./open-run.ts";
 import { Redactor } from "./redactor.ts";
-import type { RunPorts } from "./segment.ts";
+import type { RunPorts } from "./run-ports.ts";
 
 /** An event of the log: its leaf's index, or its place in its run, from 1. */
 export type AuditedEvent = number | { readonly run: string; readonly event: number };

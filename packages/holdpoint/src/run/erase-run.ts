@@ -2,7 +2,7 @@ import { runSeal } from "../journal/journal.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import type { StoredRun, Write } from "../spec/store.ts";
 import { openRun } from "./open-run.ts";
-import type { RunPorts } from "./segment.ts";
+import type { RunPorts } from "./run-ports.ts";
 
 export interface EraseRequest {
 	/** Who wants it; it is a fact of the audit log. */

@@ -3,7 +3,7 @@ import type { BudgetAccount, BudgetStatus } from "../spec/budget.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import type { Standing, Switch } from "../spec/governance.ts";
 import { fixedLimits } from "../spec/limits.ts";
-import type { RunPorts } from "./segment.ts";
+import type { RunPorts } from "./run-ports.ts";
 
 export interface SwitchRequest extends Pick<Switch, "of"> {
 	/** Of the tool, agent or tenant; left out for `all`. */

@@ -30,7 +30,8 @@ import { inputOf, runAfter, type UnreadMessage, unlessThere } from "./next-run.t
 import { readyAgent } from "./ready-agent.ts";
 import { type ReadyPolicy, readyPolicy } from "./ready-policy.ts";
 import type { ApproveOptions, DenyOptions, RunOptions } from "./run-options.ts";
-import type { ReadyAgent, RunPorts, Segment } from "./segment.ts";
+import type { ReadyAgent, RunPorts } from "./run-ports.ts";
+import type { Segment } from "./segment.ts";
 import { Session, type SessionDoors } from "./session.ts";
 import { type SettledTruth, settledOutcome } from "./settled-outcome.ts";
 import { type RunView, showRun } from "./show-run.ts";

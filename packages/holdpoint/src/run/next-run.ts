@@ -13,7 +13,7 @@ import type { Signal } from "../spec/signals.ts";
 import type { StoredSignal } from "../spec/store.ts";
 import { storeSignal } from "./inbox.ts";
 import { openRun } from "./open-run.ts";
-import type { RunPorts } from "./segment.ts";
+import type { RunPorts } from "./run-ports.ts";
 
 export interface UnreadMessage {
 	readonly id: string;

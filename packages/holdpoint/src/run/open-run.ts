@@ -10,7 +10,7 @@ import type { Outcome, RunEvent, RunResumed, RunStarted } from "../spec/events.t
 import type { Json } from "../spec/json.ts";
 import type { Label } from "../spec/label.ts";
 import type { StoredRun } from "../spec/store.ts";
-import type { ReadyAgent, RunPorts } from "./segment.ts";
+import type { ReadyAgent, RunPorts } from "./run-ports.ts";
 import { apply, emptyState, type Message, type RunState } from "./state.ts";
 import { libraryVersion } from "./version.ts";
 

@@ -6,7 +6,7 @@ import type { LanguageModel, ModelTool } from "../spec/model.ts";
 import type { AnySchema, Tool } from "../spec/tool.ts";
 import { withoutMarks } from "../tools/sensitive-marks.ts";
 import { executeCodeName } from "./execute-code-name.ts";
-import type { ReadyAgent } from "./segment.ts";
+import type { ReadyAgent } from "./run-ports.ts";
 
 export interface ReadyOptions {
 	readonly model: LanguageModel | undefined;

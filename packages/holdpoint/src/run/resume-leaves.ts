@@ -3,7 +3,7 @@ import { fixedLimits } from "../spec/limits.ts";
 import type { StoredRun } from "../spec/store.ts";
 import { leavesOf } from "./leaves-of.ts";
 import type { OpenedRun } from "./open-run.ts";
-import type { RunPorts } from "./segment.ts";
+import type { RunPorts } from "./run-ports.ts";
 
 /** For a run that is gone on with. What it did before there was an audit log is in it from here on. */
 export async function resumeLeaves(

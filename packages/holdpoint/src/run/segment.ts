@@ -1,83 +1,21 @@
-/**
- * A segment: one stretch in which one process advances a run under its lease.
- *
- * Owns: the state, the events that are not yet durable, the lease, what is in flight. Does not own: any decision.
- *
- * 1. An event is folded when it is emitted and durable when `flush` returns; nothing with an effect starts in between (I1).
- * 2. After a failed flush the segment is dead: memory is ahead of the store, so nothing may be done any more.
- * 3. Observers see an event at once, except those that invite somebody to act on them: these only when durable.
- */
-import type { Auditor } from "../audit/auditor.ts";
 import type { RunLeaves } from "../audit/leaf.ts";
-import type { StandingDocument } from "../grants/standing.ts";
 import { type CallFacts, type RunSeal, runSeal, timesOf, writesFor } from "../journal/journal.ts";
-import type { Clock } from "../kit/clock.ts";
 import { reasonOf } from "../kit/reason-of.ts";
-import type { KeyRing } from "../kit/seal.ts";
-import type { Agent, RunInfo } from "../spec/agent.ts";
-import type { Approvers } from "../spec/approver.ts";
-import type { Budget, Prices } from "../spec/budget.ts";
+import type { RunInfo } from "../spec/agent.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
-import type { Hold, RunEvent, RunStarted } from "../spec/events.ts";
-import type { LabelRules } from "../spec/label.ts";
-import type { Limits } from "../spec/limits.ts";
-import type { LanguageModel, ModelDelta, ModelMessage, ModelTool } from "../spec/model.ts";
-import type { Policy } from "../spec/policy.ts";
-import type { Guest, SandboxProvider, SliceState } from "../spec/sandbox.ts";
+import type { RunEvent } from "../spec/events.ts";
+import type { ModelDelta } from "../spec/model.ts";
+import type { Guest, SliceState } from "../spec/sandbox.ts";
 import type { Signal } from "../spec/signals.ts";
-import type { AccountRow, RunStatus, Store, StoredSignal, Write } from "../spec/store.ts";
-import type { Tool } from "../spec/tool.ts";
+import type { AccountRow, RunStatus, StoredSignal, Write } from "../spec/store.ts";
 import type { ParsingLimits } from "./canonical-arguments.ts";
 import { withLabel } from "./label-results.ts";
 import { leavesOf } from "./leaves-of.ts";
 import type { Doing } from "./next.ts";
 import type { Redactor } from "./redactor.ts";
+import type { ReadyAgent, RunPorts } from "./run-ports.ts";
 import { apply, callOf, type RunState } from "./state.ts";
 import { givenBack, type Short, type Wanted } from "./wanted.ts";
-
-/** What a run needs of the world; the composition root puts it together. */
-export interface RunPorts {
-	readonly store: Store;
-	readonly storeId: string;
-	readonly ring: KeyRing;
-	readonly clock: Clock;
-	readonly random: () => number;
-	readonly owner: string;
-	readonly ownerIsDead: (owner: string) => boolean;
-	readonly policy: Policy;
-	/** Grants and kill switches. */
-	readonly standing: StandingDocument;
-	/** Undefined: labels are not kept. */
-	readonly labels: LabelRules | undefined;
-	/** Undefined: nobody has a role. */
-	readonly approvers: Approvers | undefined;
-	readonly budgets: readonly Budget[];
-	readonly prices: Prices;
-	/** Both are the harness's own: whoever leaves a signal or reads a run may not know its agent. */
-	readonly signalsMax: number;
-	readonly sessionRunsMax: number;
-	/** Undefined: nothing is audited. */
-	readonly audit: Auditor | undefined;
-	/** Undefined: this harness runs no programs. */
-	readonly sandbox: (() => Promise<SandboxProvider>) | undefined;
-}
-
-/** An agent made ready: what is the same for each of its runs. */
-export interface ReadyAgent {
-	readonly agent: Agent;
-	readonly model: LanguageModel | undefined;
-	readonly system: ModelMessage;
-	readonly modelTools: readonly ModelTool[];
-	/** Every tool of the agent, for programs or direct. */
-	readonly tools: ReadonlyMap<string, Tool>;
-	/** Undefined: no tool marks anything as sensitive. */
-	readonly marks: RunStarted["marks"] | undefined;
-	readonly directTools: ReadonlySet<string>;
-	readonly programTools: ReadonlySet<string>;
-	/** Of every tool, as `run.started` records them. */
-	readonly toolVersions: { readonly [name: string]: string };
-	readonly limits: Limits;
-}
 
 export type Observer = (event: RunEvent) => void;
 

@@ -3,7 +3,7 @@ import { HoldpointError } from "../spec/errors.ts";
 import type { RunEvent } from "../spec/events.ts";
 import { eventsOf, openRun } from "./open-run.ts";
 import { Redactor } from "./redactor.ts";
-import type { RunPorts } from "./segment.ts";
+import type { RunPorts } from "./run-ports.ts";
 import type { RunState } from "./state.ts";
 
 /** A stored run for readers: nothing of it is advanced. */

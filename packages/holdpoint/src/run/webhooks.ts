@@ -29,7 +29,7 @@ import {
 } from "../webhooks/outbox.ts";
 import type { ReadyWebhook } from "../webhooks/ready-webhook.ts";
 import { send } from "../webhooks/send.ts";
-import type { RunPorts } from "./segment.ts";
+import type { RunPorts } from "./run-ports.ts";
 import { messagesAt, placeKey, placesIn, type ToldRun } from "./webhook-messages.ts";
 
 /** How it stands with one webhook. */

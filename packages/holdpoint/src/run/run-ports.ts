@@ -1,0 +1,59 @@
+import type { Auditor } from "../audit/auditor.ts";
+import type { StandingDocument } from "../grants/standing.ts";
+import type { Clock } from "../kit/clock.ts";
+import type { KeyRing } from "../kit/seal.ts";
+import type { Agent } from "../spec/agent.ts";
+import type { Approvers } from "../spec/approver.ts";
+import type { Budget, Prices } from "../spec/budget.ts";
+import type { RunStarted } from "../spec/events.ts";
+import type { LabelRules } from "../spec/label.ts";
+import type { Limits } from "../spec/limits.ts";
+import type { LanguageModel, ModelMessage, ModelTool } from "../spec/model.ts";
+import type { Policy } from "../spec/policy.ts";
+import type { SandboxProvider } from "../spec/sandbox.ts";
+import type { Store } from "../spec/store.ts";
+import type { Tool } from "../spec/tool.ts";
+
+/** What a run needs of the world; the composition root puts it together. */
+export interface RunPorts {
+	readonly store: Store;
+	readonly storeId: string;
+	readonly ring: KeyRing;
+	readonly clock: Clock;
+	readonly random: () => number;
+	readonly owner: string;
+	readonly ownerIsDead: (owner: string) => boolean;
+	readonly policy: Policy;
+	/** Grants and kill switches. */
+	readonly standing: StandingDocument;
+	/** Undefined: labels are not kept. */
+	readonly labels: LabelRules | undefined;
+	/** Undefined: nobody has a role. */
+	readonly approvers: Approvers | undefined;
+	readonly budgets: readonly Budget[];
+	readonly prices: Prices;
+	/** Both are the harness's own: whoever leaves a signal or reads a run may not know its agent. */
+	readonly signalsMax: number;
+	readonly sessionRunsMax: number;
+	/** Undefined: nothing is audited. */
+	readonly audit: Auditor | undefined;
+	/** Undefined: this harness runs no programs. */
+	readonly sandbox: (() => Promise<SandboxProvider>) | undefined;
+}
+
+/** An agent made ready: what is the same for each of its runs. */
+export interface ReadyAgent {
+	readonly agent: Agent;
+	readonly model: LanguageModel | undefined;
+	readonly system: ModelMessage;
+	readonly modelTools: readonly ModelTool[];
+	/** Every tool of the agent, for programs or direct. */
+	readonly tools: ReadonlyMap<string, Tool>;
+	/** Undefined: no tool marks anything as sensitive. */
+	readonly marks: RunStarted["marks"] | undefined;
+	readonly directTools: ReadonlySet<string>;
+	readonly programTools: ReadonlySet<string>;
+	/** Of every tool, as `run.started` records them. */
+	readonly toolVersions: { readonly [name: string]: string };
+	readonly limits: Limits;
+}
