@@ -32,6 +32,8 @@ const switchNames: readonly PositionalSpec[] = [
 ];
 
 /** Every command; what it needs is imported when it is run. */
+const rowsOfRehearsal = { name: "rows", value: "rows", about: "of a rehearsal: all, or numbers such as 1,3-5" };
+
 export const commands: readonly CommandSpec[] = [
 	{
 		name: "demo",
@@ -94,6 +96,7 @@ export const commands: readonly CommandSpec[] = [
 			ofRun,
 			{ name: "args", value: "json", about: "execute it with these arguments instead" },
 			{ name: "reason", value: "text", about: "kept in the journal" },
+			rowsOfRehearsal,
 			...grantOptions,
 			claim,
 			...carried,
@@ -109,9 +112,17 @@ export const commands: readonly CommandSpec[] = [
 		name: "deny",
 		summary: "say no to held calls; the program and the model read why",
 		positionals: [approvalIds],
-		options: [ofRun, { name: "reason", value: "text", about: "why; needed" }, claim, ...carried],
+		options: [ofRun, { name: "reason", value: "text", about: "why; needed" }, rowsOfRehearsal, claim, ...carried],
 		notes: [carriedNote],
 		load: async () => (await import("./commands/deny.ts")).deny,
+	},
+	{
+		name: "rehearse",
+		summary: "what the program of a held call would do, without doing it",
+		positionals: [{ name: "approval", about: "id of an approval of a program's call, or the beginning of it" }],
+		options: [...model, claim],
+		notes: ["Its reads are really made. Then: approve <approval> --rows all, or --rows 1,3-5."],
+		load: async () => (await import("./commands/rehearse.ts")).rehearse,
 	},
 	{
 		name: "resume",

@@ -12,6 +12,7 @@ import { usageInvalid } from "../parse-arguments.ts";
 import { grantLines } from "../render/grant-text.ts";
 import { jsonText } from "../render/json-text.ts";
 import { wrap } from "../render/text-width.ts";
+import { rowsOption } from "../rows-option.ts";
 
 /** Leaves a yes for held calls. */
 export async function approve(invocation: Invocation): Promise<number> {
@@ -20,13 +21,14 @@ export async function approve(invocation: Invocation): Promise<number> {
 	const args = jsonOption(invocation, "args");
 	const always = grantTerms(invocation);
 	const reason = textOption(invocation, "reason");
+	const rows = rowsOption(invocation);
 	// Other arguments are checked with the tool's schema, which is in the config.
 	const opened = await openToAnswer(invocation, { isNeeded: args !== undefined });
 	return using(opened, async ({ harness, store, agents }) => {
 		const ids = await meantApprovals(invocation, { harness, store });
-		if (ids.length !== 1 && (args !== undefined || always))
+		if (ids.length !== 1 && (args !== undefined || always || rows))
 			throw usageInvalid(
-				`--${always ? "always" : "args"} is for one approval at a time`,
+				`--${always ? "always" : rows ? "rows" : "args"} is for one approval at a time`,
 				"Name one: its terms are those of one call.",
 			);
 		if (always && !(await isGrantMeant(invocation, harness, { id: ids[0] ?? "", args, always })))
@@ -36,6 +38,7 @@ export async function approve(invocation: Invocation): Promise<number> {
 			...(reason ? { reason } : {}),
 			...(args === undefined ? {} : { args }),
 			...(always ? { always } : {}),
+			...(rows ? { rows } : {}),
 		};
 		return answerAll(invocation, harness, {
 			ids,

@@ -4,6 +4,7 @@ import { commandLine } from "../command-line.ts";
 import { openInbox, using } from "../open-harness.ts";
 import { osApprover } from "../os-user.ts";
 import { usageInvalid } from "../parse-arguments.ts";
+import { rowsOption } from "../rows-option.ts";
 
 /** Leaves a no for held calls. */
 export async function deny(invocation: Invocation): Promise<number> {
@@ -16,14 +17,18 @@ export async function deny(invocation: Invocation): Promise<number> {
 			"deny needs a reason: the program and the model read it",
 			'Such as --reason "ask for photos first".',
 		);
+	const rows = rowsOption(invocation);
 	return using(await openInbox(invocation), async ({ harness, store }) => {
 		const ids = await meantApprovals(invocation, { harness, store });
+		if (ids.length !== 1 && rows)
+			throw usageInvalid("--rows is for one approval at a time", "Name one: its rows are those of one program.");
 		return answerAll(invocation, harness, {
 			ids,
 			answering: {
 				by,
 				answer: "deny",
-				leave: (id, digest) => harness.deny(id, { by, reason, ...(digest === undefined ? {} : { digest }) }),
+				leave: (id, digest) =>
+					harness.deny(id, { by, reason, ...(rows ? { rows } : {}), ...(digest === undefined ? {} : { digest }) }),
 				lines: ({ run, approval }) => [
 					`${style.red("⊘")} ${approval} is denied by ${by.id} (${by.via})`,
 					`  The program reads why. Go on with: ${commandLine(invocation, "resume", run)}`,

@@ -3,6 +3,7 @@ import { countOfRole } from "../../spec/policy.ts";
 import { duration } from "./duration.ts";
 import { argumentFields } from "./json-text.ts";
 import { programLines } from "./program-text.ts";
+import { rehearsalLines } from "./rehearsal-text.ts";
 import { inlineText, visibleText } from "./safe-text.ts";
 import type { Style } from "./style.ts";
 import { padEnd, widthOf, wrap } from "./text-width.ts";
@@ -32,6 +33,7 @@ export function approvalCard(approval: OpenApproval, options: CardOptions): stri
 		"",
 		...fields(about, columns, options),
 		...(approval.program ? ["", ...programPart(approval.program, columns, options)] : []),
+		...(approval.rehearsal ? ["", ...rehearsalLines(approval.rehearsal, { style, width: options.width - 2 })] : []),
 		"",
 		...answerPart(approval, options),
 	];
@@ -133,5 +135,12 @@ export function doneSoFar(done: readonly DoneCall[]): string {
 
 function answerPart(approval: OpenApproval, { style, commands }: CardOptions): string[] {
 	if (approval.unread.length > 0) return [`${style.dim("answered; go on with")}  ${commands.resume}`];
-	return [`${style.green("yes")}  ${commands.approve}`, `${style.red("no ")}  ${commands.deny}`];
+	const rows = approval.rehearsal?.rows.some(({ verdict, call }) => verdict === "ask" && call !== approval.call);
+	return [
+		`${style.green("yes")}  ${commands.approve}`,
+		...(rows
+			? [`${style.green("yes")}  ${commands.approve} --rows all   ${style.dim("to all of it, or --rows 1,3-5")}`]
+			: []),
+		`${style.red("no ")}  ${commands.deny}`,
+	];
 }

@@ -1,0 +1,94 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { sandboxName } from "../testing/sandbox-under-test.ts";
+import { type Recorded, recorded } from "./recording-host.ts";
+
+/** What a held program would do, seen and decided from the command line. */
+
+let cwd: string;
+
+function source(path: string): string {
+	return JSON.stringify(pathToFileURL(join(import.meta.dirname, path)).href);
+}
+
+const config = `
+import { defineAgent } from ${source("../run/define-agent.ts")};
+import { defineTool } from ${source("../tools/define-tool.ts")};
+import { jsonSchema } from ${source("../tools/json-schema.ts")};
+import { scriptedModel } from ${source("../testing/scripted-model.ts")};
+import { program, say } from ${source("../testing/story.ts")};
+
+const refund = defineTool({
+	name: "refund",
+	description: "Refunds.",
+	input: jsonSchema({ type: "object", properties: { order: { type: "string" }, cents: { type: "integer" } }, required: ["order", "cents"] }),
+	simulate: ({ cents }) => ({ refunded: cents }),
+	execute: ({ cents }) => ({ refunded: cents }),
+});
+const code = 'let sum = 0; for (const n of [1, 2, 3]) sum += (await tools.refund({ order: "o" + n, cents: n * 100 })).refunded; return sum;';
+export const config = {
+	agents: [defineAgent({ name: "desk", instructions: "Refund.", tools: [refund], programs: true })],
+	model: scriptedModel([program(code), say("done")], { countTokens: false }),
+};
+`;
+
+beforeEach(() => {
+	cwd = mkdtempSync(join(tmpdir(), "holdpoint-rehearsing-"));
+	writeFileSync(join(cwd, "holdpoint.config.mjs"), config);
+});
+afterEach(() => rmSync(cwd, { recursive: true, force: true }));
+
+function cli(...argv: string[]): Promise<Recorded> {
+	return recorded(argv, { cwd, env: { HOLDPOINT_SANDBOX: sandboxName } });
+}
+
+async function held() {
+	const result = (await cli("run", "go", "--json")).json().at(-1) as { run: string; waits: { approval: string }[] };
+	return { run: result.run, id: result.waits[0]?.approval ?? "" };
+}
+
+describe("rehearse", () => {
+	test("lists what the program would do with totals, and approve --rows all decides on it", async () => {
+		const { run, id } = await held();
+		const seen = await cli("rehearse", id);
+		expect(seen.code).toBe(0);
+		expect(seen.out).toContain("What the program would do from here. Nothing of it was done:");
+		expect(seen.out).toMatch(/2 +refund \{cents: 200, order: "o2"\}/);
+		expect(seen.out).toContain("To be decided: refund ×3, cents 600 in all");
+		expect(seen.out).toContain(`approve ${id} --rows all`);
+		expect((await cli("approvals")).out).toContain("refund ×3");
+		expect((await cli("approve", id, "--rows", "all")).code).toBe(0);
+		const done = await cli("resume", run);
+		expect(done.code).toBe(0);
+		expect((await cli("show", run)).out).toMatch(/rehearsed.*3 calls, 3 of them to be decided/);
+	});
+
+	test("approve --rows names some: the others are asked about", async () => {
+		const { run, id } = await held();
+		await cli("rehearse", id);
+		expect((await cli("approve", id, "--rows", "1-2")).code).toBe(0);
+		expect((await cli("resume", run)).code).toBe(3);
+		expect((await cli("approvals")).out).toMatch(/1 +refund.*done[\s\S]*2 +refund.*done/);
+	});
+
+	test.each([
+		["approve", "0"],
+		["approve", "3-1"],
+		["approve", "x"],
+		["deny", "1,,2"],
+	])("%s --rows %s is no list of rows", async (command, rows) => {
+		const { code, err } = await cli(command, "apr_x", "--rows", rows, "--reason", "r");
+		expect(code).not.toBe(0);
+		expect(err).toContain("is no list of rows");
+	});
+
+	test("a row that is not there, and an approval that was not rehearsed, are refused", async () => {
+		const { id } = await held();
+		expect((await cli("approve", id, "--rows", "all")).err).toContain("was not rehearsed");
+		await cli("rehearse", id);
+		expect((await cli("approve", id, "--rows", "9")).err).toContain("none that needs an answer");
+	});
+});
