@@ -1,6 +1,6 @@
 /**
  * Fuzzes what reads frames and mail: node packages/microvm/fuzz.mjs [seconds] [--keep]
- * Runs the kept corpus once:         node packages/microvm/fuzz.mjs --replay
+ * Runs the kept corpus once:         node packages/microvm/fuzz.mjs --replay [another folder of inputs]
  *
  * Needs clang with libFuzzer (Debian: clang, libclang-rt-14-dev). Starts from the kept corpus in native/fuzz/corpus;
  * `--keep` adds to it what reached new code, as few and as short inputs as reach it. A crash ends the run with exit code 1
@@ -13,7 +13,8 @@ import { fileURLToPath } from "node:url";
 
 const native = fileURLToPath(new URL("native", import.meta.url));
 const work = fileURLToPath(new URL("../../.cache/microvm", import.meta.url));
-const isReplay = process.argv.includes("--replay");
+const [mode, ...others] = process.argv.slice(2);
+const isReplay = mode === "--replay";
 const target = join(work, `fuzz-frames-${process.pid}`);
 const kept = join(native, "fuzz/corpus");
 const found = join(work, "corpus");
@@ -33,7 +34,8 @@ function run(program, args, stdio = "inherit") {
 
 /** Each input of the corpus once, and nothing new. */
 function replay() {
-	const { status, stderr } = run(target, ["-runs=0", "-rss_limit_mb=1024", `-artifact_prefix=${work}/`, kept], "pipe");
+	const args = ["-runs=0", "-rss_limit_mb=1024", `-artifact_prefix=${work}/`, kept, ...others];
+	const { status, stderr } = run(target, args, "pipe");
 	const loaded = /INFO: seed corpus: files: (\d+)/.exec(stderr)?.[1];
 	console.log(`${loaded} inputs, ${status === 0 ? "no crash" : "a crash"}`);
 	if (status !== 0) console.log(stderr.slice(-6_000));
