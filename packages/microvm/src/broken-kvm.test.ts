@@ -3,7 +3,7 @@ import { hash } from "node:crypto";
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { thisHost } from "../../holdpoint/src/adapters/sandboxes/microvm/check-host.ts";
 import { MicrovmdClient, MicrovmdLost } from "../../holdpoint/src/adapters/sandboxes/microvm/microvmd-client.ts";
 import { microvmSandboxIn } from "../../holdpoint/src/adapters/sandboxes/microvm/provider.ts";
@@ -13,6 +13,9 @@ if (whyNoMachine) console.log(`skipped: ${whyNoMachine}`);
 
 const folder = mkdtempSync(join(tmpdir(), "holdpoint-broken-kvm-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
+/** Copies stay where they were put. */
+beforeEach(() => void vi.stubEnv("TMPDIR", folder));
+afterEach(() => vi.unstubAllEnvs());
 
 /** The client gives its process no environment, so a script does. */
 function broken(order: string): string {

@@ -18,7 +18,7 @@ import {
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { SandboxProbe } from "../../../spec/sandbox.ts";
 import { binaryDigests } from "./binary-digests.ts";
 import type { Host } from "./check-host.ts";
@@ -30,6 +30,10 @@ if (why) console.log(`skipped: ${why}`);
 
 const folder = mkdtempSync(join(tmpdir(), "holdpoint-microvm-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
+/** Copies stay where they were put. */
+const copiesHere = join(folder, "copies");
+mkdirSync(copiesHere);
+beforeEach(() => void vi.stubEnv("TMPDIR", copiesHere));
 afterEach(() => vi.unstubAllEnvs());
 
 const host: Host = { platform: "linux", arch: "x64", kvmError: () => undefined };
