@@ -23,13 +23,24 @@ export function residentBytes(): number {
 	);
 }
 
-/** What no other process shares with it. Bytes. */
+/** What it has for itself: all but the files that it runs from. Bytes. */
 export function ownBytes(pid: number): number {
-	return kilobytes(pid, "smaps_rollup", /^Private_(?:Clean|Dirty):\s+(\d+)/gm);
+	return ownBytesIn(readOr(`/proc/${pid}/smaps_rollup`, ""));
+}
+
+/**
+ * Shares, and not what is private: a page of shared memory that one process maps twice, as a micro-VM does with its image,
+ * is not private to it for Linux, and its two halves are.
+ */
+export function ownBytesIn(smapsRollup: string): number {
+	return kilobytesIn(smapsRollup, /^Pss_(?:Anon|Shmem):\s+(\d+)/gm);
 }
 
 function kilobytes(pid: number, file: string, pattern: RegExp): number {
-	const text = readOr(`/proc/${pid}/${file}`, "");
+	return kilobytesIn(readOr(`/proc/${pid}/${file}`, ""), pattern);
+}
+
+function kilobytesIn(text: string, pattern: RegExp): number {
 	return [...text.matchAll(pattern)].reduce((sum, [, each]) => sum + Number(each) * 1_024, 0);
 }
 

@@ -12,3 +12,24 @@ export function digestsSource(lock) {
 		"};\n",
 	].join("");
 }
+
+/**
+ * What a checkout trusts of its own build, where other tools than the recorded ones made it: per file its digest, and the
+ * recorded digests in whose place it is. Undefined where the lock speaks of these tools.
+ * Errors: an Error where it speaks of them and says something else.
+ */
+export function ownDigests(lock, built) {
+	const own = {};
+	for (const [name, { tools, sha256 }] of Object.entries(built)) {
+		const entries = lock[name] ?? [];
+		const entry = entries.find((each) => each.tools === tools);
+		if (entry === undefined) own[name] = { sha256, insteadOf: entries.map((each) => each.sha256) };
+		else if (entry.sha256 !== sha256) {
+			throw new Error(
+				`${name} has the SHA-256 ${sha256}, build.lock.json says ${entry.sha256}.\n` +
+					"After a change of the sources: node scripts/build-microvm.mjs --record",
+			);
+		}
+	}
+	return Object.keys(own).length > 0 ? own : undefined;
+}

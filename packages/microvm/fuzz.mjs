@@ -1,5 +1,6 @@
 /**
  * Fuzzes what reads frames and mail: node packages/microvm/fuzz.mjs [seconds] [--keep]
+ * Runs the kept corpus once:         node packages/microvm/fuzz.mjs --replay [another folder of inputs]
  *
  * Needs clang with libFuzzer (Debian: clang, libclang-rt-14-dev). Starts from the kept corpus in native/fuzz/corpus;
  * `--keep` adds to it what reached new code, as few and as short inputs as reach it. A crash ends the run with exit code 1
@@ -12,7 +13,9 @@ import { fileURLToPath } from "node:url";
 
 const native = fileURLToPath(new URL("native", import.meta.url));
 const work = fileURLToPath(new URL("../../.cache/microvm", import.meta.url));
-const target = join(work, "fuzz-frames");
+const [mode, ...others] = process.argv.slice(2);
+const isReplay = mode === "--replay";
+const target = join(work, `fuzz-frames-${process.pid}`);
 const kept = join(native, "fuzz/corpus");
 const found = join(work, "corpus");
 const seconds = Number(process.argv.slice(2).find((argument) => /^\d+$/.test(argument)) ?? 60);
@@ -29,7 +32,19 @@ function run(program, args, stdio = "inherit") {
 	return result;
 }
 
+/** Each input of the corpus once, and nothing new. */
+function replay() {
+	const args = ["-runs=0", "-rss_limit_mb=1024", `-artifact_prefix=${work}/`, kept, ...others];
+	const { status, stderr } = run(target, args, "pipe");
+	const loaded = /INFO: seed corpus: files: (\d+)/.exec(stderr)?.[1];
+	console.log(`${loaded} inputs, ${status === 0 ? "no crash" : "a crash"}`);
+	if (status !== 0) console.log(stderr.slice(-6_000));
+	return status === 0;
+}
+
 function fuzz() {
+	rmSync(found, { recursive: true, force: true });
+	mkdirSync(found, { recursive: true });
 	const args = [
 		`-max_total_time=${seconds}`,
 		`-max_len=${inputBytesMax}`,
@@ -57,10 +72,17 @@ function keep() {
 	cpSync(fewest, kept, { recursive: true });
 }
 
+function main() {
+	if (run("clang", [...flags.split(" "), ...sources, "-o", target]).status !== 0) return 2;
+	const isWell = isReplay ? replay() : fuzz();
+	if (isWell && !isReplay && process.argv.includes("--keep")) keep();
+	return isWell ? 0 : 1;
+}
+
 mkdirSync(kept, { recursive: true });
-rmSync(found, { recursive: true, force: true });
-mkdirSync(found, { recursive: true });
-if (run("clang", [...flags.split(" "), ...sources, "-o", target]).status !== 0) process.exit(2);
-const isWell = fuzz();
-if (isWell && process.argv.includes("--keep")) keep();
-process.exitCode = isWell ? 0 : 1;
+mkdirSync(work, { recursive: true });
+try {
+	process.exitCode = main();
+} finally {
+	rmSync(target, { force: true });
+}

@@ -17,6 +17,7 @@ export const executable: string = bin("microvmd");
 export const guestFile: string = bin("guest.elf");
 export const hostileFile: string = bin("hostile.elf");
 export const tryCallFile: string = bin("try-call");
+export const brokenFile: string = bin("broken-kvm");
 export const memoryMiB = 80;
 
 export const budget: MicrovmBudget = { clockMs: 0, cpuMs: 60_000, sliceMs: 60_000, memoryBytesMax: 64e6 };
@@ -25,7 +26,7 @@ export const budget: MicrovmBudget = { clockMs: 0, cpuMs: 60_000, sliceMs: 60_00
 export const whyNoMachine: string | undefined = findReason();
 
 function findReason(): string | undefined {
-	if (![executable, guestFile, hostileFile, tryCallFile].every((file) => existsSync(file))) {
+	if (![executable, guestFile, hostileFile, tryCallFile, brokenFile].every((file) => existsSync(file))) {
 		return "the micro-VM is not built (npm run build:microvm)";
 	}
 	try {

@@ -176,6 +176,38 @@ describe.skipIf(why)("a program in a micro-VM", () => {
 		}
 	});
 
+	test.each([
+		["while it waits", kill],
+		["while it runs", () => void setImmediate(() => setImmediate(kill))],
+		["right after its answer was sent", () => void process.nextTick(kill)],
+	])(
+		"that was approved and whose process is killed %s goes on from its snapshot",
+		{ timeout: 60_000 },
+		async (_, strike) => {
+			const code = `
+			const got = [await tools.look({ n: 1 }), await tools.pay({ n: 2 })];
+			for (let n = 3; n <= 5; n++) got.push(await tools.look({ n }));
+			return got;`;
+			let losses = 0;
+			// The first call came before the wait; each of the others is struck once.
+			for (let at = 2; at <= 5; at++) {
+				paid = [];
+				onCall = (call) => call === at && strike();
+				const scene = play(code);
+				expect(await scene.harness.run(scene.agent, "go", { runId: "r" })).toMatchObject({ status: "waiting" });
+				expect(await approveIn(scene, "r")).toMatchObject({ status: "completed" });
+				expect(await outcomeOf(scene, "r")).toMatchObject({ ok: { value: [10, { paid: 2 }, 30, 40, 50] } });
+				expect(paid).toEqual([2]);
+				const events = await scene.events("r");
+				const approved = events.findIndex(({ type }) => type === "approval.resolved");
+				const restored = ofType(events.slice(approved), "program.restored");
+				expect(restored.map(({ from }) => from)).toEqual(restored.map(() => "snapshot"));
+				losses += restored.length - 1;
+			}
+			expect(losses).toBeGreaterThan(0);
+		},
+	);
+
 	test("is stopped by its limits, and keeps what it printed", async () => {
 		const code = "console.log('here'); for (;;);";
 		const scene = play(code, { programs: { limits: { sliceMs: 100 } } });

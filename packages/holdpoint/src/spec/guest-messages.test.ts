@@ -1,5 +1,6 @@
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { consoleCutNote, thrownCharsMax } from "./guest.ts";
 import {
 	deliveryMessage,
 	type GuestFacts,
@@ -27,6 +28,8 @@ function thrown(change: object): string {
 /** A guest that has asked for two calls, and has an answer to one of them. */
 const begun: GuestFacts = { asked: 2, open: 1, lines: 12 };
 const readOutbox = (text: string, spec: ProgramSpec = program) => read(text, spec, begun);
+
+afterEach(() => vi.restoreAllMocks());
 
 describe("readOutbox", () => {
 	test("reads calls, console and the state", () => {
@@ -137,8 +140,12 @@ describe("readOutbox", () => {
 
 	test("a text of millions of lines is given up at the first that is none", () => {
 		const endless = "\n".repeat(8_000_000);
+		const indexOf = vi.spyOn(String.prototype, "indexOf");
 		expect(() => readOutbox(endless)).toThrow("a line that its prelude does not write");
-		expect(stoppedOutbox("fault", endless).console).toBe("");
+		expect(stoppedOutbox("fault", endless, program.limits).console).toBe("");
+		// That is how the end of a line is found.
+		const lines = indexOf.mock.calls.filter(([sought]) => sought === "\n").length;
+		expect(lines).toBeLessThan(10);
 	});
 
 	test("sizes count in bytes, below the limit and at it", () => {
@@ -172,9 +179,116 @@ describe("readOutbox", () => {
 	});
 });
 
+describe("the work of reading is bounded by what the program may write, not by what came", () => {
+	/** As much as the largest frame of a micro-VM carries. */
+	const charsMax = 64 * 1_048_576;
+	const filled = (head: string, part: string, tail = "") =>
+		`${head}${part.repeat(Math.floor((charsMax - head.length - tail.length) / part.length))}${tail}`;
+	const consoleCharsMax = program.limits.consoleBytesMax + `\n${consoleCutNote}\n`.length;
+
+	/** How much was parsed; a long text is not, lest a failing test take minutes and gigabytes. */
+	function watchedParsing(): { texts: number; longest: number } {
+		const parsed = { texts: 0, longest: 0 };
+		const parse = JSON.parse;
+		vi.spyOn(JSON, "parse").mockImplementation((text: string) => {
+			parsed.texts++;
+			parsed.longest = Math.max(parsed.longest, text.length);
+			if (text.length > 1_000_000) throw new Error("this would have been parsed");
+			return parse(text);
+		});
+		return parsed;
+	}
+
+	test.each([
+		["an error of objects", filled("t [", "{},", "{}]")],
+		["an error of lists in lists", filled("t ", "[")],
+		["an error of long texts", filled('t {"name":"', "x", '"}')],
+		["a stop of objects", filled("s calls [", "{},", "{}]")],
+		["a stop of a long text", filled('s calls "', "x", '"')],
+	])("%s is refused unread", (_, text) => {
+		const parsed = watchedParsing();
+		expect(() => readOutbox(text)).toThrow("a longer text than its prelude writes");
+		expect(parsed.longest).toBeLessThan(200_000);
+	});
+
+	test.each([
+		["one line", filled('c "', "x", '"\no')],
+		["one line of objects", filled("c [", "{},", "{}]\no")],
+		["lines of one character", filled("", 'c "x"\n', "o")],
+		["lines of none", filled("", 'c ""\n', "o")],
+	])("console text without an end is refused: %s", (_, text) => {
+		const parsed = watchedParsing();
+		expect(() => readOutbox(text)).toThrow("a longer text than its prelude writes");
+		expect(() => stoppedOutbox("slice", text, program.limits)).toThrow("a longer text than its prelude writes");
+		expect(parsed.texts).toBeLessThanOrEqual(2 * consoleCharsMax);
+		expect(parsed.longest).toBeLessThanOrEqual(6 * consoleCharsMax);
+	});
+
+	test("what an honest guest can write at most is read", () => {
+		// Each character of it is escaped.
+		const worst = "\u0001".repeat(thrownCharsMax);
+		expect(readOutbox(thrown({ name: worst, message: worst, stack: worst })).state).toMatchObject({
+			kind: "threw",
+			error: { name: worst, message: worst },
+		});
+		expect(readOutbox(`s calls ${JSON.stringify(worst)}`).state).toMatchObject({ message: worst });
+		const most = `${"\u0001".repeat(program.limits.consoleBytesMax)}\n${consoleCutNote}`;
+		expect(readOutbox(`c ${JSON.stringify(most)}\nr 1`).console).toBe(`${most}\n`);
+		expect(() => readOutbox(`c ${JSON.stringify(`${most}x`)}\nr 1`)).toThrow("a longer text");
+		const lines = 'c ""\n'.repeat(consoleCharsMax);
+		expect(readOutbox(`${lines}r 1`).console).toHaveLength(consoleCharsMax);
+		expect(() => readOutbox(`${lines}c ""\nr 1`)).toThrow("a longer text");
+	});
+
+	test("any hostile text of some size gives values within the limits, or throws", () => {
+		const heads = ["t ", "s calls ", "s value ", "c ", "r ", 'a 3 1 "search" ', "a 3 1 ", "a ", "o", ""];
+		const parts = [
+			"[",
+			"{}",
+			"[],",
+			'{"name":',
+			'"',
+			"\\",
+			"\\u0000",
+			"\n",
+			'c ""\n',
+			"\ud800",
+			"€",
+			"9",
+			" ",
+			"\u2028",
+			"-",
+		];
+		const body = fc
+			.tuple(fc.array(fc.constantFrom(...parts), { minLength: 1, maxLength: 3 }), fc.nat(65_536))
+			.map(([some, chars]) => some.join("").repeat(Math.ceil(chars / some.join("").length)));
+		const values = fc.json({ maxDepth: 6 });
+		const line = fc.tuple(fc.constantFrom(...heads), fc.oneof(body, values)).map((both) => both.join(""));
+		const texts = fc.array(line, { minLength: 1, maxLength: 4 }).map((lines) => lines.join("\n"));
+		fc.assert(
+			fc.property(texts, (text) => {
+				const stopped = textWithin(() => stoppedOutbox("cpu", text, program.limits).console);
+				expect(stopped.length).toBeLessThanOrEqual(consoleCharsMax);
+				expect(textWithin(() => readOutbox(text).console).length).toBeLessThanOrEqual(consoleCharsMax);
+			}),
+			{ numRuns: 500 },
+		);
+	});
+});
+
+/** Empty where it throws an Error. */
+function textWithin(read: () => string): string {
+	try {
+		return read();
+	} catch (error) {
+		expect(error).toBeInstanceOf(Error);
+		return "";
+	}
+}
+
 describe("stoppedOutbox", () => {
 	test("keeps the console and drops everything else", () => {
-		expect(stoppedOutbox("slice", 'c "x"\na 1 1 "search" null\nr 1')).toEqual({
+		expect(stoppedOutbox("slice", 'c "x"\na 1 1 "search" null\nr 1', program.limits)).toEqual({
 			asks: [],
 			console: "x\n",
 			state: { kind: "stopped", limit: "slice", message: expect.stringContaining("too long") },

@@ -3,9 +3,10 @@
  *
  * Invariant: whatever the guest wrote, `readOutbox` returns values within the program's limits or throws. A text of the
  * guest is hostile even though the prelude wrote it: the engine's memory is the program's. So each limit that the
- * prelude keeps is kept here once more; whoever is over one here has another prelude than ours.
+ * prelude keeps is kept here once more; whoever is over one here has another prelude than ours. The work is bounded by
+ * those limits and not by the length of what came: no text is parsed that is longer than an honest one can be.
  */
-import { thrownCharsMax } from "./guest.ts";
+import { consoleCutNote, thrownCharsMax } from "./guest.ts";
 import type { ProgramLimits } from "./limits.ts";
 import type { Answer, Ask, ProgramError, ProgramSpec, ProgramStop, SliceState } from "./sandbox.ts";
 
@@ -33,10 +34,17 @@ export const stopMessages: Readonly<Record<ProgramStop, string>> = {
 	cancelled: "The program was cancelled",
 };
 
-/** The slice of a program that was stopped from outside: what it had printed is kept, it asks for nothing. */
-export function stoppedOutbox(limit: ProgramStop, outbox: string): Outbox {
+/**
+ * The slice of a program that was stopped from outside: what it had printed is kept, it asks for nothing. The prelude
+ * writes what was printed first, so nothing is read beyond that.
+ * Errors: an Error where more was printed than the program may print.
+ */
+export function stoppedOutbox(limit: ProgramStop, outbox: string, limits: ProgramLimits): Outbox {
 	let printed = "";
-	for (const line of linesOf(outbox)) if (line.startsWith("c ")) printed += `${readString(line.slice(2))}\n`;
+	for (const line of linesOf(outbox)) {
+		if (!line.startsWith("c ")) break;
+		printed += readPrinted(line, consoleCharsMax(limits) - printed.length);
+	}
 	return { asks: [], console: printed, state: { kind: "stopped", limit, message: stopMessages[limit] } };
 }
 
@@ -115,7 +123,7 @@ export function readOutbox(text: string, program: ProgramSpec, facts: GuestFacts
 	for (const line of linesOf(text)) {
 		// The state is the last line.
 		if (state) throw unreadable(line);
-		if (line.startsWith("c ")) printed += `${readString(line.slice(2))}\n`;
+		if (line.startsWith("c ")) printed += readPrinted(line, consoleCharsMax(program.limits) - printed.length);
 		else if (line.startsWith("a ")) asks.push(readAsk(line, program, { ...facts, asked: facts.asked + asks.length }));
 		else state = readState(line, program.limits, facts);
 	}
@@ -150,7 +158,7 @@ function readAsk(line: string, program: ProgramSpec, { asked, lines }: GuestFact
 	const found = askLine.exec(line);
 	const [n, at, args] = [Number(found?.[1]), Number(found?.[2]), found?.[4]];
 	if (!found?.[3] || args === undefined) throw unreadable(line);
-	const tool = readString(found[3]);
+	const tool = readString(found[3], found[3].length);
 	const granted = program.tools.includes(tool) || (guestBuiltins as readonly string[]).includes(tool);
 	if (!granted || n !== asked + 1 || n > program.limits.callsMax) throw unreadable(line);
 	return { n, tool, args, line: knownLine(at, lines) };
@@ -186,10 +194,14 @@ function readStopped(body: string): SliceState {
 	const space = body.indexOf(" ");
 	const limit = (["calls", "openCalls", "value"] satisfies ProgramStop[]).find((name) => name === body.slice(0, space));
 	if (!limit) throw unreadable(body);
-	return { kind: "stopped", limit, message: shortText(readString(body.slice(space + 1))) };
+	return { kind: "stopped", limit, message: readString(body.slice(space + 1), thrownCharsMax) };
 }
 
+/** Names, and three texts of which each character is escaped. */
+const thrownBodyCharsMax = '{"name":,"message":,"stack":}'.length + 3 * jsonCharsMax(thrownCharsMax);
+
 function readThrown(body: string, facts: GuestFacts): SliceState {
+	if (body.length > thrownBodyCharsMax) throw tooLong(body);
 	const thrown = JSON.parse(body) as Record<string, unknown> | null;
 	const name = shortText(thrown?.["name"]);
 	const message = shortText(thrown?.["message"]);
@@ -202,8 +214,9 @@ function readThrown(body: string, facts: GuestFacts): SliceState {
 
 /** Errors: where it is no text, or a longer one than the prelude passes on. */
 function shortText(value: unknown): string {
-	if (typeof value === "string" && value.length <= thrownCharsMax) return value;
-	throw new Error(`The guest tells a ${typeof value} or a text of ${thrownCharsMax} characters and more of its end`);
+	if (typeof value !== "string") throw new Error(`The guest tells a ${typeof value} of its end, which is no text`);
+	if (value.length > thrownCharsMax) throw tooLong(value);
+	return value;
 }
 
 interface Thrown {
@@ -224,10 +237,33 @@ function programError({ name, message, stack }: Thrown, { lines }: GuestFacts): 
 	return { name, message, line, column, ...(trace ? { stack: trace } : {}) };
 }
 
-function readString(json: string): string {
+/** What an honest guest has printed at most, with the ends of its lines: each line takes one, so there are no more lines. */
+function consoleCharsMax({ consoleBytesMax }: ProgramLimits): number {
+	return consoleBytesMax + `\n${consoleCutNote}\n`.length;
+}
+
+/** The text of a console line, with its end. Errors: where both have more characters than are left. */
+function readPrinted(line: string, charsLeft: number): string {
+	if (charsLeft < 1) throw tooLong(line);
+	return `${readString(line.slice(2), charsLeft - 1)}\n`;
+}
+
+/** Errors: where it is no string, or has more characters; of a longer text nothing is parsed. */
+function readString(json: string, charsMax: number): string {
+	if (json.length > jsonCharsMax(charsMax)) throw tooLong(json);
 	const value: unknown = JSON.parse(json);
 	if (typeof value !== "string") throw unreadable(json);
+	if (value.length > charsMax) throw tooLong(json);
 	return value;
+}
+
+/** A string of so many characters as JSON: the quotes, and each character as \uXXXX. */
+function jsonCharsMax(chars: number): number {
+	return 2 + 6 * chars;
+}
+
+function tooLong(text: string): Error {
+	return new Error(`The guest wrote a longer text than its prelude writes: ${JSON.stringify(text.slice(0, 80))}`);
 }
 
 function unreadable(line: string): Error {

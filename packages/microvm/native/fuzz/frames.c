@@ -69,8 +69,12 @@ void frame_skip(size_t bytes) {
 	parent.left -= bytes;
 }
 
+/** A parent sends its next request when it has the reply to the last: during a slice there is a cancellation, or noise. */
 bool frame_waits(void) {
-	return parent.left >= sizeof(struct frame_head);
+	struct frame_head next;
+	if (parent.left < sizeof next) return false;
+	memcpy(&next, parent.bytes, sizeof next);
+	return next.kind < REQUEST_START || next.kind > REQUEST_PING;
 }
 
 static void check_part(const void *bytes, size_t count) {

@@ -284,6 +284,30 @@ static void rest_at_once(void) {
 	for (int i = 0; i < 3; i++) rest();
 }
 
+/** Says that it waits, and for what. */
+static void ask(uint32_t number) {
+	static const char before[] = "a ", after[] = " 1 \"search\" {}\no";
+	char digits[10];
+	uint32_t count = 0;
+	uint32_t bytes = 0;
+	for (uint32_t left = number; left > 0; left /= 10) digits[count++] = (char)('0' + left % 10);
+	for (uint32_t i = 0; i < sizeof before - 1; i++) MAIL_TEXT[bytes++] = before[i];
+	while (count > 0) MAIL_TEXT[bytes++] = digits[--count];
+	for (uint32_t i = 0; i < sizeof after - 1; i++) MAIL_TEXT[bytes++] = after[i];
+	REPORT->text_bytes = bytes;
+}
+static void asks_for_ever(void) {
+	for (uint32_t number = 1;; number++) {
+		ask(number);
+		rest();
+	}
+}
+static void endless_later(void) {
+	ask(1);
+	rest();
+	endless();
+}
+
 ASM(deep_recursion, "1: pushq %rax\n jmp 1b")
 
 struct attack {
@@ -329,6 +353,7 @@ static const struct attack attacks[] = {
 	MUST_DIE(unknown_at_start), IS_HARMLESS(unknown_with_stop),
 	MUST_DIE(deep_recursion), IS_STOPPED(endless), IS_STOPPED(endless_with_promises), IS_STOPPED(endless_memory),
 	IS_HARMLESS(whole_text), IS_HARMLESS(rest_at_once),
+	IS_HARMLESS(asks_for_ever), IS_HARMLESS(endless_later),
 };
 #define ATTACKS (sizeof attacks / sizeof attacks[0])
 

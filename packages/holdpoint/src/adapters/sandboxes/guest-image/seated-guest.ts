@@ -161,7 +161,7 @@ export class SeatedGuest implements Guest {
 
 	#read(end: WholeSlice): Outbox {
 		try {
-			if (end.stop) return stoppedOutbox(end.stop, end.outbox);
+			if (end.stop) return stoppedOutbox(end.stop, end.outbox, this.#program.limits);
 			const facts = { asked: this.#callsAsked, open: this.#openCalls.size, lines: this.#lines };
 			return readOutbox(end.outbox, this.#program, facts);
 		} catch (error) {

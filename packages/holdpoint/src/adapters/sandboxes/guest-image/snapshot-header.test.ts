@@ -1,5 +1,7 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import { programOf } from "../../../testing/sandbox-play.ts";
+import { unpackPages } from "./page-delta.ts";
 import { decodeSnapshot, encodeSnapshot, type GuestSnapshot } from "./snapshot-header.ts";
 
 const program = programOf("return 1", { limits: { callsMax: 9, openCallsMax: 3 } });
@@ -52,3 +54,40 @@ test("a snapshot that ends within its open calls is refused", () => {
 		expect(() => decodeSnapshot(bytes.slice(0, length), program, memoryBytesMax)).toThrow();
 	}
 });
+
+test("any bytes give a snapshot within the limits, or an Error", async () => {
+	const real = Buffer.from(encodeSnapshot(snapshot, program));
+	const body = fc.uint8Array({ maxLength: 65_536, size: "max" });
+	// Behind what names guest and program, which no noise would ever match; a byte here and there, or all of it.
+	const change = fc.record({ at: fc.integer({ min: 72, max: 107 }), byte: fc.nat(255) });
+	const changed = fc.tuple(fc.array(change, { maxLength: 8 }), body).map(([changes, pages]) => {
+		const bytes = Buffer.concat([real.subarray(0, 108), pages]);
+		for (const { at, byte } of changes) bytes[at] = byte;
+		return bytes;
+	});
+	let decoded = 0;
+	await fc.assert(
+		fc.asyncProperty(fc.oneof({ weight: 4, arbitrary: changed }, { weight: 1, arbitrary: body }), async (bytes) => {
+			const found = attempt(() => decodeSnapshot(bytes, program, memoryBytesMax));
+			if (found instanceof Error) return;
+			decoded++;
+			expect(found.memoryBytes).toBeLessThanOrEqual(memoryBytesMax);
+			expect(found.pageCount * 4_096).toBeLessThanOrEqual(found.memoryBytes);
+			expect(found.asked).toBeLessThanOrEqual(9);
+			expect(found.open.length).toBeLessThanOrEqual(3);
+			expect(found.open.every((n) => n >= 1 && n <= found.asked)).toBe(true);
+			await expect(unpackPages(found)).rejects.toThrow(/pages/);
+		}),
+		{ numRuns: 300 },
+	);
+	expect(decoded).toBeGreaterThan(0);
+});
+
+function attempt<T>(work: () => T): T | Error {
+	try {
+		return work();
+	} catch (error) {
+		if (error instanceof Error) return error;
+		throw error;
+	}
+}

@@ -24,10 +24,12 @@ export class Obstacle extends Error {
 
 const optionalPackage = "@holdpoint/microvm-linux-x64";
 const names = { microvmd: "microvmd", guest: "guest.elf" } as const;
+type FileName = (typeof names)[keyof typeof names];
 
 /**
  * In this order: the folder of the option, that of HOLDPOINT_MICROVM_DIR, the optional package, this repository. A
- * folder that is named is the only one looked at. Errors: `Obstacle`; files that are not as published are never run.
+ * folder that is named is the only one looked at. Errors: `Obstacle`; files that are not as published are never run, but
+ * for those that a checkout of this repository built for itself with other tools.
  */
 export function findBinaries(binDir: string | undefined, digests: typeof binaryDigests = binaryDigests): Binaries {
 	const named = binDir ?? process.env.HOLDPOINT_MICROVM_DIR;
@@ -41,12 +43,30 @@ export function findBinaries(binDir: string | undefined, digests: typeof binaryD
 				: `Install ${optionalPackage}; in the repository: npm run build:microvm.`,
 		);
 	}
-	const found = (name: (typeof names)[keyof typeof names]) => checked(join(folder, name), digests[name]);
+	const own = folder === repositoryFolder() && !named ? ownDigests(folder) : {};
+	const found = (name: FileName) => {
+		const built = own[name];
+		const isInPlace = JSON.stringify(built?.insteadOf) === JSON.stringify(digests[name]);
+		return checked(join(folder, name), isInPlace ? [...digests[name], `${built?.sha256}`] : digests[name]);
+	};
 	return { microvmd: found(names.microvmd), guest: found(names.guest) };
 }
 
+/** What scripts/build-microvm.mjs says of a build with tools that are not recorded, and which record it goes with. */
+type OwnDigests = Partial<Record<FileName, { readonly sha256?: string; readonly insteadOf?: unknown }>>;
+
+function ownDigests(folder: string): OwnDigests {
+	try {
+		return (JSON.parse(readFileSync(join(folder, "own-digests.json"), "utf8")) as OwnDigests | null) ?? {};
+	} catch {
+		return {};
+	}
+}
+
 function checked(named: string, digests: readonly string[]): Buffer {
-	const hint = "Install it again, of the version that Holdpoint has; in the repository: npm run build:microvm.";
+	const hint =
+		"Install it again, of the version that Holdpoint has; in the repository: npm run build:microvm, and after a change of " +
+		"its sources: node scripts/build-microvm.mjs --record.";
 	let file: string;
 	let bytes: Buffer;
 	try {

@@ -1,7 +1,7 @@
 /** What a seat makes of a guest that lies; the machines are stand-ins, for no guest that is shipped does. */
 
 import { randomBytes } from "node:crypto";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { HoldpointError } from "../../../spec/errors.ts";
 import type { ProgramLimits } from "../../../spec/limits.ts";
 import { deliveryOf, ok, programOf } from "../../../testing/sandbox-play.ts";
@@ -9,7 +9,7 @@ import { SeatedGuest } from "../guest-image/seated-guest.ts";
 import type { Machine } from "./machine.ts";
 import { MachinePool } from "./machine-pool.ts";
 import { MachineSeat } from "./machine-seat.ts";
-import { type MicrovmdClient, MicrovmdRefused, type MicrovmImage } from "./microvmd-client.ts";
+import { type MicrovmdClient, MicrovmdLost, MicrovmdRefused, type MicrovmImage } from "./microvmd-client.ts";
 
 /** One machine, whose guest waits after each slice and is this image. */
 function poolOf(image: MicrovmImage, change: Partial<MicrovmdClient> = {}): MachinePool {
@@ -20,12 +20,21 @@ function poolOf(image: MicrovmImage, change: Partial<MicrovmdClient> = {}): Mach
 		snapshot: async () => image,
 		restore: async () => undefined,
 		reset: async () => undefined,
+		ping: async () => undefined,
 		...change,
 	} as unknown as MicrovmdClient;
 	const boot = async (memoryMiB: number): Promise<Machine> => {
 		const { promise: gone, resolve } = Promise.withResolvers<void>();
 		const end = async () => resolve();
-		const ask = <T>(work: (asked: MicrovmdClient) => Promise<T>) => work(client);
+		const ask = async <T>(work: (asked: MicrovmdClient) => Promise<T>) => {
+			try {
+				return await work(client);
+			} catch (error) {
+				// Its process is gone.
+				if (error instanceof MicrovmdLost) resolve();
+				throw error;
+			}
+		};
 		const lossError = (cause: Error) => new HoldpointError("sandbox.fault", cause.message, { cause });
 		const machine = { memoryMiB, principal: undefined, programs: 0, lost: undefined, gone, end, close: end };
 		return Object.assign(machine, { ask, lossError }) as unknown as Machine;
@@ -65,6 +74,45 @@ test("a guest that no machine takes in again is lost", async () => {
 	const restore = () => Promise.reject(new MicrovmdRefused("its memory has an impossible size"));
 	const guest = await movedOut(poolOf({ memoryBytes: 65_536, ...pages }, { restore }));
 	await expect(guest.advance(deliveryOf([ok(1, 1)]))).rejects.toMatchObject({ code: "sandbox.fault" });
+});
+
+describe("a machine that is killed", () => {
+	/** Machines that die of this; `begun` counts the slices that were begun. */
+	function poolThatKills(isDeadAt: (call: number) => boolean) {
+		const seen = { begun: 0, pings: 0 };
+		const killed = () => Promise.reject(new MicrovmdLost("killed by SIGKILL", { wasKilled: true }));
+		let calls = 0;
+		const slice = { stop: "none", unknownCall: 0, cpuMs: 0, outbox: Buffer.from("r 1") } as const;
+		const change: Partial<MicrovmdClient> = {
+			start: () => {
+				seen.begun++;
+				return isDeadAt(++calls) ? killed() : Promise.resolve(slice);
+			},
+			ping: () => {
+				seen.pings++;
+				return isDeadAt(++calls) ? killed() : Promise.resolve();
+			},
+		};
+		return { seen, pool: poolOf({ memoryBytes: 65_536, ...pages }, change) };
+	}
+
+	test("under a program that begins costs it nothing: it begins once more", async () => {
+		const { seen, pool } = poolThatKills((call) => call === 1);
+		expect(await guestIn(pool).advance(deliveryOf([]))).toMatchObject({ state: { kind: "returned" } });
+		expect(seen).toEqual({ begun: 2, pings: 1 });
+	});
+
+	test("before a program begins is not counted, and others may be too", async () => {
+		const { seen, pool } = poolThatKills((call) => call <= 5);
+		expect(await guestIn(pool).advance(deliveryOf([]))).toMatchObject({ state: { kind: "returned" } });
+		expect(seen).toEqual({ begun: 2, pings: 5 });
+	});
+
+	test("under a program that begins, and then another one, is the end of the program", async () => {
+		const { seen, pool } = poolThatKills((call) => call !== 2);
+		expect(await guestIn(pool).advance(deliveryOf([]))).toMatchObject({ state: { kind: "stopped", limit: "fault" } });
+		expect(seen).toEqual({ begun: 2, pings: 1 });
+	});
 });
 
 /** It cannot be made smaller: about 4,100 bytes. */

@@ -3,7 +3,9 @@
  *
  * Invariants
  * 1. A guest holds its machine from its first slice to its end, except where it rested and another one needed it.
- * 2. Whatever the machine dies of while the program runs is the program's fault, unless somebody killed the process.
+ * 2. Whatever the machine dies of while the program runs is the program's fault, unless somebody killed the process. Where
+ *    two machines in a row are killed under a program that begins, it is the program's fault too: the kernel that needs
+ *    memory takes whoever takes most, and would be given the same to do again and again.
  */
 import { HoldpointError, isHoldpointError } from "../../../spec/errors.ts";
 import type { ProgramLimits } from "../../../spec/limits.ts";
@@ -28,7 +30,7 @@ const choreMs = 30_000;
 const budgetMsMax = 3_600_000;
 const mebibyte = 1_048_576;
 const memoryMiBMax = 2_048;
-/** How many machines may die under a guest that begins. */
+/** How many machines may turn out to be dead before one is found that takes a guest in. */
 const triesMax = 8;
 /** Enough for a program with the default limits. */
 export const memoryMiBUsual = 80;
@@ -57,7 +59,23 @@ export class MachineSeat implements GuestSeat, Resting {
 	async run(order: SliceOrder): Promise<SliceEnd> {
 		const message = Buffer.from(order.message);
 		if (message.length > messageBytesMax) return { gone: "value" };
-		return order.isFirst ? again(() => this.#run(order, message)) : this.#run(order, message);
+		return order.isFirst ? this.#begin(order, message) : this.#run(order, message);
+	}
+
+	/** A program whose machine was killed before it asked for anything begins once more, in one that is seen to live. */
+	async #begin(order: SliceOrder, message: Uint8Array): Promise<SliceEnd> {
+		try {
+			return await this.#run(order, message);
+		} catch (error) {
+			if (!isLost(error)) throw error;
+		}
+		await this.#settleIn(undefined, order.signal);
+		try {
+			return await this.#run(order, message);
+		} catch (error) {
+			if (!isLost(error)) throw error;
+			return { gone: "fault" };
+		}
 	}
 
 	async #run(order: SliceOrder, message: Uint8Array): Promise<SliceEnd> {
@@ -141,7 +159,9 @@ export class MachineSeat implements GuestSeat, Resting {
 			return there;
 		}
 		try {
-			await this.#settleIn(this.#image, signal);
+			// Who begins looks at no machine beforehand: that one is dead is found out soon enough.
+			if (this.#image) await this.#settleIn(this.#image, signal);
+			else this.#machine = await this.#take(signal);
 		} catch (error) {
 			throw isHoldpointError(error) ? error : movedError(error);
 		}
@@ -155,13 +175,22 @@ export class MachineSeat implements GuestSeat, Resting {
 		throw new Error(`its guest has ${image.memoryBytes} bytes, more than its program can use`);
 	}
 
-	/** Takes a machine and makes its guest that of the image; without one, that is left to the first slice. */
+	async #take(signal: AbortSignal | undefined): Promise<Machine | undefined> {
+		const machine = await this.#pool.take(this.#need, signal);
+		if (machine) machine.programs++;
+		return machine;
+	}
+
+	/** Takes a machine that lives and makes its guest that of the image; without one, that is left to the first slice. */
 	async #settleIn(image: GuestImage | undefined, signal: AbortSignal | undefined): Promise<void> {
 		await again(async () => {
-			const machine = await this.#pool.take(this.#need, signal);
+			const machine = await this.#take(signal);
 			if (!machine) return;
-			machine.programs++;
 			if (image) await this.#fill(machine, image);
+			else
+				await machine
+					.ask((client) => client.ping(), choreMs)
+					.catch((error) => Promise.reject(this.#lose(error, machine)));
 			this.#machine = machine;
 			this.#forgetImage();
 		});
@@ -223,6 +252,10 @@ function movedError(cause: unknown): HoldpointError {
 	return new HoldpointError("sandbox.fault", `The program could not be moved to another machine: ${reason}`, { cause });
 }
 
+function isLost(error: unknown): boolean {
+	return isHoldpointError(error) && error.code === "sandbox.fault";
+}
+
 /**
  * Nothing of a guest is lost with a machine that died before the guest was in it: another one is taken. Of those that
  * are there, each may turn out to be dead.
@@ -232,8 +265,7 @@ async function again<T>(work: () => Promise<T>): Promise<T> {
 		try {
 			return await work();
 		} catch (error) {
-			const isLost = isHoldpointError(error) && error.code === "sandbox.fault";
-			if (!isLost || tries >= triesMax) throw error;
+			if (!isLost(error) || tries >= triesMax) throw error;
 		}
 	}
 }

@@ -1,20 +1,25 @@
 /**
- * The two files of a micro-VM, as they were checked: copies in a folder that is this user's alone.
+ * The two files of a micro-VM, as they were checked: copies in a folder that is this user's alone, among the temporary
+ * files. All processes of the user share it, and it stays: no process can be relied on to tidy up when it is killed.
  *
  * Invariant: what runs is what was checked, whatever becomes of the installed files meanwhile.
  */
-import { accessSync, constants, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { hash, randomUUID } from "node:crypto";
+import {
+	accessSync,
+	constants,
+	lstatSync,
+	mkdtempSync,
+	readdirSync,
+	readFileSync,
+	renameSync,
+	type Stats,
+	writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { binaryDigests } from "./binary-digests.ts";
-import { findBinaries, Obstacle } from "./find-binaries.ts";
-
-/** Of sandboxes that nobody closed. One listener for all of them. */
-const folders = new Set<string>();
-
-function removeAll(): void {
-	for (const folder of folders) rmSync(folder, { recursive: true, force: true });
-}
+import { type Binaries, findBinaries, Obstacle } from "./find-binaries.ts";
 
 /** Paths. */
 export interface BinaryPaths {
@@ -22,32 +27,33 @@ export interface BinaryPaths {
 	readonly guest: string;
 }
 
+/** What a copy was when its bytes were last compared. No write leaves all of it as it was. */
+type Seen = readonly [path: string, stamp: string];
+
+const modes = { folder: 0o700, microvmd: 0o500, guest: 0o400 } as const;
+
 export class PrivateBinaries {
 	readonly #binDir: string | undefined;
 	readonly #digests: typeof binaryDigests;
-	#folder: string | undefined;
+	#paths: BinaryPaths | undefined;
+	#seen: readonly Seen[] = [];
 
 	constructor(binDir: string | undefined, digests: typeof binaryDigests) {
 		this.#binDir = binDir;
 		this.#digests = digests;
 	}
 
-	/** Finds, checks and copies them at the first call. Errors: `Obstacle`; the next call tries again. */
+	/** Finds, checks and copies them where that was not done, or was undone. Errors: `Obstacle`; the next call tries again. */
 	get(): BinaryPaths {
-		// Whoever tidies the folder of temporary files may have taken them away.
-		if (this.#folder && existsSync(pathsIn(this.#folder).microvmd) && existsSync(pathsIn(this.#folder).guest)) {
-			return pathsIn(this.#folder);
-		}
-		this.remove();
-		const { microvmd, guest } = findBinaries(this.#binDir, this.#digests);
+		if (this.#paths && this.#seen.every(([path, stamp]) => stampOf(statOf(path)) === stamp)) return this.#paths;
+		const binaries = findBinaries(this.#binDir, this.#digests);
 		try {
-			const paths = pathsIn(this.#makeFolder());
-			writeFileSync(paths.microvmd, microvmd, { mode: 0o500, flag: "wx" });
-			writeFileSync(paths.guest, guest, { mode: 0o400, flag: "wx" });
+			const paths = copiesOf(binaries);
 			accessSync(paths.microvmd, constants.X_OK);
+			this.#seen = Object.values(paths).map((path: string) => [path, stampOf(statOf(path))]);
+			this.#paths = paths;
 			return paths;
 		} catch (error) {
-			this.remove();
 			const reason = error instanceof Error ? error.message : String(error);
 			throw new Obstacle(
 				`no program can be put into the folder of temporary files: ${reason}`,
@@ -55,25 +61,50 @@ export class PrivateBinaries {
 			);
 		}
 	}
-
-	/** Idempotent. */
-	remove(): void {
-		if (!this.#folder) return;
-		rmSync(this.#folder, { recursive: true, force: true });
-		folders.delete(this.#folder);
-		if (folders.size === 0) process.off("exit", removeAll);
-		this.#folder = undefined;
-	}
-
-	#makeFolder(): string {
-		// Of mode 0700, under a name that nobody can guess.
-		this.#folder = mkdtempSync(join(tmpdir(), "holdpoint-microvm-"));
-		if (folders.size === 0) process.on("exit", removeAll);
-		folders.add(this.#folder);
-		return this.#folder;
-	}
 }
 
-function pathsIn(folder: string): BinaryPaths {
-	return { microvmd: join(folder, "microvmd"), guest: join(folder, "guest.elf") };
+function copiesOf({ microvmd, guest }: Binaries): BinaryPaths {
+	const folder = folderFor(hash("sha256", hash("sha256", microvmd) + hash("sha256", guest)).slice(0, 16));
+	const paths = { microvmd: join(folder, "microvmd"), guest: join(folder, "guest.elf") };
+	put(paths.microvmd, microvmd, modes.microvmd);
+	put(paths.guest, guest, modes.guest);
+	return paths;
+}
+
+/**
+ * The first folder of that name that is this user's alone, else a new one. Nobody can guess the end of the name, and
+ * what another user makes under such a name is not taken: so nobody can stand in the way of it either.
+ */
+function folderFor(digest: string): string {
+	const prefix = `holdpoint-microvm-${digest}-`;
+	const among = tmpdir();
+	const there = readdirSync(among).filter((name) => name.startsWith(prefix));
+	const isOwn = (path: string) => {
+		const stat = statOf(path);
+		return stat?.isDirectory() && isOfMode(stat, modes.folder);
+	};
+	const paths = there.sort().map((name) => join(among, name));
+	return paths.find(isOwn) ?? mkdtempSync(join(among, prefix));
+}
+
+/** In one step, where it is not there: others may be about to run it. */
+function put(path: string, bytes: Buffer, mode: number): void {
+	const stat = statOf(path);
+	if (stat?.isFile() && isOfMode(stat, mode) && readFileSync(path).equals(bytes)) return;
+	const fresh = `${path}.${randomUUID()}`;
+	writeFileSync(fresh, bytes, { mode, flag: "wx" });
+	renameSync(fresh, path);
+}
+
+function isOfMode({ uid, mode }: Stats, wanted: number): boolean {
+	return uid === process.getuid?.() && (mode & 0o7777) === wanted;
+}
+
+/** A link is not followed. Undefined where there is nothing. */
+function statOf(path: string): Stats | undefined {
+	return lstatSync(path, { throwIfNoEntry: false });
+}
+
+function stampOf(stat: Stats | undefined): string {
+	return stat ? `${stat.dev} ${stat.ino} ${stat.mode} ${stat.uid} ${stat.size} ${stat.ctimeMs}` : "";
 }

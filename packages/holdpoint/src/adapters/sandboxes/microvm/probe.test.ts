@@ -1,19 +1,24 @@
 /** What a machine says of itself that cannot run a micro-VM, or must not. */
+import { spawn } from "node:child_process";
 import { hash } from "node:crypto";
+import { once } from "node:events";
 import {
+	chmodSync,
 	copyFileSync,
+	lstatSync,
 	mkdirSync,
 	mkdtempSync,
 	readdirSync,
 	readFileSync,
 	rmSync,
 	statSync,
+	symlinkSync,
 	writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import type { SandboxProbe } from "../../../spec/sandbox.ts";
 import { binaryDigests } from "./binary-digests.ts";
 import type { Host } from "./check-host.ts";
@@ -25,6 +30,10 @@ if (why) console.log(`skipped: ${why}`);
 
 const folder = mkdtempSync(join(tmpdir(), "holdpoint-microvm-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
+/** Copies stay where they were put. */
+const copiesHere = join(folder, "copies");
+mkdirSync(copiesHere);
+beforeEach(() => void vi.stubEnv("TMPDIR", copiesHere));
 afterEach(() => vi.unstubAllEnvs());
 
 const host: Host = { platform: "linux", arch: "x64", kvmError: () => undefined };
@@ -47,6 +56,25 @@ function standIn(name: string, script: string): [Partial<MicrovmSurroundings>, s
 	for (const [file, text] of Object.entries(files)) writeFileSync(join(place, file), text, { mode: 0o755 });
 	const digests = { microvmd: [hash("sha256", files.microvmd)], "guest.elf": [hash("sha256", files["guest.elf"])] };
 	return [{ digests }, place];
+}
+
+let spoiled = 0;
+
+/** The same files once more, after somebody changed them. */
+function standInAgain(name: string, script: string): string {
+	rmSync(join(folder, name), { recursive: true });
+	return standIn(name, script)[1];
+}
+
+function overwrite(copy: string, text: string): void {
+	chmodSync(copy, 0o700);
+	writeFileSync(copy, text);
+	chmodSync(copy, 0o500);
+}
+
+function replaceByLink(copy: string): void {
+	rmSync(copy);
+	symlinkSync("/bin/false", copy);
 }
 
 describe("a probe says why there is no micro-VM", () => {
@@ -107,7 +135,7 @@ describe("what was checked is what runs", () => {
 		return place;
 	}
 
-	test("whatever becomes of the files, from a folder that goes with the sandbox", async () => {
+	test("whatever becomes of the files, from a folder of this user's alone, which the next sandbox takes too", async () => {
 		const [around, place] = standIn("exchanged", "echo 'the first' >&2; exit 2");
 		const temporary = emptyTmpdir("temporary");
 		const sandbox = microvmSandboxIn({ host, digests: binaryDigests, ...around }, { binDir: place });
@@ -118,7 +146,59 @@ describe("what was checked is what runs", () => {
 		expect(copies).toHaveLength(1);
 		expect(statSync(join(temporary, copies[0] ?? "")).mode & 0o777).toBe(0o700);
 		await sandbox.close();
-		expect(readdirSync(temporary)).toEqual([]);
+		const next = standInAgain("exchanged", "echo 'the first' >&2; exit 2");
+		expect(await probe(around, next)).toMatchObject({ reason: "the first" });
+		expect(readdirSync(temporary)).toEqual(copies);
+	});
+
+	test.each([
+		["is another program", (copy: string) => overwrite(copy, "#!/bin/sh\necho 'another' >&2; exit 2\n")],
+		["may be written", (copy: string) => chmodSync(copy, 0o700)],
+		["is a link", (copy: string) => replaceByLink(copy)],
+	])("not a copy that %s", async (_, spoil) => {
+		const [around, place] = standIn(`spoiled-${spoiled++}`, "echo 'the first' >&2; exit 2");
+		const temporary = emptyTmpdir(`spoiled-temporary-${spoiled}`);
+		const sandbox = microvmSandboxIn({ host, digests: binaryDigests, ...around }, { binDir: place });
+		await sandbox.probe();
+		const [folderName = ""] = readdirSync(temporary);
+		const copy = join(temporary, folderName, "microvmd");
+		for (const who of [sandbox, microvmSandboxIn({ host, digests: binaryDigests, ...around }, { binDir: place })]) {
+			spoil(copy);
+			expect(await who.probe()).toMatchObject({ reason: "the first" });
+			expect(lstatSync(copy).mode & 0o170777).toBe(0o100500);
+		}
+		expect(readdirSync(temporary)).toEqual([folderName]);
+	});
+
+	test("not a folder that others may enter", async () => {
+		const [around, place] = standIn("entered", "echo 'the first' >&2; exit 2");
+		const temporary = emptyTmpdir("entered-temporary");
+		await probe(around, place);
+		const [first = ""] = readdirSync(temporary);
+		chmodSync(join(temporary, first), 0o777);
+		expect(await probe(around, place)).toMatchObject({ reason: "the first" });
+		expect(readdirSync(temporary)).toHaveLength(2);
+	});
+
+	test("however many processes are killed, they leave one copy", async () => {
+		const [around, place] = standIn("killed", "exit 2");
+		const temporary = emptyTmpdir("killed-temporary");
+		const module = fileURLToPath(new URL("private-binaries.ts", import.meta.url));
+		const script = `
+			import { PrivateBinaries } from ${JSON.stringify(module)};
+			console.log(new PrivateBinaries(${JSON.stringify(place)}, ${JSON.stringify(around.digests)}).get().microvmd);
+			process.stdin.resume();
+		`;
+		const used = new Set<string>();
+		for (const signal of ["SIGTERM", "SIGINT", "SIGKILL"] as const) {
+			const child = spawn(process.execPath, ["--input-type=module", "--eval", script]);
+			const [line] = (await once(child.stdout, "data")) as [Buffer];
+			used.add(line.toString());
+			child.kill(signal);
+			expect(await once(child, "exit")).toEqual([null, signal]);
+		}
+		expect(readdirSync(temporary)).toHaveLength(1);
+		expect(used.size).toBe(1);
 	});
 
 	test("also where somebody tidied the temporary files", async () => {

@@ -67,10 +67,7 @@ export function microvmSandboxIn(around: MicrovmSurroundings, options: MicrovmSa
 			await guest.restore(snapshot);
 			return guest;
 		},
-		async close() {
-			await pool.close();
-			binaries.remove();
-		},
+		close: () => pool.close(),
 	};
 	return provider;
 }
