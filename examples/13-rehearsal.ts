@@ -48,7 +48,8 @@ for (const { tool, count, sums } of held.rehearsal.totals) console.log("would ca
 console.log("refunded so far:", refunded.length);
 
 // One yes to all of it. Whatever the program does otherwise is held anew.
-await harness.approve(held.approval, { by: { id: "ann", via: "example" }, rows: "all" });
+const { digest } = held.rehearsal;
+await harness.approve(held.approval, { by: { id: "ann", via: "example" }, rows: "all", rehearsal: digest });
 const done = await harness.resume(run.run);
 await harness.close();
 

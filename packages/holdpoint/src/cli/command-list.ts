@@ -32,7 +32,10 @@ const switchNames: readonly PositionalSpec[] = [
 ];
 
 /** Every command; what it needs is imported when it is run. */
-const rowsOfRehearsal = { name: "rows", value: "rows", about: "of a rehearsal: all, or numbers such as 1,3-5" };
+const rowsOfRehearsal: readonly OptionSpec[] = [
+	{ name: "rows", value: "rows", about: "of a rehearsal: all, or numbers such as 1,3-5" },
+	{ name: "seen", value: "digest", about: "which rehearsal was seen, as it is printed with it" },
+];
 
 export const commands: readonly CommandSpec[] = [
 	{
@@ -96,7 +99,7 @@ export const commands: readonly CommandSpec[] = [
 			ofRun,
 			{ name: "args", value: "json", about: "execute it with these arguments instead" },
 			{ name: "reason", value: "text", about: "kept in the journal" },
-			rowsOfRehearsal,
+			...rowsOfRehearsal,
 			...grantOptions,
 			claim,
 			...carried,
@@ -112,7 +115,7 @@ export const commands: readonly CommandSpec[] = [
 		name: "deny",
 		summary: "say no to held calls; the program and the model read why",
 		positionals: [approvalIds],
-		options: [ofRun, { name: "reason", value: "text", about: "why; needed" }, rowsOfRehearsal, claim, ...carried],
+		options: [ofRun, { name: "reason", value: "text", about: "why; needed" }, ...rowsOfRehearsal, claim, ...carried],
 		notes: [carriedNote],
 		load: async () => (await import("./commands/deny.ts")).deny,
 	},
@@ -121,7 +124,7 @@ export const commands: readonly CommandSpec[] = [
 		summary: "what the program of a held call would do, without doing it",
 		positionals: [{ name: "approval", about: "id of an approval of a program's call, or the beginning of it" }],
 		options: [...model, claim],
-		notes: ["Its reads are really made. Then: approve <approval> --rows all, or --rows 1,3-5."],
+		notes: ["Its reads are really made. It prints the command that answers all of it."],
 		load: async () => (await import("./commands/rehearse.ts")).rehearse,
 	},
 	{

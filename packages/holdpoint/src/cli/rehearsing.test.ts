@@ -58,9 +58,9 @@ describe("rehearse", () => {
 		expect(seen.out).toContain("What the program would do from here. Nothing of it was done:");
 		expect(seen.out).toMatch(/2 +refund \{cents: 200, order: "o2"\}/);
 		expect(seen.out).toContain("To be decided: refund ×3, cents 600 in all");
-		expect(seen.out).toContain(`approve ${id} --rows all`);
+		const digest = /--rows all --seen (\S{8})/.exec(seen.out)?.[1] ?? "";
 		expect((await cli("approvals")).out).toContain("refund ×3");
-		expect((await cli("approve", id, "--rows", "all")).code).toBe(0);
+		expect((await cli("approve", id, "--rows", "all", "--seen", digest)).code).toBe(0);
 		const done = await cli("resume", run);
 		expect(done.code).toBe(0);
 		expect((await cli("show", run)).out).toMatch(/rehearsed.*3 calls, 3 of them to be decided/);
@@ -68,8 +68,8 @@ describe("rehearse", () => {
 
 	test("approve --rows names some: the others are asked about", async () => {
 		const { run, id } = await held();
-		await cli("rehearse", id);
-		expect((await cli("approve", id, "--rows", "1-2")).code).toBe(0);
+		const digest = /--seen (\S{8})/.exec((await cli("rehearse", id)).out)?.[1] ?? "";
+		expect((await cli("approve", id, "--rows", "1-2", "--seen", digest)).code).toBe(0);
 		expect((await cli("resume", run)).code).toBe(3);
 		expect((await cli("approvals")).out).toMatch(/1 +refund.*done[\s\S]*2 +refund.*done/);
 	});
@@ -88,7 +88,9 @@ describe("rehearse", () => {
 	test("a row that is not there, and an approval that was not rehearsed, are refused", async () => {
 		const { id } = await held();
 		expect((await cli("approve", id, "--rows", "all")).err).toContain("was not rehearsed");
-		await cli("rehearse", id);
-		expect((await cli("approve", id, "--rows", "9")).err).toContain("none that needs an answer");
+		const digest = /--seen (\S{8})/.exec((await cli("rehearse", id)).out)?.[1] ?? "";
+		expect((await cli("approve", id, "--rows", "all")).err).toContain("Which rehearsal was seen is not said");
+		expect((await cli("approve", id, "--rows", "all", "--seen", "00000000")).err).toContain("found out anew");
+		expect((await cli("approve", id, "--rows", "9", "--seen", digest)).err).toContain("none that needs an answer");
 	});
 });

@@ -85,8 +85,8 @@ export class StandingDocument {
 }
 
 function withoutEnded(standing: Standing, now: number): Standing {
-	if (standing.grants.every((grant) => now < grant.expiresAt)) return standing;
-	return { ...standing, grants: standing.grants.filter((grant) => now < grant.expiresAt) };
+	const isKept = ({ expiresAt }: Grant): boolean => now < expiresAt + fixedLimits.standingGraceMs;
+	return standing.grants.every(isKept) ? standing : { ...standing, grants: standing.grants.filter(isKept) };
 }
 
 function tooMany(): HoldpointError {

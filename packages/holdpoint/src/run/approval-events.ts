@@ -1,12 +1,12 @@
 import type { Need } from "../approvals/need.ts";
 import type { ApprovalRequested, ApprovalResolved, RunEvent } from "../spec/events.ts";
-import type { ApprovalState, CallState } from "./call-state.ts";
+import type { ApprovalState, CallState, RowState } from "./call-state.ts";
 
 type ApprovalEvent = Extract<RunEvent, { readonly type: `approval.${string}` | "grant.given"; readonly call: string }>;
 
 /** What people are asked and say about a call, folded. */
 export function applyApprovalEvent(
-	{ asking }: { readonly asking: Set<string> },
+	{ asking, rows }: { readonly asking: Set<string>; readonly rows: readonly RowState[] | undefined },
 	call: CallState,
 	event: ApprovalEvent,
 ): void {
@@ -15,7 +15,7 @@ export function applyApprovalEvent(
 			asking.add(call.id);
 			call.phase = "held";
 			call.approvals++;
-			call.approval = requested(call, event);
+			call.approval = requested(call, event, rows);
 			return;
 		case "approval.resolved":
 			return applyAnswer(call, event);
@@ -31,14 +31,19 @@ export function applyApprovalEvent(
 	}
 }
 
-function requested(call: CallState, event: ApprovalRequested): ApprovalState {
-	const carried = call.approval?.answers.filter(({ by }) => event.carries?.includes(by.id)) ?? [];
+function requested(call: CallState, event: ApprovalRequested, rows: readonly RowState[] | undefined): ApprovalState {
+	const row = event.row === undefined ? undefined : rows?.[event.row];
+	const before = row ? row.answers : (call.approval?.answers ?? []);
+	// What was granted with an answer was granted then.
+	const carried = before.flatMap(({ by, at, reason }) => (event.carries?.includes(by.id) ? [{ by, at, reason }] : []));
+	if (row) row.spent = call.id;
 	return {
 		id: event.approval,
 		...neededFor(event),
 		expiresAt: event.expiresAt,
 		...(event.escalation ? { escalation: event.escalation } : {}),
 		...(event.rehearse ? { rehearse: true as const } : {}),
+		...(event.sources ? { sources: event.sources } : {}),
 		answers: carried,
 		carried: carried.length,
 		denied: undefined,

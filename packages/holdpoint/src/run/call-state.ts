@@ -1,5 +1,5 @@
 import type { Need } from "../approvals/need.ts";
-import type { Approver, Hold, Outcome, ProgramRehearsed, ProgramSuspended } from "../spec/events.ts";
+import type { Approver, AskSource, Hold, Outcome, ProgramRehearsed, ProgramSuspended } from "../spec/events.ts";
 import type { GrantTerms } from "../spec/governance.ts";
 import type { Json } from "../spec/json.ts";
 import type { Label } from "../spec/label.ts";
@@ -25,6 +25,8 @@ export interface CallState {
 	digest: string;
 	phase: "asked" | "held" | "answered" | "started" | "unknown" | "finished";
 	verdict: { readonly verdict: "allow" | "deny" | "ask"; readonly reason: string } | undefined;
+	/** Grants that its last decision rests on. */
+	grants?: readonly string[];
 	approval: ApprovalState | undefined;
 	/** How many approvals this call has had. */
 	approvals: number;
@@ -47,6 +49,8 @@ export interface ApprovalState extends Need {
 	readonly answers: ApprovalAnswer[];
 	/** So many of them, the first ones, were given to the approval before this one. */
 	readonly carried: number;
+	/** What asks beside the policy, as its givers were shown. */
+	readonly sources?: readonly AskSource[];
 	/** The program is to be rehearsed before people decide. */
 	readonly rehearse?: true;
 	/** The grants that went with its answers were given. */

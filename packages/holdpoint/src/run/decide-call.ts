@@ -13,7 +13,7 @@ import { canonicalJson } from "../kit/canonical-json.ts";
 import { inTime } from "../kit/in-time.ts";
 import { reasonOf } from "../kit/reason-of.ts";
 import type { FailureCode } from "../spec/errors.ts";
-import type { DecidedAsk, Outcome } from "../spec/events.ts";
+import type { AskSource, DecidedAsk, Outcome } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
 import type { Decision, PolicyRequest } from "../spec/policy.ts";
 import type { Tool } from "../spec/tool.ts";
@@ -112,18 +112,25 @@ function failUnreadable(deciding: Deciding): void {
 	fail(deciding, "tool.args_invalid", `The arguments of ${tool.name} ${what}: ${call.input.slice(0, 200)}`);
 }
 
+/** What the middleware makes of the arguments. Rejects with what a layer threw. */
+export async function preparedArguments(segment: Segment, call: CallState): Promise<Json> {
+	let args: Json = call.asked ?? call.input;
+	for (const layer of segment.ready.agent.middleware) {
+		if (!layer.prepareCall) continue;
+		// A copy: what was asked is in the journal, and nobody changes it in place.
+		const info = { call: call.id, tool: call.tool, parent: call.parent, args: structuredClone(args) };
+		const prepared: Json | Promise<Json> = layer.prepareCall(info, segment.info);
+		const { patience } = segment.parsing;
+		args = prepared instanceof Promise ? await inTime(prepared, `the layer ${layer.name}`, patience) : prepared;
+	}
+	return args;
+}
+
 async function decidePrepared(deciding: Deciding): Promise<void> {
 	const { segment, call } = deciding;
-	let args: Json = call.asked ?? call.input;
+	let args: Json;
 	try {
-		for (const layer of segment.ready.agent.middleware) {
-			// A copy: what was asked is in the journal, and nobody changes it in place.
-			const info = { call: call.id, tool: call.tool, parent: call.parent, args: structuredClone(args) };
-			if (!layer.prepareCall) continue;
-			const prepared: Json | Promise<Json> = layer.prepareCall(info, segment.info);
-			const { patience } = segment.parsing;
-			args = prepared instanceof Promise ? await inTime(prepared, `the layer ${layer.name}`, patience) : prepared;
-		}
+		args = await preparedArguments(segment, call);
 	} catch (error) {
 		// The run was stopped meanwhile: nothing is known about these arguments.
 		segment.check();
@@ -149,8 +156,9 @@ function candidateOf(deciding: Deciding, { args, text }: Pick<Candidate, "args" 
 	const bound = { run: segment.state.run, call: call.id, tool: tool.name, version: tool.version, args: text };
 	const digest = callDigest(bound);
 	const own = digest === call.digest ? validAnswers(segment, call) : [];
-	const row = own.length > 0 ? undefined : rowFor(segment, call, { tool, text });
-	return { segment, call, phase, tool, args, text, digest, answers: row?.answers ?? own, row, lost: [] };
+	const row = rowFor(segment, call, { tool, text });
+	const answers = own.length > 0 ? own : (row?.answers ?? own);
+	return { segment, call, phase, tool, args, text, digest, answers, row, lost: [] };
 }
 
 /** The call with the arguments that the journal has; a copy, because a policy gets them in its hands. */
@@ -179,7 +187,7 @@ function askPolicy(candidate: Candidate, known = nothing): void | Promise<void> 
 function askAbout(candidate: Candidate, known: Known, isLater = false): void | Promise<void> {
 	const { segment, call, tool } = candidate;
 	const judgement = judgeCall(segment, policyRequest(candidate), {
-		isAnswered: (decision) => lacking(needFor(candidate, decision), candidate.answers) === undefined,
+		isAnswered: (decision, sources) => isAnswered(candidate, decision, sources),
 		exhausted: known.exhausted,
 		holds: call.holds ?? [],
 		timeoutMs: tool.timeoutMs ?? segment.ready.limits.toolTimeoutMs,
@@ -219,6 +227,7 @@ export function policyRequest({
 
 function follow(candidate: Candidate, judgement: Judgement, known: Known): void | Promise<void> {
 	if (hasMoved(candidate)) return;
+	if (isRowGone(candidate)) return askPolicy(candidateOf(candidate, candidate), known);
 	const { decision, grants } = judgement;
 	const { denied } = candidate.row ?? {};
 	if (denied) {
@@ -226,17 +235,33 @@ function follow(candidate: Candidate, judgement: Judgement, known: Known): void 
 		return refuse(candidate, denied.reason ?? "no reason given", denied.by.id);
 	}
 	const mayStart =
-		decision.verdict === "allow" ||
-		(decision.verdict === "ask" && lacking(needFor(candidate, decision), candidate.answers) === undefined);
+		decision.verdict === "allow" || (decision.verdict === "ask" && isAnswered(candidate, decision, judgement.sources));
 	const wants = mayStart ? [...grants.flatMap(usesOf), ...judgement.wants] : [];
 	if (wants.length > 0) return reserveAndStart(candidate, judgement, { wants, known });
 	if (decision.verdict === "ask" && judgement.wants.length > 0 && !known.isForeseen) {
 		return foresee(candidate, judgement, known);
 	}
 	note(candidate, mayStart ? judgement : { ...judgement, decision: withLost(candidate, decision) });
-	if (mayStart) return start(candidate, judgement, []);
+	if (mayStart) return start(candidate, []);
 	if (decision.verdict === "deny") return refuse(candidate, decision.reason, "policy");
-	if (decision.verdict === "ask") hold(candidate, decision);
+	if (decision.verdict === "ask") hold(candidate, decision, judgement.sources);
+}
+
+/** Another call may have spent it while something was waited for. */
+function isRowGone({ segment, call, tool, text, row }: Candidate): boolean {
+	return row !== undefined && rowFor(segment, call, { tool, text })?.index !== row.index;
+}
+
+/** Who answered was shown what asks: what asks since then, beside the policy, is asked anew. */
+function isAnswered(candidate: Candidate, decision: Asking, sources: readonly AskSource[]): boolean {
+	return lacking(needFor(candidate, decision), candidate.answers) === undefined && isShown(candidate, sources);
+}
+
+function isShown({ call, row }: Candidate, sources: readonly AskSource[]): boolean {
+	// A repetition is the call that was answered.
+	if (call.attempt > 0 || sources.length === 0) return true;
+	const shown = call.approval ? call.approval.sources : row?.sources;
+	return sources.every((source) => shown?.includes(source));
 }
 
 /** Who is asked anew is told why. */
@@ -276,11 +301,12 @@ async function reserveAndStart(candidate: Candidate, judgement: Judgement, { wan
 		const exhausted = new Map(known.exhausted).set(short.account, short.used);
 		return askPolicy(candidate, { ...known, exhausted });
 	}
+	if (isRowGone(candidate)) return askPolicy(candidateOf(candidate, candidate), known);
 	note(candidate, judgement);
-	start(candidate, judgement, wants);
+	start(candidate, wants);
 }
 
-function start({ segment, call, row }: Candidate, { decision }: Judgement, wants: readonly Wanted[]): void {
+function start({ segment, call, row }: Candidate, wants: readonly Wanted[]): void {
 	const names = new Set(wants.map(({ account }) => account));
 	const before = call.attempt > 0 ? (call.holds ?? []).filter(({ account }) => !names.has(account)) : [];
 	const fresh = wants.map(({ account, amount, evenIfFailed, timeMs }) => ({
@@ -294,8 +320,8 @@ function start({ segment, call, row }: Candidate, { decision }: Judgement, wants
 		type: "call.started",
 		call: call.id,
 		attempt: call.attempt + 1,
-		// What was allowed without people spends no answer of theirs.
-		...(row && decision.verdict === "ask" ? { row: row.index } : {}),
+		// It is the call that was foreseen, whatever allowed it: the row is worth no other one.
+		...(row ? { row: row.index } : {}),
 		...(fresh.length > 0 ? { holds } : {}),
 	});
 }
@@ -340,8 +366,11 @@ function needFor({ segment, call }: Candidate, { ask }: Asking): Need {
 	return call.approval?.substitutes && ask?.escalate ? { ...need, substitutes: ask.escalate.roles } : need;
 }
 
-function hold(candidate: Candidate, decision: Asking): void {
-	const { segment, call, digest, answers } = candidate;
+function hold(candidate: Candidate, decision: Asking, sources: readonly AskSource[]): void {
+	const { segment, call, digest, answers, row } = candidate;
+	const ofRow = row !== undefined && answers.length > 0 && !call.approval;
+	// Who was not shown what asks now is asked anew, like everybody else.
+	const carries = isShown(candidate, sources) ? answers : [];
 	const { roles, count, counts, people, expiresInMs, rehearse, escalate } = decision.ask ?? {};
 	const { except } = needFor(candidate, decision);
 	const now = segment.ports.clock.now();
@@ -357,7 +386,8 @@ function hold(candidate: Candidate, decision: Asking): void {
 		expiresAt: now + (expiresInMs ?? segment.ready.limits.approvalExpiresInMs),
 		...(rehearse ? { rehearse } : {}),
 		...(escalate ? { escalation: { at: now + escalate.afterMs, roles: escalate.roles } } : {}),
-		...(answers.length > 0 ? { carries: answers.map(({ by }) => by.id) } : {}),
+		...(carries.length > 0 ? { carries: carries.map(({ by }) => by.id), ...(ofRow ? { row: row.index } : {}) } : {}),
+		...(sources.length > 0 ? { sources } : {}),
 	});
 }
 

@@ -103,26 +103,37 @@ async function advanceCalls(segment: Segment, calls: readonly CallState[]): Prom
 	// A held call is shown while others go on; when nothing else moves, the wait itself is about to be written.
 	const shown = calls.some((call) => call.phase === "held") && (starting.length > 0 || segment.busy.size > 0);
 	if (!starting.every(inside) || shown) await segment.flush();
+	// Without a commit nothing was heard of the kill switches.
+	else if (starting.length > 0) await segment.ports.standing.refresh();
 	// Stopped while that was written: nothing begins any more.
 	segment.check();
-	await stopSwitchedOff(segment, starting);
+	await stopForbidden(segment, starting);
 	for (const call of starting) {
 		if (call.phase === "started") void inFlight(segment, call.id, () => executeCall(segment, call));
 	}
 }
 
-/** A kill switch that was thrown while the intents were written is heard before anything begins. */
-async function stopSwitchedOff(segment: Segment, starting: readonly CallState[]): Promise<void> {
-	if ((await segment.ports.standing.refreshIfStale()) === undefined) return;
-	const { tenant } = segment.state.started ?? {};
-	for (const { id, tool, phase, attempt } of starting) {
-		const off = switchedOff(segment, { tool: { name: tool }, agent: segment.ready.agent.name, tenant });
-		if (off === undefined || phase !== "started") continue;
+/** A kill switch that was thrown, or a grant that was revoked, while the intents were written is heard before anything begins. */
+async function stopForbidden(segment: Segment, starting: readonly CallState[]): Promise<void> {
+	await segment.ports.standing.refreshIfStale();
+	for (const call of starting) {
+		const { id, phase, attempt } = call;
+		const off = phase === "started" ? forbiddenSince(segment, call) : undefined;
+		if (off === undefined) continue;
 		// An attempt before this one may have been made: of that nobody knows more than before.
 		const outcome =
 			attempt === 1 ? { denied: off, by: "policy" } : { unknown: `it was started before, and now: ${off}` };
 		segment.emit({ type: "call.finished", call: id, outcome });
 	}
+}
+
+function forbiddenSince(segment: Segment, { tool, grants = [] }: CallState): string | undefined {
+	const { standing } = segment.ports.standing;
+	const { tenant } = segment.state.started ?? {};
+	const off = switchedOff(segment, { tool: { name: tool }, agent: segment.ready.agent.name, tenant });
+	if (off !== undefined || grants.length === 0) return off;
+	const isOpen = (id: string) => standing.grants.some((grant) => grant.id === id && !grant.revoked);
+	return grants.every(isOpen) ? undefined : "The grant that answered for it was revoked meanwhile";
 }
 
 /** Runs one thing beside the loop. Its failure is the segment's: there is no promise whose rejection nobody hears. */

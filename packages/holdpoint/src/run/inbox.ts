@@ -178,6 +178,8 @@ export interface AnswerRequest {
 	readonly always?: GrantTerms;
 	/** Rows of the rehearsal, from 0; `all`: those that need an answer. */
 	readonly rows?: readonly number[] | "all";
+	/** Digest of the rehearsal that was seen; needed with rows. */
+	readonly rehearsal?: string;
 	/** The rows hold in their order only. */
 	readonly inOrder?: boolean;
 	/** The run's agent, where it is known here: an answer that would be worth nothing is refused at once. */
@@ -229,7 +231,11 @@ export async function answerApproval(
 	await refuseWithoutSay(ports, request, { open, state: view.state, timeoutMs: limits.policyTimeoutMs });
 	if (request.args !== undefined) await checkEdit(open, request.args, { tool: tools?.get(open.tool), limits });
 	if (request.always)
-		checkTerms(request.always, view, { open, args: request.args ?? open.args, tool: tools?.get(open.tool) });
+		checkTerms(request.always, view, {
+			open,
+			args: request.args ?? callOf(view.state, open.call).args ?? null,
+			tool: tools?.get(open.tool),
+		});
 	const rehearsal = request.rows && rowsAnswered(open, request);
 	await leaveSignal(ports, row.run, {
 		kind: "answer",

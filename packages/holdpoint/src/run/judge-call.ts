@@ -11,8 +11,9 @@ import { type GrantedCall, isCovered } from "../grants/grant.ts";
 import { switchFor } from "../grants/standing.ts";
 import { labelDecision } from "../labels/label.ts";
 import { decide, joinDecisions } from "../policy/decide.ts";
-import type { Approver } from "../spec/events.ts";
+import type { Approver, AskSource } from "../spec/events.ts";
 import type { Grant } from "../spec/governance.ts";
+import { fixedLimits } from "../spec/limits.ts";
 import type { Decision, PolicyRequest } from "../spec/policy.ts";
 import { authorityFor } from "./answering.ts";
 import { type Charging, chargesOf } from "./call-budgets.ts";
@@ -31,13 +32,15 @@ export interface Judgement {
 	readonly version: string;
 	/** Those that answered in the place of people. */
 	readonly grants: readonly Grant[];
+	/** What asks beside the policy. */
+	readonly sources: readonly AskSource[];
 	/** What has to be held of budgets before it starts. */
 	readonly wants: readonly Wanted[];
 }
 
 export interface Judging extends Charging {
 	/** Whether people have answered all that is asked: then no grant is used up. */
-	readonly isAnswered: (decision: Asking) => boolean;
+	readonly isAnswered: (decision: Asking, sources: readonly AskSource[]) => boolean;
 }
 
 export type Asking = Extract<Decision, { verdict: "ask" }>;
@@ -46,7 +49,8 @@ export type Asking = Extract<Decision, { verdict: "ask" }>;
 export function judgeCall(segment: Segment, request: PolicyRequest, judging: Judging): Judgement | Promise<Judgement> {
 	const { policy } = segment.ports;
 	const off = switchedOff(segment, request);
-	if (off) return { decision: { verdict: "deny", reason: off }, version: policy.version, grants: [], wants: [] };
+	if (off)
+		return { decision: { verdict: "deny", reason: off }, version: policy.version, grants: [], sources: [], wants: [] };
 	const decision = decide(policy, request, segment.ready.limits.policyTimeoutMs);
 	return decision instanceof Promise
 		? decision.then((later) => joined(segment, request, { ...judging, policy: later }))
@@ -65,7 +69,9 @@ function usesAccount({ id }: Grant): string {
 export function usesOf(grant: Grant): readonly Wanted[] {
 	const { usesMax, expiresAt } = grant;
 	if (usesMax === undefined) return [];
-	return [{ account: usesAccount(grant), amount: 1, evenIfFailed: true, max: usesMax, until: expiresAt }];
+	// Longer than the grant itself: a clock that is put back finds what was used.
+	const until = expiresAt + fixedLimits.standingGraceMs;
+	return [{ account: usesAccount(grant), amount: 1, evenIfFailed: true, max: usesMax, until }];
 }
 
 /** Why nothing of the kind is done now; undefined: it may be. */
@@ -96,8 +102,11 @@ function joined(segment: Segment, request: PolicyRequest, judging: Said): Judgem
 	const label = labels && labelDecision(request, labels);
 	if (label) said.push({ source: "label", decision: label });
 	const decision = said.length === 1 ? policy : joinDecisions(said.map((one) => one.decision));
-	const plain = { decision, version, grants: [], wants };
-	if (decision.verdict !== "ask" || isAnswered(decision)) return plain;
+	const sources = said.flatMap(({ source, decision: { verdict } }) =>
+		verdict === "ask" && source !== "policy" ? source : [],
+	);
+	const plain = { decision, version, grants: [], sources, wants };
+	if (decision.verdict !== "ask" || isAnswered(decision, sources)) return plain;
 	const grants = grantsFor(segment, request).filter((grant) => !exhausted.has(usesAccount(grant)));
 	if (grants.length === 0) return plain;
 	const givers = grants.flatMap(({ by }) => by).map((by) => ({ by }));
@@ -118,18 +127,52 @@ interface Granting {
 	readonly givers: Givers["answers"];
 }
 
+/** One grant is asked to do as little as possible: of those that fit, no more are used up than are needed. */
 function granted(segment: Segment, { said, plain, grants, givers }: Granting): Judgement {
-	const used = new Set<Grant>();
-	const answered = said.map((one) => {
+	const answered = said.map((one): Answered => {
 		const answering = grants.filter(({ answers }) => one.source === "policy" || answers?.includes(one.source));
-		const people = givers.filter(({ by }) => answering.some((grant) => grant.by.some(({ id }) => id === by.id)));
-		if (one.decision.verdict !== "ask" || !areEnough(segment, one.decision, people)) return one.decision;
-		for (const grant of answering) used.add(grant);
-		return { verdict: "allow", reason: `granted: ${one.decision.reason}` } as const;
+		if (one.decision.verdict !== "ask") return { decision: one.decision, answering: undefined };
+		const isEnough = areEnough(segment, one.decision, peopleOf(answering, givers));
+		return { decision: one.decision, answering: isEnough ? answering : undefined };
 	});
-	// What is asked all the same uses nothing up.
-	const after = used.size > 0 ? joinDecisions(answered) : plain.decision;
-	return after.verdict === "allow" ? { ...plain, decision: after, grants: [...used] } : plain;
+	const open = answered.filter(({ answering }) => answering !== undefined);
+	const left = answered.flatMap(({ decision, answering }) => (answering ? [] : decision));
+	const first = open[0]?.answering;
+	if (!first || joinDecisions([...left, allowed]).verdict !== "allow") return plain;
+	// One person fills one seat: whoever answers several asks must cover them as one question.
+	const every = first.filter((grant) => open.every(({ answering }) => answering?.includes(grant)));
+	const united = joinDecisions(open.map(({ decision }) => decision));
+	const used = united.verdict === "ask" ? fewest(segment, united, { grants: every, givers }) : undefined;
+	if (!used) return plain;
+	const reason = `granted: ${united.reason}`;
+	return { ...plain, decision: { verdict: "allow", reason }, grants: used };
+}
+
+const allowed: Decision = { verdict: "allow" };
+
+interface Answered {
+	readonly decision: Decision;
+	/** Grants that cover it alone; undefined: they do not, or nothing is asked. */
+	readonly answering: readonly Grant[] | undefined;
+}
+
+function peopleOf(grants: readonly Grant[], givers: Givers["answers"]): Givers["answers"] {
+	return givers.filter(({ by }) => grants.some((grant) => grant.by.some(({ id }) => id === by.id)));
+}
+
+/** Those without a number of uses first; then none that the others do without. */
+function fewest(
+	segment: Segment,
+	ask: Asking,
+	{ grants, givers }: { readonly grants: readonly Grant[]; readonly givers: Givers["answers"] },
+): readonly Grant[] | undefined {
+	let kept = [...grants].sort((a, b) => Number(a.usesMax !== undefined) - Number(b.usesMax !== undefined));
+	if (!areEnough(segment, ask, peopleOf(kept, givers))) return undefined;
+	for (const grant of [...kept].reverse()) {
+		const without = kept.filter((one) => one !== grant);
+		if (areEnough(segment, ask, peopleOf(without, givers))) kept = without;
+	}
+	return kept;
 }
 
 function grantsFor({ ports }: Segment, request: PolicyRequest): readonly Grant[] {

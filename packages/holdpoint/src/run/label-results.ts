@@ -51,8 +51,8 @@ function labelOfOutcome(outcome: Outcome, { call, tool, isSettled }: Ended): Lab
 	const isOurs = "denied" in outcome || "cancelled" in outcome || (!isSettled && call.attempt === 0);
 	if (isOurs) return edited;
 	if (call.program) return showsNothing(outcome) ? edited : call.program.label;
-	// A tool that changes only the journal returns what is in it, unless it says otherwise.
-	const isOwn = tool?.effect === "internal" && !tool.labels;
+	// What the run itself gives to programs says what is declared. Every other tool without a label has the worst.
+	const isOwn = call.tool.startsWith("$");
 	return joinLabels(isOwn ? undefined : labelOf(tool?.labels, call.id), edited);
 }
 

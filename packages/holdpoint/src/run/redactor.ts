@@ -26,7 +26,9 @@ interface ToolRules {
 const wordCharsMin = 4;
 /** Fields of events that hold what somebody said, asked or got. */
 const spoken: ReadonlySet<string> = new Set(
-	"input text content issues args unreadable reason outcome console output error changes why body rows".split(" "),
+	"input text content issues args unreadable reason outcome console output error changes why body rows always".split(
+		" ",
+	),
 );
 const repeats = "[hidden: it may repeat what the tool's schema marks]";
 

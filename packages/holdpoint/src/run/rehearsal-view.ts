@@ -39,34 +39,60 @@ export function rehearsalOf(
 		const { answers = [], denied, spent } = rehearsal.rows[i] ?? {};
 		const approvedBy = answers.map(({ by }) => by.id);
 		const args = redactor.value(row.args, { tool: row.tool });
-		return { ...row, args, approvedBy, ...(denied ? { deniedBy: denied.by.id } : {}), isSpent: spent !== undefined };
+		const said = redactedTexts(row, redactor);
+		return {
+			...row,
+			...said,
+			args,
+			approvedBy,
+			...(denied ? { deniedBy: denied.by.id } : {}),
+			isSpent: spent !== undefined,
+		};
 	});
 	return {
 		rehearsal: {
 			digest: rehearsalDigest(event),
 			rows,
-			totals: totalsOf(event.rows),
+			totals: totalsOf(rows),
 			reads,
 			end,
-			...(why ? { why } : {}),
+			...(why ? { why: redactor.text(why) } : {}),
 		},
+	};
+}
+
+function redactedTexts({ reason, fails }: RehearsedCall, redactor: Redactor): Pick<RehearsedCall, "reason" | "fails"> {
+	return {
+		...(reason === undefined ? {} : { reason: redactor.text(reason) }),
+		...(fails === undefined ? {} : { fails: redactor.text(fails) }),
 	};
 }
 
 interface Named {
 	readonly rows?: readonly number[] | "all";
+	/** Of the rehearsal that was seen, or the beginning of it. */
+	readonly rehearsal?: string;
 	readonly inOrder?: boolean;
 }
 
-/** Errors: `approval.invalid`. */
+const seenCharsMin = 8;
+
+/** An answer to rows is worth something for the rows that were seen (I5). Errors: `approval.invalid`. */
 export function rowsAnswered(
 	{ rehearsal, approval }: { readonly rehearsal?: RehearsalView; readonly approval: string },
-	{ rows = "all", inOrder }: Named,
+	{ rows = "all", rehearsal: seen, inOrder }: Named,
 ) {
 	const invalid = (message: string, hint: string) =>
 		new HoldpointError("approval.invalid", message, { hint, details: { approval } });
 	if (!rehearsal)
 		throw invalid(`Approval ${approval} was not rehearsed`, "Ask for a rehearsal, or answer the call alone.");
+	if (seen === undefined || seen.length < seenCharsMin)
+		throw invalid("Which rehearsal was seen is not said", "Pass its digest: `rehearsal`, or --seen as it was printed.");
+	if (!rehearsal.digest.startsWith(seen))
+		throw invalid(
+			"What the program would do was found out anew since it was seen",
+			"Look at the approval again, and answer what is shown now.",
+		);
 	const asked = rehearsal.rows.flatMap(({ verdict }, index) => (verdict === "ask" ? index : []));
 	const chosen = rows === "all" ? asked : rows;
 	const wrong = chosen.find((index) => !asked.includes(index));

@@ -1,13 +1,15 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
 
-import type { ProgramOptions } from "../spec/agent.ts";
+import type { HarnessOptions } from "../holdpoint.ts";
+import type { CallInfo, ProgramOptions } from "../spec/agent.ts";
 import type { Approver } from "../spec/events.ts";
-import type { Ask, Policy } from "../spec/policy.ts";
+import type { Ask, Policy, PolicyRequest } from "../spec/policy.ts";
 import { sandboxUnderTest } from "../testing/sandbox-under-test.ts";
 import { ofType, onlyWait, type Stage, type StageOptions, stage } from "../testing/stage.ts";
 import { program, say } from "../testing/story.ts";
 import { defineTool } from "../tools/define-tool.ts";
+import type { OpenApproval } from "./inbox.ts";
 
 const person = (id: string): Approver => ({ id, via: "test" });
 const [ann, bob] = [person("ann"), person("bob")];
@@ -106,6 +108,8 @@ async function held({ scene }: { readonly scene: Stage }) {
 	return { run: result.run, approval, rehearsal: approval.rehearsal };
 }
 
+const seen = ({ rehearsal }: OpenApproval) => (rehearsal ? { rehearsal: rehearsal.digest } : {});
+
 const refunds = orders.map(({ order, cents }) => `refund ${order} ${cents}`);
 
 describe("a rehearsal", () => {
@@ -129,20 +133,12 @@ describe("a rehearsal", () => {
 	test("is one decision: the program goes on from where it was held, and each call matches its row", async () => {
 		const play = shop();
 		const { run, approval } = await held(play);
-		await play.scene.harness.approve(approval.approval, { by: bob, rows: "all" });
+		await play.scene.harness.approve(approval.approval, { by: bob, ...seen(approval), rows: "all" });
 		expect(await play.scene.harness.resume(run)).toMatchObject({ status: "completed" });
 		expect(play.done).toEqual(["list", ...refunds, "note refunded 1000"]);
 		const events = await play.scene.events(run);
 		expect(ofType(events, "approval.requested")).toHaveLength(1);
-		expect(ofType(events, "call.started").map(({ row }) => row)).toEqual([
-			undefined,
-			undefined,
-			undefined,
-			1,
-			2,
-			3,
-			undefined,
-		]);
+		expect(ofType(events, "call.started").map(({ row }) => row)).toEqual([undefined, undefined, 0, 1, 2, 3, undefined]);
 		expect(ofType(events, "program.rehearsed")).toHaveLength(1);
 	});
 
@@ -151,7 +147,7 @@ describe("a rehearsal", () => {
 		const { run, approval } = await held(play);
 		const other = play.scene.again({ harness: { sandbox: sandboxUnderTest() } });
 		onTestFinished(() => other.harness.close());
-		await other.harness.approve(approval.approval, { by: bob, rows: "all" });
+		await other.harness.approve(approval.approval, { by: bob, ...seen(approval), rows: "all" });
 		expect(await other.harness.resume(run)).toMatchObject({ status: "completed" });
 		expect(play.done).toEqual(["list", ...refunds, "note refunded 1000"]);
 	});
@@ -159,7 +155,7 @@ describe("a rehearsal", () => {
 	test("is approved by row: what was left out is asked about when it comes", async () => {
 		const play = shop();
 		const { run, approval } = await held(play);
-		await play.scene.harness.approve(approval.approval, { by: bob, rows: [0, 1, 3] });
+		await play.scene.harness.approve(approval.approval, { by: bob, ...seen(approval), rows: [0, 1, 3] });
 		const wait = onlyWait(await play.scene.harness.resume(run), "approval");
 		expect(wait).toMatchObject({ tool: "refund", args: orders[2] });
 		expect(play.done).toEqual(["list", ...refunds.slice(0, 2)]);
@@ -174,7 +170,7 @@ describe("a rehearsal", () => {
 			return said;`;
 		const play = shop({ source });
 		const { run, approval } = await held(play);
-		await play.scene.harness.deny(approval.approval, { by: bob, reason: "too much", rows: "all" });
+		await play.scene.harness.deny(approval.approval, { by: bob, ...seen(approval), reason: "too much", rows: "all" });
 		expect(await play.scene.harness.resume(run)).toMatchObject({ status: "completed" });
 		expect(play.done).toEqual(["list"]);
 		const outcomes = ofType(await play.scene.events(run), "call.finished").map(({ outcome }) => outcome);
@@ -188,7 +184,7 @@ describe("a rehearsal", () => {
 		const play = shop({ source });
 		const { run, approval, rehearsal } = await held(play);
 		expect(rehearsal?.rows.map(({ call }) => call)).toEqual(["c1.2", "c1.3", "c1.4", "c1.5"]);
-		await play.scene.harness.approve(approval.approval, { by: bob, rows: "all" });
+		await play.scene.harness.approve(approval.approval, { by: bob, ...seen(approval), rows: "all" });
 		expect(await play.scene.harness.resume(run)).toMatchObject({ status: "completed" });
 		expect(play.done.slice(1).sort()).toEqual(refunds);
 		expect(ofType(await play.scene.events(run), "approval.resolved")).toHaveLength(4);
@@ -206,7 +202,7 @@ describe("what deviates from a rehearsal", () => {
 		const play = shop({ source });
 		const [, refund] = play.scene.agent.tools;
 		const { run, approval } = await held(play);
-		await play.scene.harness.approve(approval.approval, { by: bob, rows: "all" });
+		await play.scene.harness.approve(approval.approval, { by: bob, ...seen(approval), rows: "all" });
 		const changed = { ...(refund as NonNullable<typeof refund>), execute: () => ({ refunded: 99 }) };
 		const tools = play.scene.agent.tools.map((tool) => (tool.name === "refund" ? changed : tool));
 		const other = play.scene.again({ agent: { tools }, harness: { sandbox: sandboxUnderTest() } });
@@ -223,7 +219,7 @@ describe("what deviates from a rehearsal", () => {
 		const play = shop({ source });
 		const { run, approval, rehearsal } = await held(play);
 		expect(rehearsal?.rows).toHaveLength(2);
-		await play.scene.harness.approve(approval.approval, { by: bob, rows: [0] });
+		await play.scene.harness.approve(approval.approval, { by: bob, ...seen(approval), rows: [0] });
 		const wait = onlyWait(await play.scene.harness.resume(run), "approval");
 		expect(wait).toMatchObject({ args: { order: "o1", cents: 100 } });
 		expect(play.done).toEqual(["list", "refund o1 100"]);
@@ -237,7 +233,7 @@ describe("what deviates from a rehearsal", () => {
 			return "otherwise";`;
 		const play = shop({ source });
 		const { run, approval } = await held(play);
-		await play.scene.harness.approve(approval.approval, { by: bob, rows: "all" });
+		await play.scene.harness.approve(approval.approval, { by: bob, ...seen(approval), rows: "all" });
 		const [, refund] = play.scene.agent.tools;
 		const changed = { ...(refund as NonNullable<typeof refund>), execute: () => ({ refunded: 99 }) };
 		const tools = play.scene.agent.tools.map((tool) => (tool.name === "refund" ? changed : tool));
@@ -250,6 +246,93 @@ describe("what deviates from a rehearsal", () => {
 		expect(ofType(await play.scene.events(run), "program.rehearsed")).toHaveLength(2);
 	});
 
+	test.each(["a policy", "a budget", "a port of approvers"])(
+		"a row is worth one call, also where %s takes its time",
+		async (what) => {
+			const source = `await tools.refund({ order: "first", cents: 1 });
+				await Promise.all([1, 2, 3].map(() => tools.refund({ order: "x", cents: 1 })));
+				return 1;`;
+			const decide: Policy["decide"] = ({ tool }) =>
+				tool.effect === "internal" ? { verdict: "allow" } : { verdict: "ask", reason: "money" };
+			const harness = {
+				"a policy": { policy: { version: "p", decide: async (request: PolicyRequest) => decide(request) } },
+				"a budget": {
+					policy: { version: "p", decide },
+					budgets: [{ name: "n", counts: "calls", max: 99 }],
+				},
+				"a port of approvers": {
+					policy: { version: "p", decide },
+					approvers: { version: "a", of: async () => ({ roles: [] }) },
+				},
+			}[what] as HarnessOptions;
+			const play = shop({ source, harness });
+			const { run, approval, rehearsal } = await held(play);
+			expect(rehearsal?.rows).toHaveLength(4);
+			await play.scene.harness.approve(approval.approval, { by: bob, ...seen(approval), rows: [0, 1] });
+			expect(await play.scene.harness.resume(run)).toMatchObject({ status: "waiting" });
+			expect(play.done).toEqual(["refund first 1", "refund x 1"]);
+		},
+	);
+
+	test("a row whose call today's policy allows is spent by it", async () => {
+		const source = `await tools.refund({ order: "first", cents: 1 });
+			await tools.refund({ order: "x", cents: 1 });
+			await tools.refund({ order: "x", cents: 1 });
+			return 1;`;
+		let allowed = 0;
+		const play = shop({ source });
+		const { run, approval } = await held(play);
+		await play.scene.harness.approve(approval.approval, { by: bob, ...seen(approval), rows: [0, 1] });
+		const policy: Policy = {
+			version: "p2",
+			decide: ({ args }) => {
+				const isFirst = (args as { order?: string }).order === "x" && allowed++ === 0;
+				return isFirst ? { verdict: "allow" } : { verdict: "ask", reason: "money" };
+			},
+		};
+		const other = play.scene.again({ harness: { policy, sandbox: sandboxUnderTest() } });
+		onTestFinished(() => other.harness.close());
+		expect(await other.harness.resume(run)).toMatchObject({ status: "waiting" });
+		expect(play.done).toEqual(["refund first 1", "refund x 1"]);
+	});
+
+	test("an answer of one that more are needed for is carried, and counts", async () => {
+		const play = shop({
+			source: 'await tools.refund({ order: "a", cents: 1 }); return tools.refund({ order: "b", cents: 2 })',
+		});
+		const { run, approval } = await held(play);
+		await play.scene.harness.approve(approval.approval, { by: bob, ...seen(approval), rows: "all" });
+		const policy: Policy = {
+			version: "p2",
+			decide: ({ args }) => {
+				const count = (args as { order?: string }).order === "b" ? 2 : 1;
+				return { verdict: "ask", reason: "money", ask: { count } };
+			},
+		};
+		const other = play.scene.again({ harness: { policy, sandbox: sandboxUnderTest() } });
+		onTestFinished(() => other.harness.close());
+		const wait = onlyWait(await other.harness.resume(run), "approval");
+		expect((await other.harness.approvals())[0]?.answeredBy.map(({ id }) => id)).toEqual(["bob"]);
+		await other.harness.approve(wait.approval, { by: ann });
+		expect(await other.harness.resume(run)).toMatchObject({ status: "completed" });
+		expect(play.done).toEqual(["refund a 1", "refund b 2"]);
+	});
+
+	test("rows are answered with the list that was seen: another one by then is refused at the door", async () => {
+		const play = shop();
+		const { approval } = await held(play);
+		const [, refund] = play.scene.agent.tools;
+		const changed = { ...(refund as NonNullable<typeof refund>), simulate: () => ({ refunded: 1 }) };
+		const tools = play.scene.agent.tools.map((tool) => (tool.name === "refund" ? changed : tool));
+		const other = play.scene.again({ agent: { tools }, harness: { sandbox: sandboxUnderTest() } });
+		onTestFinished(() => other.harness.close());
+		await other.harness.rehearse(approval.approval, { by: "kim" });
+		const late = other.harness.approve(approval.approval, { by: bob, ...seen(approval), rows: "all" });
+		await expect(late).rejects.toMatchObject({ code: "approval.invalid", message: expect.stringContaining("anew") });
+		const blind = other.harness.approve(approval.approval, { by: bob, rows: "all" });
+		await expect(blind).rejects.toMatchObject({ code: "approval.invalid" });
+	});
+
 	test("in order: a row whose turn it is not answers nothing", async () => {
 		const source = `const first = await tools.refund({ order: "o1", cents: 100 });
 			if (first.refunded === 100) await tools.refund({ order: "o2", cents: 200 });
@@ -258,7 +341,7 @@ describe("what deviates from a rehearsal", () => {
 		for (const inOrder of [false, true]) {
 			const play = shop({ source });
 			const { run, approval } = await held(play);
-			await play.scene.harness.approve(approval.approval, { by: bob, rows: "all", inOrder });
+			await play.scene.harness.approve(approval.approval, { by: bob, ...seen(approval), rows: "all", inOrder });
 			const [, refund] = play.scene.agent.tools;
 			const changed = { ...(refund as NonNullable<typeof refund>), execute: () => ({ refunded: 99 }) };
 			const tools = play.scene.agent.tools.map((tool) => (tool.name === "refund" ? changed : tool));
@@ -276,7 +359,7 @@ describe("what deviates from a rehearsal", () => {
 		] as const) {
 			const play = shop();
 			const { run, approval } = await held(play);
-			await play.scene.harness.approve(approval.approval, { by: bob, rows: "all" });
+			await play.scene.harness.approve(approval.approval, { by: bob, ...seen(approval), rows: "all" });
 			const policy: Policy = {
 				version: "p2",
 				decide: ({ tool }) => (tool.name === "refund" ? now : { verdict: "allow" }),
@@ -292,7 +375,7 @@ describe("what deviates from a rehearsal", () => {
 	test("answers of rows grow old like others", async () => {
 		const play = shop({ harness: { limits: { approvalSpendWithinMs: 1_000 } } });
 		const { run, approval } = await held(play);
-		await play.scene.harness.approve(approval.approval, { by: bob, rows: "all" });
+		await play.scene.harness.approve(approval.approval, { by: bob, ...seen(approval), rows: "all" });
 		play.scene.clock.advance(1_001);
 		expect(await play.scene.harness.resume(run)).toMatchObject({ status: "waiting" });
 		expect(play.done).toEqual(["list"]);
@@ -309,7 +392,9 @@ describe("what deviates from a rehearsal", () => {
 		const other = play.scene.again({ agent: { tools }, harness: { sandbox: sandboxUnderTest() } });
 		onTestFinished(() => other.harness.close());
 		await other.harness.rehearse(approval.approval, { by: "kim" });
-		await expect(play.scene.harness.approve(approval.approval, { by: bob, rows: [17] })).rejects.toMatchObject({
+		await expect(
+			play.scene.harness.approve(approval.approval, { by: bob, ...seen(approval), rows: [17] }),
+		).rejects.toMatchObject({
 			code: "approval.invalid",
 		});
 		expect(await other.harness.resume(run)).toMatchObject({ status: "waiting" });
@@ -371,6 +456,56 @@ describe("what cannot be foreseen", () => {
 		expect(used.map(({ spent, held: left }) => [spent, left])).toEqual([[2, 0]]);
 	});
 
+	test("tools that change only the journal are simulated, and what a grant allows is not done", async () => {
+		const did: string[] = [];
+		const note = (name: string, effect: "internal" | "read") =>
+			defineTool({ name, description: name, effect, input: z.object({}), execute: () => void did.push(name) });
+		const policy: Policy = {
+			version: "p",
+			decide: ({ tool }) => (tool.name === "todo" ? { verdict: "allow" } : { verdict: "ask", reason: "all" }),
+		};
+		const play = shop({
+			source: "await tools.peek({}); await tools.todo({}); await tools.peek({}); return 1",
+			tools: [note("todo", "internal"), note("peek", "read")],
+			harness: { policy },
+		});
+		const first = await held(play);
+		await play.scene.harness.approve(first.approval.approval, { by: bob, always: { scope: "principal", usesMax: 5 } });
+		await play.scene.harness.resume(first.run);
+		did.length = 0;
+		const source = play.scene.again({
+			harness: { sandbox: sandboxUnderTest() },
+			agent: { tools: play.scene.agent.tools },
+		});
+		onTestFinished(() => source.harness.close());
+		const second = await source.harness.run(source.agent, "go", { principal: "kim" });
+		expect(second.status).toBe("waiting");
+		expect(did).toEqual([]);
+	});
+
+	test("a kill switch and the middleware reach it", async () => {
+		const source = `await tools.refund({ order: "o1", cents: 100 });
+			await tools.list_orders({}).catch(() => 0);
+			await tools.list_orders({}).catch(() => 0);
+			return 1;`;
+		const seenBy: string[] = [];
+		const guard = {
+			name: "guard",
+			prepareCall: ({ tool, args }: CallInfo) => {
+				seenBy.push(tool);
+				if (tool === "list_orders" && seenBy.length > 3) throw new Error("another tenant's");
+				return args;
+			},
+		};
+		const play = shop({ source, middleware: [guard] });
+		const { rehearsal } = await held(play);
+		expect(rehearsal?.reads).toBe(1);
+		const switched = shop({ source, options: { rehearse: false } });
+		const { approval } = await held(switched);
+		await switched.scene.harness.governance.switchOff({ of: "tool", name: "list_orders", reason: "stop" });
+		expect((await switched.scene.harness.rehearse(approval.approval)).rehearsal).toMatchObject({ reads: 0 });
+	});
+
 	test("a read for which nothing is left is denied in it", async () => {
 		const source = `await tools.refund({ order: "o1", cents: 100 });
 			await tools.list_orders({});
@@ -412,11 +547,11 @@ describe("who wants one", () => {
 		const { run, approval } = await held(play);
 		const other = play.scene.again({ harness: { sandbox: sandboxUnderTest() } });
 		onTestFinished(() => other.harness.close());
-		const seen = await other.harness.rehearse(approval.approval, { by: "ann" });
-		expect(seen.rehearsal?.rows).toHaveLength(5);
+		const seenNow = await other.harness.rehearse(approval.approval, { by: "ann" });
+		expect(seenNow.rehearsal?.rows).toHaveLength(5);
 		expect(play.done).toEqual(["list"]);
 		expect(ofType(await play.scene.events(run), "rehearsal.requested")).toMatchObject([{ by: "ann" }]);
-		await other.harness.approve(approval.approval, { by: ann, rows: "all" });
+		await other.harness.approve(approval.approval, { by: ann, ...seen(seenNow), rows: "all" });
 		expect(await other.harness.resume(run)).toMatchObject({ status: "completed" });
 		expect(play.done).toEqual(["list", ...refunds, "note refunded 1000"]);
 	});

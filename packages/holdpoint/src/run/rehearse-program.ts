@@ -22,7 +22,7 @@ import type { Tool } from "../spec/tool.ts";
 import { validate } from "../tools/validate.ts";
 import type { CallState } from "./call-state.ts";
 import { canonicalArguments } from "./canonical-arguments.ts";
-import { policyRequest, toolFor } from "./decide-call.ts";
+import { policyRequest, preparedArguments, toolFor } from "./decide-call.ts";
 import { attempt } from "./execute-call.ts";
 import { judgeCall } from "./judge-call.ts";
 import { limitsOf, programOf } from "./program-guest.ts";
@@ -161,6 +161,7 @@ class Rehearsal {
 						line,
 						verdict: "ask",
 						...(reason ? { reason } : {}),
+						...(held.approval?.sources ? { sources: held.approval.sources } : {}),
 					},
 				}),
 			);
@@ -174,36 +175,45 @@ class Rehearsal {
 		const { n, line } = ask;
 		const failed = (message: string): Answer => ({ n, error: { name: "ToolFailed", message } });
 		const { args: asked, unreadable } = askedWith(segment, program, ask);
-		const id = `${program.id}.${n}`;
-		const call = newCall({
-			id,
-			ordinal: segment.state.calls.size + this.calls,
-			tool: ask.tool,
-			parent: program.id,
-			line,
-			label: this.label,
-			asked,
-		});
+		const ordinal = segment.state.calls.size + this.calls;
+		const about = { tool: ask.tool, parent: program.id, line, label: this.label, asked };
+		const call = newCall({ id: `${program.id}.${n}`, ordinal, ...about });
 		const tool = toolFor({ segment, call });
 		if (typeof tool === "string") return failed(tool);
 		if (unreadable !== undefined) return failed(unreadable);
-		const parsed = await canonicalArguments(tool, asked, segment.parsing);
-		if (!parsed.ok) return failed(parsed.message);
-		const { args, text } = parsed;
+		let prepared: Json;
+		try {
+			prepared = await preparedArguments(segment, call);
+		} catch (error) {
+			segment.check();
+			return failed(reasonOf(error));
+		}
+		const parsed = await canonicalArguments(tool, prepared, segment.parsing);
+		return parsed.ok ? this.judged(n, { call, tool, ...parsed }) : failed(parsed.message);
+	}
+
+	private async judged(n: number, { call, tool, args, text }: Parsed): Promise<Answer> {
+		const { segment } = this;
+		// A kill switch reaches it like every other decision.
+		await segment.ports.standing.refresh();
 		const request = policyRequest({ segment, call, tool, args: JSON.parse(text) as Json, answers: [] });
 		const timeoutMs = tool.timeoutMs ?? segment.ready.limits.toolTimeoutMs;
 		const judging = { isAnswered: () => false, exhausted: new Map(), holds: [], timeoutMs };
-		const { decision, wants } = await judgeCall(segment, request, judging);
+		const { decision, wants, grants, sources } = await judgeCall(segment, request, judging);
 		const { verdict, reason } = decision;
-		if (verdict === "allow" && (tool.effect === "read" || tool.effect === "internal"))
+		// A grant allows calls of the run; a rehearsal uses none of it up.
+		if (verdict === "allow" && grants.length === 0 && (tool.effect === "read" || isOwnTool(tool)))
 			return this.read(n, { call, tool, text, wants });
+		const asking = sources.length > 0 ? { sources } : {};
+		const { name, version } = tool;
 		const row: RehearsedCall = {
-			tool: tool.name,
-			version: tool.version,
+			tool: name,
+			version,
 			args,
-			line,
+			line: call.line,
 			verdict,
 			...(reason ? { reason } : {}),
+			...asking,
 		};
 		if (verdict !== "deny") return this.simulated({ n, tool, args, row });
 		this.add(row);
@@ -286,6 +296,19 @@ class Rehearsal {
 }
 
 type Simulated = { readonly value: Json; readonly isMadeUp: boolean } | { readonly fails: string };
+
+/** Those that the run itself gives to programs look at nothing but declarations. */
+function isOwnTool({ name }: Tool): boolean {
+	return name.startsWith("$");
+}
+
+interface Parsed {
+	readonly call: CallState;
+	readonly tool: Tool;
+	readonly args: Json;
+	/** Of the arguments, canonical. */
+	readonly text: string;
+}
 
 interface Reading {
 	readonly call: CallState;

@@ -1,6 +1,6 @@
 import { canonicalJson } from "../kit/canonical-json.ts";
 import { digest } from "../kit/digest.ts";
-import type { ProgramRehearsed, RehearsedCall } from "../spec/events.ts";
+import type { AskSource, ProgramRehearsed, RehearsedCall } from "../spec/events.ts";
 import { isJsonObject } from "../spec/json.ts";
 import type { Tool } from "../spec/tool.ts";
 import type { ApprovalAnswer, CallState, RehearsalState } from "./call-state.ts";
@@ -12,6 +12,8 @@ export interface FittingRow {
 	readonly index: number;
 	readonly answers: readonly ApprovalAnswer[];
 	readonly denied: ApprovalAnswer | undefined;
+	/** What asks beside the policy, as it was shown with the row. */
+	readonly sources: readonly AskSource[] | undefined;
 }
 
 /**
@@ -32,7 +34,10 @@ export function rowFor(
 		if (row.spent !== undefined && !isOwn) continue;
 		const fits = isOwn || foresaw(rehearsal, index, { call, tool, text });
 		// A repetition is the same call: what allowed it the first time counts on.
-		if (fits) return { index, answers: row.answers.filter(({ at }) => isOwn || at > oldest), denied: row.denied };
+		if (fits) {
+			const answers = row.answers.filter(({ at }) => isOwn || at > oldest);
+			return { index, answers, denied: row.denied, sources: rehearsal.event.rows[index]?.sources };
+		}
 		if (rehearsal.inOrder) return undefined;
 	}
 	return undefined;

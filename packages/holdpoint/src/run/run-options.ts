@@ -25,6 +25,8 @@ export interface DenyOptions {
 	readonly reason?: string;
 	/** Of the rehearsal: rows from 0, or `all` that need an answer. */
 	readonly rows?: readonly number[] | "all";
+	/** Digest of the rehearsal that was seen, or its first 8 characters or more; needed with rows. */
+	readonly rehearsal?: string;
 }
 
 /** How a held call is approved. */

@@ -251,7 +251,8 @@ export class Segment {
 	/** Returns the error where an account has not enough left. */
 	private async commitShared(writes: readonly Write[]): Promise<HoldpointError | undefined> {
 		try {
-			await this.ports.store.commit(this.state.run, this.epoch, writes);
+			const receipt = await this.ports.store.commit(this.state.run, this.epoch, writes);
+			this.ports.standing.hear(receipt.documents);
 			return undefined;
 		} catch (error) {
 			if (isHoldpointError(error) && error.code === "budget.exhausted") return error;
@@ -335,6 +336,7 @@ export class Segment {
 			const receipt = await this.ports.store.commit(this.state.run, this.epoch, [
 				{ kind: "lease", owner: this.ports.owner, until },
 			]);
+			this.ports.standing.hear(receipt.documents);
 			if (receipt.signals > this.signals.length) this.poke();
 		} catch (error) {
 			// A busy database is no lost lease; the next beat tries again, and a real loss shows at the next commit.

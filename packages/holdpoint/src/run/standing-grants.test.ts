@@ -161,6 +161,71 @@ describe("a standing grant", () => {
 		expect(paid).toHaveLength(1);
 	});
 
+	test("that another process revokes while the intent is written lets nothing begin", async () => {
+		const inner = memoryStore();
+		let other: (() => Promise<void>) | undefined;
+		const store: Store = {
+			...inner,
+			commit: async (run, epoch, writes) => {
+				if (writes.some((write) => write.kind === "entry" && write.body.includes("call.started"))) await other?.();
+				return inner.commit(run, epoch, writes);
+			},
+		};
+		const { scene, paid, run, grant } = payStage({ store });
+		await grant({ scope: "principal" });
+		const elsewhere = scene.again({ store: inner }).harness.governance;
+		const [given] = (await elsewhere.standing()).grants;
+		other = async () => {
+			other = undefined;
+			await elsewhere.revoke(given?.id ?? "");
+		};
+		const result = await run({ amount: 5 });
+		expect(paid).toHaveLength(1);
+		expect(ofType(await scene.events(result.run), "call.finished")).toMatchObject([
+			{ outcome: { denied: expect.stringContaining("revoked") } },
+		]);
+	});
+
+	test("of one person does not answer two asks for different roles", async () => {
+		const rolesOf = () => ["manager", "finance"];
+		const budgets = [{ name: "few", counts: "calls", max: 1, over: { roles: ["finance"] } }] as const;
+		const { run, grant } = payStage({ ask: { roles: ["manager"] }, harness: { rolesOf, budgets } });
+		await grant({ scope: "principal", answers: ["limit"] });
+		expect(await run({ amount: 5 })).toMatchObject({ status: "waiting" });
+	});
+
+	test("is used no more often than is needed", async () => {
+		const { scene, run, grant } = payStage();
+		await grant({ scope: "principal", usesMax: 1 });
+		await grant({ scope: "principal", usesMax: 1 }, { amount: 6 });
+		const second = await run({ amount: 7 });
+		const { approval } = onlyWait(second, "approval");
+		const args = { amount: { max: 9 } };
+		await scene.harness.approve(approval, { by: bob, always: { scope: "principal", args, usesMax: 1 } });
+		await scene.harness.resume(second.run);
+		expect(await run({ amount: 5 })).toMatchObject({ status: "completed" });
+		expect(await run({ amount: 6 })).toMatchObject({ status: "completed" });
+		expect(await run({ amount: 7 })).toMatchObject({ status: "completed" });
+		expect(await run({ amount: 7 })).toMatchObject({ status: "waiting" });
+	});
+
+	test("that is used up stays so when a clock comes back", async () => {
+		const { scene, run, grant } = payStage();
+		await grant({ scope: "principal", usesMax: 1, expiresInMs: dayMs });
+		expect(await run({ amount: 5 })).toMatchObject({ status: "completed" });
+		// Another process, whose clock is a day ahead, gives a grant of its own and uses it.
+		const { clock } = scene;
+		const ahead = scene.again({ harness: { clock: { ...clock, now: () => clock.now() + dayMs + 1 } } });
+		for (const _ of [1, 2]) {
+			const later = await ahead.harness.run(ahead.agent, '{"amount":6}', { principal: "ann" });
+			if (later.status !== "waiting") continue;
+			const { approval } = onlyWait(later, "approval");
+			await ahead.harness.approve(approval, { by: bob, always: { scope: "principal", usesMax: 3 } });
+			await ahead.harness.resume(later.run);
+		}
+		expect(await run({ amount: 5 })).toMatchObject({ status: "waiting" });
+	});
+
 	test("in a session holds there and nowhere else", async () => {
 		const { scene, run } = payStage();
 		const session = scene.harness.session("s1", scene.agent);

@@ -182,6 +182,8 @@ function applyCallEvent(state: RunState, event: CallEvent): void {
 	switch (event.type) {
 		case "call.decided":
 			call.verdict = { verdict: event.verdict, reason: event.reason ?? "" };
+			if (event.grants) call.grants = event.grants;
+			else delete call.grants;
 			call.digest = event.digest;
 			call.args = event.args ?? call.args ?? call.asked;
 			return;
@@ -208,7 +210,7 @@ function applyCallEvent(state: RunState, event: CallEvent): void {
 		case "approval.escalated":
 		case "approval.closed":
 		case "grant.given":
-			applyApprovalEvent(state, call, event);
+			applyApprovalEvent({ asking: state.asking, rows: rehearsalFor(state, call)?.rows }, call, event);
 			if (event.type === "approval.resolved") answerRows(rehearsalFor(state, call), event);
 			return;
 		default:

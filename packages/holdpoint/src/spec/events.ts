@@ -228,9 +228,16 @@ export interface ApprovalRequested {
 	readonly rehearse?: true;
 	/** When others may answer in their place, and of which roles. */
 	readonly escalation?: { readonly at: number; readonly roles: readonly string[] };
-	/** People whose answers to the call's approval before count here too. */
+	/** People whose answers to the call's approval before count here too, or those to the row that foresaw it. */
 	readonly carries?: readonly string[];
+	/** That row of its program's rehearsal, from 0. */
+	readonly row?: number;
+	/** What asks beside the policy: an answer covers what its giver was shown. */
+	readonly sources?: readonly AskSource[];
 }
+
+/** What may ask beside the policy: a budget, or what labels say. */
+export type AskSource = "limit" | "label";
 
 /** A person's answer that counts. */
 export interface ApprovalResolved {
@@ -488,6 +495,8 @@ export interface RehearsedCall {
 	readonly verdict: "allow" | "ask" | "deny";
 	/** Why, in the policy's words. */
 	readonly reason?: string;
+	/** What asks beside the policy. */
+	readonly sources?: readonly AskSource[];
 	/** The tool says that the call would fail: why. */
 	readonly fails?: string;
 	/** It rests on a value that was made up from a schema, so that it may come otherwise. */

@@ -147,6 +147,8 @@ export interface FixedLimits {
 	readonly grantUsesMax: number;
 	/** The arguments that one grant covers. Characters. */
 	readonly grantCharsMax: number;
+	/** How long an ended grant is remembered: by so much a clock may be put back. Milliseconds. */
+	readonly standingGraceMs: number;
 	/** Grants and kill switches of one store at a time. */
 	readonly standingMax: number;
 	/** How often a change of a shared document is tried while others change it too. */
@@ -210,6 +212,7 @@ export const fixedLimits: FixedLimits = {
 	grantExpiresInMsMax: 90 * 24 * 3_600_000,
 	grantUsesMax: 1_000_000,
 	grantCharsMax: 16_384,
+	standingGraceMs: 2 * 86_400_000,
 	standingMax: 1_000,
 	documentTriesMax: 20,
 	webhookTimeoutMs: 15_000,

@@ -38,7 +38,7 @@ export async function approve(invocation: Invocation): Promise<number> {
 			...(reason ? { reason } : {}),
 			...(args === undefined ? {} : { args }),
 			...(always ? { always } : {}),
-			...(rows ? { rows } : {}),
+			...(rows ? { rows, rehearsal: textOption(invocation, "seen") ?? "" } : {}),
 		};
 		return answerAll(invocation, harness, {
 			ids,

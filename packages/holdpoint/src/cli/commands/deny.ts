@@ -28,7 +28,12 @@ export async function deny(invocation: Invocation): Promise<number> {
 				by,
 				answer: "deny",
 				leave: (id, digest) =>
-					harness.deny(id, { by, reason, ...(rows ? { rows } : {}), ...(digest === undefined ? {} : { digest }) }),
+					harness.deny(id, {
+						by,
+						reason,
+						...(rows ? { rows, rehearsal: textOption(invocation, "seen") ?? "" } : {}),
+						...(digest === undefined ? {} : { digest }),
+					}),
 				lines: ({ run, approval }) => [
 					`${style.red("⊘")} ${approval} is denied by ${by.id} (${by.via})`,
 					`  The program reads why. Go on with: ${commandLine(invocation, "resume", run)}`,

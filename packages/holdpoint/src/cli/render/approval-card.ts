@@ -139,7 +139,9 @@ function answerPart(approval: OpenApproval, { style, commands }: CardOptions): s
 	return [
 		`${style.green("yes")}  ${commands.approve}`,
 		...(rows
-			? [`${style.green("yes")}  ${commands.approve} --rows all   ${style.dim("to all of it, or --rows 1,3-5")}`]
+			? [
+					`${style.green("yes")}  ${commands.approve} --rows all --seen ${approval.rehearsal?.digest.slice(0, 8)}   ${style.dim("to all of it, or --rows 1,3-5")}`,
+				]
 			: []),
 		`${style.red("no ")}  ${commands.deny}`,
 	];
