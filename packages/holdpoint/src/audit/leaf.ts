@@ -28,7 +28,7 @@ const facts: { readonly [Type in RunEvent["type"]]: readonly string[] } = {
 	"output.rejected": [],
 	"call.asked": ["call", "parent", "line"],
 	"call.decided": ["call", "verdict", "policy", "approvedBy", "ask", "grants"],
-	"approval.requested": ["call", "roles", "count", "counts", "people", "expiresAt", "escalation", "carries"],
+	"approval.requested": ["call", "roles", "count", "counts", "people", "expiresAt", "escalation", "carries", "row"],
 	"grant.given": ["grant", "call", "by"],
 	"approval.escalated": ["call", "roles"],
 	"approval.resolved": ["call", "answer", "by", "at", "open", "rows", "inOrder"],

@@ -321,7 +321,7 @@ function start({ segment, call, row }: Candidate, wants: readonly Wanted[]): voi
 		call: call.id,
 		attempt: call.attempt + 1,
 		// It is the call that was foreseen, whatever allowed it: the row is worth no other one.
-		...(row ? { row: row.index } : {}),
+		...(row && !call.approval ? { row: row.index } : {}),
 		...(fresh.length > 0 ? { holds } : {}),
 	});
 }
@@ -336,12 +336,17 @@ function note(candidate: Candidate, { decision, version, grants }: Judgement): v
 		...(decision.reason ? { reason: decision.reason } : {}),
 		policy: version,
 		digest,
-		...(decision.verdict === "ask" ? { ask: decidedAsk(needFor(candidate, decision)) } : {}),
+		...(decision.verdict === "ask" ? askedNow(call, decidedAsk(needFor(candidate, decision))) : {}),
 		...(answers.length > 0 ? { approvedBy: answers.map((answer) => answer.by.id) } : {}),
 		...(grants.length > 0 ? { grants: grants.map(({ id }) => id) } : {}),
 		// Parsed anew: the policy has had the candidate's in its hands.
 		...(sameArguments(call, text) ? {} : { args: JSON.parse(text) as Json }),
 	});
+}
+
+/** One person, and nobody asked before: that goes without saying. */
+function askedNow({ approval }: CallState, ask: DecidedAsk): { readonly ask?: DecidedAsk } {
+	return approval || Object.keys(ask).length > 0 ? { ask } : {};
 }
 
 function decidedAsk(need: Need): DecidedAsk {
@@ -368,7 +373,6 @@ function needFor({ segment, call }: Candidate, { ask }: Asking): Need {
 
 function hold(candidate: Candidate, decision: Asking, sources: readonly AskSource[]): void {
 	const { segment, call, digest, answers, row } = candidate;
-	const ofRow = row !== undefined && answers.length > 0 && !call.approval;
 	// Who was not shown what asks now is asked anew, like everybody else.
 	const carries = isShown(candidate, sources) ? answers : [];
 	const { roles, count, counts, people, expiresInMs, rehearse, escalate } = decision.ask ?? {};
@@ -386,7 +390,8 @@ function hold(candidate: Candidate, decision: Asking, sources: readonly AskSourc
 		expiresAt: now + (expiresInMs ?? segment.ready.limits.approvalExpiresInMs),
 		...(rehearse ? { rehearse } : {}),
 		...(escalate ? { escalation: { at: now + escalate.afterMs, roles: escalate.roles } } : {}),
-		...(carries.length > 0 ? { carries: carries.map(({ by }) => by.id), ...(ofRow ? { row: row.index } : {}) } : {}),
+		...(carries.length > 0 ? { carries: carries.map(({ by }) => by.id) } : {}),
+		...(row && !call.approval ? { row: row.index } : {}),
 		...(sources.length > 0 ? { sources } : {}),
 	});
 }

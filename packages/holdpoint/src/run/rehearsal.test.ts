@@ -5,6 +5,7 @@ import type { HarnessOptions } from "../holdpoint.ts";
 import type { CallInfo, ProgramOptions } from "../spec/agent.ts";
 import type { Approver } from "../spec/events.ts";
 import type { Ask, Policy, PolicyRequest } from "../spec/policy.ts";
+import { auditSigner, exportOf, verifyLines } from "../testing/audit-scene.ts";
 import { sandboxUnderTest } from "../testing/sandbox-under-test.ts";
 import { ofType, onlyWait, type Stage, type StageOptions, stage } from "../testing/stage.ts";
 import { program, say } from "../testing/story.ts";
@@ -138,7 +139,15 @@ describe("a rehearsal", () => {
 		expect(play.done).toEqual(["list", ...refunds, "note refunded 1000"]);
 		const events = await play.scene.events(run);
 		expect(ofType(events, "approval.requested")).toHaveLength(1);
-		expect(ofType(events, "call.started").map(({ row }) => row)).toEqual([undefined, undefined, 0, 1, 2, 3, undefined]);
+		expect(ofType(events, "call.started").map(({ row }) => row)).toEqual([
+			undefined,
+			undefined,
+			undefined,
+			1,
+			2,
+			3,
+			undefined,
+		]);
 		expect(ofType(events, "program.rehearsed")).toHaveLength(1);
 	});
 
@@ -555,4 +564,26 @@ describe("who wants one", () => {
 		expect(await other.harness.resume(run)).toMatchObject({ status: "completed" });
 		expect(play.done).toEqual(["list", ...refunds, "note refunded 1000"]);
 	});
+});
+
+test("the audit of a rehearsed program verifies, with an answer that was carried from a row", async () => {
+	const source = 'await tools.refund({ order: "a", cents: 1 }); return tools.refund({ order: "b", cents: 2 })';
+	const play = shop({ source, harness: { audit: { key: auditSigner.secretText } } });
+	const { run, approval } = await held(play);
+	await play.scene.harness.approve(approval.approval, { by: bob, ...seen(approval), rows: "all" });
+	const policy: Policy = {
+		version: "p2",
+		decide: ({ tool, args }) => {
+			if (tool.effect === "internal") return { verdict: "allow" };
+			return { verdict: "ask", reason: "money", ask: { count: (args as { order?: string }).order === "b" ? 2 : 1 } };
+		},
+	};
+	const harness = { audit: { key: auditSigner.secretText }, policy, sandbox: sandboxUnderTest() };
+	const other = play.scene.again({ harness });
+	onTestFinished(() => other.harness.close());
+	const wait = onlyWait(await other.harness.resume(run), "approval");
+	await other.harness.approve(wait.approval, { by: ann });
+	expect(await other.harness.resume(run)).toMatchObject({ status: "completed" });
+	await other.harness.audit.checkpoint();
+	expect(await verifyLines(await exportOf(other))).toMatchObject({ ok: true, findings: [], executions: 3 });
 });

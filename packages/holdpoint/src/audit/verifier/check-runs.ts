@@ -114,6 +114,7 @@ function foreseen({ calls, rehearsals }: Run, id: string, facts: LeafFacts): Spe
 			answerRows(rows, calls.get(id)?.approval, facts);
 			return undefined;
 		case "call.started":
+		case "approval.requested":
 			return spend(rows, id, facts["row"]);
 		default:
 			return undefined;
@@ -164,7 +165,7 @@ function follow(call: Call, facts: LeafFacts, spending: Spending | undefined): s
 			call.decision = { facts, isSpent: false };
 			return undefined;
 		case "approval.requested":
-			call.approval = approvalOf(call, facts);
+			call.approval = approvalOf(call, facts, spending);
 			return undefined;
 		case "approval.escalated":
 			if (call.approval?.number === facts["approval"] && call.approval)
@@ -188,7 +189,9 @@ function follow(call: Call, facts: LeafFacts, spending: Spending | undefined): s
 	}
 }
 
-function approvalOf(call: Call, facts: LeafFacts): Approval {
+/** `spending`: whoever answered the row that foresaw it may count on. */
+function approvalOf(call: Call, facts: LeafFacts, spending: Spending | undefined): Approval {
+	const before = spending ? spending.row?.answers : call.approval?.answers;
 	const carried = texts(facts["carries"]);
 	return {
 		number: facts["approval"],
@@ -196,7 +199,7 @@ function approvalOf(call: Call, facts: LeafFacts): Approval {
 		asked: askedOf(facts),
 		expiresAt: numberOr(facts["expiresAt"], 0),
 		substitutes: [],
-		answers: call.approval?.answers.filter(({ id }) => carried.includes(id)) ?? [],
+		answers: before?.filter(({ id }) => carried.includes(id)) ?? [],
 		over: undefined,
 	};
 }
