@@ -29,21 +29,20 @@ export interface Asking {
 export async function lookUp({ tool, text, why, context, toOutcome }: Asking): Promise<Outcome> {
 	const { lookup } = tool;
 	if (!lookup) return { unknown: why };
-	let said: unknown;
+	const unknownBecause = (more: string) => ({ unknown: `${why}; ${more}`.slice(0, fixedLimits.errorCharsMax) });
 	try {
-		said = await context.inTime(Promise.resolve(lookup(context.idempotencyKey, JSON.parse(text) as Json, context)));
+		const said = await context.inTime(
+			Promise.resolve(lookup(context.idempotencyKey, JSON.parse(text) as Json, context)),
+		);
+		const answer = typeof said === "object" && said !== null ? said : {};
+		const { happened, didNotHappen, unknown } = answer as Record<string, unknown>;
+		if (happened !== undefined) return await toOutcome(happened);
+		if (typeof didNotHappen === "string")
+			return failedWith("settled.did_not_happen", `${tool.name} did not happen: ${didNotHappen}`);
+		return unknownBecause(typeof unknown === "string" ? unknown : "looking it up gave no answer");
 	} catch (error) {
-		return { unknown: `${why}; it could not be looked up: ${reasonOf(error)}`.slice(0, fixedLimits.errorCharsMax) };
+		return unknownBecause(`it could not be looked up: ${reasonOf(error)}`);
 	}
-	const { happened, didNotHappen, unknown } = (typeof said === "object" && said !== null ? said : {}) as Record<
-		string,
-		unknown
-	>;
-	if (happened !== undefined) return toOutcome(happened);
-	if (typeof didNotHappen === "string")
-		return failedWith("settled.did_not_happen", `${tool.name} did not happen: ${didNotHappen}`);
-	const more = typeof unknown === "string" ? unknown : "looking it up gave no answer";
-	return { unknown: `${why}; ${more}`.slice(0, fixedLimits.errorCharsMax) };
 }
 
 /** Of what waits for somebody to find it out, what a tool can say by now. Returns whether anything was settled. */

@@ -322,6 +322,7 @@ describe("what deviates from a rehearsal", () => {
 		onTestFinished(() => other.harness.close());
 		const wait = onlyWait(await other.harness.resume(run), "approval");
 		expect((await other.harness.approvals())[0]?.answeredBy.map(({ id }) => id)).toEqual(["bob"]);
+		expect(ofType(await play.scene.events(run), "program.rehearsed")).toHaveLength(1);
 		await other.harness.approve(wait.approval, { by: ann });
 		expect(await other.harness.resume(run)).toMatchObject({ status: "completed" });
 		expect(play.done).toEqual(["refund a 1", "refund b 2"]);

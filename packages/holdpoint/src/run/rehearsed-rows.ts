@@ -55,13 +55,16 @@ function foresaw({ event }: RehearsalState, index: number, { call, tool, text }:
 	return row.tool === tool.name && row.version === tool.version && canonicalJson(row.args) === text;
 }
 
-/** Whether some row that is not spent is this held call, answered or not. */
+/** Whether some row that no other call has spent is this held call, answered or not. */
 export function isForeseen(segment: Segment, call: CallState): boolean {
 	const rehearsal = call.parent === undefined ? undefined : callOf(segment.state, call.parent).program?.rehearsal;
 	const tool = segment.ready.tools.get(call.tool);
 	if (!rehearsal || !tool) return false;
 	const made = { call, tool, text: canonicalJson(call.args ?? null) };
-	return rehearsal.rows.some(({ spent }, index) => spent === undefined && foresaw(rehearsal, index, made));
+	return rehearsal.rows.some(({ spent }, index) => {
+		if (spent !== undefined) return spent === call.id;
+		return foresaw(rehearsal, index, made);
+	});
 }
 
 /** I5: what an approver saw of a rehearsal. */

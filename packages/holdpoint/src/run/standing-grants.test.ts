@@ -56,6 +56,20 @@ function payStage(options: Partial<StageOptions> & { readonly ask?: Ask; readonl
 	return { scene, paid, run, grant };
 }
 
+/** Before the intent of the next effect is written, somebody else does something in the same store, once. */
+function storeWithSomebodyElse() {
+	const inner = memoryStore();
+	const others: (() => Promise<void>)[] = [];
+	const store: Store = {
+		...inner,
+		commit: async (run, epoch, writes) => {
+			if (writes.some((write) => write.kind === "entry" && write.body.includes("call.started"))) await others.pop()?.();
+			return inner.commit(run, epoch, writes);
+		},
+	};
+	return { inner, store, meanwhile: (does: () => Promise<void>) => void others.push(does) };
+}
+
 describe("a standing grant", () => {
 	test("answers for whoever gave it: the next call of the kind is not asked about, and says why", async () => {
 		const { scene, paid, run, grant } = payStage();
@@ -162,23 +176,12 @@ describe("a standing grant", () => {
 	});
 
 	test("that another process revokes while the intent is written lets nothing begin", async () => {
-		const inner = memoryStore();
-		let other: (() => Promise<void>) | undefined;
-		const store: Store = {
-			...inner,
-			commit: async (run, epoch, writes) => {
-				if (writes.some((write) => write.kind === "entry" && write.body.includes("call.started"))) await other?.();
-				return inner.commit(run, epoch, writes);
-			},
-		};
+		const { inner, store, meanwhile } = storeWithSomebodyElse();
 		const { scene, paid, run, grant } = payStage({ store });
 		await grant({ scope: "principal" });
 		const elsewhere = scene.again({ store: inner }).harness.governance;
 		const [given] = (await elsewhere.standing()).grants;
-		other = async () => {
-			other = undefined;
-			await elsewhere.revoke(given?.id ?? "");
-		};
+		meanwhile(() => elsewhere.revoke(given?.id ?? ""));
 		const result = await run({ amount: 5 });
 		expect(paid).toHaveLength(1);
 		expect(ofType(await scene.events(result.run), "call.finished")).toMatchObject([
@@ -383,25 +386,14 @@ describe("a kill switch", () => {
 	});
 
 	test("that another process throws while the intents are written is heard before anything begins", async () => {
-		const inner = memoryStore();
-		let other: (() => Promise<void>) | undefined;
-		const store: Store = {
-			...inner,
-			commit: async (run, epoch, writes) => {
-				if (writes.some((write) => write.kind === "entry" && write.body.includes("call.started"))) await other?.();
-				return inner.commit(run, epoch, writes);
-			},
-		};
+		const { inner, store, meanwhile } = storeWithSomebodyElse();
 		const { scene, paid } = payStage({
 			policy: allow,
 			store,
 			story: [calls([1, 2].map((amount) => ({ tool: "pay", args: { amount } }))), say("done")],
 		});
 		const elsewhere = scene.again({ store: inner }).harness.governance;
-		other = async () => {
-			other = undefined;
-			await elsewhere.switchOff({ of: "tool", name: "pay", reason: "stop", by: "kim" });
-		};
+		meanwhile(() => elsewhere.switchOff({ of: "tool", name: "pay", reason: "stop", by: "kim" }));
 		const result = await scene.harness.run(scene.agent, "go");
 		expect(paid).toEqual([]);
 		const outcomes = ofType(await scene.events(result.run), "call.finished").map(({ outcome }) => outcome);

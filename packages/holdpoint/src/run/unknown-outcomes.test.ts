@@ -423,6 +423,10 @@ describe("a tool that can look up what became of a call", () => {
 		["answers something else", { paid: true }],
 		["answers nothing", undefined],
 		["throws", new Error("no line")],
+		[
+			"answers what throws when it is read",
+			Object.defineProperty({}, "happened", { get: () => JSON.parse("") as never }),
+		],
 	])("%s: a person is waited for", async (_, answer) => {
 		const { scene, run } = looking(answer);
 		expect(onlyWait(await run(), "unknown")).toMatchObject({ why: "the connection was lost" });
