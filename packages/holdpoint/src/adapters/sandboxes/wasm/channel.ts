@@ -22,7 +22,7 @@ export const control = {
 	reply: 1,
 	/** 1 while the worker sleeps: only then a wake is worth a system call. */
 	workerAsleep: 2,
-	/** 1 while the host does not poll and wants a message when the reply is there. */
+	/** The number of the request for whose reply the host does not poll and wants a message; 0: of none. */
 	hostAsleep: 3,
 	/** 1 once the host gave up on the slice that runs. */
 	cancel: 4,
@@ -31,6 +31,20 @@ export const control = {
 /** The words that both sides watch. */
 export function controlWords(channel: SharedArrayBuffer): Int32Array<SharedArrayBuffer> {
 	return new Int32Array(channel, 0, controlBytes / 4);
+}
+
+/** Says that the reply to the request of this number is to wake the host. */
+export function askForWake(words: Int32Array, request: number): void {
+	Atomics.store(words, control.hostAsleep, request);
+}
+
+/**
+ * Takes back what was asked for this request, and leaves what was asked for another: the host may have seen a reply, and
+ * sleep for the next one, before the worker gets to wake it. Returns whether there was something to take: whoever took
+ * it has to see to the reply.
+ */
+export function takeWake(words: Int32Array, request: number): boolean {
+	return Atomics.compareExchange(words, control.hostAsleep, request, 0) === request;
 }
 
 /** One direction of the channel. */

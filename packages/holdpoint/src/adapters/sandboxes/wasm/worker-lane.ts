@@ -11,7 +11,7 @@
  */
 import { Worker } from "node:worker_threads";
 import { guestDigest } from "../guest-image/guest-digest.ts";
-import { channelBytes, control, controlWords, Slot } from "./channel.ts";
+import { askForWake, channelBytes, control, controlWords, Slot, takeWake } from "./channel.ts";
 import {
 	readReply,
 	type WorkerData,
@@ -153,9 +153,10 @@ export class WorkerLane {
 		if (performance.now() < flight.pollUntil) return void setImmediate(this.#poll);
 		this.#worker.ref();
 		this.#watch(flight);
-		Atomics.store(this.#words, control.hostAsleep, 1);
-		// It may have replied in between; whoever takes the flag back decides whether a message comes.
-		if (this.#hasReply() && Atomics.exchange(this.#words, control.hostAsleep, 0) === 1) this.#finish();
+		const request = Atomics.load(this.#words, control.request);
+		askForWake(this.#words, request);
+		// It may have replied in between.
+		if (this.#hasReply() && takeWake(this.#words, request)) this.#finish();
 	};
 
 	/** A body that did not fit the slot, or the wake that was asked for. */

@@ -8,7 +8,7 @@ import { createRequire } from "node:module";
 import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
 import { applyDelta, encodeDelta } from "../guest-image/page-delta.ts";
 import { type BaseImage, bootBaseImage } from "./base-image.ts";
-import { control, controlWords, Slot } from "./channel.ts";
+import { control, controlWords, Slot, takeWake } from "./channel.ts";
 import type { SliceBudget } from "./guest-instance.ts";
 import { GuestShelf } from "./guest-shelf.ts";
 import { Module } from "./webassembly.ts";
@@ -44,7 +44,7 @@ function serve(shelf: GuestShelf): never {
 		awaitRequest(shelf, served);
 		served = Atomics.load(words, control.request);
 		const body = requests.body() ?? receiveBody();
-		send(handle(shelf, readRequest(requests, body)));
+		send(served, handle(shelf, readRequest(requests, body)));
 	}
 }
 
@@ -77,11 +77,11 @@ function receiveBody(): Uint8Array {
 	return (receiveMessageOnPort(parentPort) as { message: Uint8Array }).message;
 }
 
-function send(reply: SentReply): void {
+function send(request: number, reply: SentReply): void {
 	const large = writeReply(replies, reply);
 	if (large) parentPort?.postMessage(large, [large.buffer]);
 	Atomics.add(words, control.reply, 1);
-	if (Atomics.exchange(words, control.hostAsleep, 0) === 1) parentPort?.postMessage(null);
+	if (takeWake(words, request)) parentPort?.postMessage(null);
 }
 
 function handle(shelf: GuestShelf, request: ReceivedRequest): SentReply {
