@@ -138,8 +138,8 @@ export interface ResumeOptions extends Watching {
 	readonly leaseMs: number;
 	/** Told of what a session's run ended without reading, where no next run has it yet. It is kept. */
 	readonly onLeft?: (started: RunStarted, messages: readonly UnreadMessage[]) => void;
-	/** Errors: `agent.unknown`. */
-	readonly agentOf: (started: RunStarted) => ReadyAgent;
+	/** Errors: `agent.unknown`, and those of a policy that does not take it. */
+	readonly agentOf: (started: RunStarted) => ReadyAgent | Promise<ReadyAgent>;
 }
 
 /** Goes on with a run from its journal; a finished one returns its result. Errors: `run.unknown`, `run.busy`, `run.incompatible`, `journal.*`. */
@@ -166,7 +166,7 @@ async function resumeAcquired(ports: RunPorts, stored: StoredRun, options: Resum
 	}
 	const started = state.started;
 	if (!started) throw new HoldpointError("journal.damaged", `Run ${stored.run} has no start`);
-	const { ready, changed } = agentFor(ports, { stored, started, opened }, options);
+	const { ready, changed } = await agentFor(ports, { stored, started, opened }, options);
 	const { epoch, signals, head } = stored;
 	const leaves = await resumeLeaves(ports, stored, opened);
 	const segment = new Segment(
@@ -201,15 +201,19 @@ interface Resumed {
 	readonly changed: RunResumed | undefined;
 }
 
-/** Errors: `agent.unknown`, `run.incompatible`. A run that is to end needs none to go on with: nothing of it is executed. */
-function agentFor(ports: RunPorts, { stored, started, opened }: Resuming, { agentOf }: ResumeOptions): Resumed {
+/** Errors: those of `agentOf`, `run.incompatible`. A run that is to end needs none to go on with: nothing of it is executed. */
+async function agentFor(
+	ports: RunPorts,
+	{ stored, started, opened }: Resuming,
+	{ agentOf }: ResumeOptions,
+): Promise<Resumed> {
 	const { state, entries } = opened;
 	const isToEnd = state.cancel !== undefined || hasCancel(ports, stored, state);
 	let ready: ReadyAgent;
 	try {
-		ready = agentOf(started);
+		ready = await agentOf(started);
 	} catch (error) {
-		if (!isToEnd || !isHoldpointError(error) || error.code !== "agent.unknown") throw error;
+		if (!isToEnd) throw error;
 		return { ready: nobody(started.agent), changed: undefined };
 	}
 	const verdict = compatibility(state, ready, knownVersions(entries));

@@ -240,12 +240,17 @@ export class Harness {
 	}
 
 	private know(agent: Agent): void {
+		this.check(agent);
+		this.agents.set(agent.name, agent);
+	}
+
+	/** Errors: `agent.invalid`, and those of budgets. */
+	private check(agent: Agent): void {
 		const known = this.agents.get(agent.name);
 		if (known && known !== agent && known.digest !== agent.digest) {
 			throw new HoldpointError("agent.invalid", `Two different agents are named ${agent.name}`);
 		}
 		if (known !== agent) checkSums(this.parts.budgets, agent.tools);
-		this.agents.set(agent.name, agent);
 	}
 
 	private ports(): Promise<RunPorts> {
@@ -313,8 +318,11 @@ export class Harness {
 
 	private async start(agent: Agent, request: StartParts): Promise<RunResult> {
 		const ports = this.openedNow ?? (await this.ports());
+		if (ports.policy.ready) {
+			this.check(agent);
+			await this.readyPolicy(ports.policy, agent);
+		}
 		this.know(agent);
-		if (ports.policy.ready) await this.readyPolicy(ports.policy, this.agents);
 		const { input, options, session } = request;
 		const principal = options.principal ?? this.parts.principal();
 		const ready = this.readyFor(ports, agent, {
@@ -333,7 +341,6 @@ export class Harness {
 	}
 
 	private async goOn(run: string, watching: Watching, signal: AbortSignal | undefined): Promise<RunResult> {
-		await this.readyPolicy((await this.ports()).policy, this.agents);
 		const { result, started, messages = [] } = await this.resumeHere(run, { watching, signal });
 		const place = started?.session;
 		return started && place ? this.startNext(started, { run, place, messages, watching, signal }) : result;
@@ -342,8 +349,10 @@ export class Harness {
 	private async resumeHere(run: string, { watching, signal }: Omit<Watched, "run">): Promise<Resumed> {
 		const ports = await this.ports();
 		const leaseMs = { ...defaultLimits, ...this.parts.limits }.leaseMs;
-		const agentOf = (started: RunStarted): ReadyAgent => {
-			return this.readyFor(ports, this.agentOf(run, started), started);
+		const agentOf = async (started: RunStarted): Promise<ReadyAgent> => {
+			const agent = this.agentOf(run, started);
+			if (ports.policy.ready) await this.readyPolicy(ports.policy, agent);
+			return this.readyFor(ports, agent, started);
 		};
 		const left: { started?: RunStarted; messages?: readonly UnreadMessage[] } = {};
 		const onLeft: ResumeOptions["onLeft"] = (started, messages) => Object.assign(left, { started, messages });

@@ -190,6 +190,20 @@ describe("where it names another sandbox for programs that may wait", () => {
 		expect(ran).toEqual(["look 1", "pay 2"]);
 	});
 
+	test("they are rehearsed there", async () => {
+		const policy: Policy = {
+			version: "p",
+			decide: ({ tool }) =>
+				tool.name === "pay" ? { verdict: "ask", reason: "money", ask: { rehearse: true } } : { verdict: "allow" },
+		};
+		const { scene, ran } = play(code, { harness: { sandbox: unable(inner), policy } });
+		const { run } = await scene.harness.run(scene.agent, "go");
+		expect(ofType(await scene.events(run), "program.rehearsed")).toMatchObject([
+			{ end: "returned", rows: [{ tool: "pay", args: { n: 2 } }] },
+		]);
+		expect(ran).toEqual(["look 1"]);
+	});
+
 	test("the others run in it", async () => {
 		const { scene } = play("return await tools.look({ n: 1 });", { harness: { sandbox: unable(inner) } });
 		const { run } = await scene.harness.run(scene.agent, "go");

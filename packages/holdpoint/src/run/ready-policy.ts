@@ -2,8 +2,8 @@ import type { Agent } from "../spec/agent.ts";
 import type { GovernedAgent, Policy } from "../spec/policy.ts";
 import { type ReadyOptions, readyAgent } from "./ready-agent.ts";
 
-/** Errors: `policy.*`, and whatever else the policy throws. */
-export type ReadyPolicy = (policy: Policy, known: Map<string, Agent>) => Promise<void>;
+/** Resolves once the policy has taken the agent. Errors: `policy.*`, and whatever else the policy throws. */
+export type ReadyPolicy = (policy: Policy, agent: Agent) => Promise<void>;
 
 interface KnownParts extends Pick<ReadyOptions, "model" | "limits"> {
 	/** Those that are known from the start. */
@@ -11,28 +11,22 @@ interface KnownParts extends Pick<ReadyOptions, "model" | "limits"> {
 }
 
 /**
- * Shows a policy that wants to see them the tools of every agent that is known, whenever one was added. An agent that it
- * does not take is known no more afterwards, and those that it took before go on.
+ * Shows a policy that wants to see them the tools of every agent: of those that are known from the start, and of each
+ * further one before it runs. One that it does not take is shown no more, and those that it took before go on.
  */
 export function readyPolicy({ agents: first, model, limits }: KnownParts): ReadyPolicy {
-	let taken: readonly Agent[] | undefined;
+	let taken = new Map<string, Agent>();
 	let before = Promise.resolve();
-	const show = async (policy: Policy, known: Map<string, Agent>): Promise<void> => {
-		const agents = [...known.values()];
-		const isTaken = taken?.length === agents.length && taken.every((agent, at) => agent === agents[at]);
-		if (!policy.ready || isTaken) return;
-		try {
-			await policy.ready(agents.map((agent) => governedAgent(agent, { model, limits })));
-			taken = agents;
-		} catch (error) {
-			known.clear();
-			for (const agent of taken ?? first) known.set(agent.name, agent);
-			throw error;
-		}
+	const show = async (policy: Policy, agent: Agent): Promise<void> => {
+		if (!policy.ready || taken.get(agent.name) === agent) return;
+		const known = taken.size > 0 ? taken : new Map(first.map((one) => [one.name, one]));
+		const agents = new Map(known).set(agent.name, agent);
+		await policy.ready([...agents.values()].map((one) => governedAgent(one, { model, limits })));
+		taken = agents;
 	};
-	return (policy, known) => {
+	return (policy, agent) => {
 		// One after the other, so that the last one that it was told of is the last one here.
-		const shown = before.then(() => show(policy, known));
+		const shown = before.then(() => show(policy, agent));
 		before = shown.catch(() => undefined);
 		return shown;
 	};

@@ -98,7 +98,7 @@ export async function bringBack(segment: Segment, call: CallState): Promise<Live
 /** A copy of a program that waits, for a rehearsal; or why there can be none. It is the caller's to give back. */
 export async function forkOf(segment: Segment, call: CallState): Promise<Guest | string> {
 	const program = programOf(call);
-	const sandbox = await sandboxOf(segment);
+	const sandbox = await sandboxOf(segment, program);
 	const spec = specOf(segment, call, program);
 	const live = segment.live.get(call.id);
 	if (live) {

@@ -92,8 +92,8 @@ export interface Policy {
 	readonly version: string;
 	decide(request: PolicyRequest): Decision | Promise<Decision>;
 	/**
-	 * Told of all agents that are known, before any of them runs and again when one is added. What it throws keeps the
-	 * added one from running. Errors: `policy.invalid` where it does not fit their tools.
+	 * Told of all agents of the harness before any of them runs, and of them and every further one before that one runs.
+	 * What it throws keeps the added one from running. Errors: `policy.invalid` where it does not fit their tools.
 	 */
 	ready?(agents: readonly GovernedAgent[]): void | Promise<void>;
 	/** False: this tool is denied whatever its arguments, so that the model need not be told of it. */

@@ -6,6 +6,7 @@ import { wasmSandbox } from "../wasm/provider.ts";
 import { FakeHostApi } from "./fake-host-api.ts";
 import { pieceChars } from "./guest-script.ts";
 import { piecesOf } from "./machine.ts";
+import { HyperlightPool } from "./pool.ts";
 import { type HyperlightSandboxOptions, hyperlightSandboxIn } from "./provider.ts";
 
 const svm = "processor : 0\nflags\t\t: fpu svm sse\n";
@@ -206,6 +207,13 @@ describe("machines", () => {
 			expect((await firstSlice(sandbox, programOf(["r 1"], { memoryBytesMax }))).slice.state.kind).toBe("returned");
 		}
 		expect(api.aliveMost).toBe(1);
+	});
+
+	test("a slice that is cancelled before it has a machine waits for none", async () => {
+		const pool = new HyperlightPool(1, () => Promise.resolve(new FakeHostApi()));
+		await pool.take(8, pool.closing);
+		expect(await pool.take(8, AbortSignal.abort())).toBeUndefined();
+		await pool.close();
 	});
 
 	test("closing ends them all, whoever waits is told, and nothing starts again", async () => {

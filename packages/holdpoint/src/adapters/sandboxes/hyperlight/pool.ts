@@ -69,6 +69,7 @@ export class HyperlightPool {
 	/** A machine that is not reset yet; undefined where the signal came first. Errors: `sandbox.unavailable`. */
 	async take(memoryMiB: number, signal: AbortSignal): Promise<HyperlightMachine | undefined> {
 		if (this.closing.aborted) throw closedError();
+		if (signal.aborted) return undefined;
 		const { promise, resolve } = Promise.withResolvers<HyperlightMachine | undefined>();
 		const waiting: Waiting = { memoryMiB, settle: resolve };
 		const leave = (): void => {
