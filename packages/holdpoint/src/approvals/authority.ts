@@ -2,7 +2,9 @@
  * What a person may say to a call: the approvers port, asked total and closed (I4). A person about whom it cannot be found
  * out has no say, and the reason says so.
  */
+
 import { inTime } from "../kit/in-time.ts";
+import { isThenable } from "../kit/is-thenable.ts";
 import { reasonOf } from "../kit/reason-of.ts";
 import type { Answering, Approver, Approvers } from "../spec/approver.ts";
 import type { Answered, Need } from "./need.ts";
@@ -36,10 +38,6 @@ export function authorityOf(
 	} catch (error) {
 		return unknown(error);
 	}
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-	return typeof (value as PromiseLike<unknown> | undefined)?.then === "function";
 }
 
 function unknown(error: unknown): KnownAuthority {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { memoryStore } from "../adapters/stores/memory.ts";
 import { createHarness } from "../holdpoint.ts";
+import { fixedLimits } from "../spec/limits.ts";
 import type { RunHead, Store } from "../spec/store.ts";
 import { loadAuditKey } from "./audit-key.ts";
 import { Auditor } from "./auditor.ts";
@@ -59,6 +60,25 @@ async function linesOf(auditor: Auditor): Promise<string[]> {
 }
 
 describe("checkpoints", () => {
+	test("are signed though whoever is told of them never ends", async () => {
+		vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+		const warn = vi.spyOn(process, "emitWarning").mockImplementation(() => undefined);
+		try {
+			const store = await filled(1);
+			const auditor = auditorOf(store, { everyLeaves: 1, onCheckpoint: () => new Promise(() => undefined) });
+			auditor.wrote(1);
+			const closed = auditor.close();
+			while (vi.getTimerCount() === 0) await new Promise(setImmediate);
+			await vi.advanceTimersByTimeAsync(fixedLimits.onCheckpointMs);
+			await closed;
+			expect((await store.audit.checkpoints({})).map(({ size }) => size)).toEqual([1]);
+			expect(String(warn.mock.lastCall?.[0])).toContain("onCheckpoint failed");
+		} finally {
+			vi.useRealTimers();
+			warn.mockRestore();
+		}
+	});
+
 	test("are kept with their frontier; another process goes on from there, reading only what came since", async () => {
 		const store = await filled(2_500);
 		expect(sizeOf(await auditorOf(store).checkpoint())).toBe(2_500);

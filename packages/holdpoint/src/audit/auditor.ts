@@ -5,11 +5,13 @@
  *    kept with the last checkpoint, and only where that has the root that was signed.
  * 2. A checkpoint that cannot be made fails nobody's run: it is made with the next leaves, or by whoever asks for one.
  */
+import { inTime } from "../kit/in-time.ts";
 import { reasonOf } from "../kit/reason-of.ts";
 import type { AuditLog, KeptCheckpoint, StoredLeaf } from "../spec/audit.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import type { RunEvent } from "../spec/events.ts";
 import type { StandingEvent } from "../spec/governance.ts";
+import { fixedLimits } from "../spec/limits.ts";
 import { type AuditWrite, erasedLeaf, type RunLeaves, runLeaves, splitEvent, standingLeaf } from "./leaf.ts";
 import {
 	exportFormat,
@@ -256,7 +258,8 @@ export class Auditor {
 
 async function tell(onCheckpoint: AuditorParts["onCheckpoint"], note: string): Promise<void> {
 	try {
-		await onCheckpoint?.(note);
+		// One that never ends keeps nothing else from being signed, and nobody from closing.
+		await inTime(Promise.resolve(onCheckpoint?.(note)), "it", { timeoutMs: fixedLimits.onCheckpointMs });
 	} catch (error) {
 		process.emitWarning(`A checkpoint of the audit log was made, and onCheckpoint failed: ${reasonOf(error)}`);
 	}

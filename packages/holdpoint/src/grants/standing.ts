@@ -60,14 +60,24 @@ export class StandingDocument {
 	}
 
 	/** Reads it where it changed. Errors: `journal.tampered`, `journal.key_missing`, `store.*`. */
-	refresh(): Promise<Standing> {
-		this.isStale = false;
-		return this.document.refresh();
+	async refresh(): Promise<Standing> {
+		const { heard } = this;
+		const standing = await this.document.refresh();
+		// Until it is read it stays stale: for whoever asks meanwhile, and where reading it failed.
+		if (heard === this.heard) this.isStale = false;
+		return standing;
 	}
 
-	/** Errors: `store.conflict` after many tries, `grant.invalid` where it is full, and those of `refresh`. */
+	/** Whether it takes no further grant. */
+	get isFull(): boolean {
+		return withoutEnded(this.standing, this.now()).grants.length >= fixedLimits.standingMax;
+	}
+
+	/**
+	 * Grants and kill switches are counted apart: no number of grants keeps anybody from switching off.
+	 * Errors: `store.conflict` after many tries, `grant.invalid` where it is full, and those of `refresh`.
+	 */
 	async change(event: StandingEvent): Promise<Standing> {
-		this.isStale = false;
 		const { audit } = this;
 		let leaves = 0;
 		const beside = (): Write[] => {
@@ -76,7 +86,8 @@ export class StandingDocument {
 		};
 		const changed = await this.document.change((before) => {
 			const after = withoutEnded(applied(before, event), this.now());
-			if (after.grants.length + after.switches.length > fixedLimits.standingMax) throw tooMany();
+			if (event.type === "grant.given" && after.grants.length > fixedLimits.standingMax) throw tooManyGrants();
+			if (event.type === "switch.thrown" && after.switches.length > fixedLimits.standingMax) throw tooManySwitches();
 			return after;
 		}, beside);
 		if (leaves > 0) audit?.wrote(leaves);
@@ -89,14 +100,16 @@ function withoutEnded(standing: Standing, now: number): Standing {
 	return standing.grants.every(isKept) ? standing : { ...standing, grants: standing.grants.filter(isKept) };
 }
 
-function tooMany(): HoldpointError {
-	return new HoldpointError(
-		"grant.invalid",
-		`This store has ${fixedLimits.standingMax} grants and kill switches already`,
-		{
-			hint: "Revoke grants that are not needed, and switch on again what may run.",
-		},
-	);
+export function tooManyGrants(): HoldpointError {
+	return new HoldpointError("grant.invalid", `This store has ${fixedLimits.standingMax} grants already`, {
+		hint: "A grant is remembered until it has ended, also where it was revoked: let them end sooner, or cover more with one.",
+	});
+}
+
+function tooManySwitches(): HoldpointError {
+	return new HoldpointError("grant.invalid", `This store has ${fixedLimits.standingMax} kill switches already`, {
+		hint: "Switch on again what may run, or switch off everything at once.",
+	});
 }
 
 /** What an event makes of it; the same object where it changes nothing. */

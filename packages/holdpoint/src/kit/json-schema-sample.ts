@@ -40,10 +40,19 @@ function named(root: JsonSchema, ref: string): Json | undefined {
 	if (!ref.startsWith("#")) return undefined;
 	let found: Json | undefined = root;
 	for (const part of ref.slice(1).split("/").slice(1)) {
-		const name = decodeURIComponent(part).replaceAll("~1", "/").replaceAll("~0", "~");
+		const name = decoded(part)?.replaceAll("~1", "/").replaceAll("~0", "~");
+		if (name === undefined) return undefined;
 		found = isJsonObject(found) && Object.hasOwn(found, name) ? found[name] : undefined;
 	}
 	return found;
+}
+
+function decoded(part: string): string | undefined {
+	try {
+		return decodeURIComponent(part);
+	} catch {
+		return undefined;
+	}
 }
 
 function typed(schema: JsonObject, place: Place): Json | undefined {
@@ -102,6 +111,7 @@ function objectOf(schema: JsonObject, place: Place): Json | undefined {
 
 function arrayOf(schema: JsonObject, place: Place): Json | undefined {
 	const count = Math.min(numberIn(schema, "minItems") ?? 0, 100);
-	const items = Array.from({ length: count }, () => sample(schema["items"], place));
-	return items.includes(undefined) ? undefined : (items as Json[]);
+	if (count === 0) return [];
+	const item = sample(schema["items"], place);
+	return item === undefined ? undefined : Array<Json>(count).fill(item);
 }

@@ -49,11 +49,12 @@ export class SealedDocument<T> {
 
 	/** Reads it where it changed. Errors: `journal.tampered`, `journal.key_missing`, `store.*`. */
 	async refresh(): Promise<T> {
-		const found = await this.place.store.document(this.form.name, this.rev);
-		if (found === "unchanged" || (found === undefined && this.rev === 0)) return this.known;
-		if (found === undefined || found.rev < this.rev) throw this.tampered("an older one lies in the place of it");
-		this.known = this.open(found);
-		this.rev = found.rev;
+		const asked = this.rev;
+		const found = await this.place.store.document(this.form.name, asked);
+		if (found === "unchanged" || (found === undefined && asked === 0)) return this.known;
+		if (found === undefined || found.rev < asked) throw this.tampered("an older one lies in the place of it");
+		const value = this.open(found);
+		this.know(value, found.rev);
 		return this.known;
 	}
 
@@ -64,7 +65,8 @@ export class SealedDocument<T> {
 	 */
 	async change(change: (before: T) => T, beside: () => readonly Write[] = () => []): Promise<T> {
 		for (let tries = 1; ; tries++) {
-			const before = await this.refresh();
+			await this.refresh();
+			const before = this.known;
 			const after = change(before);
 			if (after === before) return before;
 			const document = this.seal(after, this.rev + 1);
@@ -75,10 +77,16 @@ export class SealedDocument<T> {
 				if (!isLate || tries >= fixedLimits.documentTriesMax) throw error;
 				continue;
 			}
-			this.known = after;
-			this.rev = document.rev;
+			this.know(after, document.rev);
 			return after;
 		}
+	}
+
+	/** What is read slowly may be older than what is known by then. */
+	private know(value: T, rev: number): void {
+		if (rev <= this.rev) return;
+		this.known = value;
+		this.rev = rev;
 	}
 
 	private seal(value: T, rev: number): StoredDocument {

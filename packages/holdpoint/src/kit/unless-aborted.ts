@@ -3,7 +3,12 @@ export async function unlessAborted(work: Promise<void>, signal: AbortSignal | u
 	if (!signal) return work;
 	signal.throwIfAborted();
 	const aborted = Promise.withResolvers<void>();
-	signal.addEventListener("abort", () => aborted.resolve(), { once: true });
-	await Promise.race([work, aborted.promise]);
+	const onAbort = () => aborted.resolve();
+	signal.addEventListener("abort", onAbort, { once: true });
+	try {
+		await Promise.race([work, aborted.promise]);
+	} finally {
+		signal.removeEventListener("abort", onAbort);
+	}
 	signal.throwIfAborted();
 }

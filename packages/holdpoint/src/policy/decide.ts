@@ -2,8 +2,10 @@
  * I4: asking a policy is total and fails closed. A policy that throws, is late, or answers with a shape that is not a
  * decision has said `deny`, and the reason says what was wrong.
  */
+
 import { digest } from "../kit/digest.ts";
 import { inTime } from "../kit/in-time.ts";
+import { isThenable } from "../kit/is-thenable.ts";
 import { reasonOf } from "../kit/reason-of.ts";
 import { fixedLimits } from "../spec/limits.ts";
 import type { Ask, Decision, Escalation, Policy, PolicyRequest } from "../spec/policy.ts";
@@ -25,10 +27,6 @@ export function decide(policy: Policy, request: PolicyRequest, timeoutMs: number
 	} catch (error) {
 		return failed(error);
 	}
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-	return typeof (value as PromiseLike<unknown> | undefined)?.then === "function";
 }
 
 function failed(error: unknown): Decision {

@@ -14,7 +14,8 @@ import {
 	sixRuns,
 	verifyLines,
 } from "../testing/audit-scene.ts";
-import { onlyWait, stage } from "../testing/stage.ts";
+import { storeWithSomebodyElse } from "../testing/somebody-else.ts";
+import { ofType, onlyWait, type Stage, stage } from "../testing/stage.ts";
 import { say } from "../testing/story.ts";
 
 async function scene() {
@@ -426,6 +427,50 @@ describe("what is laid down for every run", () => {
 				: leaf,
 		);
 		expect((await verifyLines(signedLog(given))).findings).toMatchObject([{ kind: "unapproved_execution", run: "r2" }]);
+	});
+});
+
+describe("a grant that ends while a call is being started", () => {
+	/** The call is decided with it, and it ends before anything begins. */
+	async function started(ends: (scene: Stage, grant: string) => unknown) {
+		const { store, meanwhile } = storeWithSomebodyElse();
+		const played = auditStage({ store });
+		const { approval } = onlyWait(await pay(played, "r1", { amount: 50, to: "eve" }), "approval");
+		const always = { scope: "principal", expiresInMs: 1_000 } as const;
+		await played.harness.approve(approval, { by: { id: "ann", via: "test" }, always });
+		await played.harness.resume("r1");
+		const [grant] = (await played.harness.governance.standing()).grants;
+		meanwhile(() => ends(played, grant?.id ?? ""));
+		await pay(played, "r2", { amount: 50, to: "eve" });
+		return played;
+	}
+
+	const isOfCall = ({ run, event }: Leaf) => run === "r2" && event["call"] === "c1";
+
+	test.each<[string, (scene: Stage, grant: string) => unknown, boolean]>([
+		["revoked", (scene, grant) => scene.again().harness.governance.revoke(grant, { by: "max" }), false],
+		["over", (scene) => scene.clock.advance(1_000), true],
+	])("is heard of before it begins: nothing is done, and the log says so (%s)", async (_, ends, isAfter) => {
+		const played = await started(ends);
+		const outcomes = ofType(await played.events("r2"), "call.finished").map(({ outcome }) => outcome);
+		expect(outcomes).toMatchObject([{ denied: expect.stringContaining("meanwhile") }]);
+		const lines = await exportOf(played);
+		expect((await verifyLines(lines)).findings).toEqual([]);
+
+		const leaves = lines.filter(isLeaf).map((line) => parse(line).leaf);
+		const decided = leaves.findIndex((leaf) => isOfCall(leaf) && leaf.event.type === "call.decided");
+		expect(leaves[decided]?.event).toMatchObject({ grants: [expect.any(String)] });
+		const finished = leaves.findIndex((leaf) => isOfCall(leaf) && leaf.event.type === "call.finished");
+		// It ended after it was written that the call is started.
+		if (isAfter) return;
+		const wrong = [{ kind: "unapproved_execution", run: "r2", call: "c1" }];
+		const done = leaves.with(finished, {
+			...leaves[finished],
+			event: { ...leaves[finished]?.event, outcome: "ok" },
+		} as Leaf);
+		expect((await verifyLines(signedLog(done))).findings).toMatchObject(wrong);
+		expect((await verifyLines(signedLog(leaves.slice(0, finished)))).findings).toMatchObject(wrong);
+		expect((await verifyLines(signedLog(leaves.toSpliced(finished, 1)))).findings).toMatchObject(wrong);
 	});
 });
 

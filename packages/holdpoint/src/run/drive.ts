@@ -132,8 +132,10 @@ function forbiddenSince(segment: Segment, { tool, grants = [] }: CallState): str
 	const { tenant } = segment.state.started ?? {};
 	const off = switchedOff(segment, { tool: { name: tool }, agent: segment.ready.agent.name, tenant });
 	if (off !== undefined || grants.length === 0) return off;
-	const isOpen = (id: string) => standing.grants.some((grant) => grant.id === id && !grant.revoked);
-	return grants.every(isOpen) ? undefined : "The grant that answered for it was revoked meanwhile";
+	const now = segment.ports.clock.now();
+	const isOpen = (id: string) =>
+		standing.grants.some((grant) => grant.id === id && !grant.revoked && now < grant.expiresAt);
+	return grants.every(isOpen) ? undefined : "The grant that answered for it was revoked or ended meanwhile";
 }
 
 /** Runs one thing beside the loop. Its failure is the segment's: there is no promise whose rejection nobody hears. */

@@ -6,11 +6,13 @@
  *    `unknown`, never `failed` (I7). A `read` changes nothing, so that its time-out is a known failure.
  * 3. The result of a call that changes something is durable before the model sees it.
  */
+
 import { callDigest } from "../approvals/approvals.ts";
 import { assert } from "../kit/assert.ts";
 import { canonicalJson } from "../kit/canonical-json.ts";
 import { timerMsMax } from "../kit/clock.ts";
 import { digest } from "../kit/digest.ts";
+import { isThenable } from "../kit/is-thenable.ts";
 import { reasonOf } from "../kit/reason-of.ts";
 import type { CallInfo } from "../spec/agent.ts";
 import type { Outcome } from "../spec/events.ts";
@@ -113,10 +115,6 @@ export async function attempt(
 	} finally {
 		limited.end();
 	}
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-	return typeof (value as PromiseLike<unknown> | null | undefined)?.then === "function";
 }
 
 /** One attempt of a call on its way through the middleware. */

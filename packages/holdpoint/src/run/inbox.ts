@@ -5,6 +5,7 @@
 import { authorityOf, whyUncounted } from "../approvals/authority.ts";
 import { lacking, needOf } from "../approvals/need.ts";
 import { termsProblem } from "../grants/grant.ts";
+import { tooManyGrants } from "../grants/standing.ts";
 import { runSeal } from "../journal/journal.ts";
 import { canonicalJson } from "../kit/canonical-json.ts";
 import { newId } from "../kit/id.ts";
@@ -230,12 +231,15 @@ export async function answerApproval(
 	refuseInVain({ request, open, counted: answers.filter(isFresh), unread: counting });
 	await refuseWithoutSay(ports, request, { open, state: view.state, timeoutMs: limits.policyTimeoutMs });
 	if (request.args !== undefined) await checkEdit(open, request.args, { tool: tools?.get(open.tool), limits });
-	if (request.always)
+	if (request.always) {
+		await ports.standing.refresh();
+		if (ports.standing.isFull) throw tooManyGrants();
 		checkTerms(request.always, view, {
 			open,
 			args: request.args ?? callOf(view.state, open.call).args ?? null,
 			tool: tools?.get(open.tool),
 		});
+	}
 	const rehearsal = request.rows && rowsAnswered(open, request);
 	await leaveSignal(ports, row.run, {
 		kind: "answer",

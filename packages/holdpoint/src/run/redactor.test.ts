@@ -150,6 +150,18 @@ test("what a program holds is hidden once its calls have said what it is", async
 	await stage.harness.close();
 });
 
+test("a sensitive text is hidden as a whole, also where a part of it is sensitive too", () => {
+	const events = [
+		{ type: "run.started", marks: { pay: { args: { "/pin": "secret", "/card": "secret" } } } },
+		{ type: "call.asked", call: "c1", tool: "pay", args: { pin: "1234", card: "1234567812345678" } },
+		{ type: "call.asked", call: "c2", tool: "pay", args: { pin: "9999", card: "9999567812345678123456" } },
+	] as unknown as RunEvent[];
+	const redactor = Redactor.of(events.slice(0, 2), "all");
+	expect(redactor.text("card 1234567812345678, pin 1234")).toBe("card [secret], pin [secret]");
+	redactor.learn(events[2] as RunEvent);
+	expect(redactor.text("card 9999567812345678123456")).toBe("card [secret]");
+});
+
 test("any value at a marked place is hidden, whatever else is there", async () => {
 	const place = fc.constantFrom("/a", "/a/*", "/b/c", "/b/*/d", "");
 	await fc.assert(

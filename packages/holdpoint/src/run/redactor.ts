@@ -37,6 +37,8 @@ export class Redactor {
 	private readonly tools = new Map<string, ToolRules>();
 	private readonly calls = new Map<string, ToolRules>();
 	private readonly words = new Map<string, string>();
+	/** The longest first: a part of it that is sensitive too must not tear it apart. Undefined: a word came. */
+	private inOrder: readonly (readonly [word: string, instead: string])[] | undefined;
 	private directCalls = 0;
 
 	constructor(hiding: Hiding) {
@@ -94,6 +96,7 @@ export class Redactor {
 		for (const rule of rules) {
 			for (const text of textsAt(value, [rule])) {
 				if (text.length < wordCharsMin) continue;
+				this.inOrder = undefined;
 				this.words.set(text, rule.instead);
 				// As it stands in JSON, which a model writes and a program holds.
 				this.words.set(JSON.stringify(text).slice(1, -1), rule.instead);
@@ -190,7 +193,8 @@ export class Redactor {
 	/** A text without what is known to be sensitive. */
 	text(text: string): string {
 		let shown = text;
-		for (const [word, instead] of this.words) if (shown.includes(word)) shown = shown.replaceAll(word, instead);
+		this.inOrder ??= [...this.words].sort(([one], [other]) => other.length - one.length);
+		for (const [word, instead] of this.inOrder) if (shown.includes(word)) shown = shown.replaceAll(word, instead);
 		return shown;
 	}
 

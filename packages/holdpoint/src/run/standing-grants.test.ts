@@ -1,17 +1,25 @@
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { memoryStore } from "../adapters/stores/memory.ts";
+import { keyRing } from "../kit/seal.ts";
+import { SealedDocument } from "../kit/sealed-document.ts";
 import type { Approver } from "../spec/events.ts";
-import type { GrantTerms } from "../spec/governance.ts";
+import type { GrantTerms, Standing } from "../spec/governance.ts";
+import { fixedLimits } from "../spec/limits.ts";
 import type { Ask, Policy } from "../spec/policy.ts";
 import { noRun, type Store } from "../spec/store.ts";
 import { crashingStore } from "../testing/crashing-store.ts";
-import { ofType, onlyWait, type StageOptions, stage } from "../testing/stage.ts";
+import { storeWithSomebodyElse } from "../testing/somebody-else.ts";
+import { ofType, onlyWait, type StageOptions, stage, stageKeys } from "../testing/stage.ts";
 import { call, calls, say } from "../testing/story.ts";
 import { defineTool } from "../tools/define-tool.ts";
 
 const person = (id: string): Approver => ({ id, via: "test" });
 const [ann, bob] = [person("ann"), person("bob")];
+const noStanding: Standing = { grants: [], switches: [] };
+
+afterEach(() => vi.restoreAllMocks());
+
 const dayMs = 24 * 3_600_000;
 
 interface Pay {
@@ -54,20 +62,6 @@ function payStage(options: Partial<StageOptions> & { readonly ask?: Ask; readonl
 		return scene.harness.resume(result.run);
 	}
 	return { scene, paid, run, grant };
-}
-
-/** Before the intent of the next effect is written, somebody else does something in the same store, once. */
-function storeWithSomebodyElse() {
-	const inner = memoryStore();
-	const others: (() => Promise<void>)[] = [];
-	const store: Store = {
-		...inner,
-		commit: async (run, epoch, writes) => {
-			if (writes.some((write) => write.kind === "entry" && write.body.includes("call.started"))) await others.pop()?.();
-			return inner.commit(run, epoch, writes);
-		},
-	};
-	return { inner, store, meanwhile: (does: () => Promise<void>) => void others.push(does) };
 }
 
 describe("a standing grant", () => {
@@ -162,6 +156,35 @@ describe("a standing grant", () => {
 		await scene.harness.approve(again.approval, { by: person("kim") });
 		await scene.harness.resume(second.run);
 		expect(await run({ amount: 5 }, "eve")).toMatchObject({ status: "completed" });
+	});
+
+	test("I8: where there are too many, the call is approved and no more, and who asks for one more is told so", async () => {
+		const warn = vi.spyOn(process, "emitWarning").mockImplementation(() => undefined);
+		const { scene, paid, run, grant } = payStage();
+		await grant({ scope: "principal" });
+		const ring = keyRing(stageKeys);
+		const standing = { store: scene.store, storeId: await scene.store.id(), ring };
+		const document = new SealedDocument<Standing>(standing, { name: "standing", what: "", empty: noStanding });
+		const late = await run({ amount: 6 });
+		await scene.harness.approve(onlyWait(late, "approval").approval, { by: bob, always: { scope: "principal" } });
+		await document.change(({ grants: [one] }) => {
+			if (!one) throw new Error("there is no grant");
+			return {
+				grants: Array.from({ length: fixedLimits.standingMax }, (_, n) => ({ ...one, id: `g${n}` })),
+				switches: [],
+			};
+		});
+		expect(await scene.harness.resume(late.run)).toMatchObject({ status: "completed" });
+		expect(paid).toHaveLength(2);
+		expect(String(warn.mock.lastCall?.[0])).toContain("was not granted for good");
+		const { approval } = onlyWait(await run({ amount: 7 }), "approval");
+		const asked = scene.harness.approve(approval, { by: bob, always: { scope: "principal" } });
+		await expect(asked).rejects.toMatchObject({
+			code: "grant.invalid",
+			message: expect.stringContaining("1000 grants"),
+		});
+		await scene.harness.governance.switchOff({ of: "all", reason: "stop", by: "kim" });
+		expect((await scene.harness.governance.standing()).switches).toHaveLength(1);
 	});
 
 	test("never turns a denial into anything", async () => {

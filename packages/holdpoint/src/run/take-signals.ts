@@ -8,7 +8,9 @@ import { whyUncounted } from "../approvals/authority.ts";
 import { lacking } from "../approvals/need.ts";
 import { type GrantedCall, grantOf, termsProblem } from "../grants/grant.ts";
 import type { ReceivedSignal } from "../journal/journal.ts";
+import { isHoldpointError } from "../spec/errors.ts";
 import type { ApprovalResolved, RunEvent } from "../spec/events.ts";
+import type { Grant } from "../spec/governance.ts";
 import type { Json } from "../spec/json.ts";
 import type { Signal } from "../spec/signals.ts";
 import type { StoredSignal } from "../spec/store.ts";
@@ -67,9 +69,23 @@ async function giveGrants(segment: Segment): Promise<void> {
 			if (facts === undefined || termsProblem(always, facts) !== undefined) continue;
 			await segment.flush();
 			const grant = grantOf(always, facts, { approval: approval.id, by: [by], at });
-			await segment.ports.standing.change({ type: "grant.given", grant });
+			if (!(await isGiven(segment, grant))) continue;
 			segment.emit({ type: "grant.given", grant: grant.id, approval: approval.id, call: call.id, by });
 		}
+	}
+}
+
+/** Where there are too many, this call is approved all the same: nothing is granted beyond it. */
+async function isGiven({ ports }: Segment, grant: Grant): Promise<boolean> {
+	try {
+		await ports.standing.change({ type: "grant.given", grant });
+		return true;
+	} catch (error) {
+		if (!isHoldpointError(error) || error.code !== "grant.invalid") throw error;
+		process.emitWarning(
+			`An approval of ${grant.tool} counts for its call and was not granted for good: ${error.message}`,
+		);
+		return false;
 	}
 }
 

@@ -306,6 +306,34 @@ describe("webhooks", () => {
 		expect(there.received).toHaveLength(2);
 	});
 
+	test("one whose messages cannot be read hides from nobody that another one is being told", async () => {
+		const [first, second] = [await receiver(), await receiver()];
+		const inner = memoryStore();
+		let broken: string | undefined;
+		const store: Store = {
+			...inner,
+			document: async (name, known) => {
+				if (name === broken) throw new HoldpointError("store.locked", "busy");
+				return inner.document(name, known);
+			},
+		};
+		const hooks = [first, second].map(({ url }) => ({ url, secret, events: ["approval.requested"] }) as const);
+		const { harness, agent } = payStage(hooks, { store });
+		const [status] = await harness.webhooks.status();
+		broken = `webhook.${status?.id}`;
+		let isAnswered = false;
+		second.answer = (response) =>
+			setTimeout(() => {
+				isAnswered = true;
+				response.writeHead(204).end();
+			}, 100);
+		await harness.run(agent, "pay it");
+		while (second.received.length === 0) await new Promise(setImmediate);
+		await harness.webhooks.idle();
+		expect(isAnswered).toBe(true);
+		expect(first.received).toEqual([]);
+	});
+
 	test("closing the harness gives up what hangs, keeps it pending, and waits for nobody", async () => {
 		const there = await receiver();
 		const store = memoryStore();

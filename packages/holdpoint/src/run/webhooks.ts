@@ -157,8 +157,10 @@ export class Webhooks {
 			while (this.#isCalled && !this.#stopped.signal.aborted) {
 				this.#isCalled = false;
 				// Apart from each other: a receiver that is slow keeps no other one waiting for its turn.
-				const counts = await Promise.all(all.map((one) => deliverOne(one, this.#stopped.signal)));
-				sent += counts.reduce((sum, count) => sum + count, 0);
+				const ends = await Promise.allSettled(all.map((one) => deliverOne(one, this.#stopped.signal)));
+				const lost = ends.find((end) => end.status === "rejected");
+				if (lost) throw lost.reason;
+				sent += ends.reduce((sum, end) => sum + (end.status === "fulfilled" ? end.value : 0), 0);
 			}
 			return reportOf(sent, all);
 		} finally {
@@ -223,8 +225,10 @@ async function look(delivering: Delivering): Promise<Looked> {
 		}
 		if (base.pending.length + found.length >= fixedLimits.webhookPendingMax) return { base, runs, found, isAll: false };
 		const told = await toldRun(ports, run);
-		runs.push({ run, seq: told?.entries.length ?? seq, updatedAt });
-		if (told) found.push(...placesIn(told, webhook.events, { seq: before, at: from }));
+		// Nobody has seen it: who has its key may read it yet.
+		if (!told) continue;
+		runs.push({ run, seq: told.entries.length, updatedAt });
+		found.push(...placesIn(told, webhook.events, { seq: before, at: from }));
 	}
 	return { base, runs, found, isAll: true };
 }

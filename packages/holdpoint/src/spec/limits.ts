@@ -83,6 +83,8 @@ export interface FixedLimits {
 	readonly cancelGraceMs: number;
 	/** How long runs may take to stop when their harness is closed. Milliseconds. */
 	readonly closeGraceMs: number;
+	/** How long `onCheckpoint` is waited for; what it does is not ended. Milliseconds. */
+	readonly onCheckpointMs: number;
 	/** How often the model is asked to mend an empty answer, or one that does not fit the output schema. */
 	readonly repairsMax: number;
 	/** How often a program is brought back whose guest was lost with that of another one. */
@@ -149,7 +151,7 @@ export interface FixedLimits {
 	readonly grantCharsMax: number;
 	/** How long an ended grant is remembered: by so much a clock may be put back. Milliseconds. */
 	readonly standingGraceMs: number;
-	/** Grants and kill switches of one store at a time. */
+	/** Grants of one store at a time, and kill switches. */
 	readonly standingMax: number;
 	/** How often a change of a shared document is tried while others change it too. */
 	readonly documentTriesMax: number;
@@ -180,6 +182,7 @@ export interface FixedLimits {
 export const fixedLimits: FixedLimits = {
 	cancelGraceMs: 2_000,
 	closeGraceMs: 5_000,
+	onCheckpointMs: 10_000,
 	repairsMax: 1,
 	guestLossesMax: 3,
 	movedGuestsBytesMax: 256 * 1_048_576,

@@ -14,7 +14,7 @@ import type { WebhookEvent } from "../spec/webhooks.ts";
 export interface Outbox {
 	/** What happened before is not told. Milliseconds since 1970. */
 	readonly born: number;
-	/** Runs that changed up to then were looked at. Milliseconds since 1970. */
+	/** All runs that changed up to then were looked at. Milliseconds since 1970. */
 	readonly since: number;
 	/** Of runs that changed lately: up to which entry. */
 	readonly seen: readonly (readonly [run: string, seq: number])[];
@@ -66,7 +66,8 @@ export interface Looked {
 export function collected(outbox: Outbox, { base, runs, found, isAll }: Looked, now: number): Outbox {
 	const seen = new Map(outbox.seen);
 	const fresh = found.filter(({ run, seq }) => seq > (seen.get(run) ?? 0));
-	const since = Math.max(outbox.since, ...runs.map(({ updatedAt }) => updatedAt));
+	// What was not looked at may hold what happened long before the run changed last.
+	const since = isAll ? Math.max(outbox.since, ...runs.map(({ updatedAt }) => updatedAt)) : outbox.since;
 	const news = runs.filter(({ run, seq }) => seq > (seen.get(run) ?? 0));
 	if (news.length === 0) return outbox;
 	// Runs that changed long ago are forgotten, but none that somebody else saw meanwhile.

@@ -56,6 +56,8 @@ interface Call {
 	approval: Approval | undefined;
 	starts: number;
 	isOver: boolean;
+	/** It was started by a grant that held no longer: nothing came of it, or its next fact makes that a finding. */
+	inDoubt: Finding | undefined;
 }
 
 export class RunChecks {
@@ -75,18 +77,37 @@ export class RunChecks {
 		if (event.type === "run.started") this.runs.set(run, { calls: new Map(), rehearsals: new Map() });
 		else if (!this.runs.has(run)) this.runs.set(run, undefined);
 		const known = this.runs.get(run);
-		if (event.type === "run.finished") this.runs.delete(run);
+		if (event.type === "run.finished") {
+			this.runs.delete(run);
+			return known && doubtsOf(known)[0];
+		}
 		const id = event["call"];
 		if (event.type === "call.started") this.executions++;
 		if (typeof id !== "string" || !known) return undefined;
-		const call = known.calls.get(id) ?? { decision: undefined, approval: undefined, starts: 0, isOver: false };
+		const call = known.calls.get(id) ?? {
+			decision: undefined,
+			approval: undefined,
+			starts: 0,
+			isOver: false,
+			inDoubt: undefined,
+		};
 		known.calls.set(id, call);
+		const doubt = settleDoubt(call, event);
 		const spending = foreseen(known, id, event);
-		const why =
-			follow(call, event, spending) ?? (event.type === "call.started" ? this.lostGrant(call, leaf.at) : undefined);
-		if (why === undefined) return undefined;
-		const message = `Call ${id} of run ${run} was started although ${why}`;
-		return { kind: "unapproved_execution", index, run, event: n, call: id, message };
+		const found = (why: string): Finding => {
+			const message = `Call ${id} of run ${run} was started although ${why}`;
+			return { kind: "unapproved_execution", index, run, event: n, call: id, message };
+		};
+		const why = follow(call, event, spending);
+		if (why !== undefined) return found(why);
+		const lost = event.type === "call.started" ? this.lostGrant(call, leaf.at) : undefined;
+		if (lost !== undefined) call.inDoubt = found(lost);
+		return doubt;
+	}
+
+	/** What the log leaves open at its end. */
+	doubts(): Finding[] {
+		return [...this.runs.values()].flatMap((run) => (run ? doubtsOf(run) : []));
 	}
 
 	/** A grant answers in the place of people: while it holds. One that the log does not know is older than the log. */
@@ -100,6 +121,21 @@ export class RunChecks {
 	forget(): void {
 		for (const run of this.runs.keys()) this.runs.set(run, undefined);
 	}
+}
+
+function doubtsOf({ calls }: Run): Finding[] {
+	return [...calls.values()].flatMap(({ inDoubt }) => inDoubt ?? []);
+}
+
+/**
+ * A grant may end while the intent is being written: whoever hears of that does not execute, and says so. Of a later
+ * attempt it says that nobody knows, because of the one before.
+ */
+function settleDoubt(call: Call, facts: LeafFacts): Finding | undefined {
+	const { inDoubt } = call;
+	call.inDoubt = undefined;
+	const expected = call.starts > 1 ? "unknown" : "denied";
+	return facts.type === "call.finished" && facts["outcome"] === expected ? undefined : inDoubt;
 }
 
 /** Folds a fact into the rehearsal of the call's program, or of the call that is a program. */

@@ -293,6 +293,7 @@ class ExportCheck {
 		const { head, tree, covered, trusted } = this;
 		const isCut = !this.isEnded;
 		const line = this.lines;
+		for (const doubt of this.runs.doubts()) if ((doubt.index ?? 0) < covered) this.findings.add({ ...doubt, line });
 		if (isCut)
 			this.find("truncated", {
 				line,
