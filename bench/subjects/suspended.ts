@@ -12,6 +12,7 @@ import {
 	sqliteStore,
 } from "holdpoint";
 import { z } from "zod";
+import { mainThread } from "../../packages/holdpoint/src/run/run-state.ts";
 import { scriptModel } from "../script-model.ts";
 import { median, type Numbers } from "../statistics.ts";
 import { serveRows, settledBytes } from "../subject.ts";
@@ -153,7 +154,7 @@ async function suspended({ calls = 0, runs = 1_000 }: Numbers): Promise<Numbers>
 	const stored = (rowBytes(scene.path) - before.rows) / runs;
 	check(sample !== undefined, "a run waits");
 	const { state } = await scene.harness.show(sample.run);
-	const messages = Buffer.byteLength(JSON.stringify(state.messages));
+	const messages = Buffer.byteLength(JSON.stringify(mainThread(state).messages));
 	await scene.harness.close();
 	return { heap, stored, messages, beyond: stored - messages };
 }

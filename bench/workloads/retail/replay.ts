@@ -1,5 +1,5 @@
 import type { CallState } from "../../../packages/holdpoint/src/run/call-state.ts";
-import { type RunState, valueOf } from "../../../packages/holdpoint/src/run/state.ts";
+import { mainThread, type RunState, valueOf } from "../../../packages/holdpoint/src/run/run-state.ts";
 import type { Json } from "../../../packages/holdpoint/src/spec/json.ts";
 import { isDidNotHappen, type RetailAgentOptions, retailAgent, type Wiring } from "./agent.ts";
 import { canonical } from "./canonical.ts";
@@ -100,7 +100,7 @@ function madeCalls(state: RunState): readonly CallState[] {
 
 /** The results in the conversation. */
 function readByModel(state: RunState): readonly unknown[] {
-	const parts = state.messages.flatMap((message) => (message.role === "tool" ? message.content : []));
+	const parts = mainThread(state).messages.flatMap((message) => (message.role === "tool" ? message.content : []));
 	return parts.flatMap((part) => {
 		if (part.type !== "tool-result" || isDidNotHappen(part.output)) return [];
 		const { output } = part;

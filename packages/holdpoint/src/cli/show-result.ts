@@ -111,6 +111,12 @@ export function waitLines(invocation: Invocation, run: string, wait: Exclude<Wai
 	if (wait.kind === "timer") {
 		return [`${style.yellow("◷")} It waits until ${dateTime(wait.dueAt)}: ${inlineText(wait.why, 500)}`];
 	}
+	if (wait.kind === "user") {
+		return [
+			`${style.cyan("?")} ${style.bold(inlineText(wait.agent, 80))} waits for an answer:`,
+			`  ${commandLine(invocation, "tell", run, "…")}`,
+		];
+	}
 	const name = inlineText(wait.tool, 80);
 	const reason = `was started, and nobody knows whether it happened: ${inlineText(wait.why, 500)}`;
 	return [

@@ -5,6 +5,7 @@
  */
 import { firstMac, runSeal } from "../journal/journal.ts";
 import { joinLabels, labelOfInput } from "../labels/label.ts";
+import { agentsOf, entryOf } from "../routing/topology.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
 import { journalVersion, type RunResumed, type RunStarted, type SessionPlace } from "../spec/events.ts";
 import type { RunResult } from "../spec/result.ts";
@@ -26,8 +27,8 @@ import { nobody } from "./ready-agent.ts";
 import { Redactor } from "./redactor.ts";
 import { resumeLeaves } from "./resume-leaves.ts";
 import type { ReadyAgent, RunPorts } from "./run-ports.ts";
+import { emptyState, type RunState } from "./run-state.ts";
 import { type Observer, Segment, type SegmentStart } from "./segment.ts";
-import { emptyState, type RunState } from "./state.ts";
 import { libraryVersion } from "./version.ts";
 
 export interface Watching {
@@ -63,7 +64,7 @@ export async function startRun(ports: RunPorts, ready: ReadyAgent, request: Star
 		const label = joinLabels(labelOfInput(ports.labels), history.label);
 		started = { ...started, labels: true, ...(label ? { label } : {}) };
 	}
-	const state = emptyState(request.run, history.messages, new Map());
+	const state = emptyState(request.run, history.before, new Map());
 	const leaves = ports.audit?.leavesOf(request.run);
 	const segment = new Segment(
 		segmentStart({
@@ -101,6 +102,7 @@ function startedEvent(ready: ReadyAgent, request: StartRequest): RunStarted {
 		principal: request.principal,
 		...(request.tenant === undefined ? {} : { tenant: request.tenant }),
 		...(request.session ? { session: request.session } : {}),
+		...(ready.team ? { team: { start: entryOf(ready.team) } } : {}),
 		input: request.input,
 		...(request.sandbox ? { sandbox: request.sandbox } : {}),
 	};
@@ -275,13 +277,17 @@ function segmentStart({ watching, ...parts }: Parts): SegmentStart {
 
 /** The run's middleware around one segment. */
 async function through(segment: Segment): Promise<RunResult> {
-	const onion = segment.ready.agent.middleware.filter((layer) => layer.run);
+	const { ready } = segment;
+	const members = ready.team ? agentsOf(ready.team) : [ready.agent];
+	const onion = members.flatMap(({ name, middleware }) =>
+		middleware.flatMap((layer) => (layer.run ? { layer, info: segment.infoOf({ agent: name }) } : [])),
+	);
 	const layer = async (index: number): Promise<RunResult> => {
 		const outer = onion[index];
-		return outer?.run
-			? outer.run(
-					segment.info,
-					onceOnly(outer.name, () => layer(index + 1)),
+		return outer?.layer.run
+			? outer.layer.run(
+					outer.info,
+					onceOnly(outer.layer.name, () => layer(index + 1)),
 				)
 			: drive(segment);
 	};

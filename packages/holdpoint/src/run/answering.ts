@@ -9,12 +9,12 @@ import type { Segment } from "./segment.ts";
 export function authorityFor(
 	{ ports, state, ready }: Segment,
 	by: Approver,
-	about: Pick<Answering, "tool" | "args" | "answer">,
+	about: Pick<Answering, "agent" | "tool" | "args" | "answer">,
 ): KnownAuthority | Promise<KnownAuthority> {
 	const { principal = "", tenant } = state.started ?? {};
 	return authorityOf(ports.approvers, {
 		by,
-		about: { ...about, agent: ready.agent.name, principal, tenant },
+		about: { ...about, principal, tenant },
 		timeoutMs: ready.limits.policyTimeoutMs,
 	});
 }
@@ -31,13 +31,11 @@ export function answersToday(
 	const { answers, args } = known ?? { answers: validAnswers(segment, call), args: call.args ?? null };
 	if (answers.length === 0 || !segment.ports.approvers) return { answers, lost: [] };
 	const spent = spentAnswers(call);
-	const { tool } = call;
+	const about = { agent: call.thread.agent, tool: call.tool, args, answer: "approve" } as const;
 	return countedToday(answers, (answer) => {
 		const place = call.approval?.answers.indexOf(answer) ?? -1;
 		const isSpent = place < 0 ? call.attempt > 0 && call.row !== undefined : place < spent;
-		return isSpent
-			? { roles: answer.by.roles ?? [] }
-			: authorityFor(segment, answer.by, { tool, args, answer: "approve" });
+		return isSpent ? { roles: answer.by.roles ?? [] } : authorityFor(segment, answer.by, about);
 	});
 }
 

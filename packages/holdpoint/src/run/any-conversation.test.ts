@@ -11,7 +11,8 @@ import { calls, type StoryStep, say } from "../testing/story.ts";
 import { defineTool } from "../tools/define-tool.ts";
 import { OutcomeUnknown } from "../tools/outcome-unknown.ts";
 import { next } from "./next.ts";
-import { apply, emptyState, type RunState } from "./state.ts";
+import { emptyState, type RunState } from "./run-state.ts";
+import { apply } from "./state.ts";
 
 /** Whatever model, people and time do, the rules of a run hold: a random conversation is played and then examined. */
 
@@ -165,7 +166,7 @@ async function examine({ scene, executed, observed, result, prompts }: Played): 
 		busy: new Set<string>(),
 		live: new Set<string>(),
 		room: 8,
-		turnsMax: 20,
+		turnsMax: () => 20,
 		ended: new Set<string>(),
 		now: scene.clock.now(),
 	};

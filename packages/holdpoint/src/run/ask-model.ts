@@ -1,8 +1,10 @@
 import { callModel, type ModelOutcome } from "../model/call-model.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import type { Spent } from "../spec/events.ts";
+import type { Limits } from "../spec/limits.ts";
 import type { LanguageModel, ModelAnswer, ModelRequest } from "../spec/model.ts";
 import { AskLater } from "./ask-later.ts";
+import { type Thread, whoOf } from "./conversation.ts";
 import { foreignLabel } from "./label-results.ts";
 import {
 	countsOutput,
@@ -14,36 +16,43 @@ import {
 	timeIsOver,
 	UsedUp,
 } from "./model-budgets.ts";
+import { isEnded } from "./route.ts";
+import type { ReadyAgent } from "./run-ports.ts";
+import { callOf, type RunState } from "./run-state.ts";
 import type { Segment } from "./segment.ts";
+import { toolsFor } from "./thread-tools.ts";
 
-/** Asks the model once and writes down its answer, or that it is to be asked later. */
-export async function askModel(segment: Segment): Promise<void> {
-	const { state, ready, ports } = segment;
+/** Asks an agent's model once and writes down its answer, or that it is to be asked later. */
+export async function askModel(segment: Segment, thread: Thread): Promise<void> {
+	const { state, ports } = segment;
+	const ready = segment.readyOf(thread);
 	if (!ready.model) {
 		throw new HoldpointError("model.missing", `Agent ${ready.agent.name} has no model`, {
 			details: { run: state.run },
 		});
 	}
 	const began = ports.clock.now();
-	const heard = state.messages.length;
-	const asked: Asked = { model: "middleware", times: 0, spent: [] };
+	if (thread.isCalledUpon && (await isEnded(segment, thread))) return;
+	const heard = thread.messages.length;
+	const asked: Asked = { thread, ready, model: "middleware", times: 0, spent: [] };
 	let answer: ModelAnswer;
 	try {
-		answer = await throughMiddleware(segment, asked, requestOf(segment));
+		answer = await throughMiddleware(segment, asked, requestOf(thread, ready));
 	} catch (error) {
 		if (state.cancel) return;
 		await settleSpent(segment, asked);
-		if (error instanceof AskLater) return setTimer(segment, error);
+		if (error instanceof AskLater) return setTimer(segment, thread, error);
 		if (!(error instanceof UsedUp)) throw error;
-		segment.usedUp = error.message;
+		segment.usedUp.set(thread.of, error.message);
 		return;
 	}
 	// Cancelled, and over: it came after the grace.
-	if (state.finished) return;
+	if (state.finished || isClosed(state, thread)) return;
 	const { content, finish, usage, dropped } = answer;
-	const unheard = state.messages.length - heard;
+	const unheard = thread.messages.length - heard;
 	segment.emit({
 		type: "model.answered",
+		...whoOf(thread),
 		content,
 		finish,
 		usage,
@@ -51,18 +60,23 @@ export async function askModel(segment: Segment): Promise<void> {
 		...(unheard > 0 ? { unheard } : {}),
 		// It rests on what it cites, though no call of the provider's tools may be shown.
 		...(state.started?.labels && dropped?.includes("source") ? { label: foreignLabel } : {}),
-		...(asked.model === state.model ? {} : { model: asked.model }),
+		...(asked.model === thread.model ? {} : { model: asked.model }),
 		...(asked.spent.length > 0 ? { spent: asked.spent } : {}),
 	});
 }
 
-function requestOf(segment: Segment): ModelRequest {
-	const { state, ready } = segment;
+/** The call that it was put to was ended meanwhile. */
+function isClosed(state: RunState, { of: { call } }: Thread): boolean {
+	return call !== undefined && callOf(state, call).phase !== "started";
+}
+
+function requestOf(thread: Thread, ready: ReadyAgent): ModelRequest {
 	const { agent } = ready;
+	const tools = toolsFor(thread, ready);
 	return {
 		// Copied in one piece: element by element, long conversations would cost the square of their turns.
-		prompt: [ready.system].concat(state.messages),
-		...(ready.modelTools.length > 0 ? { tools: ready.modelTools } : {}),
+		prompt: [ready.system].concat(thread.messages),
+		...(tools.length > 0 ? { tools } : {}),
 		...(agent.settings ? { settings: agent.settings } : {}),
 		...(agent.output ? { responseFormat: { type: "json", schema: agent.output.json as never } } : {}),
 	};
@@ -70,6 +84,8 @@ function requestOf(segment: Segment): ModelRequest {
 
 /** Who answered, and what that took. */
 interface Asked {
+	readonly thread: Thread;
+	readonly ready: ReadyAgent;
 	model: string;
 	/** How often a model was asked: layers may ask more than once. */
 	times: number;
@@ -77,22 +93,27 @@ interface Asked {
 }
 
 function throughMiddleware(segment: Segment, asked: Asked, request: ModelRequest): Promise<ModelAnswer> {
-	const onion = segment.ready.agent.middleware.filter((layer) => layer.model);
+	const onion = asked.ready.agent.middleware.filter((layer) => layer.model);
+	const info = segment.infoOf(asked.thread);
 	const layer = (index: number, inner: ModelRequest): Promise<ModelAnswer> => {
 		const outer = onion[index];
 		if (!outer?.model) return callOnce(segment, asked, inner);
-		return outer.model(inner, (changed) => layer(index + 1, changed), segment.info);
+		return outer.model(inner, (changed) => layer(index + 1, changed), info);
 	};
 	return layer(0, request);
 }
 
 async function callOnce(segment: Segment, asked: Asked, request: ModelRequest): Promise<ModelAnswer> {
-	const { model } = segment.ready;
-	if (!model) throw new HoldpointError("model.missing", `Agent ${segment.ready.agent.name} has no model`);
+	const { thread, ready } = asked;
+	const { model } = ready;
+	if (!model) throw new HoldpointError("model.missing", `Agent ${ready.agent.name} has no model`);
 	await settleSpent(segment, asked);
-	const holder = `m${segment.state.turns + 1}.${++asked.times}`;
-	const held = await holdForModel(segment, model, { request, holder });
-	const result = held ? await callHeld(segment, { model, request, held }) : await callFree(segment, { model, request });
+	const holder = `${thread.work === "model" ? "m" : `m/${thread.work.slice(6)}/`}${thread.turns + 1}.${++asked.times}`;
+	const held = await holdForModel(segment, { thread, ready, model, request, holder });
+	const { limits } = ready;
+	const result = held
+		? await callHeld(segment, { model, limits, request, held })
+		: await callFree(segment, { model, limits, request });
 	if (result.kind === "later") throw new AskLater(result.dueInMs, result.reason);
 	if (held) asked.spent.push(...spentFor(segment, held, result.answer.usage));
 	asked.model = `${model.provider}/${model.modelId}`;
@@ -106,16 +127,17 @@ async function settleSpent(segment: Segment, { spent }: Asked): Promise<void> {
 }
 
 interface Calling {
+	readonly limits: Limits;
 	readonly model: LanguageModel;
 	readonly request: ModelRequest;
 	/** Default: the segment's. */
 	readonly signal?: AbortSignal;
 }
 
-function callFree(segment: Segment, { model, request, signal }: Calling): Promise<ModelOutcome> {
-	const { ready, ports, onDelta } = segment;
+function callFree(segment: Segment, { model, limits, request, signal }: Calling): Promise<ModelOutcome> {
+	const { ports, onDelta } = segment;
 	return callModel(model, request, {
-		limits: ready.limits,
+		limits,
 		clock: ports.clock,
 		random: ports.random,
 		signal: signal ?? segment.abort.signal,
@@ -125,7 +147,7 @@ function callFree(segment: Segment, { model, request, signal }: Calling): Promis
 
 /** Within what is held for it. What gave no answer gives it back, unless nobody knows: then the run's end spends it. */
 async function callHeld(segment: Segment, calling: Calling & { readonly held: Held }): Promise<ModelOutcome> {
-	const { model, request, held } = calling;
+	const { model, limits, request, held } = calling;
 	const cap = countsOutput(held) ? { maxOutputTokens: held.share.outputTokens } : {};
 	const settings = { ...request.settings, ...cap };
 	const ended = new AbortController();
@@ -138,7 +160,7 @@ async function callHeld(segment: Segment, calling: Calling & { readonly held: He
 		);
 	}
 	try {
-		const result = await callFree(segment, { model, request: { ...request, settings }, signal });
+		const result = await callFree(segment, { model, limits, request: { ...request, settings }, signal });
 		if (result.kind === "later") await giveBack(segment, held);
 		return result;
 	} catch (error) {
@@ -149,11 +171,13 @@ async function callHeld(segment: Segment, calling: Calling & { readonly held: He
 	}
 }
 
-function setTimer(segment: Segment, later: AskLater): void {
-	if (segment.state.timers >= segment.ready.limits.modelWaitsMax) {
-		const message = `The model asked for patience ${segment.state.timers} times in a row (modelWaitsMax): ${later.reason}`;
+function setTimer(segment: Segment, thread: Thread, later: AskLater): void {
+	if (thread.timers >= segment.readyOf(thread).limits.modelWaitsMax) {
+		const message = `The model asked for patience ${thread.timers} times in a row (modelWaitsMax): ${later.reason}`;
 		throw new HoldpointError("model.unavailable", message, { details: { run: segment.state.run } });
 	}
-	const timer = `t${segment.state.turns}.${segment.state.timers + 1}`;
-	segment.emit({ type: "timer.set", timer, dueAt: segment.ports.clock.now() + later.dueInMs, why: later.reason });
+	const who = thread.work === "model" ? "" : `${thread.work.slice(6)} `;
+	const timer = `${who}t${thread.turns}.${thread.timers + 1}`;
+	const dueAt = segment.ports.clock.now() + later.dueInMs;
+	segment.emit({ type: "timer.set", ...whoOf(thread), timer, dueAt, why: later.reason });
 }

@@ -42,18 +42,30 @@ export function checkedBudgets(value: unknown): readonly Budget[] {
 
 const free: Charged = { says: [], wants: [] };
 
-export function chargesOf({ ports }: Segment, request: PolicyRequest, charging: Charging): Charged {
+/** `callers`: agents that it works for; what it takes, it takes of their budgets, too. */
+export function chargesOf(
+	{ ports }: Segment,
+	request: PolicyRequest,
+	{ callers, ...charging }: Charging & { readonly callers: readonly string[] },
+): Charged {
 	const { budgets } = ports;
 	if (budgets.length === 0) return free;
 	const { exhausted, holds, timeoutMs } = charging;
 	const now = ports.clock.now();
 	const says: Decision[] = [];
 	const wants: Wanted[] = [];
-	for (const charge of callCharges(budgets, { ...request, holds, timeoutMs }, { now, used: exhausted })) {
+	const seen = new Set<string>();
+	const of = [request.agent, ...callers];
+	const all = of.flatMap((agent) =>
+		callCharges(budgets, { ...request, agent, holds, timeoutMs }, { now, used: exhausted }),
+	);
+	for (const charge of all) {
 		if (!isCharge(charge)) {
 			says.push({ verdict: "deny", reason: uncountableReason(charge) });
 			continue;
 		}
+		if (seen.has(charge.account)) continue;
+		seen.add(charge.account);
 		const used = exhausted.get(charge.account);
 		const isShort = used !== undefined && used + charge.amount > charge.budget.max;
 		if (isShort) says.push(sayOf(charge, used, now));

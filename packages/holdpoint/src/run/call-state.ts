@@ -4,12 +4,16 @@ import type { GrantTerms } from "../spec/governance.ts";
 import type { Json } from "../spec/json.ts";
 import type { Label } from "../spec/label.ts";
 import type { ProgramLimits } from "../spec/limits.ts";
+import type { Conversation, Thread } from "./conversation.ts";
 
 /** A call as the fold of its events. */
 export interface CallState {
 	readonly id: string;
 	readonly tool: string;
+	/** The program that made it. */
 	readonly parent: string | undefined;
+	/** Of the agent that made it, or whose program did. */
+	readonly thread: Thread;
 	/** Which of the run's calls it is: 1, 2, … */
 	readonly ordinal: number;
 	readonly line: number;
@@ -38,6 +42,46 @@ export interface CallState {
 	edited: boolean;
 	outcome: Outcome | undefined;
 	program: ProgramState | undefined;
+	/** It is a handoff that was made: to whom. */
+	handsTo?: string;
+	/** Where the call is put to an agent: what goes on there. */
+	inside: Conversation | undefined;
+}
+
+interface NewCall extends Pick<CallState, "id" | "ordinal" | "tool" | "thread"> {
+	readonly parent?: string;
+	readonly line?: number;
+	readonly label?: Label | undefined;
+	readonly modelId?: string;
+	readonly input?: string;
+	readonly asked: Json | undefined;
+}
+
+/** A call that was asked for, and of which nothing is decided. */
+export function newCall(call: NewCall): CallState {
+	return {
+		id: call.id,
+		ordinal: call.ordinal,
+		tool: call.tool,
+		parent: call.parent,
+		thread: call.thread,
+		line: call.line ?? 0,
+		...(call.label ? { label: call.label } : {}),
+		modelId: call.modelId ?? call.id,
+		asked: call.asked,
+		input: call.input ?? "",
+		args: undefined,
+		digest: "",
+		phase: "asked",
+		verdict: undefined,
+		approval: undefined,
+		approvals: 0,
+		attempt: 0,
+		edited: false,
+		outcome: undefined,
+		program: undefined,
+		inside: undefined,
+	};
 }
 
 export interface ApprovalState extends Need {

@@ -1,6 +1,9 @@
 import { fixedLimits } from "../spec/limits.ts";
 import { closeCall } from "./close-call.ts";
 import { doneOf } from "./conclude.ts";
+import type { Conversation } from "./conversation.ts";
+import { endWith } from "./route.ts";
+import { isWithin } from "./run-state.ts";
 import type { Segment } from "./segment.ts";
 
 /**
@@ -12,7 +15,7 @@ export async function cancelRun(segment: Segment): Promise<void> {
 	const reason = state.cancel?.reason ?? `cancelled by ${state.cancel?.by ?? "somebody"}`;
 	segment.abort.abort(new Error(reason));
 	segment.dropGuests();
-	closeCalls(segment, reason, { inFlight: false });
+	closeCalls(segment, reason, { inFlight: false, of: state.conversation });
 	// A tool that was aborted says itself what became of it, in most cases at once.
 	let isOver = false;
 	const grace = setTimeout(() => {
@@ -23,22 +26,29 @@ export async function cancelRun(segment: Segment): Promise<void> {
 	clearTimeout(grace);
 	segment.check();
 	// The model may have answered just then, and asked for more.
-	closeCalls(segment, reason, { inFlight: true });
+	closeCalls(segment, reason, { inFlight: true, of: state.conversation });
 	segment.emit({ type: "run.finished", status: "cancelled", done: doneOf(state) });
 }
 
-/** The model may not be asked any more, and nothing that was started is open: what is left ends, and the run with it. */
-export function giveUp(segment: Segment): void {
-	const { usedUp, state } = segment;
-	const message = usedUp ?? `The model answered ${state.turns} times without coming to an end (turnsMax)`;
+/** Models may not be asked any more, and nothing that was started is open: what is left ends, and the run or the call with it. */
+export function giveUp(segment: Segment, of: Conversation): void {
+	const usedUp = segment.usedUp.get(of);
+	const message = usedUp ?? `The model answered ${of.turns} times without coming to an end (turnsMax)`;
 	const code = usedUp === undefined ? "limit.turns" : "limit.budget";
-	closeCalls(segment, message, { inFlight: true });
-	segment.emit({ type: "run.finished", status: "failed", error: { code, message } });
+	closeCalls(segment, message, { inFlight: true, of });
+	endWith(segment, of, { error: { code, message } });
 }
 
-/** Programs come after their calls: their outcome says what these came to. */
-function closeCalls(segment: Segment, reason: string, { inFlight }: { readonly inFlight: boolean }): void {
-	for (const call of [...segment.state.calls.values()].reverse()) {
+interface Closing {
+	readonly inFlight: boolean;
+	readonly of: Conversation;
+}
+
+/** Programs, and calls that were put to agents, come after their own calls: their outcome says what these came to. */
+function closeCalls(segment: Segment, reason: string, { inFlight, of }: Closing): void {
+	const { state } = segment;
+	for (const call of [...state.calls.values()].reverse()) {
+		if (!isWithin(state, call, of)) continue;
 		if (inFlight || call.phase !== "started") closeCall(segment, call, reason);
 	}
 }

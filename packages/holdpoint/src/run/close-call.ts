@@ -1,8 +1,9 @@
 import type { Outcome } from "../spec/events.ts";
 import { type CallEnd, endOf } from "./call-end.ts";
 import type { CallState } from "./call-state.ts";
+import type { Conversation } from "./conversation.ts";
+import { callOf } from "./run-state.ts";
 import type { Segment } from "./segment.ts";
-import { callOf } from "./state.ts";
 
 /**
  * Ends a call that is not carried on: its program ended, its run is cancelled or may not go on. What never started is
@@ -20,9 +21,14 @@ export function closeCall(segment: Segment, call: CallState, reason: string): vo
 
 function closedOutcome(segment: Segment, call: CallState, reason: string): Outcome {
 	if (call.program) return { cancelled: `${reason}. ${doneBefore(segment, call.program.asks)}` };
-	const effect = segment.ready.tools.get(call.tool)?.effect;
+	if (call.inside) return { cancelled: `${reason}. ${doneBefore(segment, callsIn(segment, call.inside))}` };
+	const effect = segment.toolOf(call)?.effect;
 	if (call.attempt === 0 || effect === "read" || effect === "internal") return { cancelled: reason };
 	return { unknown: `it was started before its outcome could be known: ${reason}` };
+}
+
+function callsIn({ state }: Segment, of: Conversation): string[] {
+	return [...state.calls.values()].flatMap((call) => (call.thread.of === of ? call.id : []));
 }
 
 const listedMax = 50;

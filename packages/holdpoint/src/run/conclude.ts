@@ -6,48 +6,57 @@ import type { RunResult, Wait } from "../spec/result.ts";
 import { validate } from "../tools/validate.ts";
 import { endOf } from "./call-end.ts";
 import type { ApprovalState, CallState } from "./call-state.ts";
+import { type Thread, whoOf } from "./conversation.ts";
+import { endWith, follow } from "./route.ts";
+import type { RunState } from "./run-state.ts";
+import { threadsAtWork } from "./run-state.ts";
 import type { Segment } from "./segment.ts";
-import type { RunState } from "./state.ts";
 
 const { repairsMax } = fixedLimits;
 
-/** The model answered without calls: is that the end? */
-export async function finishRun(segment: Segment): Promise<void> {
-	const { state, ready } = segment;
-	if (await isSpokenTo(segment)) return;
-	if (state.emptyAnswers > 0) return retryOrFail(segment, "the answer was empty", "model.answered_nothing");
-	if (!ready.agent.output) {
-		segment.emit({ type: "run.finished", status: "completed", output: state.text });
-		return;
-	}
-	const parsed = jsonOf(state.text);
-	if (parsed === undefined) return retryOrFail(segment, "it is no JSON", "output.invalid");
-	const result = await validate(ready.agent.output.schema, parsed, segment.parsing.patience);
-	if (await isSpokenTo(segment)) return;
-	if (!result.ok) return retryOrFail(segment, result.issues, "output.invalid");
+/** An agent's model answered without calls: is that the end? */
+export async function conclude(segment: Segment, thread: Thread): Promise<void> {
+	const { output: wanted } = segment.readyOf(thread).agent;
+	if (await isSpokenTo(segment, thread)) return;
+	const unusable = retryOrFail.bind(undefined, segment, thread);
+	if (thread.emptyAnswers > 0) return unusable("the answer was empty", "model.answered_nothing");
+	if (!wanted) return follow(segment, thread, thread.text);
+	const parsed = jsonOf(thread.text);
+	if (parsed === undefined) return unusable("it is no JSON", "output.invalid");
+	const result = await validate(wanted.schema, parsed, segment.parsing.patience);
+	if (await isSpokenTo(segment, thread)) return;
+	if (!result.ok) return unusable(result.issues, "output.invalid");
 	const output = plain(result.value);
-	if (output === undefined) return retryOrFail(segment, "what the schema makes of it is no JSON", "output.invalid");
-	segment.emit({ type: "run.finished", status: "completed", output });
+	if (output === undefined) return unusable("what the schema makes of it is no JSON", "output.invalid");
+	return follow(segment, thread, output);
 }
 
 /** What was said while the model answered, or a schema took its time, came before the end: the run goes on. */
-async function isSpokenTo(segment: Segment): Promise<boolean> {
+async function isSpokenTo(segment: Segment, { of }: Thread): Promise<boolean> {
 	if (segment.signals.length === 0 && !segment.signalsStored) return false;
-	return canAnswer(segment) ? segment.isUnread("message", "cancel") : segment.isUnread("cancel");
+	return of.call === undefined && canAnswer(segment)
+		? segment.isUnread("message", "cancel")
+		: segment.isUnread("cancel");
 }
 
 /** With no turn left nothing more is said in this run; a session's next one reads what came too late for it. */
 export function canAnswer({ state, ready }: Segment): boolean {
-	return state.turns < ready.limits.turnsMax || state.started?.session === undefined;
+	const { team, turns } = state.conversation;
+	return team !== undefined || turns < ready.limits.turnsMax || state.started?.session === undefined;
 }
 
-function retryOrFail(segment: Segment, issues: string, code: "output.invalid" | "model.answered_nothing"): void {
-	if (segment.state.rejections < repairsMax) {
-		segment.emit({ type: "output.rejected", issues });
+function retryOrFail(
+	segment: Segment,
+	thread: Thread,
+	issues: string,
+	code: "output.invalid" | "model.answered_nothing",
+): void {
+	if (thread.rejections < repairsMax) {
+		segment.emit({ type: "output.rejected", ...whoOf(thread), issues });
 		return;
 	}
 	const message = `After ${repairsMax} repair the answer is still unusable: ${issues}`;
-	segment.emit({ type: "run.finished", status: "failed", error: { code, message } });
+	endWith(segment, thread.of, { error: { code, message } });
 }
 
 const fence = "```";
@@ -95,7 +104,14 @@ export function waitsOf(state: RunState): Wait[] {
 		const wait = waitOf(state, call);
 		if (wait) waits.push(wait);
 	}
-	if (state.timer) waits.push({ kind: "timer", dueAt: state.timer.dueAt, why: state.timer.why });
+	for (const { timer } of threadsAtWork(state)) {
+		if (timer) waits.push({ kind: "timer", dueAt: timer.dueAt, why: timer.why });
+	}
+	const { asked, said = [] } = state.conversation.team ?? {};
+	if (asked) {
+		const text = said.findLast(({ by }) => by === asked.agent)?.text ?? "";
+		waits.push({ kind: "user", agent: asked.agent, text });
+	}
 	return waits;
 }
 
@@ -112,6 +128,7 @@ function waitOf(state: RunState, call: CallState): Wait | undefined {
 		kind: "approval",
 		approval: approval.id,
 		...about,
+		agent: call.thread.agent,
 		reason: call.verdict?.reason ?? "",
 		ask: askOf(approval),
 		expiresAt: approval.expiresAt,
@@ -134,7 +151,7 @@ type Done = NonNullable<RunFinished["done"]>[number];
 export function doneOf(state: RunState): Done[] {
 	return [...state.calls.values()].flatMap((call): Done[] => {
 		const end = endOf(call);
-		if (call.program || (end !== "ok" && end !== "unknown")) return [];
+		if (call.program || call.inside || call.handsTo !== undefined || (end !== "ok" && end !== "unknown")) return [];
 		return [{ call: call.id, tool: call.tool, outcome: end }];
 	});
 }

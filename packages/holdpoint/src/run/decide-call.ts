@@ -15,16 +15,19 @@ import { reasonOf } from "../kit/reason-of.ts";
 import type { FailureCode } from "../spec/errors.ts";
 import type { AskSource, DecidedAsk, Outcome } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
-import type { Decision, PolicyRequest } from "../spec/policy.ts";
+import type { Decision, PolicyRequest, Provenance } from "../spec/policy.ts";
 import type { Tool } from "../spec/tool.ts";
 import { answersToday, validAnswers } from "./answering.ts";
+import { aroundCall } from "./around-call.ts";
 import type { ApprovalAnswer, CallState } from "./call-state.ts";
 import { type CanonicalArguments, canonicalArguments } from "./canonical-arguments.ts";
 import { failedWith } from "./failed-with.ts";
 import { type Asking, type Judgement, judgeCall, usesOf } from "./judge-call.ts";
 import { labelSeen } from "./label-results.ts";
 import { type FittingRow, rowFor } from "./rehearsed-rows.ts";
+import { callersOf } from "./run-state.ts";
 import type { Segment } from "./segment.ts";
+import { directToolsOf, isSecondHandoff } from "./thread-tools.ts";
 import { givenBack, type Wanted } from "./wanted.ts";
 
 /** One call of one run. */
@@ -62,17 +65,21 @@ export function decideCall(segment: Segment, call: CallState): void | Promise<vo
 	if (typeof tool === "string") return fail(place, "tool.unknown", tool);
 	const { callsMax } = segment.ready.limits;
 	if (call.ordinal > callsMax) return fail(place, "limit.calls", `This run has made its ${callsMax} calls (callsMax)`);
+	const ready = segment.readyOf(call.thread);
+	if (call.phase === "asked" && ready.handoffs.has(tool.name) && isSecondHandoff(call, segment.state.calls, ready)) {
+		return fail(place, "handoff.second", "Another handoff of the same answer goes first");
+	}
 	return call.phase === "asked" ? decideFirst({ ...place, tool }) : decideAfterWait({ ...place, tool });
 }
 
 /** The tool, or why whoever made the call has none of that name. */
 export function toolFor({ segment, call }: Pick<Place, "segment" | "call">): Tool | string {
-	const { ready } = segment;
-	const names = call.parent === undefined ? ready.directTools : ready.programTools;
+	const ready = segment.readyOf(call.thread);
+	const names = call.parent === undefined ? directToolsOf(call.thread, ready) : ready.programTools;
 	const tool = names.has(call.tool) ? ready.tools.get(call.tool) : undefined;
 	if (tool) return tool;
 	// Only what the other side is told of, so that nothing is said of tools that nobody was told of.
-	const others = call.parent === undefined ? ready.programTools : ready.directTools;
+	const others = call.parent === undefined ? ready.programTools : directToolsOf(call.thread, ready);
 	const hint =
 		call.parent === undefined
 			? `Call it from a program: await tools.${call.tool}(...).`
@@ -100,7 +107,7 @@ function decideFirst(deciding: Deciding): void | Promise<void> {
 	const { segment, call } = deciding;
 	// What a program could not say is nobody's to mend; a model's text may be.
 	if (call.asked === undefined && call.parent !== undefined) return failUnreadable(deciding);
-	if (segment.ready.agent.middleware.some((layer) => layer.prepareCall)) return decidePrepared(deciding);
+	if (segment.readyOf(call.thread).agent.middleware.some((layer) => layer.prepareCall)) return decidePrepared(deciding);
 	if (call.asked !== undefined) return decideArguments(deciding, call.asked);
 	return failUnreadable(deciding);
 }
@@ -115,11 +122,12 @@ function failUnreadable(deciding: Deciding): void {
 /** What the middleware makes of the arguments. Rejects with what a layer threw. */
 export async function preparedArguments(segment: Segment, call: CallState): Promise<Json> {
 	let args: Json = call.asked ?? call.input;
-	for (const layer of segment.ready.agent.middleware) {
+	const info = segment.infoOf(call.thread);
+	for (const layer of segment.readyOf(call.thread).agent.middleware) {
 		if (!layer.prepareCall) continue;
 		// A copy: what was asked is in the journal, and nobody changes it in place.
-		const info = { call: call.id, tool: call.tool, parent: call.parent, args: structuredClone(args) };
-		const prepared: Json | Promise<Json> = layer.prepareCall(info, segment.info);
+		const about = { call: call.id, tool: call.tool, parent: call.parent, args: structuredClone(args) };
+		const prepared: Json | Promise<Json> = layer.prepareCall(about, info);
 		const { patience } = segment.parsing;
 		args = prepared instanceof Promise ? await inTime(prepared, `the layer ${layer.name}`, patience) : prepared;
 	}
@@ -190,7 +198,8 @@ function askAbout(candidate: Candidate, known: Known, isLater = false): void | P
 		isAnswered: (decision, sources) => isAnswered(candidate, decision, sources),
 		exhausted: known.exhausted,
 		holds: call.holds ?? [],
-		timeoutMs: tool.timeoutMs ?? segment.ready.limits.toolTimeoutMs,
+		timeoutMs: tool.timeoutMs ?? segment.readyOf(call.thread).limits.toolTimeoutMs,
+		around: aroundCall(segment, call),
 	});
 	if (judgement instanceof Promise) return judgement.then((later) => followLater(candidate, later, known));
 	return isLater ? followLater(candidate, judgement, known) : follow(candidate, judgement, known);
@@ -199,6 +208,17 @@ function askAbout(candidate: Candidate, known: Known, isLater = false): void | P
 /** Whoever asked for the run's end meanwhile was heard only by the store: nothing starts after that. */
 async function followLater(candidate: Candidate, judgement: Judgement, known: Known): Promise<void> {
 	if (!(await candidate.segment.isUnread("cancel"))) return follow(candidate, judgement, known);
+}
+
+/** Who made the call, and who handed the work on until then. */
+function provenanceOf({ state }: Segment, { parent, thread }: CallState): Provenance {
+	const callers = callersOf(state, thread);
+	const ways = [thread, ...callers].toReversed();
+	const path = ways.flatMap((one) => [...(one.of.team?.path ?? []), ...(one === thread ? [] : [one.agent])]);
+	const way = path.length > 0 ? { path } : {};
+	if (parent !== undefined) return { via: "program", program: parent, ...way };
+	if ((thread.of.team?.path.length ?? 0) > 0) return { via: "handoff", ...way };
+	return callers.length > 0 ? { via: "agent", ...way } : { via: "model" };
 }
 
 /** All that a decision on this call may rest on. */
@@ -216,8 +236,8 @@ export function policyRequest({
 		principal: started?.principal ?? "",
 		tenant: started?.tenant,
 		session: started?.session?.id,
-		agent: segment.ready.agent.name,
-		provenance: call.parent === undefined ? { via: "model" } : { via: "program", program: call.parent },
+		agent: call.thread.agent,
+		provenance: provenanceOf(segment, call),
 		tool: { name: tool.name, version: tool.version, effect: tool.effect, tags: tool.tags, labels: tool.labels },
 		args,
 		...(segment.ports.labels ? { label: labelSeen(segment.state, call) } : {}),

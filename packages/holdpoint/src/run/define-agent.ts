@@ -9,9 +9,9 @@ import { toJsonSchema } from "../tools/json-schema.ts";
 import { executeCodeName } from "./execute-code-name.ts";
 import { limitProblem } from "./limit-problem.ts";
 
-export interface AgentDefinition {
+export interface AgentDefinition<Name extends string = string> {
 	/** Shape: letters, digits, `_` and `-`, at most 64. */
-	readonly name: string;
+	readonly name: Name;
 	readonly instructions: string;
 	/** Default: the harness's. */
 	readonly model?: LanguageModel;
@@ -26,7 +26,7 @@ export interface AgentDefinition {
 }
 
 /** Declares an agent. Errors: `agent.invalid`. */
-export function defineAgent(definition: AgentDefinition): Agent {
+export function defineAgent<const Name extends string>(definition: AgentDefinition<Name>): Agent<Name> {
 	const { name, instructions, tools = [], limits = {}, output } = definition;
 	check(
 		typeof name === "string" && /^[A-Za-z_][A-Za-z0-9_-]{0,63}$/.test(name),

@@ -12,14 +12,16 @@ import type { RunResult } from "../spec/result.ts";
 import { askModel } from "./ask-model.ts";
 import type { CallState } from "./call-state.ts";
 import { cancelRun, giveUp } from "./cancel-run.ts";
-import { finishRun, resultOf, waitsOf } from "./conclude.ts";
+import { conclude, resultOf, waitsOf } from "./conclude.ts";
 import { decideCall } from "./decide-call.ts";
 import { executeCall, lookUpWaiting } from "./execute-call.ts";
 import { advanceProgram } from "./execute-program.ts";
 import { switchedOff } from "./judge-call.ts";
-import { modelWork, next, type Step } from "./next.ts";
+import { joinWork, next, type Step } from "./next.ts";
 import { rehearsePrograms } from "./rehearse-program.ts";
 import { suspendPrograms } from "./restore-program.ts";
+import { handOn, joinAnswers } from "./route.ts";
+import { agentsAround } from "./run-state.ts";
 import type { Segment } from "./segment.ts";
 import { takeSignals } from "./take-signals.ts";
 
@@ -71,16 +73,22 @@ async function begin(segment: Segment, steps: readonly Step[]): Promise<void> {
 	for (const step of steps) {
 		switch (step.do) {
 			case "ask-model":
-				void inFlight(segment, modelWork, () => askModel(segment));
+				void inFlight(segment, step.thread.work, () => askModel(segment, step.thread));
 				break;
-			case "finish":
-				await finishRun(segment);
+			case "conclude":
+				await conclude(segment, step.thread);
+				break;
+			case "hand-on":
+				handOn(segment, step.thread);
+				break;
+			case "join":
+				void inFlight(segment, joinWork(step.of), () => joinAnswers(segment, step.of));
 				break;
 			case "cancel":
 				await cancelRun(segment);
 				break;
 			case "give-up":
-				giveUp(segment);
+				giveUp(segment, step.of);
 				break;
 			case "advance-program":
 				void inFlight(segment, step.call.id, () => advanceProgram(segment, step.call, step.answers));
@@ -99,7 +107,7 @@ async function advanceCalls(segment: Segment, calls: readonly CallState[]): Prom
 	const pending = decisions.filter((decision) => decision instanceof Promise);
 	if (pending.length > 0) await Promise.all(pending);
 	const starting = calls.filter((call) => call.phase === "started");
-	const inside = (call: CallState) => segment.ready.tools.get(call.tool)?.effect === "internal";
+	const inside = (call: CallState) => segment.toolOf(call)?.effect === "internal";
 	// A held call is shown while others go on; when nothing else moves, the wait itself is about to be written.
 	const shown = calls.some((call) => call.phase === "held") && (starting.length > 0 || segment.busy.size > 0);
 	if (!starting.every(inside) || shown) await segment.flush();
@@ -127,10 +135,10 @@ async function stopForbidden(segment: Segment, starting: readonly CallState[]): 
 	}
 }
 
-function forbiddenSince(segment: Segment, { tool, grants = [] }: CallState): string | undefined {
+function forbiddenSince(segment: Segment, { tool, thread, grants = [] }: CallState): string | undefined {
 	const { standing } = segment.ports.standing;
 	const { tenant } = segment.state.started ?? {};
-	const off = switchedOff(segment, { tool: { name: tool }, agent: segment.ready.agent.name, tenant });
+	const off = switchedOff(segment, { tool: { name: tool }, agents: agentsAround(segment.state, thread), tenant });
 	if (off !== undefined || grants.length === 0) return off;
 	const now = segment.ports.clock.now();
 	const isOpen = (id: string) =>
@@ -157,7 +165,7 @@ async function wait(segment: Segment): Promise<RunResult> {
 	await suspendPrograms(segment);
 	const waits = waitsOf(segment.state);
 	const due = waits.flatMap((wait) => {
-		if (wait.kind === "unknown") return [];
+		if (wait.kind === "unknown" || wait.kind === "user") return [];
 		return wait.kind === "timer" ? wait.dueAt : (wait.escalatesAt ?? wait.expiresAt);
 	});
 	await segment.release("waiting", due.length > 0 ? Math.min(...due) : undefined);

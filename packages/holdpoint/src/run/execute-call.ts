@@ -14,6 +14,7 @@ import { timerMsMax } from "../kit/clock.ts";
 import { digest } from "../kit/digest.ts";
 import { isThenable } from "../kit/is-thenable.ts";
 import { reasonOf } from "../kit/reason-of.ts";
+import { entryOf } from "../routing/topology.ts";
 import type { CallInfo } from "../spec/agent.ts";
 import type { Outcome } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
@@ -28,11 +29,12 @@ import { failedWith } from "./failed-with.ts";
 import { keepBeside } from "./keep-beside.ts";
 import { lookUp, lookUpUnknown } from "./look-up.ts";
 import { onceOnly } from "./once-only.ts";
+import { callersOf } from "./run-state.ts";
 import type { Segment } from "./segment.ts";
 
 export async function executeCall(segment: Segment, call: CallState): Promise<void> {
 	if (call.tool === executeCodeName) return startProgram(segment, call);
-	const tool = segment.ready.tools.get(call.tool);
+	const tool = segment.toolOf(call);
 	assert(tool, `the tool ${call.tool} of a started call is known`);
 	const args = call.args ?? null;
 	const bound = {
@@ -43,6 +45,7 @@ export async function executeCall(segment: Segment, call: CallState): Promise<vo
 		args: canonicalJson(args),
 	};
 	assert(callDigest(bound) === call.digest, "what runs is what was decided");
+	if (tool.agent) return beginAgent(segment, call, tool);
 	const began = segment.ports.clock.now();
 	segment.running++;
 	let outcome: Outcome | undefined;
@@ -55,8 +58,25 @@ export async function executeCall(segment: Segment, call: CallState): Promise<vo
 	// Cancelled meanwhile: its outcome was written by whoever cancelled, or will be where nobody knows it.
 	if (call.phase !== "started" || (segment.state.cancel && "unknown" in outcome)) return;
 	const known = "unknown" in outcome && isHarmless(tool) ? failedWith("tool.timed_out", outcome.unknown) : outcome;
-	segment.emit({ type: "call.finished", call: call.id, outcome: known, ms: segment.ports.clock.now() - began });
+	const ms = segment.ports.clock.now() - began;
+	const edge = segment.readyOf(call.thread).handoffs.get(call.tool);
+	const hands = edge && "ok" in known ? { handsTo: edge.to } : {};
+	segment.emit({ type: "call.finished", call: call.id, outcome: known, ms, ...hands });
 	if (!isHarmless(tool)) await segment.flush();
+}
+
+/** The call is put to an agent: from here on it is a conversation inside of it. */
+function beginAgent(segment: Segment, call: CallState, { agent }: Tool): void {
+	const { depthMax } = segment.ready.limits;
+	const depth = callersOf(segment.state, call.thread).length;
+	if (depth >= depthMax || !agent) {
+		const why = `Work is put to agents at most ${depthMax} deep (depthMax)`;
+		return segment.emit({ type: "call.finished", call: call.id, outcome: failedWith("limit.depth", why) });
+	}
+	const { task = "" } = call.args as { readonly task?: string };
+	const { team } = segment.readyOf({ agent: agent.name });
+	const start = team ? { team: { start: entryOf(team) } } : {};
+	segment.emit({ type: "agent.started", call: call.id, agent: agent.name, ...start, input: task });
 }
 
 /** Before the run waits for a person: what the tools themselves can say. Returns whether anything was found out. */
@@ -87,7 +107,7 @@ interface Execution {
 /** After a pause the call is left as it is, started and without an outcome: it is decided anew, and begun again. */
 async function mayRepeat(segment: Segment, call: CallState, did: { tool: Tool; outcome: Outcome }): Promise<boolean> {
 	const { signal } = segment.abort;
-	const { attemptsMax } = segment.ready.limits;
+	const { attemptsMax } = segment.readyOf(call.thread).limits;
 	if (!("unknown" in did.outcome) || did.tool.repeat === "once" || call.attempt >= attemptsMax) return false;
 	if (signal.aborted) return false;
 	await segment.ports.clock.sleep(100 * 2 ** call.attempt, signal).catch(() => undefined);
@@ -166,7 +186,11 @@ class Attempt implements ToolContext {
 		this.principal = info.principal;
 		this.session = info.session;
 		const heldMs = (call.holds ?? []).map(({ timeMs = timerMsMax }) => timeMs);
-		this.#timeoutMs = Math.min(tool.timeoutMs ?? segment.ready.limits.toolTimeoutMs, timerMsMax, ...heldMs);
+		this.#timeoutMs = Math.min(
+			tool.timeoutMs ?? segment.readyOf(call.thread).limits.toolTimeoutMs,
+			timerMsMax,
+			...heldMs,
+		);
 	}
 
 	get idempotencyKey(): string {
@@ -213,7 +237,7 @@ class Attempt implements ToolContext {
 /** Each layer is given a copy of the arguments: what was decided is what runs, whatever a layer does to its own. */
 function throughMiddleware(segment: Segment, did: Did, execute: () => unknown): unknown {
 	const { call, text } = did;
-	const onion = segment.ready.agent.middleware.filter((layer) => layer.call);
+	const onion = segment.readyOf(call.thread).agent.middleware.filter((layer) => layer.call);
 	if (onion.length === 0) return execute();
 	const layer = async (index: number): Promise<unknown> => {
 		const outer = onion[index];
@@ -226,7 +250,7 @@ function throughMiddleware(segment: Segment, did: Did, execute: () => unknown): 
 		return outer.call(
 			info,
 			onceOnly(outer.name, () => layer(index + 1)),
-			segment.info,
+			segment.infoOf(call.thread),
 		);
 	};
 	return layer(0);
@@ -257,7 +281,7 @@ async function toOutcome(segment: Segment, { call, tool, value, keep }: Returned
 	} catch (error) {
 		return failedWith("tool.result_invalid", `${tool.name} ran, but its result is no JSON: ${reasonOf(error)}`);
 	}
-	const { resultBytesMax, inlineBytesMax } = segment.ready.limits;
+	const { resultBytesMax, inlineBytesMax } = segment.readyOf(call.thread).limits;
 	const edited = call.edited ? ({ edited: true } as const) : {};
 	if (text === undefined) return { ok: null, ...edited };
 	const bytes = Buffer.byteLength(text);

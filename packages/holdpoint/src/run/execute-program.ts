@@ -18,21 +18,23 @@ import { codeOf, deliveryOf, programOf, sandboxOf, specOf } from "./program-gues
 import { roomFor } from "./program-room.ts";
 import { end, takeSlice, tryToEnd } from "./program-slice.ts";
 import { bringBack } from "./restore-program.ts";
+import type { ReadyAgent } from "./run-ports.ts";
 import type { LiveProgram, Segment } from "./segment.ts";
 
 /** Pre-flight, then the first slice. */
 export async function startProgram(segment: Segment, call: CallState): Promise<void> {
 	const source = codeOf(call);
 	const { prepareProgram, formatProblems } = await import("../sandbox/prepare-program.ts");
-	const { middleware, programs } = segment.ready.agent;
+	const ready = segment.readyOf(call.thread);
+	const { middleware, programs } = ready.agent;
 	const own = programs?.limits;
 	const argumentsMayChange = middleware.some((layer) => layer.prepareCall !== undefined);
 	const limits = { ...defaultProgramLimits, ...own, argumentsMayChange };
-	const prepared = await prepareProgram(source, programTools(segment), limits);
+	const prepared = await prepareProgram(source, programTools(ready), limits);
 	if (!prepared.ok) {
 		return end(segment, call, failedWith("program.invalid", `${formatProblems(source, prepared.problems)}\n`));
 	}
-	const sandbox = roomFor(segment, await sandboxOf(segment), prepared);
+	const sandbox = roomFor(segment, await sandboxOf(segment), { call, program: prepared });
 	if ("refused" in sandbox) return end(segment, call, failedWith("program.refused", sandbox.refused));
 	const seed = Buffer.from(digest(`seed\n${segment.state.run}\n${call.id}`), "base64url").readUInt32BE(0);
 	const { body } = prepared;
@@ -44,7 +46,7 @@ export async function startProgram(segment: Segment, call: CallState): Promise<v
 		seed,
 		clock: segment.ports.clock.now(),
 		...(body === source ? {} : { body }),
-		tools: [...segment.ready.programTools],
+		tools: [...ready.programTools],
 		...(own ? { limits: own } : {}),
 	});
 	await withGuest(segment, call, () => firstSlice(segment, call));
@@ -93,6 +95,6 @@ async function nextSlice(segment: Segment, call: CallState, answers: readonly st
 	takeSlice(segment, call, { live, slice });
 }
 
-function programTools(segment: Segment) {
-	return [...segment.ready.programTools].flatMap((name) => segment.ready.tools.get(name) ?? []);
+function programTools({ programTools: names, tools }: ReadyAgent) {
+	return [...names].flatMap((name) => tools.get(name) ?? []);
 }

@@ -18,7 +18,8 @@ import { call, calls, failing, json, program, say } from "../testing/story.ts";
 import { defineTool } from "../tools/define-tool.ts";
 import { OutcomeUnknown } from "../tools/outcome-unknown.ts";
 import { resultOf, waitsOf } from "./conclude.ts";
-import { apply, emptyState, type RunState } from "./state.ts";
+import { emptyState, mainThread, type RunState } from "./run-state.ts";
+import { apply } from "./state.ts";
 
 const folder = fileURLToPath(new URL("./golden/", import.meta.url));
 const by = { id: "ann", via: "test" };
@@ -39,12 +40,13 @@ function fold({ events, blobs }: Pick<Golden, "events" | "blobs">): RunState {
 
 /** What a reader of a run would miss if it were folded otherwise. */
 function summaryOf(state: RunState): Json {
-	const calls = [...state.calls.values()].map((one) => ({
+	const calls = [...state.calls.values()].map(({ thread: _thread, inside: _inside, ...one }) => ({
 		...one,
 		approval: one.approval && { ...one.approval },
 		program: one.program && { ...one.program, open: [...one.program.open] },
 	}));
-	const { status, messages, turn, late, queued, modelDue, turns, usage, text, rejections, timer, cancel } = state;
+	const { status, turns, usage, text, cancel } = state;
+	const { messages, turn, late, queued, modelDue, rejections, timer } = mainThread(state);
 	const result = state.finished ? resultOf(state) : undefined;
 	const versions = Object.fromEntries(state.tools);
 	const whole = {

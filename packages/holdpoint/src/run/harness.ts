@@ -9,6 +9,7 @@ import { defaultLimits, fixedLimits, type Limits } from "../spec/limits.ts";
 import type { LanguageModel } from "../spec/model.ts";
 import type { RunResult } from "../spec/result.ts";
 import type { RunQuery, RunRow } from "../spec/store.ts";
+import type { Participant } from "../spec/team.ts";
 import type { ReadyWebhook } from "../webhooks/ready-webhook.ts";
 import { type ResumeOptions, resumeRun, startRun, type Watching } from "./advance.ts";
 import { auditDoors, type HarnessAudit } from "./audit-doors.ts";
@@ -27,7 +28,7 @@ import {
 } from "./inbox.ts";
 import { limitProblem } from "./limit-problem.ts";
 import { inputOf, runAfter, type UnreadMessage, unlessThere } from "./next-run.ts";
-import { readyAgent } from "./ready-agent.ts";
+import { castOf, type ReadyOptions, readyAgent } from "./ready-agent.ts";
 import { type ReadyPolicy, readyPolicy } from "./ready-policy.ts";
 import type { ApproveOptions, DenyOptions, RunOptions } from "./run-options.ts";
 import type { ReadyAgent, RunPorts } from "./run-ports.ts";
@@ -40,7 +41,7 @@ import { Webhooks } from "./webhooks.ts";
 
 export interface HarnessParts {
 	readonly ports: () => Promise<RunPorts>;
-	readonly agents: readonly Agent[];
+	readonly agents: readonly Participant[];
 	readonly model: LanguageModel | undefined;
 	readonly limits: Partial<Limits>;
 	readonly webhooks: readonly ReadyWebhook[];
@@ -52,8 +53,8 @@ export interface HarnessParts {
 
 export class Harness {
 	private readonly parts: HarnessParts;
-	private readonly agents = new Map<string, Agent>();
-	private readonly ready = new WeakMap<Agent, ReadyAgent>();
+	private readonly agents = new Map<string, Participant>();
+	private readonly ready = new WeakMap<Participant, ReadyAgent>();
 	private readonly active = new Map<string, Segment>();
 	/** Runs that are advanced here, each until its promise resolves. */
 	private readonly busy = new Map<string, Promise<void>>();
@@ -84,12 +85,12 @@ export class Harness {
 	}
 
 	/** Runs an agent until it finishes or waits. Errors: `run.exists`, `run.busy`, `run.input_invalid`, `model.*`, `store.*`. */
-	async run(agent: Agent, input: string, options: RunOptions = {}): Promise<RunResult> {
+	async run(agent: Participant, input: string, options: RunOptions = {}): Promise<RunResult> {
 		return this.start(agent, { input, options, watching: watchingOf(options), session: undefined });
 	}
 
 	/** The same, watched: events and the model's words as they come. */
-	stream(agent: Agent, input: string, options: RunOptions = {}): RunStream {
+	stream(agent: Participant, input: string, options: RunOptions = {}): RunStream {
 		const bufferMax = { ...defaultLimits, ...this.parts.limits, ...agent.limits }.streamBufferMax;
 		return streamOf(bufferMax, (watching, gone) => {
 			const signal = options.signal ? AbortSignal.any([options.signal, gone]) : gone;
@@ -114,7 +115,7 @@ export class Harness {
 	}
 
 	/** A conversation that spans runs. */
-	session(id: string, agent: Agent): Session {
+	session(id: string, agent: Participant): Session {
 		checkSessionId(id);
 		this.know(agent);
 		const doors: SessionDoors = {
@@ -239,18 +240,19 @@ export class Harness {
 		await this.parts.close();
 	}
 
-	private know(agent: Agent): void {
+	private know(agent: Participant): void {
 		this.check(agent);
 		this.agents.set(agent.name, agent);
 	}
 
 	/** Errors: `agent.invalid`, and those of budgets. */
-	private check(agent: Agent): void {
+	private check(agent: Participant): void {
 		const known = this.agents.get(agent.name);
 		if (known && known !== agent && known.digest !== agent.digest) {
 			throw new HoldpointError("agent.invalid", `Two different agents are named ${agent.name}`);
 		}
-		if (known !== agent) checkSums(this.parts.budgets, agent.tools);
+		if (known === agent) return;
+		for (const one of castOf(agent)) checkSums(this.parts.budgets, one.tools);
 	}
 
 	private ports(): Promise<RunPorts> {
@@ -276,7 +278,7 @@ export class Harness {
 
 	private async answer(request: Parameters<typeof answerApproval>[1]) {
 		const knownAgent = (name: string) => {
-			const agent = this.agents.get(name);
+			const agent = this.agentNamed(name);
 			if (!agent) return undefined;
 			const tools = new Map(agent.tools.map((tool) => [tool.name, tool]));
 			return { tools, limits: { ...defaultLimits, ...this.parts.limits, ...agent.limits } };
@@ -301,12 +303,23 @@ export class Harness {
 		return id;
 	}
 
-	private readyFor(ports: RunPorts, agent: Agent, who: Pick<RunStarted, "principal" | "tenant">): ReadyAgent {
+	/** Whoever has that name among all who may work here. */
+	private agentNamed(name: string): Agent | undefined {
+		for (const known of this.agents.values()) {
+			const found = castOf(known).find((one) => one.name === name);
+			if (found) return found;
+		}
+		return undefined;
+	}
+
+	private readyFor(ports: RunPorts, agent: Participant, who: Pick<RunStarted, "principal" | "tenant">): ReadyAgent {
 		const { policy } = ports;
 		const { model, limits } = this.parts;
 		if (policy.declares) {
-			const facts = { agent: agent.name, principal: who.principal, tenant: who.tenant };
-			return readyAgent(agent, { model, limits, declared: (tool) => policy.declares?.({ ...facts, tool }) ?? true });
+			const facts = { principal: who.principal, tenant: who.tenant };
+			const declared: ReadyOptions["declared"] = (tool, name) =>
+				policy.declares?.({ ...facts, agent: name, tool }) ?? true;
+			return readyAgent(agent, { model, limits, declared });
 		}
 		let ready = this.ready.get(agent);
 		if (!ready) {
@@ -316,7 +329,7 @@ export class Harness {
 		return ready;
 	}
 
-	private async start(agent: Agent, request: StartParts): Promise<RunResult> {
+	private async start(agent: Participant, request: StartParts): Promise<RunResult> {
 		const ports = this.openedNow ?? (await this.ports());
 		if (ports.policy.ready) {
 			this.check(agent);
@@ -332,7 +345,8 @@ export class Harness {
 		checkInput(input, ready.limits.inputBytesMax);
 		const run = options.runId ?? this.parts.newRunId();
 		checkRunId(run);
-		const sandbox = agent.programs && ports.sandbox ? (await ports.sandbox()).name : undefined;
+		const isWriting = [...ready.cast.values()].some((one) => one.agent.programs);
+		const sandbox = isWriting && ports.sandbox ? (await ports.sandbox()).name : undefined;
 		const ifThere = options.runId === undefined ? undefined : session ? ("refuse" as const) : ("join" as const);
 		const start = { run, ifThere, input, principal, tenant: options.tenant, session, sandbox };
 		return this.watched({ run, watching: request.watching, signal: options.signal }, (watching) =>
@@ -362,7 +376,7 @@ export class Harness {
 		return { result, ...left };
 	}
 
-	private agentOf(run: string, { agent: { name } }: RunStarted): Agent {
+	private agentOf(run: string, { agent: { name } }: RunStarted): Participant {
 		const agent = this.agents.get(name);
 		if (agent) return agent;
 		throw new HoldpointError(

@@ -28,7 +28,7 @@ import { eventsOf, openRun } from "./open-run.ts";
 import { Redactor } from "./redactor.ts";
 import { type RehearsalView, rehearsalOf, rowsAnswered } from "./rehearsal-view.ts";
 import type { RunPorts } from "./run-ports.ts";
-import { callOf, type RunState } from "./state.ts";
+import { callOf, type RunState } from "./run-state.ts";
 
 /** A held call as the person who decides sees it; read from the sealed journal, not from the index. */
 export interface OpenApproval extends Omit<Extract<Wait, { kind: "approval" }>, "kind" | "program"> {

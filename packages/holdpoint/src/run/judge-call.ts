@@ -16,6 +16,7 @@ import type { Grant } from "../spec/governance.ts";
 import { fixedLimits } from "../spec/limits.ts";
 import type { Decision, PolicyRequest } from "../spec/policy.ts";
 import { authorityFor } from "./answering.ts";
+import type { AroundCall } from "./around-call.ts";
 import { type Charging, chargesOf } from "./call-budgets.ts";
 import type { Segment } from "./segment.ts";
 import type { Wanted } from "./wanted.ts";
@@ -39,6 +40,7 @@ export interface Judgement {
 }
 
 export interface Judging extends Charging {
+	readonly around: AroundCall;
 	/** Whether people have answered all that is asked: then no grant is used up. */
 	readonly isAnswered: (decision: Asking, sources: readonly AskSource[]) => boolean;
 }
@@ -48,13 +50,27 @@ export type Asking = Extract<Decision, { verdict: "ask" }>;
 /** Synchronous where the policy is. */
 export function judgeCall(segment: Segment, request: PolicyRequest, judging: Judging): Judgement | Promise<Judgement> {
 	const { policy } = segment.ports;
-	const off = switchedOff(segment, request);
+	const { agents, narrowed } = judging.around;
+	const off = switchedOff(segment, { ...request, agents }) ?? narrowed;
 	if (off)
 		return { decision: { verdict: "deny", reason: off }, version: policy.version, grants: [], sources: [], wants: [] };
-	const decision = decide(policy, request, segment.ready.limits.policyTimeoutMs);
+	const decision = decided(segment, request, judging.around);
 	return decision instanceof Promise
 		? decision.then((later) => joined(segment, request, { ...judging, policy: later }))
 		: joined(segment, request, { ...judging, policy: decision });
+}
+
+/** By the policy, of the agent and of every agent that it works for. */
+function decided(
+	{ ports, ready }: Segment,
+	request: PolicyRequest,
+	{ callers }: AroundCall,
+): Decision | Promise<Decision> {
+	const { policyTimeoutMs } = ready.limits;
+	const own = decide(ports.policy, request, policyTimeoutMs);
+	if (callers.length === 0) return own;
+	const others = callers.map((agent) => decide(ports.policy, { ...request, agent }, policyTimeoutMs));
+	return Promise.all([own, ...others]).then(joinDecisions);
 }
 
 interface Said extends Judging {
@@ -79,13 +95,17 @@ export function switchedOff(
 	{ ports }: Segment,
 	{
 		tool,
-		agent,
+		agents,
 		tenant,
-	}: { readonly tool: { readonly name: string }; readonly agent: string; readonly tenant: string | undefined },
+	}: {
+		readonly tool: { readonly name: string };
+		readonly agents: readonly string[];
+		readonly tenant: string | undefined;
+	},
 ): string | undefined {
 	const { standing } = ports.standing;
 	if (standing.switches.length === 0) return undefined;
-	const thrown = switchFor(standing, { tool: tool.name, agent, tenant });
+	const [thrown] = agents.flatMap((agent) => switchFor(standing, { tool: tool.name, agent, tenant }) ?? []);
 	return (
 		thrown &&
 		`${thrown.of === "all" ? "Everything" : `The ${thrown.of} ${thrown.name}`} was switched off by ${thrown.by}: ${thrown.reason}`
@@ -95,7 +115,7 @@ export function switchedOff(
 function joined(segment: Segment, request: PolicyRequest, judging: Said): Judgement | Promise<Judgement> {
 	const { policy, isAnswered, exhausted } = judging;
 	const { version } = segment.ports.policy;
-	const { says, wants } = chargesOf(segment, request, judging);
+	const { says, wants } = chargesOf(segment, request, { ...judging, callers: judging.around.callers });
 	const limits = says.map((decision): Say => ({ source: "limit", decision }));
 	const said: Say[] = [{ source: "policy", decision: policy }, ...limits];
 	const { labels } = segment.ports;
@@ -110,7 +130,7 @@ function joined(segment: Segment, request: PolicyRequest, judging: Said): Judgem
 	const grants = grantsFor(segment, request).filter((grant) => !exhausted.has(usesAccount(grant)));
 	if (grants.length === 0) return plain;
 	const givers = grants.flatMap(({ by }) => by).map((by) => ({ by }));
-	const about = { tool: request.tool.name, args: request.args, answer: "approve" } as const;
+	const about = { agent: request.agent, tool: request.tool.name, args: request.args, answer: "approve" } as const;
 	const known = countedToday(givers, ({ by }) => authorityFor(segment, by, about));
 	const judge = ({ answers }: Givers) => granted(segment, { said, plain, grants, givers: answers });
 	return known instanceof Promise ? known.then(judge) : judge(known);

@@ -10,19 +10,23 @@ import type { Outcome, RunEvent } from "../spec/events.ts";
 import type { Label } from "../spec/label.ts";
 import type { Tool } from "../spec/tool.ts";
 import type { CallState } from "./call-state.ts";
-import { callOf, labelOfEdit, type RunState } from "./state.ts";
+import type { Conversation } from "./conversation.ts";
+import { callOf, type RunState } from "./run-state.ts";
+import { labelOfEdit } from "./state.ts";
 
 /** Of what a provider looked up by itself. */
 export const foreignLabel: Label = worstLabel("the provider");
 
 /** The event with its label. */
-export function withLabel(event: RunEvent, state: RunState, tools: ReadonlyMap<string, Tool>): RunEvent {
+export function withLabel(event: RunEvent, state: RunState, toolOf: (call: CallState) => Tool | undefined): RunEvent {
 	switch (event.type) {
 		case "call.finished":
 		case "call.settled": {
 			const call = callOf(state, event.call);
-			const tool = tools.get(call.tool);
-			const label = labelOfOutcome(event.outcome, { call, tool, isSettled: event.type === "call.settled" });
+			const tool = toolOf(call);
+			const isSettled = event.type === "call.settled";
+			const isHandoff = "handsTo" in event && event.handsTo !== undefined;
+			const label = labelOfOutcome(event.outcome, { call, tool, isSettled, isHandoff });
 			const declassifies = tool?.labels?.declassifies === true && "ok" in event.outcome;
 			return { ...event, ...(label ? { label } : {}), ...(declassifies ? { declassifies } : {}) };
 		}
@@ -43,17 +47,24 @@ interface Ended {
 	readonly tool: Tool | undefined;
 	/** A person says what came of it. */
 	readonly isSettled: boolean;
+	readonly isHandoff: boolean;
 }
 
-function labelOfOutcome(outcome: Outcome, { call, tool, isSettled }: Ended): Label | undefined {
+function labelOfOutcome(outcome: Outcome, { call, tool, isSettled, isHandoff }: Ended): Label | undefined {
 	const edited = labelOfEdit(call);
 	// Our own words, or those of the person who denied it; what was never started returned nothing of its tool.
 	const isOurs = "denied" in outcome || "cancelled" in outcome || (!isSettled && call.attempt === 0);
 	if (isOurs) return edited;
 	if (call.program) return showsNothing(outcome) ? edited : call.program.label;
+	if (call.inside) return joinLabels(labelInside(call.inside), edited);
 	// What the run itself gives to programs says what is declared. Every other tool without a label has the worst.
-	const isOwn = call.tool.startsWith("$");
+	const isOwn = call.tool.startsWith("$") || isHandoff;
 	return joinLabels(isOwn ? undefined : labelOf(tool?.labels, call.id), edited);
+}
+
+/** Of all that those had seen to whom the call was put. */
+function labelInside({ threads }: Conversation): Label | undefined {
+	return [...threads.values()].reduce<Label | undefined>((label, thread) => joinLabels(label, thread.label), undefined);
 }
 
 /** Neither a value nor a word on the console. */

@@ -1,6 +1,6 @@
 import type { AuditWrite, RunLeaves } from "../audit/leaf.ts";
 import { type Entry, timeOf } from "../journal/journal.ts";
-import { callOf, type RunState } from "./state.ts";
+import { callOf, type RunState } from "./run-state.ts";
 
 /** The leaves of one entry: they go into its commit. */
 export function leavesOf(leaves: RunLeaves, state: RunState, entry: Entry): AuditWrite[] {

@@ -52,7 +52,7 @@ export async function lookUpUnknown(
 ): Promise<boolean> {
 	let isAny = false;
 	for (const call of segment.state.calls.values()) {
-		const tool = segment.ready.tools.get(call.tool);
+		const tool = segment.toolOf(call);
 		const outcome = call.phase === "unknown" ? call.outcome : undefined;
 		if (!outcome || !("unknown" in outcome) || !tool?.lookup || segment.lookedUp.has(call.id)) continue;
 		segment.lookedUp.add(call.id);

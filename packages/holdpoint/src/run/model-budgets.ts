@@ -14,8 +14,12 @@ import { inputEstimate, tokenEstimate } from "../model/usage.ts";
 import type { Price } from "../spec/budget.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import type { Spent } from "../spec/events.ts";
+import type { Limits } from "../spec/limits.ts";
 import type { LanguageModel, ModelRequest, ModelUsage } from "../spec/model.ts";
 import { AskLater } from "./ask-later.ts";
+import type { Thread } from "./conversation.ts";
+import type { ReadyAgent } from "./run-ports.ts";
+import { callersOf } from "./run-state.ts";
 import type { Segment } from "./segment.ts";
 import { givenBack } from "./wanted.ts";
 
@@ -35,29 +39,40 @@ export interface Held {
 
 interface Asking {
 	readonly segment: Segment;
+	readonly limits: Limits;
 	readonly holder: string;
 	readonly charges: readonly ModelCharge[];
 	readonly price: Price | undefined;
 	readonly full: Share;
 }
 
+/** Whose model is to be asked what. */
+interface Wish {
+	readonly thread: Thread;
+	readonly ready: ReadyAgent;
+	readonly model: LanguageModel;
+	readonly request: ModelRequest;
+	readonly holder: string;
+}
+
 /** Undefined: no budget counts it. Errors: `UsedUp`, `AskLater`, `config.invalid` where nobody said what the model costs. */
-export async function holdForModel(
-	segment: Segment,
-	model: LanguageModel,
-	{ request, holder }: { readonly request: ModelRequest; readonly holder: string },
-): Promise<Held | undefined> {
-	const { ports, ready } = segment;
+export async function holdForModel(segment: Segment, wish: Wish): Promise<Held | undefined> {
+	const { ports } = segment;
 	if (ports.budgets.length === 0) return undefined;
-	const { run, session, agent, principal } = segment.info;
-	const place = { run, session, agent, principal, tenant: segment.state.started?.tenant };
-	const charges = modelCharges(ports.budgets, place, ports.clock.now());
+	const { thread, ready, model, request, holder } = wish;
+	const { run, session, principal } = segment.info;
+	const now = ports.clock.now();
+	// Whoever put the work to this agent pays for it, too.
+	const agents = [thread, ...callersOf(segment.state, thread)].map(({ agent }) => agent);
+	const tenant = segment.state.started?.tenant;
+	const all = agents.flatMap((agent) => modelCharges(ports.budgets, { run, session, agent, principal, tenant }, now));
+	const charges = [...new Map(all.map((charge) => [charge.account, charge])).values()];
 	if (charges.length === 0) return undefined;
 	const price = priceFor(segment, model, charges);
 	const { modelOutputTokensMax, modelTimeoutMs } = ready.limits;
 	const wished = request.settings?.maxOutputTokens;
 	const full: Share = {
-		inputTokens: inputTokensOf(segment, request),
+		inputTokens: inputTokensOf(thread, request),
 		outputTokens: isCount(wished) ? wished : modelOutputTokensMax,
 		ms: modelTimeoutMs,
 	};
@@ -66,7 +81,7 @@ export async function holdForModel(
 		await segment.flush();
 		await segment.settle([{ kind: "settle.rest", holder }]);
 	}
-	return hold({ segment, holder, charges, price, full });
+	return hold({ segment, limits: ready.limits, holder, charges, price, full });
 }
 
 /** What is handed on to a provider as it is may be anything. */
@@ -90,8 +105,7 @@ function priceFor({ ports }: Segment, model: LanguageModel, charges: readonly Mo
 }
 
 /** What the last answer told counts for all that was there by then; what came since is estimated. */
-function inputTokensOf({ state }: Segment, request: ModelRequest): number {
-	const { measured, messages } = state;
+function inputTokensOf({ measured, messages }: Thread, request: ModelRequest): number {
 	if (!measured) return inputEstimate(request);
 	return measured.tokens + tokenEstimate(messages.slice(measured.messages));
 }
@@ -99,8 +113,8 @@ function inputTokensOf({ state }: Segment, request: ModelRequest): number {
 const waitFirstMs = 50;
 
 async function hold(asking: Asking): Promise<Held> {
-	const { segment } = asking;
-	const { modelWaitInlineMs } = segment.ready.limits;
+	const { segment, limits } = asking;
+	const { modelWaitInlineMs } = limits;
 	for (let waitedMs = 0, waitMs = waitFirstMs; ; waitMs *= 2) {
 		const found = await tryToHold(asking);
 		if (!("busy" in found)) return found;

@@ -5,21 +5,24 @@
  * in its sandbox (`live`); the same state and the same two sets always give the same steps.
  */
 import type { CallState } from "./call-state.ts";
-import { callOf, type RunState } from "./state.ts";
+import type { Conversation, Thread } from "./conversation.ts";
+import { callOf, isWithin, type RunState } from "./run-state.ts";
 
 export type Step =
-	| { readonly do: "ask-model" }
+	| { readonly do: "ask-model"; readonly thread: Thread }
 	/** Decide it, start it, or bring what a dead process had started to an end. */
 	| { readonly do: "advance-call"; readonly call: CallState }
 	/** Start the guest, or deliver what its calls returned. */
 	| { readonly do: "advance-program"; readonly call: CallState; readonly answers: readonly string[] }
 	| { readonly do: "cancel" }
-	/** The model has had all the turns that it may have. */
-	| { readonly do: "give-up" }
-	| { readonly do: "finish" };
-
-/** The name under which the driver is busy with the model. */
-export const modelWork = "model";
+	/** Models have had all the turns that they may have here. */
+	| { readonly do: "give-up"; readonly of: Conversation }
+	/** An agent made a handoff, and nothing of it is open. */
+	| { readonly do: "hand-on"; readonly thread: Thread }
+	/** An agent answered without a call. */
+	| { readonly do: "conclude"; readonly thread: Thread }
+	/** All who worked beside each other are done. */
+	| { readonly do: "join"; readonly of: Conversation };
 
 export interface Doing {
 	/** Calls that the driver is working on. */
@@ -30,7 +33,8 @@ export interface Doing {
 	readonly ended: { has(call: string): boolean };
 	/** How many more tool calls may run at the same time. */
 	readonly room: number;
-	readonly turnsMax: number;
+	/** How many answers of models a conversation may take. */
+	turnsMax(of: Conversation): number;
 	readonly now: number;
 }
 
@@ -39,23 +43,8 @@ export function next(state: RunState, doing: Doing): Step[] {
 	if (state.status !== "running") return [];
 	if (state.cancel) return [{ do: "cancel" }];
 	const steps: Step[] = [];
-	const look = { state, doing, steps };
-	if (state.turn.length > 0 || state.late.length > 0 || doing.busy.size > 0) {
-		for (const id of state.turn) stepsOfCall(look, callOf(state, id));
-		for (const id of state.late) stepsOfCall(look, callOf(state, id));
-	}
-	if (state.turn.length > 0 || state.timer || doing.busy.has(modelWork)) return steps;
-	if (isBeingWritten(state, doing)) return steps;
-	if (state.modelDue && state.turns >= doing.turnsMax) return lastSteps(look);
-	if (state.modelDue) steps.push({ do: "ask-model" });
-	else if (state.late.length === 0 && steps.length === 0) steps.push({ do: "finish" });
+	stepsOfConversation({ state, doing, steps }, state.conversation);
 	return steps;
-}
-
-/** A call that has its outcome, and is busy still: the model sees that outcome, and the run ends, when it is durable. */
-function isBeingWritten(state: RunState, { busy }: Doing): boolean {
-	for (const id of busy) if (state.calls.get(id)?.phase === "finished") return true;
-	return false;
 }
 
 /** What is looked at, and what was found so far. */
@@ -65,18 +54,61 @@ interface Look {
 	readonly steps: Step[];
 }
 
-/** The model is asked no more: nothing starts, and what was started is brought to an outcome, or waited for (I7). */
-function lastSteps({ state, doing, steps }: Look): Step[] {
+function stepsOfConversation(look: Look, of: Conversation): void {
+	const { state, doing, steps } = look;
+	const first = steps.length;
+	let isOver = false;
+	let atWork = 0;
+	for (const thread of of.active) {
+		if (of.team?.done.has(thread.agent)) continue;
+		atWork++;
+		for (const id of thread.turn) stepsOfCall(look, callOf(state, id));
+		for (const id of thread.late) stepsOfCall(look, callOf(state, id));
+		const step = stepOfThread(look, thread);
+		if (step?.do === "ask-model" && of.turns >= doing.turnsMax(of)) isOver = true;
+		else if (step) steps.push(step);
+	}
+	if (isOver) steps.push(...lastSteps(look, of, steps.splice(first)));
+	else if (atWork === 0 && !doing.busy.has(joinWork(of))) steps.push({ do: "join", of });
+}
+
+/** The name under which the driver is busy with joining what several said. */
+export function joinWork({ call }: Conversation): string {
+	return `join ${call ?? ""}`;
+}
+
+function stepOfThread({ state, doing }: Look, thread: Thread): Step | undefined {
+	if (thread.turn.length > 0 || thread.timer || doing.busy.has(thread.work)) return undefined;
+	if (isBeingWritten(state, thread, doing)) return undefined;
+	const isOpen = thread.late.length > 0;
+	if (thread.handing && !isOpen) return { do: "hand-on", thread };
+	if (thread.of.team?.asked) return undefined;
+	if (thread.modelDue) return { do: "ask-model", thread };
+	return isOpen ? undefined : { do: "conclude", thread };
+}
+
+/** A call that has its outcome, and is busy still: the model sees that outcome, and the agent ends, when it is durable. */
+function isBeingWritten(state: RunState, thread: Thread, { busy }: Doing): boolean {
+	for (const id of busy) {
+		const call = state.calls.get(id);
+		if (call?.phase === "finished" && call.thread === thread) return true;
+	}
+	return false;
+}
+
+/** Models are asked no more: nothing starts, and what was started is brought to an outcome, or waited for (I7). */
+function lastSteps({ state, doing }: Look, of: Conversation, steps: readonly Step[]): readonly Step[] {
 	const begun = steps.filter((step) => step.do === "advance-call" && step.call.attempt > 0);
 	if (begun.length > 0 || doing.busy.size > 0) return begun;
-	const calls = [...state.calls.values()];
-	const isOpen = calls.some((call) => call.attempt > 0 && !call.program && call.phase !== "finished");
-	return isOpen ? [] : [{ do: "give-up" }];
+	const calls = [...state.calls.values()].filter((call) => isWithin(state, call, of));
+	const isOpen = calls.some((call) => call.attempt > 0 && !call.program && !call.inside && call.phase !== "finished");
+	return isOpen ? [] : [{ do: "give-up", of }];
 }
 
 function stepsOfCall(look: Look, call: CallState): void {
 	const { state, doing, steps } = look;
-	const program = call.program;
+	const { program, inside } = call;
+	if (inside && call.phase === "started") return stepsOfConversation(look, inside);
 	// A program's calls come first: what they return is what it can go on with.
 	if (program && call.phase === "started") {
 		for (const id of program.open) stepsOfCall(look, callOf(state, id));

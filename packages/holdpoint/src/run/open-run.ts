@@ -11,7 +11,8 @@ import type { Json } from "../spec/json.ts";
 import type { Label } from "../spec/label.ts";
 import type { StoredRun } from "../spec/store.ts";
 import type { ReadyAgent, RunPorts } from "./run-ports.ts";
-import { apply, emptyState, type Message, type RunState } from "./state.ts";
+import { type Before, emptyState, openConversations, type RunState } from "./run-state.ts";
+import { apply } from "./state.ts";
 import { libraryVersion } from "./version.ts";
 
 export interface OpenedRun {
@@ -27,8 +28,8 @@ export function eventsOf({ entries }: Pick<OpenedRun, "entries">): readonly RunE
 /** Errors: `journal.*`. */
 export async function openRun(ports: RunPorts, stored: StoredRun): Promise<OpenedRun> {
 	const verified = await verify(ports, stored);
-	const { messages } = await historyOf(ports, verified.started);
-	return { ...verified, state: fold(verified, messages) };
+	const { before } = await historyOf(ports, verified.started);
+	return { ...verified, state: fold(verified, before) };
 }
 
 /** A run whose seals match, not yet folded. */
@@ -44,8 +45,8 @@ async function verify(ports: RunPorts, stored: StoredRun): Promise<VerifiedRun> 
 	return { run, entries, lastMac, started: startOf(run, entries), values: await loadValues(ports, run, entries) };
 }
 
-function fold({ run, entries, values }: VerifiedRun, history: readonly Message[]): RunState {
-	const state = emptyState(run, history, values);
+function fold({ run, entries, values }: VerifiedRun, before: Before): RunState {
+	const state = emptyState(run, before, values);
 	for (const entry of entries) for (const event of entry.events) apply(state, event);
 	return state;
 }
@@ -69,7 +70,7 @@ async function verifyUnlessErased(ports: RunPorts, stored: StoredRun): Promise<V
 
 /** What was said in a session before one of its runs. */
 export interface History {
-	readonly messages: readonly Message[];
+	readonly before: Before;
 	/** Of all that. */
 	readonly label: Label | undefined;
 }
@@ -89,14 +90,21 @@ export async function historyOf(ports: RunPorts, started: RunStarted): Promise<H
 		after = run.started.session?.after;
 	}
 	let last: RunState | undefined;
-	for (const run of before.reverse()) last = fold(run, last?.messages ?? []);
-	return { messages: last?.messages ?? [], label: last && labelFor(started.principal, last) };
+	for (const run of before.reverse()) last = fold(run, last ? saidIn(last) : []);
+	return { before: last ? saidIn(last) : [], label: last && labelFor(started.principal, last) };
+}
+
+function saidIn({ conversation }: RunState): Before {
+	const [thread] = conversation.active;
+	return conversation.team ? conversation : (thread?.messages ?? []);
 }
 
 /** What is known at the end of a run, for the next one, which may work on somebody else's behalf. */
 function labelFor(principal: string, state: RunState): Label | undefined {
 	const { started } = state;
-	const label = started?.labels ? state.label : worstLabel("an earlier run of this session");
+	const { team, active } = state.conversation;
+	const seen = team ? team.label : active[0]?.label;
+	const label = started?.labels ? seen : worstLabel("an earlier run of this session");
 	if (!label?.readers || started?.principal === principal) return label;
 	return { ...label, readers: label.readers.filter((reader) => reader !== "principal") };
 }
@@ -141,15 +149,21 @@ export function compatibility(state: RunState, ready: ReadyAgent, known: KnownVe
 	if (known.agent !== ready.agent.digest) changes.push(`agent ${ready.agent.name}: its instructions or output changed`);
 	if (known.lib !== libraryVersion) changes.push(`library: ${known.lib} → ${libraryVersion}`);
 	for (const [name, version] of state.tools) {
-		const tool = ready.tools.get(name);
-		if (!tool) changes.push(`tool ${name}: removed`);
-		else if (tool.version !== version) changes.push(`tool ${name}: ${version} → ${tool.version}`);
+		const now = Object.hasOwn(ready.toolVersions, name) ? ready.toolVersions[name] : undefined;
+		if (now === undefined) changes.push(`tool ${name}: removed`);
+		else if (now !== version) changes.push(`tool ${name}: ${version} → ${now}`);
 	}
-	for (const name of ready.tools.keys()) if (!state.tools.has(name)) changes.push(`tool ${name}: added`);
+	for (const name of Object.keys(ready.toolVersions)) if (!state.tools.has(name)) changes.push(`tool ${name}: added`);
+	for (const { name, active } of openConversations(state)) {
+		const gone = [name, ...active.map(({ agent }) => agent)].find((agent) => !ready.cast.has(agent));
+		if (gone !== undefined) broken.push(`${gone} is at work, and is no agent of ${ready.agent.name} any more`);
+	}
+	if (!state.conversation.team !== !ready.team)
+		broken.push(`${ready.agent.name} was ${ready.team ? "an agent" : "a team"}`);
 	for (const call of state.calls.values()) {
 		const open =
 			call.phase === "held" || call.phase === "answered" || call.phase === "started" || call.phase === "unknown";
-		if (open && !ready.tools.has(call.tool))
+		if (open && !ready.cast.get(call.thread.agent)?.tools.has(call.tool))
 			broken.push(`call ${call.id} needs the tool ${call.tool}, which the agent no longer has`);
 	}
 	if (broken.length > 0) return { verdict: "incompatible", changes: broken };

@@ -6,6 +6,7 @@ import { gate, ofType, onlyWait, type StageOptions, stage } from "../testing/sta
 import { program, say } from "../testing/story.ts";
 import { defineTool } from "../tools/define-tool.ts";
 import { OutcomeUnknown } from "../tools/outcome-unknown.ts";
+import { mainThread } from "./run-state.ts";
 
 /** Programs whose end and whose calls' ends fall apart. */
 const sandbox = sandboxUnderTest();
@@ -136,7 +137,7 @@ describe("a program that is stopped with its run", () => {
 			cancelled: "enough. Its calls until then: pay (c1.1): done",
 		});
 		const { state } = await scene.harness.show("r");
-		const said = JSON.stringify(state.messages.at(-1));
+		const said = JSON.stringify(mainThread(state).messages.at(-1));
 		expect(said).toContain("Cancelled before its end: enough. Its calls until then: pay (c1.1): done");
 		expect(said).not.toContain("not executed");
 		expect(paid).toEqual([5]);

@@ -4,8 +4,8 @@ import { defaultProgramLimits, type ProgramLimits } from "../spec/limits.ts";
 import type { Answer, Delivery, ProgramSpec, SandboxProvider } from "../spec/sandbox.ts";
 import type { CallState, ProgramState } from "./call-state.ts";
 import { failureText } from "./messages.ts";
+import { callOf, valueOf } from "./run-state.ts";
 import type { Segment } from "./segment.ts";
-import { callOf, valueOf } from "./state.ts";
 
 export function codeOf(call: CallState): string {
 	const args = call.args as { readonly code?: string } | undefined;
@@ -18,8 +18,9 @@ export function programOf(call: CallState): ProgramState {
 }
 
 /** As they were when the program started: it is replayed with what it had, whatever the agent has by now. */
-export function limitsOf(segment: Segment, program: ProgramState): ProgramLimits {
-	return { ...defaultProgramLimits, ...(program.limits ?? segment.ready.agent.programs?.limits) };
+export function limitsOf(segment: Segment, call: CallState): ProgramLimits {
+	const { limits } = programOf(call);
+	return { ...defaultProgramLimits, ...(limits ?? segment.readyOf(call.thread).agent.programs?.limits) };
 }
 
 /** Without a program: the harness's own. With one: that which it started in, where this harness still has it. */
@@ -36,10 +37,10 @@ export async function sandboxOf(segment: Segment, program?: Pick<ProgramState, "
 export function specOf(segment: Segment, call: CallState, program: ProgramState): ProgramSpec {
 	return {
 		source: program.body ?? codeOf(call),
-		tools: program.tools ?? [...segment.ready.programTools],
+		tools: program.tools ?? [...segment.readyOf(call.thread).programTools],
 		seed: program.seed,
 		clockMs: program.clock,
-		limits: limitsOf(segment, program),
+		limits: limitsOf(segment, call),
 		// One name in two tenants is two principals.
 		principal: JSON.stringify([segment.state.started?.tenant ?? null, segment.info.principal]),
 	};

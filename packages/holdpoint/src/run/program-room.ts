@@ -7,6 +7,7 @@
 import type { PreparedProgram } from "../sandbox/prepare-program.ts";
 import type { SandboxProvider } from "../spec/sandbox.ts";
 import type { Tool } from "../spec/tool.ts";
+import type { CallState } from "./call-state.ts";
 import type { Segment } from "./segment.ts";
 
 interface Refused {
@@ -15,15 +16,27 @@ interface Refused {
 
 type Calls = Pick<Extract<PreparedProgram, { ok: true }>, "calls" | "callsOthers">;
 
+interface Room {
+	/** The program. */
+	readonly call: CallState;
+	readonly program: Calls;
+}
+
 const namedMax = 5;
 
 /** The sandbox itself, the one that it names for programs that may have to wait, or why there is none. */
-export function roomFor(segment: Segment, sandbox: SandboxProvider, program: Calls): SandboxProvider | Refused {
+export function roomFor(
+	segment: Segment,
+	sandbox: SandboxProvider,
+	{ call, program }: Room,
+): SandboxProvider | Refused {
 	const { name, whenHeld } = sandbox;
 	if (whenHeld === undefined) return sandbox;
-	const names = program.callsOthers ? [...segment.ready.programTools] : program.calls;
-	const tools = names.flatMap((each) => segment.ready.tools.get(each) ?? []);
-	const held = tools.filter((tool) => mayBeHeld(segment, tool));
+	const ready = segment.readyOf(call.thread);
+	const names = program.callsOthers ? [...ready.programTools] : program.calls;
+	const tools = names.flatMap((each) => ready.tools.get(each) ?? []);
+	const { agent } = call.thread;
+	const held = tools.filter((tool) => mayBeHeld(segment, agent, tool));
 	if (held.length === 0) return sandbox;
 	if (whenHeld !== "refuse") return whenHeld;
 	const shown = held.slice(0, namedMax).map((tool) => `${tool.name} (${tool.effect})`);
@@ -35,13 +48,13 @@ export function roomFor(segment: Segment, sandbox: SandboxProvider, program: Cal
 }
 
 /** What fails, or is no answer, may be held. */
-function mayBeHeld(segment: Segment, { name, version, effect, tags, labels }: Tool): boolean {
+function mayBeHeld(segment: Segment, agent: string, { name, version, effect, tags, labels }: Tool): boolean {
 	const { policy, labels: rules } = segment.ports;
 	const changes = effect !== "read" && effect !== "internal";
 	// What was read by then may have a label that is asked about, whatever the policy says.
 	if (rules && (changes || (effect === "read" && !labels?.audience))) return true;
 	if (!policy.mayAsk) return changes;
-	const { agent, principal } = segment.info;
+	const { principal } = segment.info;
 	try {
 		const tool = { name, version, effect, tags, labels };
 		return policy.mayAsk({ agent, principal, tenant: segment.state.started?.tenant, tool }) !== false;

@@ -14,8 +14,8 @@ import { closeCall } from "./close-call.ts";
 import { failedWith } from "./failed-with.ts";
 import { keepBeside } from "./keep-beside.ts";
 import { codeOf, limitsOf, programOf } from "./program-guest.ts";
+import { callOf } from "./run-state.ts";
 import type { LiveProgram, Segment } from "./segment.ts";
-import { callOf } from "./state.ts";
 
 /** Writes down what a slice asked, and ends the program where it is over. */
 export function takeSlice(
@@ -52,9 +52,10 @@ interface AskedArguments {
 
 /** A call without arguments means an object without fields where the tool takes an object. */
 export function askedWith(segment: Segment, call: CallState, ask: Ask): AskedArguments {
-	if (ask.args === "") return { args: segment.ready.tools.get(ask.tool)?.inputSchema["type"] === "object" ? {} : null };
+	if (ask.args === "")
+		return { args: segment.readyOf(call.thread).tools.get(ask.tool)?.inputSchema["type"] === "object" ? {} : null };
 	try {
-		return { args: parseJson(ask.args, limitsOf(segment, programOf(call)).valueBytesMax) };
+		return { args: parseJson(ask.args, limitsOf(segment, call).valueBytesMax) };
 	} catch (error) {
 		return { args: null, unreadable: reasonOf(error) };
 	}

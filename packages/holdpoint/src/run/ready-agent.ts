@@ -1,25 +1,97 @@
+import { agentsOf, handoffsOf } from "../routing/topology.ts";
 import { declareTools, describeTool, searchTools } from "../sandbox/declarations.ts";
 import type { Agent } from "../spec/agent.ts";
-import type { JsonSchema } from "../spec/json.ts";
+import { HoldpointError } from "../spec/errors.ts";
 import { defaultLimits, type Limits } from "../spec/limits.ts";
 import type { LanguageModel, ModelTool } from "../spec/model.ts";
-import type { AnySchema, Tool } from "../spec/tool.ts";
+import { type Edge, isTeam, type Participant, type Team } from "../spec/team.ts";
+import type { Tool } from "../spec/tool.ts";
 import { withoutMarks } from "../tools/sensitive-marks.ts";
 import { executeCodeName } from "./execute-code-name.ts";
+import { handoffTools } from "./handoff-tools.ts";
+import { internalTool, stringField } from "./own-tools.ts";
 import type { ReadyAgent } from "./run-ports.ts";
 
 export interface ReadyOptions {
 	readonly model: LanguageModel | undefined;
 	readonly limits: Partial<Limits>;
-	/** False: the policy denies this tool whatever its arguments. */
-	readonly declared: (tool: Tool) => boolean;
+	/** False: the policy denies this tool of this agent whatever its arguments. */
+	readonly declared: (tool: Tool, agent: string) => boolean;
 }
 
-/** What is the same for each run of an agent: its tools by name, and what the model is told of them. */
-export function readyAgent(agent: Agent, options: ReadyOptions): ReadyAgent {
-	const declared = agent.tools.filter(options.declared);
+/** What is the same for each run of an agent or a team: everybody who may work in it, with their tools by name. */
+export function readyAgent(first: Participant, options: ReadyOptions): ReadyAgent {
+	const cast = new Map<string, ReadyAgent>();
+	addToCast(cast, first, options);
+	return cast.get(first.name) as ReadyAgent;
+}
+
+/** Every agent that may work in its runs: participants, and those that are tools of others. */
+export function castOf(first: Participant): readonly Agent[] {
+	const seen = new Set<string>();
+	const cast: Agent[] = [];
+	const add = (one: Participant): void => {
+		if (seen.has(one.name)) return;
+		seen.add(one.name);
+		if (isTeam(one)) return agentsOf(one).forEach(add);
+		cast.push(one);
+		for (const { agent } of one.tools) if (agent) add(agent as Participant);
+	};
+	add(first);
+	return cast;
+}
+
+/** Whoever is in the team, and whoever is a tool of somebody in the cast. One name means one of them. */
+function addToCast(cast: Map<string, ReadyAgent>, one: Participant, options: ReadyOptions): void {
+	const known = cast.get(one.name);
+	if (known?.agent.digest === one.digest) return;
+	if (known) throw new HoldpointError("agent.invalid", `Two different agents are named ${one.name}`);
+	const members = isTeam(one) ? agentsOf(one) : [one];
+	const twice = isTeam(one) ? members.find(({ name }) => cast.has(name)) : undefined;
+	if (twice) throw new HoldpointError("agent.invalid", `The agent ${twice.name} takes part in two teams of one run`);
+	if (isTeam(one)) cast.set(one.name, readyTeam(one, cast, options));
+	for (const agent of members) {
+		const handoffs = isTeam(one) ? handoffsOf(one, agent.name) : new Map<string, Edge>();
+		cast.set(agent.name, readyMember(agent, { ...options, cast, handoffs }));
+	}
+	for (const { tools } of members)
+		for (const { agent } of tools) if (agent) addToCast(cast, agent as Participant, options);
+	const ready = cast.get(one.name) as ReadyAgent;
+	if (cast.size > 1) cast.set(one.name, { ...ready, ...togetherOf(cast) });
+}
+
+/** In the place of a team: it has its name and its limits, and nothing of its own to do. */
+function readyTeam(team: Team, cast: ReadyAgent["cast"], options: ReadyOptions): ReadyAgent {
+	const { name, digest, limits } = team;
+	const none = { instructions: "", model: undefined, settings: undefined, tools: [], programs: undefined };
+	const agent: Agent = { name, digest, limits, ...none, output: undefined, middleware: [] };
+	return { ...readyMember(agent, { ...options, cast, handoffs: new Map() }), team };
+}
+
+/** What the runs of the first one record of everybody's tools. */
+function togetherOf(cast: ReadonlyMap<string, ReadyAgent>): Pick<ReadyAgent, "toolVersions" | "marks"> {
+	const versions: Record<string, string> = {};
+	let marks: NonNullable<ReadyAgent["marks"]> = {};
+	for (const { agent, tools } of cast.values()) {
+		for (const { name, version } of tools.values()) {
+			const isOther = Object.hasOwn(versions, name) && versions[name] !== version;
+			versions[isOther ? `${agent.name}/${name}` : name] = version;
+		}
+		marks = { ...marks, ...marksOf(tools.values()) };
+	}
+	return { toolVersions: versions, marks: Object.keys(marks).length > 0 ? marks : undefined };
+}
+
+interface MemberOptions extends ReadyOptions {
+	readonly cast: ReadyAgent["cast"];
+	readonly handoffs: ReadonlyMap<string, Edge>;
+}
+
+function readyMember(agent: Agent, options: MemberOptions): ReadyAgent {
+	const { cast, handoffs } = options;
+	const declared = agent.tools.filter((tool) => options.declared(tool, agent.name));
 	const direct = new Set(agent.programs?.direct ?? declared.map((tool) => tool.name));
-	const directly = declared.filter((tool) => direct.has(tool.name));
+	const directly = [...declared.filter((tool) => direct.has(tool.name)), ...handoffTools(handoffs)];
 	const fromPrograms = agent.programs ? declared.filter((tool) => !direct.has(tool.name)) : [];
 	const programs = agent.programs ? programTools(fromPrograms, agent.programs.declarationTokensMax) : undefined;
 	const models = programs ? [programs.executeCode, ...directly] : directly;
@@ -27,6 +99,9 @@ export function readyAgent(agent: Agent, options: ReadyOptions): ReadyAgent {
 	const tools = new Map([...agent.tools, ...models, ...inPrograms].map((tool) => [tool.name, tool]));
 	return {
 		agent,
+		team: undefined,
+		cast,
+		handoffs,
 		model: agent.model ?? options.model,
 		system: { role: "system", content: agent.instructions },
 		modelTools: models.map(toModelTool),
@@ -93,54 +168,4 @@ function describeToolTool(tools: readonly Tool[]): Tool {
 		return describeTool(tool);
 	};
 	return internalTool({ name: "$describe", description, input: stringField("name"), execute });
-}
-
-interface Field {
-	readonly schema: JsonSchema;
-	readonly input: AnySchema;
-}
-
-/** An object with one string: small enough to be checked by hand, so that no schema library is loaded for it. */
-function stringField(name: string): Field {
-	const schema = {
-		type: "object",
-		properties: { [name]: { type: "string" } },
-		required: [name],
-		additionalProperties: false,
-	};
-	const validate = (value: unknown) => {
-		// `tools.$search("refund")` is what a program would write.
-		const text = typeof value === "object" && value !== null ? (value as Record<string, unknown>)[name] : value;
-		return typeof text === "string"
-			? { value: { [name]: text } }
-			: { issues: [{ message: `${name} must be a string` }] };
-	};
-	return { schema, input: { "~standard": { version: 1, vendor: "holdpoint", validate } } };
-}
-
-interface InternalTool {
-	readonly name: string;
-	readonly description: string;
-	readonly input: Field;
-	execute(args: unknown): unknown;
-}
-
-function internalTool({ name, description, input, execute }: InternalTool): Tool {
-	return {
-		name,
-		description,
-		input: input.input as Tool["input"],
-		inputSchema: input.schema,
-		output: undefined,
-		outputSchema: undefined,
-		effect: "internal",
-		repeat: "repeatable",
-		timeoutMs: undefined,
-		labels: undefined,
-		simulate: undefined,
-		lookup: undefined,
-		tags: [],
-		version: "1",
-		execute,
-	};
 }

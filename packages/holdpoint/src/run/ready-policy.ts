@@ -1,13 +1,13 @@
-import type { Agent } from "../spec/agent.ts";
 import type { GovernedAgent, Policy } from "../spec/policy.ts";
+import type { Participant } from "../spec/team.ts";
 import { type ReadyOptions, readyAgent } from "./ready-agent.ts";
 
 /** Resolves once the policy has taken the agent. Errors: `policy.*`, and whatever else the policy throws. */
-export type ReadyPolicy = (policy: Policy, agent: Agent) => Promise<void>;
+export type ReadyPolicy = (policy: Policy, agent: Participant) => Promise<void>;
 
 interface KnownParts extends Pick<ReadyOptions, "model" | "limits"> {
 	/** Those that are known from the start. */
-	readonly agents: readonly Agent[];
+	readonly agents: readonly Participant[];
 }
 
 /**
@@ -15,13 +15,13 @@ interface KnownParts extends Pick<ReadyOptions, "model" | "limits"> {
  * further one before it runs. One that it does not take is shown no more, and those that it took before go on.
  */
 export function readyPolicy({ agents: first, model, limits }: KnownParts): ReadyPolicy {
-	let taken = new Map<string, Agent>();
+	let taken = new Map<string, Participant>();
 	let before = Promise.resolve();
-	const show = async (policy: Policy, agent: Agent): Promise<void> => {
+	const show = async (policy: Policy, agent: Participant): Promise<void> => {
 		if (!policy.ready || taken.get(agent.name) === agent) return;
 		const known = taken.size > 0 ? taken : new Map(first.map((one) => [one.name, one]));
 		const agents = new Map(known).set(agent.name, agent);
-		await policy.ready([...agents.values()].map((one) => governedAgent(one, { model, limits })));
+		await policy.ready([...agents.values()].flatMap((one) => governedAgents(one, { model, limits })));
 		taken = agents;
 	};
 	return (policy, agent) => {
@@ -32,8 +32,11 @@ export function readyPolicy({ agents: first, model, limits }: KnownParts): Ready
 	};
 }
 
-/** The agent with all of its tools, also those that Holdpoint gives it. */
-export function governedAgent(agent: Agent, options: Pick<ReadyOptions, "model" | "limits">): GovernedAgent {
-	const { tools } = readyAgent(agent, { ...options, declared: () => true });
-	return { name: agent.name, tools: [...tools.values()] };
+/** Everybody who may work in its runs, with all of their tools, also those that Holdpoint gives them. */
+export function governedAgents(
+	agent: Participant,
+	options: Pick<ReadyOptions, "model" | "limits">,
+): readonly GovernedAgent[] {
+	const { cast } = readyAgent(agent, { ...options, declared: () => true });
+	return [...cast.values()].map((one) => ({ name: one.agent.name, tools: [...one.tools.values()] }));
 }

@@ -3,7 +3,7 @@ import { HoldpointError } from "../spec/errors.ts";
 import type { ProgramRehearsed, RehearsedCall } from "../spec/events.ts";
 import type { Redactor } from "./redactor.ts";
 import { rehearsalDigest, totalsOf } from "./rehearsed-rows.ts";
-import { callOf, type RunState } from "./state.ts";
+import { callOf, type RunState } from "./run-state.ts";
 
 /** A rehearsal as the person who decides sees it. */
 export interface RehearsalView {

@@ -20,7 +20,9 @@ import { fixedLimits } from "../spec/limits.ts";
 import type { Answer, Ask, Guest } from "../spec/sandbox.ts";
 import type { Tool } from "../spec/tool.ts";
 import { validate } from "../tools/validate.ts";
+import { aroundCall } from "./around-call.ts";
 import type { CallState } from "./call-state.ts";
+import { newCall } from "./call-state.ts";
 import { canonicalArguments } from "./canonical-arguments.ts";
 import { policyRequest, preparedArguments, toolFor } from "./decide-call.ts";
 import { attempt } from "./execute-call.ts";
@@ -29,8 +31,8 @@ import { limitsOf, programOf } from "./program-guest.ts";
 import { askedWith } from "./program-slice.ts";
 import { isForeseen } from "./rehearsed-rows.ts";
 import { forkOf } from "./restore-program.ts";
+import { callOf } from "./run-state.ts";
 import type { Segment } from "./segment.ts";
-import { callOf, newCall } from "./state.ts";
 import type { Wanted } from "./wanted.ts";
 
 /** Before the run waits. Returns whether one was rehearsed. */
@@ -58,7 +60,9 @@ function isWanted(segment: Segment, call: CallState): boolean {
 	const held = [...program.open].map((id) => callOf(segment.state, id)).filter(({ phase }) => phase === "held");
 	// With what was foreseen nothing new would come out.
 	if (program.rehearsal && held.every((one) => isForeseen(segment, one))) return false;
-	return segment.ready.agent.programs?.rehearse === true || held.some(({ approval }) => approval?.rehearse);
+	return (
+		segment.readyOf(call.thread).agent.programs?.rehearse === true || held.some(({ approval }) => approval?.rehearse)
+	);
 }
 
 type End = Pick<ProgramRehearsed, "end" | "why">;
@@ -138,7 +142,7 @@ class Rehearsal {
 		for (const id of asks) {
 			if (!open.has(id)) continue;
 			const held = callOf(this.segment.state, id);
-			const tool = this.segment.ready.tools.get(held.tool);
+			const tool = this.segment.toolOf(held);
 			const args = held.args ?? null;
 			const n = asks.indexOf(id) + 1;
 			if (held.phase !== "held" || !tool) {
@@ -177,7 +181,7 @@ class Rehearsal {
 		const { args: asked, unreadable } = askedWith(segment, program, ask);
 		const ordinal = segment.state.calls.size + this.calls;
 		const about = { tool: ask.tool, parent: program.id, line, label: this.label, asked };
-		const call = newCall({ id: `${program.id}.${n}`, ordinal, ...about });
+		const call = newCall({ id: `${program.id}.${n}`, ordinal, thread: program.thread, ...about });
 		const tool = toolFor({ segment, call });
 		if (typeof tool === "string") return failed(tool);
 		if (unreadable !== undefined) return failed(unreadable);
@@ -197,8 +201,9 @@ class Rehearsal {
 		// A kill switch reaches it like every other decision.
 		await segment.ports.standing.refresh();
 		const request = policyRequest({ segment, call, tool, args: JSON.parse(text) as Json, answers: [] });
-		const timeoutMs = tool.timeoutMs ?? segment.ready.limits.toolTimeoutMs;
-		const judging = { isAnswered: () => false, exhausted: new Map(), holds: [], timeoutMs };
+		const timeoutMs = tool.timeoutMs ?? segment.readyOf(call.thread).limits.toolTimeoutMs;
+		const around = aroundCall(segment, call);
+		const judging = { isAnswered: () => false, exhausted: new Map(), holds: [], timeoutMs, around };
 		const { decision, wants, grants, sources } = await judgeCall(segment, request, judging);
 		const { verdict, reason } = decision;
 		// A grant allows calls of the run; a rehearsal uses none of it up.
@@ -278,7 +283,7 @@ class Rehearsal {
 				: ({ ok: true, value } as const);
 			if (!checked.ok) return { fails: `simulate of ${tool.name} does not fit its output schema: ${checked.issues}` };
 			const text = JSON.stringify(checked.value ?? null);
-			const { valueBytesMax } = limitsOf(this.segment, programOf(this.call));
+			const { valueBytesMax } = limitsOf(this.segment, this.call);
 			if (Buffer.byteLength(text) >= valueBytesMax) return { fails: `simulate of ${tool.name} returns too much` };
 			return { value: JSON.parse(text) as Json, isMadeUp: false };
 		} catch (error) {

@@ -4,8 +4,8 @@ import type { AskSource, ProgramRehearsed, RehearsedCall } from "../spec/events.
 import { isJsonObject } from "../spec/json.ts";
 import type { Tool } from "../spec/tool.ts";
 import type { ApprovalAnswer, CallState, RehearsalState } from "./call-state.ts";
+import { callOf } from "./run-state.ts";
 import type { Segment } from "./segment.ts";
-import { callOf } from "./state.ts";
 
 /** What people said of a call before it was made. */
 export interface FittingRow {
@@ -58,7 +58,7 @@ function foresaw({ event }: RehearsalState, index: number, { call, tool, text }:
 /** Whether some row that no other call has spent is this held call, answered or not. */
 export function isForeseen(segment: Segment, call: CallState): boolean {
 	const rehearsal = call.parent === undefined ? undefined : callOf(segment.state, call.parent).program?.rehearsal;
-	const tool = segment.ready.tools.get(call.tool);
+	const tool = segment.toolOf(call);
 	if (!rehearsal || !tool) return false;
 	const made = { call, tool, text: canonicalJson(call.args ?? null) };
 	return rehearsal.rows.some(({ spent }, index) => {

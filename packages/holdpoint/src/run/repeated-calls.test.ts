@@ -7,6 +7,7 @@ import { ofType, onlyWait, type StageChanges, type StageOptions, stage } from ".
 import { call, calls, say } from "../testing/story.ts";
 import { defineTool } from "../tools/define-tool.ts";
 import { OutcomeUnknown } from "../tools/outcome-unknown.ts";
+import { mainThread } from "./run-state.ts";
 
 /** Calls that were started by a process that died, and that today's policy holds before they are repeated. */
 const by = { id: "ann", via: "test" };
@@ -73,7 +74,7 @@ describe("I7: a call that was started and is held before it is repeated", () => 
 			status: "cancelled",
 			done: [{ call: "c1", tool: "refund", outcome: "unknown" }],
 		});
-		expect(JSON.stringify((await next.harness.show("r")).state.messages)).not.toContain("not executed");
+		expect(JSON.stringify(mainThread((await next.harness.show("r")).state).messages)).not.toContain("not executed");
 	});
 
 	test("is unknown when it is denied, when nobody answers, and when its tool has changed or is gone", async () => {

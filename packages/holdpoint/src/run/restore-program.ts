@@ -13,8 +13,8 @@ import type { Ask, Guest, ProgramSpec, SandboxProvider, Slice } from "../spec/sa
 import type { CallState, ProgramState } from "./call-state.ts";
 import { deliveryOf, limitsOf, programOf, sandboxOf, specOf } from "./program-guest.ts";
 import { askedWith, takeSlice } from "./program-slice.ts";
+import { callOf } from "./run-state.ts";
 import type { LiveProgram, Segment } from "./segment.ts";
-import { callOf } from "./state.ts";
 
 /** Before the run waits: every guest becomes a row. */
 export async function suspendPrograms(segment: Segment): Promise<void> {
@@ -40,7 +40,7 @@ async function suspendedEvent(segment: Segment, call: CallState, live: LiveProgr
 	// A program that is over has nothing to go on with; its end is found again by replaying it.
 	if (live.ending) return { ...place, ...said };
 	const bytes = await snapshotOf(live.guest);
-	if (!bytes || bytes.length >= limitsOf(segment, program).snapshotBytesMax) return { ...place, ...said };
+	if (!bytes || bytes.length >= limitsOf(segment, call).snapshotBytesMax) return { ...place, ...said };
 	const sandbox = await sandboxOf(segment, program);
 	const snapshot = {
 		digest: digest(bytes),

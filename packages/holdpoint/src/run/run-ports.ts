@@ -12,6 +12,7 @@ import type { LanguageModel, ModelMessage, ModelTool } from "../spec/model.ts";
 import type { Policy } from "../spec/policy.ts";
 import type { SandboxProvider } from "../spec/sandbox.ts";
 import type { Store } from "../spec/store.ts";
+import type { Edge, Team } from "../spec/team.ts";
 import type { Tool } from "../spec/tool.ts";
 
 /** What a run needs of the world; the composition root puts it together. */
@@ -43,7 +44,14 @@ export interface RunPorts {
 
 /** An agent made ready: what is the same for each of its runs. */
 export interface ReadyAgent {
+	/** In the place of a team: one with its name and its limits, that has nothing of its own. */
 	readonly agent: Agent;
+	/** Undefined: a single agent. */
+	readonly team: Team | undefined;
+	/** Everybody who may work in its runs, itself included, by name. */
+	readonly cast: ReadonlyMap<string, ReadyAgent>;
+	/** Of a participant: ways on which it may hand on, by the name of the tool. */
+	readonly handoffs: ReadonlyMap<string, Edge>;
 	readonly model: LanguageModel | undefined;
 	readonly system: ModelMessage;
 	readonly modelTools: readonly ModelTool[];

@@ -8,13 +8,17 @@ import type { ModelDelta } from "../spec/model.ts";
 import type { Guest, SliceState } from "../spec/sandbox.ts";
 import type { Signal } from "../spec/signals.ts";
 import type { AccountRow, RunStatus, StoredSignal, Write } from "../spec/store.ts";
+import type { Tool } from "../spec/tool.ts";
+import type { CallState } from "./call-state.ts";
 import type { ParsingLimits } from "./canonical-arguments.ts";
+import type { Conversation, Thread } from "./conversation.ts";
 import { withLabel } from "./label-results.ts";
 import { leavesOf } from "./leaves-of.ts";
 import type { Doing } from "./next.ts";
 import type { Redactor } from "./redactor.ts";
 import type { ReadyAgent, RunPorts } from "./run-ports.ts";
-import { apply, callOf, type RunState } from "./state.ts";
+import { callOf, type RunState } from "./run-state.ts";
+import { apply } from "./state.ts";
 import { givenBack, type Short, type Wanted } from "./wanted.ts";
 
 export type Observer = (event: RunEvent) => void;
@@ -102,8 +106,8 @@ export class Segment {
 	private readonly reserving = new Set<string>();
 	/** Another process advanced it before. */
 	readonly isResumed: boolean;
-	/** Why the model may not be asked any more: a budget is used up. */
-	usedUp: string | undefined;
+	/** Why models may not be asked any more in a conversation: a budget is used up. */
+	readonly usedUp = new Map<Conversation, string>();
 	private woken = false;
 	private known: RunInfo | undefined;
 
@@ -150,12 +154,33 @@ export class Segment {
 		return this.known;
 	}
 
+	/** As the layers of whoever works there are told. */
+	infoOf({ agent }: Pick<Thread, "agent">): RunInfo {
+		return agent === this.ready.agent.name ? this.info : { ...this.info, agent };
+	}
+
+	/** Whoever works there: a participant of the team, an agent that a call is put to, or the run's own. */
+	readyOf({ agent }: Pick<Thread, "agent">): ReadyAgent {
+		if (agent === this.ready.agent.name) return this.ready;
+		const ready = this.ready.cast.get(agent);
+		if (ready) return ready;
+		throw new HoldpointError("run.incompatible", `Run ${this.state.run} needs the agent ${agent}, who is not there`, {
+			details: { run: this.state.run, agent },
+		});
+	}
+
 	get doing(): Doing {
-		const { concurrencyMax, turnsMax: limit } = this.ready.limits;
-		const room = concurrencyMax - this.running;
-		// With a budget used up there is no turn left.
-		const turnsMax = this.usedUp === undefined ? limit : 0;
-		return { busy: this.busy, live: this.live, ended: this.ended, room, turnsMax, now: this.ports.clock.now() };
+		const room = this.ready.limits.concurrencyMax - this.running;
+		const { busy, live, ended, turnsMax } = this;
+		return { busy, live, ended, room, turnsMax, now: this.ports.clock.now() };
+	}
+
+	/** With a budget used up there is no turn left. */
+	readonly turnsMax = (of: Conversation): number => (this.usedUp.has(of) ? 0 : this.readyFor(of).limits.turnsMax);
+
+	/** The agent or the team that was asked there. */
+	readyFor({ name }: Conversation): ReadyAgent {
+		return this.readyOf({ agent: name });
 	}
 
 	/** Folds events now; they are durable after the next `flush`. */
@@ -167,7 +192,7 @@ export class Segment {
 	}
 
 	private fold(raw: RunEvent, now: number): void {
-		const event = this.state.started?.labels ? withLabel(raw, this.state, this.ready.tools) : raw;
+		const event = this.state.started?.labels ? withLabel(raw, this.state, (call) => this.toolOf(call)) : raw;
 		if ("signal" in event && event.signal !== undefined) this.taken.push(event.signal);
 		apply(this.state, event);
 		this.redactor.learn(event);
@@ -176,6 +201,11 @@ export class Segment {
 		if (!this.observe) return;
 		if (this.unseen.length > 0 || durableFirst.has(event.type)) this.unseen.push(event);
 		else this.show(event);
+	}
+
+	/** The tool of a call, as whoever made it has it now. */
+	toolOf({ tool, thread }: Pick<CallState, "tool" | "thread">): Tool | undefined {
+		return (this.ready.agent.name === thread.agent ? this.ready : this.ready.cast.get(thread.agent))?.tools.get(tool);
 	}
 
 	/** A reader that throws has stopped reading; the run is none of its business. */

@@ -5,6 +5,7 @@ import { promptProblems } from "../testing/prompt-order.ts";
 import { gate, ofType, onlyWait, type Stage, type StageOptions, stage } from "../testing/stage.ts";
 import { call, calls, type Story, say } from "../testing/story.ts";
 import { defineTool } from "../tools/define-tool.ts";
+import { mainThread } from "./run-state.ts";
 
 const by = { id: "ann", via: "test" };
 const scenes: Stage[] = [];
@@ -376,7 +377,7 @@ describe("a long session", () => {
 		const { scene } = await textsOf(2, 4);
 		const [newest] = await scene.harness.runs({ session: "chat", limit: 1 });
 		const { state } = await scene.again().harness.show(newest?.run ?? "");
-		expect(state.messages.slice(0, -1)).toEqual(scene.prompts.at(-1)?.slice(1));
+		expect(mainThread(state).messages.slice(0, -1)).toEqual(scene.prompts.at(-1)?.slice(1));
 	});
 
 	test("of which a run is gone stops: what was said there cannot be left out unnoticed", async () => {

@@ -4,7 +4,7 @@ import type { RunEvent } from "../spec/events.ts";
 import { eventsOf, openRun } from "./open-run.ts";
 import { Redactor } from "./redactor.ts";
 import type { RunPorts } from "./run-ports.ts";
-import type { RunState } from "./state.ts";
+import type { RunState } from "./run-state.ts";
 
 /** A stored run for readers: nothing of it is advanced. */
 export interface RunView {

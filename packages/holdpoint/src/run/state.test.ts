@@ -3,7 +3,8 @@ import type { RunEvent, RunStarted } from "../spec/events.ts";
 import type { AnswerPart } from "../spec/model.ts";
 import { promptProblems } from "../testing/prompt-order.ts";
 import { type Doing, next } from "./next.ts";
-import { apply, emptyState, type RunState } from "./state.ts";
+import { emptyState, mainThread, type RunState } from "./run-state.ts";
+import { apply } from "./state.ts";
 
 const started: RunStarted = {
 	type: "run.started",
@@ -16,7 +17,7 @@ const started: RunStarted = {
 };
 const by = { id: "ann", via: "test" };
 const usage = { inputTokens: 1, outputTokens: 2 };
-const idle: Doing = { busy: new Set(), live: new Set(), ended: new Set(), room: 8, turnsMax: 20, now: 1_000 };
+const idle: Doing = { busy: new Set(), live: new Set(), ended: new Set(), room: 8, turnsMax: () => 20, now: 1_000 };
 
 function fold(...events: readonly RunEvent[]): RunState {
 	const state = emptyState("r", [], new Map());
@@ -44,28 +45,30 @@ const requested = (call: string, approval = "a1"): RunEvent => ({
 });
 const ok = (call: string, value: string): RunEvent => ({ type: "call.finished", call, outcome: { ok: value } });
 const said = (state: RunState) =>
-	state.messages.map(
+	mainThread(state).messages.map(
 		(message) =>
 			`${message.role} ${message.role === "system" ? "" : message.content.map((part) => part.type).join(" ")}`,
 	);
 
 describe("the fold", () => {
 	test("an answer without calls leaves nothing due, an answer with calls opens a turn", () => {
-		expect(fold()).toMatchObject({ modelDue: true, turns: 0 });
-		expect(fold(answered(text("hi")))).toMatchObject({ modelDue: false, turns: 1, text: "hi", turn: [] });
-		expect(fold(answered(toolCall("x"), toolCall("y")))).toMatchObject({ turn: ["c1", "c2"], directCalls: 2 });
+		expect(mainThread(fold())).toMatchObject({ modelDue: true, turns: 0 });
+		expect(mainThread(fold(answered(text("hi"))))).toMatchObject({ modelDue: false, turns: 1, text: "hi", turn: [] });
+		const calling = fold(answered(toolCall("x"), toolCall("y")));
+		expect(mainThread(calling)).toMatchObject({ turn: ["c1", "c2"] });
+		expect(calling).toMatchObject({ directCalls: 2, turns: 1 });
 	});
 
 	test("the results of a turn enter the conversation together, when the last one is there, in source order", () => {
 		const half = fold(answered(toolCall("x"), toolCall("y")), ok("c2", "second"));
 		expect(said(half)).toEqual(["user text", "assistant tool-call tool-call"]);
 		apply(half, ok("c1", "first"));
-		const last = half.messages.at(-1);
+		const last = mainThread(half).messages.at(-1);
 		expect(last?.role === "tool" && last.content.map((part) => part.type === "tool-result" && part.output)).toEqual([
 			{ type: "text", value: "first" },
 			{ type: "text", value: "second" },
 		]);
-		expect(half).toMatchObject({ turn: [], modelDue: true });
+		expect(mainThread(half)).toMatchObject({ turn: [], modelDue: true });
 	});
 
 	test("usage is summed up over answers", () => {
@@ -129,9 +132,9 @@ describe("the fold", () => {
 
 	test("an unknown outcome keeps the turn open until it is settled", () => {
 		const state = fold(answered(toolCall("x")), { type: "call.finished", call: "c1", outcome: { unknown: "lost" } });
-		expect(state).toMatchObject({ turn: ["c1"], modelDue: false });
+		expect(mainThread(state)).toMatchObject({ turn: ["c1"], modelDue: false });
 		apply(state, { type: "call.settled", call: "c1", outcome: { ok: 1 }, by, signal: "s" });
-		expect(state).toMatchObject({ turn: [], modelDue: true });
+		expect(mainThread(state)).toMatchObject({ turn: [], modelDue: true });
 	});
 
 	test("every signal that became an event is remembered", () => {
@@ -147,10 +150,10 @@ describe("the fold", () => {
 	test("a message during a turn: `turn` closes it with pending notes, `queue` waits for its end", () => {
 		const open = [answered(toolCall("x"), toolCall("y")), ok("c1", "first"), decided("c2"), requested("c2")];
 		const turn = fold(...open, { type: "message.received", text: "and?", signal: "s", mode: "turn" });
-		expect(turn).toMatchObject({ turn: [], late: ["c2"], modelDue: true });
+		expect(mainThread(turn)).toMatchObject({ turn: [], late: ["c2"], modelDue: true });
 		expect(said(turn).slice(-2)).toEqual(["tool tool-result tool-result", "user text"]);
 		const queue = fold(...open, { type: "message.received", text: "and?", signal: "s", mode: "queue" });
-		expect(queue).toMatchObject({ turn: ["c1", "c2"], late: [], modelDue: false });
+		expect(mainThread(queue)).toMatchObject({ turn: ["c1", "c2"], late: [], modelDue: false });
 		apply(queue, ok("c2", "second"));
 		expect(said(queue).slice(-2)).toEqual(["tool tool-result tool-result", "user text"]);
 	});
@@ -159,7 +162,7 @@ describe("the fold", () => {
 		const message: RunEvent = { type: "message.received", text: "one more", signal: "s", mode: "turn" };
 		const plain = fold(message, { ...answered(text("hi")), unheard: 1 } as RunEvent);
 		expect(said(plain)).toEqual(["user text", "assistant text", "user text"]);
-		expect(plain.modelDue).toBe(true);
+		expect(mainThread(plain).modelDue).toBe(true);
 		const calling = fold(message, { ...answered(toolCall("x")), unheard: 1 } as RunEvent);
 		expect(said(calling)).toEqual(["user text", "assistant tool-call"]);
 		apply(calling, ok("c1", "seen"));
@@ -173,17 +176,17 @@ describe("the fold", () => {
 			{ type: "call.finished", call: "c2", outcome: { unknown: "in flight" } },
 			{ type: "run.finished", status: "cancelled", done: [] },
 		);
-		const nextRun = emptyState("r2", state.messages, new Map());
+		const nextRun = emptyState("r2", mainThread(state).messages, new Map());
 		apply(nextRun, { ...started, input: "what now?" });
-		expect(promptProblems(nextRun.messages)).toEqual([]);
-		expect(nextRun.modelIds).toEqual(new Set(["x", "y"]));
+		expect(promptProblems(mainThread(nextRun).messages)).toEqual([]);
+		expect(mainThread(nextRun).modelIds).toEqual(new Set(["x", "y"]));
 	});
 });
 
 describe("next", () => {
 	test("asks the model where it is due, finishes where it is not, and does nothing once it is over", () => {
-		expect(next(fold(), idle)).toEqual([{ do: "ask-model" }]);
-		expect(next(fold(answered(text("hi"))), idle)).toEqual([{ do: "finish" }]);
+		expect(next(fold(), idle)).toMatchObject([{ do: "ask-model" }]);
+		expect(next(fold(answered(text("hi"))), idle)).toMatchObject([{ do: "conclude" }]);
 		expect(next(fold({ type: "run.finished", status: "completed" }), idle)).toEqual([]);
 	});
 
@@ -219,7 +222,7 @@ describe("next", () => {
 	test("a timer holds the model back, not the calls", () => {
 		const timer: RunEvent = { type: "timer.set", timer: "t1", dueAt: 9, why: "later" };
 		expect(next(fold(timer), idle)).toEqual([]);
-		expect(next(fold(timer, { type: "timer.fired", timer: "t1" }), idle)).toEqual([{ do: "ask-model" }]);
+		expect(next(fold(timer, { type: "timer.fired", timer: "t1" }), idle)).toMatchObject([{ do: "ask-model" }]);
 		expect(next(fold(answered(toolCall("x")), timer), idle)).toMatchObject([{ do: "advance-call" }]);
 	});
 
@@ -233,7 +236,7 @@ describe("next", () => {
 		);
 		expect(next(state, idle)).toEqual([]);
 		apply(state, ok("c1", "done"));
-		expect(next(state, idle)).toEqual([{ do: "ask-model" }]);
+		expect(next(state, idle)).toMatchObject([{ do: "ask-model" }]);
 	});
 
 	test("a phase that it does not know does not move", () => {

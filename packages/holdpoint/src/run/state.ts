@@ -1,108 +1,22 @@
 /**
  * The state of a run: a fold over its journal, and nothing else.
  *
- * Owns: what each event means for the state, and the conversation as the model will see it. Does not own: deciding what
- * to do (`next.ts`), doing it (`drive.ts`), bytes (`journal/`). Pure; nothing of Node.
+ * Owns: what each event means for the state; `thread-events.ts`, `routing-events.ts`, `approval-events.ts` and
+ * `rehearsal-events.ts` have their shares of it. Does not own: deciding what to do (`next.ts`), doing it (`drive.ts`),
+ * bytes (`journal/`). Pure; nothing of Node.
  *
  * The fold is incremental and changes the state in place: folding anew at each step would make a run of n calls cost n².
  */
-import type { LanguageModelV4Message } from "@ai-sdk/provider";
 import { joinLabels } from "../labels/label.ts";
-import { answerToMessage } from "../model/prompt.ts";
-import type { RunEvent, RunFinished, RunStarted } from "../spec/events.ts";
-import type { Json } from "../spec/json.ts";
+import type { CallFinished, OfAgent, RunEvent } from "../spec/events.ts";
 import type { Label } from "../spec/label.ts";
 import { applyApprovalEvent } from "./approval-events.ts";
-import type { CallState, RehearsalState } from "./call-state.ts";
-import { lateNote, pendingNote, resultMessage } from "./messages.ts";
+import { type CallState, newCall, type RehearsalState } from "./call-state.ts";
+import type { Thread } from "./conversation.ts";
 import { answerRows, rehearsed, spendRow } from "./rehearsal-events.ts";
-
-export type Message = LanguageModelV4Message;
-
-export interface RunState {
-	readonly run: string;
-	started: RunStarted | undefined;
-	status: "running" | "completed" | "failed" | "cancelled";
-	finished: RunFinished | undefined;
-	/** What the model has seen and said, without instructions; starts with the session's earlier messages. */
-	readonly messages: Message[];
-	readonly calls: Map<string, CallState>;
-	/** Calls that people are asked about, or were, and that did not go on since. */
-	readonly asking: Set<string>;
-	/** Calls of the model's last answer, in source order; empty once their results are in `messages`. */
-	turn: string[];
-	/** Calls that the model was told are pending; their results enter as notes. */
-	readonly late: string[];
-	/** Messages that wait until no call is open. */
-	readonly queued: string[];
-	/** What is to be said when the open turn's results are in. */
-	readonly notes: string[];
-	/** Is the model to be asked next (when no turn is open)? */
-	modelDue: boolean;
-	/** What gave the last answer. */
-	model: string | undefined;
-	turns: number;
-	/** Calls that the model itself made: the next one is `c<n+1>`. */
-	directCalls: number;
-	readonly usage: { inputTokens: number; outputTokens: number };
-	/** So many tokens the first so many messages had, instructions and tools included, as the last answer told. */
-	measured: { readonly tokens: number; readonly messages: number } | undefined;
-	text: string;
-	/** Of the last answer: text of a structured answer that was rejected. */
-	rejections: number;
-	emptyAnswers: number;
-	cancel: { readonly by: string; readonly reason: string | undefined } | undefined;
-	timer: { readonly id: string; readonly dueAt: number; readonly why: string } | undefined;
-	/** Waits for the model in a row. */
-	timers: number;
-	/** Signals that became events: a second delivery means nothing. */
-	readonly signals: Set<string>;
-	readonly tools: Map<string, string>;
-	/** Of all that the model has seen. */
-	label: Label | undefined;
-	/** Values that lie beside the journal, by digest. */
-	readonly blobs: Map<string, Json>;
-	readonly modelIds: Set<string>;
-}
-
-export function emptyState(run: string, history: readonly Message[], blobs: Map<string, Json>): RunState {
-	return {
-		run,
-		started: undefined,
-		status: "running",
-		finished: undefined,
-		messages: [...history],
-		calls: new Map(),
-		asking: new Set(),
-		turn: [],
-		late: [],
-		queued: [],
-		notes: [],
-		modelDue: false,
-		model: undefined,
-		turns: 0,
-		directCalls: 0,
-		usage: { inputTokens: 0, outputTokens: 0 },
-		measured: undefined,
-		text: "",
-		rejections: 0,
-		emptyAnswers: 0,
-		cancel: undefined,
-		timer: undefined,
-		timers: 0,
-		signals: new Set(),
-		tools: new Map(),
-		label: undefined,
-		blobs,
-		modelIds: new Set(history.flatMap(callIds)),
-	};
-}
-
-/** Ids of calls that the model has seen already; none may be used again in the same conversation. */
-function callIds(message: Message): string[] {
-	if (message.role !== "assistant") return [];
-	return message.content.flatMap((part) => (part.type === "tool-call" ? part.toolCallId : []));
-}
+import { askUser, beginInside, beginRun, finishBeside, goOn, handOn, hear } from "./routing-events.ts";
+import { callOf, type RunState, threadsAtWork } from "./run-state.ts";
+import { applyAnswer, closeTurn, rejectOutput, say, settleDirect } from "./thread-events.ts";
 
 /** Folds one event into the state. Total: an event of a newer kind is refused by the journal before it comes here. */
 export function apply(state: RunState, event: RunEvent): void {
@@ -110,31 +24,34 @@ export function apply(state: RunState, event: RunEvent): void {
 	switch (event.type) {
 		case "run.started":
 			state.started = event;
-			state.label = event.label;
 			for (const id of event.session?.read ?? []) state.signals.add(id);
 			for (const name in event.tools) state.tools.set(name, event.tools[name] as string);
-			say(state, event.input);
-			return;
+			return beginRun(state, event);
 		case "run.resumed":
 			for (const name in event.tools) state.tools.set(name, event.tools[name] as string);
 			return;
 		case "message.received":
-			if (event.mode === "turn" && state.turn.length > 0) closeTurn(state);
-			if (event.mode === "queue" && hasOpenCalls(state)) state.queued.push(event.text);
-			else sayWhenPossible(state, event.text);
-			return;
+			return hear(state, event);
+		case "run.handed":
+			return handOn(state, event);
+		case "agent.continued":
+			return goOn(threadOf(state, event), event);
+		case "agent.done":
+			return finishBeside(threadOf(state, event));
+		case "user.asked":
+			return askUser(state, event);
 		case "model.answered":
-			return applyAnswer(state, event);
+			return applyAnswer(state, threadOf(state, event), event);
 		case "output.rejected":
-			state.rejections++;
-			say(state, state.emptyAnswers > 0 ? "Your answer was empty. Answer again." : repairRequest(event.issues));
+			return rejectOutput(threadOf(state, event), event);
+		case "timer.set": {
+			const thread = threadOf(state, event);
+			thread.timers++;
+			thread.timer = { id: event.timer, dueAt: event.dueAt, why: event.why };
 			return;
-		case "timer.set":
-			state.timers++;
-			state.timer = { id: event.timer, dueAt: event.dueAt, why: event.why };
-			return;
+		}
 		case "timer.fired":
-			state.timer = undefined;
+			for (const thread of threadsAtWork(state)) if (thread.timer?.id === event.timer) thread.timer = undefined;
 			return;
 		case "cancel.requested":
 			state.cancel = { by: event.by, reason: event.reason };
@@ -145,35 +62,43 @@ export function apply(state: RunState, event: RunEvent): void {
 		case "run.finished":
 			state.status = event.status;
 			state.finished = event;
-			// A call whose outcome stayed unknown: the session's next run may not find it without a result.
-			if (state.turn.length > 0) closeTurn(state);
-			for (const text of state.queued.splice(0)) say(state, text);
+			for (const thread of state.conversation.threads.values()) endThread(state, thread);
 			return;
 		default:
 			applyCallEvent(state, event);
 	}
 }
 
-function useUp(state: RunState, event: RunEvent): void {
-	if ("signal" in event && event.signal !== undefined) state.signals.add(event.signal);
+/** A call whose outcome stayed unknown: the session's next run may not find it without a result. */
+function endThread(state: RunState, thread: Thread): void {
+	if (thread.turn.length > 0) closeTurn(state, thread);
+	for (const text of thread.queued.splice(0)) say(thread, text);
 }
 
-function repairRequest(issues: string): string {
-	return `Your answer does not fit the required format: ${issues}\nAnswer again with JSON that fits, and nothing else.`;
+/** Whose event it is. */
+export function threadOf(state: RunState, { in: inside, agent }: OfAgent): Thread {
+	const conversation = inside === undefined ? state.conversation : callOf(state, inside).inside;
+	const thread = agent === undefined ? conversation?.active[0] : conversation?.threads.get(agent);
+	if (!thread) throw new Error(`Holdpoint bug: it should hold that ${agent ?? inside ?? "an agent"} is at work here`);
+	return thread;
+}
+
+function useUp(state: RunState, event: RunEvent): void {
+	if ("signal" in event && event.signal !== undefined) state.signals.add(event.signal);
 }
 
 type CallEvent = Extract<RunEvent, { readonly call: string }>;
 
 function applyCallEvent(state: RunState, event: CallEvent): void {
 	if (event.type === "call.asked") {
-		const program = callOf(state, event.parent).program;
+		const { thread, program } = callOf(state, event.parent);
 		program?.asks.push(event.call);
 		program?.open.add(event.call);
 		const { call: id, tool, parent, line, args, unreadable } = event;
 		const asked = unreadable === undefined ? { asked: args } : { asked: undefined, input: unreadable };
 		state.calls.set(
 			id,
-			newCall({ id, ordinal: state.calls.size + 1, tool, parent, line, label: program?.label, ...asked }),
+			newCall({ id, ordinal: state.calls.size + 1, tool, parent, thread, line, label: program?.label, ...asked }),
 		);
 		if (program) program.quiet = false;
 		return;
@@ -194,10 +119,13 @@ function applyCallEvent(state: RunState, event: CallEvent): void {
 			if (event.holds) call.holds = event.holds;
 			spendRow(rehearsalFor(state, call), call, event.row);
 			return;
+		case "agent.started":
+			return beginInside(call, event);
 		case "call.finished":
 			state.asking.delete(call.id);
 			call.outcome = event.outcome;
 			call.phase = "unknown" in event.outcome ? "unknown" : "finished";
+			noteWork(call, event);
 			see(state, call, event);
 			return settle(state, call);
 		case "call.settled":
@@ -229,11 +157,27 @@ function see(
 	{ label, declassifies }: { readonly label?: Label; readonly declassifies?: true },
 ): void {
 	if (!label && !declassifies) return;
-	const seer = call.parent === undefined ? state : callOf(state, call.parent).program;
+	const seer = call.parent === undefined ? call.thread : callOf(state, call.parent).program;
 	if (!seer) return;
 	// Who decided on it knew what had been seen by then. Every join makes a new label: this one is the call's, or it grew.
 	const isAllKnown = seer.label === call.label;
 	seer.label = declassifies && isAllKnown ? label : joinLabels(seer.label, label);
+}
+
+/** A handoff is to be taken; whatever else came to something is work that was done. */
+function noteWork(call: CallState, { handsTo, outcome }: CallFinished): void {
+	const { thread } = call;
+	if (handsTo !== undefined) {
+		call.handsTo = handsTo;
+		thread.handing ??= { call: call.id, to: handsTo };
+	} else if (thread.of.team && ("ok" in outcome || "blob" in outcome)) thread.of.team.pingPong = 0;
+}
+
+/** A call has an outcome: it goes back to whoever made it. */
+function settle(state: RunState, call: CallState): void {
+	if (call.phase !== "finished") return;
+	if (call.parent === undefined) settleDirect(state, call);
+	else callOf(state, call.parent).program?.settled.add(call.id);
 }
 
 /** Arguments that a person changed are somebody's words. */
@@ -290,165 +234,5 @@ function applyProgramEvent(call: CallState, event: ProgramEvent): void {
 			return;
 		case "program.restored":
 			return;
-	}
-}
-
-function applyAnswer(state: RunState, event: Extract<RunEvent, { type: "model.answered" }>): void {
-	state.turns++;
-	state.timers = 0;
-	state.modelDue = false;
-	state.model = event.model ?? state.model;
-	state.usage.inputTokens += event.usage.inputTokens;
-	state.usage.outputTokens += event.usage.outputTokens;
-	state.label = joinLabels(state.label, event.label);
-	const unheard = event.unheard ? state.messages.splice(-event.unheard) : [];
-	let text = "";
-	const ids = new Map<string, string>();
-	for (const part of event.content) {
-		if (part.type === "text") text += part.text;
-		if (part.type !== "tool-call" || part.providerExecuted) continue;
-		const id = `c${++state.directCalls}`;
-		// Providers want their own ids back; one that was used before would tie two calls to one result.
-		const reused = state.modelIds.has(part.toolCallId);
-		let modelId = reused ? id : part.toolCallId;
-		while (state.modelIds.has(modelId)) modelId += "_";
-		state.modelIds.add(modelId);
-		if (reused) ids.set(part.toolCallId, modelId);
-		state.calls.set(
-			id,
-			newCall({
-				id,
-				ordinal: state.calls.size + 1,
-				tool: part.toolName,
-				modelId,
-				label: state.label,
-				input: part.input,
-				asked: jsonOrNothing(part.input),
-			}),
-		);
-		state.turn.push(id);
-	}
-	state.text = text;
-	state.emptyAnswers = text === "" && state.turn.length === 0 ? state.emptyAnswers + 1 : 0;
-	if (event.content.length > 0) state.messages.push(answerToMessage(event.content, ids));
-	const { inputTokens, outputTokens } = event.usage;
-	state.measured = { tokens: inputTokens + outputTokens, messages: state.messages.length };
-	for (const message of unheard) sayWhenPossible(state, textOf(message));
-}
-
-interface NewCall {
-	readonly id: string;
-	readonly ordinal: number;
-	readonly tool: string;
-	readonly parent?: string;
-	readonly line?: number;
-	readonly label?: Label | undefined;
-	readonly modelId?: string;
-	readonly input?: string;
-	readonly asked: Json | undefined;
-}
-
-/** A call that was asked for, and of which nothing is decided. */
-export function newCall(call: NewCall): CallState {
-	return {
-		id: call.id,
-		ordinal: call.ordinal,
-		tool: call.tool,
-		parent: call.parent,
-		line: call.line ?? 0,
-		...(call.label ? { label: call.label } : {}),
-		modelId: call.modelId ?? call.id,
-		asked: call.asked,
-		input: call.input ?? "",
-		args: undefined,
-		digest: "",
-		phase: "asked",
-		verdict: undefined,
-		approval: undefined,
-		approvals: 0,
-		attempt: 0,
-		edited: false,
-		outcome: undefined,
-		program: undefined,
-	};
-}
-
-/** A call has an outcome: when it was the last of a turn, the results enter the conversation in source order. */
-function settle(state: RunState, call: CallState): void {
-	if (call.phase !== "finished") return;
-	if (call.parent !== undefined) {
-		callOf(state, call.parent).program?.settled.add(call.id);
-		return;
-	}
-	const late = state.late.indexOf(call.id);
-	if (late >= 0) {
-		state.late.splice(late, 1);
-		sayWhenPossible(state, lateNote(call, valueOf(state, call)));
-		sayQueued(state);
-		return;
-	}
-	if (state.turn.every((id) => callOf(state, id).phase === "finished")) closeTurn(state);
-}
-
-/** Puts what is known into the conversation; what is still open reads as pending and comes later. */
-function closeTurn(state: RunState): void {
-	const results = state.turn.map((id) => {
-		const call = callOf(state, id);
-		if (call.phase === "finished") return resultMessage(call, valueOf(state, call));
-		state.late.push(id);
-		return pendingNote(call);
-	});
-	state.messages.push({ role: "tool", content: results });
-	state.turn.length = 0;
-	state.modelDue = true;
-	for (const text of state.notes.splice(0)) say(state, text);
-	sayQueued(state);
-}
-
-function hasOpenCalls(state: RunState): boolean {
-	return state.turn.length > 0 || state.late.length > 0;
-}
-
-function sayQueued(state: RunState): void {
-	if (hasOpenCalls(state)) return;
-	for (const text of state.queued.splice(0)) say(state, text);
-}
-
-/** Between calls and their results nothing may stand: it waits for the open turn's end. */
-function sayWhenPossible(state: RunState, text: string): void {
-	if (state.turn.length > 0) state.notes.push(text);
-	else say(state, text);
-}
-
-function textOf(message: Message): string {
-	if (message.role !== "user") return "";
-	return message.content.map((part) => (part.type === "text" ? part.text : "")).join("");
-}
-
-function say(state: RunState, text: string): void {
-	state.messages.push({ role: "user", content: [{ type: "text", text }] });
-	state.modelDue = true;
-}
-
-/** The value of a successful call, wherever it lies. */
-export function valueOf(state: RunState, call: CallState): Json {
-	const outcome = call.outcome;
-	if (outcome && "ok" in outcome) return outcome.ok;
-	if (outcome && "blob" in outcome) return state.blobs.get(outcome.blob) ?? null;
-	return null;
-}
-
-export function callOf(state: RunState, id: string): CallState {
-	const call = state.calls.get(id);
-	if (!call) throw new Error(`Holdpoint bug: it should hold that call ${id} is in the journal of ${state.run}`);
-	return call;
-}
-
-function jsonOrNothing(text: string): Json | undefined {
-	if (text === "") return {};
-	try {
-		return JSON.parse(text) as Json;
-	} catch {
-		return undefined;
 	}
 }

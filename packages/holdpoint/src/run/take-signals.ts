@@ -20,8 +20,9 @@ import { canonicalArguments } from "./canonical-arguments.ts";
 import { canAnswer } from "./conclude.ts";
 import { next } from "./next.ts";
 import { rehearsalDigest } from "./rehearsed-rows.ts";
+import { callOf, threadsAtWork } from "./run-state.ts";
 import type { Segment } from "./segment.ts";
-import { callOf } from "./state.ts";
+import { hasOpenCalls } from "./thread-events.ts";
 
 /**
  * Takes every signal that means something now. `moving`: messages wait until the model is asked next. `waiting`: nothing
@@ -89,12 +90,14 @@ async function isGiven({ ports }: Segment, grant: Grant): Promise<boolean> {
 	}
 }
 
-function grantedCall({ state, ready }: Segment, { tool, args }: CallState): GrantedCall | undefined {
-	const version = ready.tools.get(tool)?.version;
+function grantedCall(segment: Segment, call: CallState): GrantedCall | undefined {
+	const { state } = segment;
+	const { tool, args, thread } = call;
+	const version = segment.toolOf(call)?.version;
 	const { started } = state;
 	if (version === undefined || args === undefined || !started) return undefined;
 	const { principal, tenant, session } = started;
-	return { tool, version, args, agent: ready.agent.name, principal, tenant, session: session?.id };
+	return { tool, version, args, agent: thread.agent, principal, tenant, session: session?.id };
 }
 
 interface Received extends ReceivedSignal {
@@ -119,8 +122,10 @@ function saidAt({ signal }: Received): number {
 }
 
 function fireTimer(segment: Segment): void {
-	const { timer } = segment.state;
-	if (timer && segment.ports.clock.now() >= timer.dueAt) segment.emit({ type: "timer.fired", timer: timer.id });
+	const now = segment.ports.clock.now();
+	for (const { timer } of threadsAtWork(segment.state)) {
+		if (timer && now >= timer.dueAt) segment.emit({ type: "timer.fired", timer: timer.id });
+	}
 }
 
 /** Before any answer is judged: those to whom it was escalated by now may have given one. */
@@ -193,15 +198,16 @@ interface MessageSignal {
 
 function messageEvents(segment: Segment, { id, signal, when }: MessageSignal): readonly RunEvent[] | undefined {
 	const { state } = segment;
-	const between = state.turn.length === 0 && segment.busy.size === 0;
+	const { active, team, turns } = state.conversation;
+	const between = active.every(({ turn }) => turn.length === 0) && segment.busy.size === 0;
 	if (signal.mode === "turn" && when === "moving" && !between) {
 		// Calls are running or can run: it is read after them, or at the latest when the run would wait.
 		if (segment.busy.size > 0 || next(state, segment.doing).length > 0) return undefined;
 	}
-	const isOpen = state.turn.length + state.late.length > 0;
+	const isOpen = active.some(hasOpenCalls);
 	if (!isOpen && !canAnswer(segment)) return undefined;
 	// With no turn left the model cannot answer now: what is held stays so, and is not given up for a question.
-	const isLast = state.turns >= segment.ready.limits.turnsMax && isOpen;
+	const isLast = !team && turns >= segment.ready.limits.turnsMax && isOpen;
 	return [{ type: "message.received", text: signal.text, signal: id, mode: isLast ? "queue" : signal.mode }];
 }
 
@@ -232,7 +238,7 @@ async function editEvents(segment: Segment, { call, signal, id }: Edit): Promise
 	const refuse = (why: string) => [refusal(signal, id, why)];
 	if (call.attempt > 0)
 		return refuse("the call was started before with these arguments: it can only be repeated as it is");
-	const tool = segment.ready.tools.get(call.tool);
+	const tool = segment.toolOf(call);
 	if (!tool || signal.args === undefined) return refuse("it edits nothing");
 	const parsed = await canonicalArguments(tool, signal.args, segment.parsing);
 	if (!parsed.ok) return refuse(parsed.message);
@@ -252,7 +258,12 @@ interface Resolving extends Edit {
 async function resolvedBy(segment: Segment, resolving: Resolving): Promise<readonly RunEvent[]> {
 	const { call, signal, id, args, rest } = resolving;
 	const { approval } = call;
-	const authority = await authorityFor(segment, signal.by, { tool: call.tool, args, answer: signal.answer });
+	const authority = await authorityFor(segment, signal.by, {
+		agent: call.thread.agent,
+		tool: call.tool,
+		args,
+		answer: signal.answer,
+	});
 	const before = await answersToday(segment, call);
 	// A schema, or whoever knows the people, may have taken their time.
 	if (call.phase !== "held" || !approval) return [refusal(signal, id, answeredBefore)];

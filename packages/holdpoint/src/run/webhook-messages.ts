@@ -6,7 +6,8 @@ import { type WebhookData, type WebhookEvent, type WebhookMessage, webhookEvents
 import type { EventPlace } from "../webhooks/outbox.ts";
 import type { ReadyWebhook } from "../webhooks/ready-webhook.ts";
 import { waitsOf } from "./conclude.ts";
-import { apply, emptyState, type RunState } from "./state.ts";
+import { emptyState, type RunState } from "./run-state.ts";
+import { apply } from "./state.ts";
 
 /** A verified run. */
 export interface ToldRun {
@@ -154,6 +155,6 @@ function waitsData(state: RunState): NonNullable<Told["waits"]> {
 	return waitsOf(state).map((wait) => ({
 		kind: wait.kind,
 		...(wait.kind === "approval" ? { approval: wait.approval } : {}),
-		...(wait.kind === "timer" ? {} : { call: wait.call }),
+		...(wait.kind === "timer" || wait.kind === "user" ? {} : { call: wait.call }),
 	}));
 }

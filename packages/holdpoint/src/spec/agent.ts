@@ -5,8 +5,8 @@ import type { RunResult } from "./result.ts";
 import type { AnySchema, Tool } from "./tool.ts";
 
 /** An agent as the harness sees it; `defineAgent` makes one and checks it. */
-export interface Agent {
-	readonly name: string;
+export interface Agent<Name extends string = string> {
+	readonly name: Name;
 	readonly instructions: string;
 	/** Undefined: the harness's model. */
 	readonly model: LanguageModel | undefined;

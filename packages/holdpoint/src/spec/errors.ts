@@ -36,6 +36,11 @@ export const errorCodes = {
 		retry: "never",
 		hint: "Put it among the `agents` of holdpoint.config.ts, or of `createHarness`.",
 	},
+	"team.invalid": { retry: "never", hint: "Mend the team; the message names what cannot work." },
+	"team.function_failed": {
+		retry: "safe",
+		hint: "A function of the team threw, or took too long. The run is kept: mend the function, then resume the run.",
+	},
 	"agent.invalid": { retry: "never", hint: "Mend the definition; the message names the field." },
 	"tool.invalid": { retry: "never", hint: "Mend the definition; the message names the field." },
 	"journal.tampered": {
@@ -146,6 +151,9 @@ export const failureHints = {
 		"Nothing of the program ran. Write one without these tools; whoever operates this may name a sandbox for such programs (whenHeld).",
 	"program.threw": "Calls that it made before stand: write the next program so that it does not repeat them.",
 	"program.stopped": "Calls that it made before stand: write a program that does less, or less at a time.",
+	"handoff.second": "One handoff is taken for each answer: call it again when it is your turn.",
+	"agent.failed": "Calls that it made before stand: do not have them repeated.",
+	"limit.depth": "Do it yourself, or with the tools that you have.",
 	"limit.calls": "No further call is made in this run: answer with what you have.",
 	"settled.did_not_happen": "Somebody found out that it did not happen: it may be done anew.",
 } as const satisfies Record<string, string>;

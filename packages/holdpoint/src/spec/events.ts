@@ -19,6 +19,10 @@ export type RunEvent =
 	| RunStarted
 	| RunResumed
 	| MessageReceived
+	| RunHanded
+	| AgentContinued
+	| AgentDone
+	| UserAsked
 	| ModelAnswered
 	| OutputRejected
 	| CallAsked
@@ -30,6 +34,7 @@ export type RunEvent =
 	| ApprovalEscalated
 	| ApprovalClosed
 	| CallStarted
+	| AgentStarted
 	| CallFinished
 	| CallSettled
 	| ProgramStarted
@@ -63,6 +68,8 @@ export interface RunStarted {
 	readonly tenant?: string;
 	/** Its place in a conversation; left out where it belongs to none. */
 	readonly session?: SessionPlace;
+	/** Of a team: who begins. `agent` names the team then. */
+	readonly team?: TeamStart;
 	/** What the agent was asked. */
 	readonly input: string;
 	/** What guest programs will run in, where the agent writes programs. */
@@ -71,6 +78,12 @@ export interface RunStarted {
 	readonly labels?: true;
 	/** Of what the session said before, and of what users say where the rules name its readers. */
 	readonly label?: Label;
+}
+
+/** Who begins in a team: one agent, or several beside each other. */
+export interface TeamStart {
+	/** Names of agents. */
+	readonly start: readonly string[];
 }
 
 /** A session is a chain of runs; this run goes on where `after` ended. */
@@ -111,8 +124,75 @@ export interface MessageReceived {
 	readonly mode: "turn" | "queue";
 }
 
+/** Whose event it is, where that does not go without saying. */
+export interface OfAgent {
+	/** The call inside of which the agent works; left out in the run's own conversation. */
+	readonly in?: string;
+	/** Name of the agent, in a team. */
+	readonly agent?: string;
+}
+
+/** An agent of a team handed the work on, or the team's order did. */
+export interface RunHanded {
+	readonly type: "run.handed";
+	/** The call inside of which the team works. */
+	readonly in?: string;
+	/** Who worked. */
+	readonly from: string;
+	/** Who works from here on. */
+	readonly to: string;
+	/** Others that work beside it. */
+	readonly beside?: readonly string[];
+	/** The handoff; left out where the team's order says who is next. */
+	readonly call?: string;
+	/** Why, in the words of whoever handed on. */
+	readonly reason?: string;
+	/** What the next one is to know. */
+	readonly summary?: string;
+	/** Calls whose results the next one is told, oldest first. */
+	readonly results?: readonly string[];
+	/** The next one may use these tools of its own, and no others. */
+	readonly only?: readonly string[];
+	/** What those said who worked beside each other and are joined here. */
+	readonly joined?: true;
+}
+
+/** An agent that works by itself answered without handing on, and goes on. */
+export interface AgentContinued extends OfAgent {
+	readonly type: "agent.continued";
+	/** What it was told. */
+	readonly prompt: string;
+}
+
+/** One of those who work beside each other is done. */
+export interface AgentDone extends OfAgent {
+	readonly type: "agent.done";
+}
+
+/** An agent answered, and waits for what the user says to that. */
+export interface UserAsked {
+	readonly type: "user.asked";
+	/** Who asks; the text is its last answer. */
+	readonly agent: string;
+	/** Who reads the reply, where that is another one. */
+	readonly replyTo?: string;
+}
+
+/** A call is put to an agent, or to a team: what they do is inside of it. */
+export interface AgentStarted {
+	readonly type: "agent.started";
+	/** The call. */
+	readonly call: string;
+	/** Name of the agent or the team. */
+	readonly agent: string;
+	/** Of a team: who begins. */
+	readonly team?: TeamStart;
+	/** What it was asked. */
+	readonly input: string;
+}
+
 /** One answer of the model, whole. */
-export interface ModelAnswered {
+export interface ModelAnswered extends OfAgent {
 	readonly type: "model.answered";
 	/** `provider/model`, or `middleware` where a layer answered itself; left out where it is that of the answer before. */
 	readonly model?: string;
@@ -143,7 +223,7 @@ export interface Spent {
 }
 
 /** The final answer did not fit the agent's output schema. */
-export interface OutputRejected {
+export interface OutputRejected extends OfAgent {
 	readonly type: "output.rejected";
 	/** What did not fit; the model reads it. */
 	readonly issues: string;
@@ -358,6 +438,8 @@ export interface CallFinished {
 	readonly label?: Label;
 	/** What they had seen before counts as this from here on. */
 	readonly declassifies?: true;
+	/** It is a handoff: to whom. */
+	readonly handsTo?: string;
 }
 
 /** What came of a call. `edited`: it was executed with arguments that a person changed. */
@@ -515,7 +597,7 @@ export interface ProgramRestored {
 }
 
 /** A durable wait for time. */
-export interface TimerSet {
+export interface TimerSet extends OfAgent {
 	readonly type: "timer.set";
 	/** Id of the wait. */
 	readonly timer: string;
@@ -566,4 +648,9 @@ export interface RunFinished {
 }
 
 /** Why a run failed, where no error of the registry says it. */
-export type RunFailureCode = "limit.turns" | "limit.budget" | "output.invalid" | "model.answered_nothing";
+export type RunFailureCode =
+	| "limit.turns"
+	| "limit.budget"
+	| "limit.handoffs"
+	| "output.invalid"
+	| "model.answered_nothing";

@@ -49,6 +49,8 @@ export interface Limits {
 	readonly sessionRunsMax: number;
 	/** Events that a slow reader of a stream may leave unread before the run waits for it. */
 	readonly streamBufferMax: number;
+	/** How deep agents may put calls to other agents: 1 is an agent that is a tool of the run's own. */
+	readonly depthMax: number;
 }
 
 export const defaultLimits: Limits = {
@@ -75,6 +77,32 @@ export const defaultLimits: Limits = {
 	signalsMax: 1_000,
 	sessionRunsMax: 1_000,
 	streamBufferMax: 256,
+	depthMax: 3,
+};
+
+/** Bounds of teams. Each team sets its own where it is made. */
+export interface TeamLimits {
+	/** Answers of models between two words of the user, all agents together (`turnsMax` of a team's limits). */
+	readonly turnsMax: number;
+	/** Handoffs between two words of the user; rounds of a group chat. */
+	readonly handoffsMax: number;
+	/** How often an autonomous agent goes on after an answer without a handoff, before the user is asked. */
+	readonly autonomousTurnsMax: number;
+	/** How often work may be returned in a pipeline. */
+	readonly returnsMax: number;
+	/** What whoever takes over is told of results. Tokens. */
+	readonly carryTokensMax: number;
+	/** How long a termination condition, a chooser or a join may take. Milliseconds. */
+	readonly conditionTimeoutMs: number;
+}
+
+export const defaultTeamLimits: TeamLimits = {
+	turnsMax: 400,
+	handoffsMax: 20,
+	autonomousTurnsMax: 50,
+	returnsMax: 3,
+	carryTokensMax: 4_000,
+	conditionTimeoutMs: 10_000,
 };
 
 /** What nobody sets: bounds that keep a mistake small, and times that only have to be long enough. */

@@ -39,6 +39,8 @@ export type Wait =
 	| {
 			readonly kind: "approval";
 			readonly approval: string;
+			/** The agent that asks. */
+			readonly agent: string;
 			readonly call: string;
 			readonly tool: string;
 			readonly args: Json;
@@ -59,4 +61,6 @@ export type Wait =
 			readonly args: Json;
 			readonly why: string;
 	  }
-	| { readonly kind: "timer"; readonly dueAt: number; readonly why: string };
+	| { readonly kind: "timer"; readonly dueAt: number; readonly why: string }
+	/** An agent of a team answered, and waits for what the user says to that: `session.send`, or `tell` and `resume`. */
+	| { readonly kind: "user"; readonly agent: string; readonly text: string };

@@ -60,6 +60,12 @@ export type Lookup<Output = unknown> =
 	/** Nobody can say yet: a person may have to. */
 	| { readonly unknown: string };
 
+/** What a tool knows of the agent behind it. */
+export interface NamedAgent {
+	readonly name: string;
+	readonly digest: string;
+}
+
 /** A tool as the harness sees it; `defineTool` makes one and checks it. */
 export interface Tool<Input = unknown, Output = unknown> {
 	readonly name: string;
@@ -80,6 +86,8 @@ export interface Tool<Input = unknown, Output = unknown> {
 	readonly simulate: ((input: Input) => unknown) | undefined;
 	/** Asks the outside world what became of a call whose outcome is not known. */
 	readonly lookup: ((idempotencyKey: string, input: Input, context: ToolContext) => unknown) | undefined;
+	/** Puts its calls to an agent or a team, as `agentTool` makes it. */
+	readonly agent?: NamedAgent;
 	/** Declared version and digest of schema and effect: a change voids approvals. */
 	readonly version: string;
 	execute(input: Input, context: ToolContext): unknown;

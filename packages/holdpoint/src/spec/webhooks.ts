@@ -63,7 +63,7 @@ export interface WebhookData {
 	readonly why?: "expired" | "cancelled";
 	/** Of `run.waiting`: what for. */
 	readonly waits?: readonly {
-		readonly kind: "approval" | "unknown" | "timer";
+		readonly kind: "approval" | "unknown" | "timer" | "user";
 		readonly approval?: string;
 		readonly call?: string;
 	}[];

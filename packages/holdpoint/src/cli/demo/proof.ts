@@ -4,7 +4,8 @@
  */
 import type { CallState } from "../../run/call-state.ts";
 import { executeCodeName } from "../../run/execute-code-name.ts";
-import { apply, emptyState } from "../../run/state.ts";
+import { emptyState } from "../../run/run-state.ts";
+import { apply } from "../../run/state.ts";
 import type { RunEvent } from "../../spec/events.ts";
 import type { DemoProcess } from "./demo-process.ts";
 import { euros } from "./euros.ts";

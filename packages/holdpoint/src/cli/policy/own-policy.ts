@@ -1,6 +1,6 @@
 import { toPolicy } from "../../policy/decide.ts";
 import { effectPolicy } from "../../policy/effect-policy.ts";
-import { governedAgent } from "../../run/ready-policy.ts";
+import { governedAgents } from "../../run/ready-policy.ts";
 import type { GovernedAgent, Policy, PolicyRequest } from "../../spec/policy.ts";
 import type { Tool } from "../../spec/tool.ts";
 import type { Invocation } from "../command.ts";
@@ -18,7 +18,7 @@ export async function ownPolicy(invocation: Invocation): Promise<OwnPolicy> {
 	const { agents, policy, model, limits = {} } = await ownConfig(invocation);
 	return {
 		policy: policy ? toPolicy(policy) : effectPolicy,
-		agents: agents.map((agent) => governedAgent(agent, { model, limits })),
+		agents: agents.flatMap((agent) => governedAgents(agent, { model, limits })),
 		policyTimeoutMs: limits.policyTimeoutMs,
 	};
 }

@@ -4,7 +4,8 @@
  */
 import type { CallState } from "../../run/call-state.ts";
 import { executeCodeName } from "../../run/execute-code-name.ts";
-import { apply, emptyState, type RunState } from "../../run/state.ts";
+import { emptyState, type RunState } from "../../run/run-state.ts";
+import { apply } from "../../run/state.ts";
 import type {
 	ApprovalResolved,
 	CallFinished,
@@ -135,6 +136,20 @@ export class Timeline {
 			}
 			case "run.finished":
 				return this.finished(event);
+			case "run.handed": {
+				const to = [event.to, ...(event.beside ?? [])].map((agent) => inlineText(agent, 40)).join(", ");
+				const text = `${inlineText(event.from, 40)} hands on to ${style.bold(to)}`;
+				return { mark: style.cyan("⇢"), text, below: this.wrapped(event.reason ?? "") };
+			}
+			case "agent.continued":
+				return {
+					mark: style.dim("·"),
+					text: style.dim(`${inlineText(event.agent ?? "the agent", 40)} goes on by itself`),
+				};
+			case "agent.done":
+				return { mark: style.green("✓"), text: `${inlineText(event.agent ?? "the agent", 40)} is done` };
+			case "user.asked":
+				return { mark: style.cyan("?"), text: `${inlineText(event.agent, 40)} waits for the user` };
 			default:
 				return this.callEntry(event, at);
 		}
@@ -149,6 +164,12 @@ export class Timeline {
 			case "call.decided":
 			case "program.delivered":
 				return undefined;
+			case "agent.started":
+				return {
+					mark: style.cyan("⇢"),
+					text: `${event.call} is put to ${style.bold(inlineText(event.agent, 40))}`,
+					inner,
+				};
 			case "call.started":
 				if (event.attempt === 1) return undefined;
 				return { mark: "↻", text: `${event.call} again, attempt ${event.attempt}, with the same key`, inner };

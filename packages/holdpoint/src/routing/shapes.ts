@@ -1,0 +1,106 @@
+/** The fixed shapes of teams: a row, beside each other, a table. They are teams like any other; only what follows an answer differs. */
+import { HoldpointError } from "../spec/errors.ts";
+import { defaultTeamLimits, type Limits } from "../spec/limits.ts";
+import type { Choose, Edge, Join, Participant, Team, TerminationCondition } from "../spec/team.ts";
+import { teamOf } from "./check-team.ts";
+import { type EdgeOptions, edgeTo } from "./handoff.ts";
+
+interface ShapeOptions<Name extends string> {
+	readonly name: Name;
+	readonly terminateWhen?: TerminationCondition;
+	readonly limits?: Partial<Limits>;
+}
+
+export interface PipelineOptions<Name extends string> extends ShapeOptions<Name> {
+	/** Who may return work, and to whom of those before. Each return counts as a handoff. */
+	readonly back?: EdgeOptions & {
+		readonly from: string;
+		readonly to: string | readonly string[] /** Default: 3. */;
+		readonly max?: number;
+	};
+}
+
+/** One after the other; each is told what those before it said and found out. Errors: `team.invalid`. */
+export function pipeline<const Name extends string>(
+	participants: readonly Participant[],
+	{ name, back, terminateWhen, limits = {} }: PipelineOptions<Name>,
+): Team<Name> {
+	const names = participants.map((one) => one?.name);
+	const edges = new Map<string, Edge[]>();
+	if (back) {
+		const targets = typeof back.to === "string" ? [back.to] : back.to;
+		for (const to of targets) {
+			if (names.indexOf(to) < names.indexOf(back.from)) continue;
+			throw new HoldpointError(
+				"team.invalid",
+				`pipeline ${name}: ${back.from} returns work to ${to}, who does not come before it`,
+			);
+		}
+		edges.set(
+			back.from,
+			targets.map((to) => edgeTo(to, back)),
+		);
+	}
+	return teamOf({
+		name,
+		participants,
+		start: names.slice(0, 1),
+		edges,
+		flow: { kind: "pipeline" },
+		terminateWhen,
+		handoffsMax: back?.max ?? defaultTeamLimits.returnsMax,
+		limits,
+	});
+}
+
+export interface ParallelOptions<Name extends string> extends Omit<ShapeOptions<Name>, "terminateWhen"> {
+	/** Default: an object with each one's answer under its name. */
+	readonly join?: Join;
+}
+
+/** All at once on the same input, apart from each other; then their answers are joined. Errors: `team.invalid`. */
+export function parallel<const Name extends string>(
+	participants: readonly Participant[],
+	{ name, join, limits = {} }: ParallelOptions<Name>,
+): Team<Name> {
+	const start = participants.map((one) => one?.name);
+	return teamOf({
+		name,
+		participants,
+		start,
+		edges: new Map(),
+		flow: { kind: "parallel", join },
+		terminateWhen: undefined,
+		limits,
+	});
+}
+
+export interface GroupChatOptions<Name extends string> extends ShapeOptions<Name> {
+	/** A function that names the next one, or an agent that hands on; its own answer ends the chat then. */
+	readonly chooser: Choose | Participant;
+	/** How often somebody is chosen. Default: 20. */
+	readonly roundsMax?: number;
+}
+
+/** A chooser picks who speaks next. Errors: `team.invalid`. */
+export function groupChat<const Name extends string>(
+	participants: readonly Participant[],
+	{ name, chooser, roundsMax = defaultTeamLimits.handoffsMax, terminateWhen, limits = {} }: GroupChatOptions<Name>,
+): Team<Name> {
+	const names = participants.map((one) => one?.name);
+	if (typeof chooser === "function") {
+		const flow = { kind: "group-chat", choose: chooser, roundsMax } as const;
+		return teamOf({ name, participants, start: names.slice(0, 1), edges: new Map(), flow, terminateWhen, limits });
+	}
+	const edges = new Map([[chooser?.name, names.map((to) => edgeTo(to))]]);
+	return teamOf({
+		name,
+		participants: [chooser, ...participants],
+		start: [chooser?.name],
+		edges,
+		flow: { kind: "group-chat", choose: undefined, roundsMax },
+		terminateWhen,
+		handoffsMax: roundsMax,
+		limits,
+	});
+}

@@ -1,0 +1,179 @@
+/**
+ * The agents that work on one thing, each with its own view of it. A run has one conversation; a call that is put to an
+ * agent has one inside it. What was said is never changed: an agent that takes over reads it, in its own thread.
+ */
+import type { LanguageModelV4Message } from "@ai-sdk/provider";
+import type { OfAgent } from "../spec/events.ts";
+import type { Label } from "../spec/label.ts";
+
+export type Message = LanguageModelV4Message;
+
+export interface Conversation {
+	/** The call inside of which it is; undefined: the run's own. */
+	readonly call: string | undefined;
+	/** Name of the agent or the team that was asked. */
+	readonly name: string;
+	/** By the agent's name. */
+	readonly threads: Map<string, Thread>;
+	/** Those that are at work, or were last. */
+	active: readonly Thread[];
+	/** Of a team; undefined: a single agent's. */
+	readonly team: TeamTalk | undefined;
+	/** Answers of models; in a team since the user's last words. */
+	turns: number;
+}
+
+/** What a team's conversation has beside its threads. */
+export interface TeamTalk {
+	/** What users and agents said, in order. */
+	readonly said: Said[];
+	/** Of all that. */
+	label: Label | undefined;
+	/** Handoffs since the user's last words. */
+	handoffs: number;
+	/** How often the team's own order said who is next, since then. */
+	rounds: number;
+	/** Handoffs in a row between the same two agents, with nothing done in between. */
+	pingPong: number;
+	lastHandoff: { readonly from: string; readonly to: string } | undefined;
+	/** Who handed the work on to whoever is at work, the first one first. */
+	path: readonly string[];
+	/** An agent asked the user; whoever reads the reply. */
+	asked: { readonly agent: string; readonly replyTo: string } | undefined;
+	/** Those that worked beside each other and are done, with their answers. */
+	readonly done: Map<string, string>;
+}
+
+export interface Said {
+	/** `user`, or the name of an agent. No agent of a team is named so. */
+	readonly by: string;
+	readonly text: string;
+}
+
+/** A handoff that was made and not taken yet: it waits until nothing of whoever made it is open. */
+export interface Handing {
+	readonly call: string;
+	readonly to: string;
+}
+
+export interface Thread {
+	readonly of: Conversation;
+	/** Name of the agent. */
+	readonly agent: string;
+	/** The name under which the driver is busy with its model. */
+	readonly work: string;
+	/** What the model has seen and said, without instructions; starts with the session's earlier messages. */
+	readonly messages: Message[];
+	/** Calls of the model's last answer, in source order; empty once their results are in `messages`. */
+	readonly turn: string[];
+	/** Calls that the model was told are pending; their results enter as notes. */
+	readonly late: string[];
+	/** Messages that wait until no call is open. */
+	readonly queued: string[];
+	/** What is to be said when the open turn's results are in. */
+	readonly notes: string[];
+	/** Is the model to be asked next (when no turn is open)? */
+	modelDue: boolean;
+	/** What gave the last answer. */
+	model: string | undefined;
+	/** Answers of the model. */
+	turns: number;
+	/** So many tokens the first so many messages had, instructions and tools included, as the last answer told. */
+	measured: { readonly tokens: number; readonly messages: number } | undefined;
+	/** Of the last answer. */
+	text: string;
+	/** Structured answers that were rejected. */
+	rejections: number;
+	emptyAnswers: number;
+	timer: { readonly id: string; readonly dueAt: number; readonly why: string } | undefined;
+	/** Waits for the model in a row. */
+	timers: number;
+	/** Of all that the model has seen. */
+	label: Label | undefined;
+	readonly modelIds: Set<string>;
+	handing: Handing | undefined;
+	/** So much of what was said in the team's conversation it knows. */
+	heard: number;
+	/** So many of the run's calls were made by then: the results of later ones were not carried to it. */
+	carried: number;
+	/** Somebody spoke to it, and its model was not asked since. */
+	isCalledUpon: boolean;
+	/** Answers without a handoff since somebody else spoke to it. */
+	continued: number;
+	/** The tools that the handoff leaves it; undefined: all of its own. */
+	only: readonly string[] | undefined;
+}
+
+interface NewConversation extends Pick<Conversation, "call" | "name"> {
+	/** Agents take over from each other in it. */
+	readonly isTeam: boolean;
+}
+
+export function newConversation({ call, name, isTeam }: NewConversation): Conversation {
+	const team = isTeam
+		? {
+				said: [],
+				label: undefined,
+				handoffs: 0,
+				rounds: 0,
+				pingPong: 0,
+				lastHandoff: undefined,
+				path: [],
+				asked: undefined,
+				done: new Map<string, string>(),
+			}
+		: undefined;
+	return { call, name, threads: new Map(), active: [], team, turns: 0 };
+}
+
+/** An agent's thread; it begins with its first use. */
+export function threadFor(of: Conversation, agent: string): Thread {
+	let thread = of.threads.get(agent);
+	if (!thread) {
+		thread = newThread(of, agent);
+		of.threads.set(agent, thread);
+	}
+	return thread;
+}
+
+/** `history`: what the agent has seen and said before. */
+export function newThread(of: Conversation, agent: string, history: readonly Message[] = []): Thread {
+	return {
+		of,
+		agent,
+		work: of.team || of.call !== undefined ? `model ${of.call ?? ""} ${agent}` : "model",
+		messages: [...history],
+		turn: [],
+		late: [],
+		queued: [],
+		notes: [],
+		modelDue: false,
+		model: undefined,
+		turns: 0,
+		measured: undefined,
+		text: "",
+		rejections: 0,
+		emptyAnswers: 0,
+		timer: undefined,
+		timers: 0,
+		label: undefined,
+		modelIds: new Set(history.flatMap(callIds)),
+		handing: undefined,
+		heard: 0,
+		carried: 0,
+		isCalledUpon: false,
+		continued: 0,
+		only: undefined,
+	};
+}
+
+/** Ids of calls that the model has seen already; none may be used again in the same thread. */
+function callIds(message: Message): string[] {
+	if (message.role !== "assistant") return [];
+	return message.content.flatMap((part) => (part.type === "tool-call" ? part.toolCallId : []));
+}
+
+/** Whose event it is, where that does not go without saying. */
+export function whoOf({ of, agent }: Thread): OfAgent {
+	return { ...(of.call === undefined ? {} : { in: of.call }), ...(of.team ? { agent } : {}) };
+}

@@ -1,0 +1,53 @@
+/** Tools that Holdpoint itself gives to agents: small enough that no schema library is loaded for them. */
+import type { JsonSchema } from "../spec/json.ts";
+import type { AnySchema, Tool } from "../spec/tool.ts";
+
+export interface Field {
+	readonly schema: JsonSchema;
+	readonly input: AnySchema;
+}
+
+/** An object with one string. */
+export function stringField(name: string): Field {
+	const schema = {
+		type: "object",
+		properties: { [name]: { type: "string" } },
+		required: [name],
+		additionalProperties: false,
+	};
+	const validate = (value: unknown) => {
+		// `tools.$search("refund")` is what a program would write.
+		const text = typeof value === "object" && value !== null ? (value as Record<string, unknown>)[name] : value;
+		return typeof text === "string"
+			? { value: { [name]: text } }
+			: { issues: [{ message: `${name} must be a string` }] };
+	};
+	return { schema, input: { "~standard": { version: 1, vendor: "holdpoint", validate } } };
+}
+
+export interface InternalTool {
+	readonly name: string;
+	readonly description: string;
+	readonly input: Field;
+	execute(args: unknown): unknown;
+}
+
+export function internalTool({ name, description, input, execute }: InternalTool): Tool {
+	return {
+		name,
+		description,
+		input: input.input as Tool["input"],
+		inputSchema: input.schema,
+		output: undefined,
+		outputSchema: undefined,
+		effect: "internal",
+		repeat: "repeatable",
+		timeoutMs: undefined,
+		labels: undefined,
+		simulate: undefined,
+		lookup: undefined,
+		tags: [],
+		version: "1",
+		execute,
+	};
+}

@@ -1,0 +1,115 @@
+/** The state of a run, as `state.ts` folds it from its journal. Types and look-ups only. */
+import type { RunFinished, RunStarted } from "../spec/events.ts";
+import type { Json } from "../spec/json.ts";
+import type { CallState } from "./call-state.ts";
+import { type Conversation, type Message, newConversation, newThread, type Thread } from "./conversation.ts";
+
+export interface RunState {
+	readonly run: string;
+	started: RunStarted | undefined;
+	status: "running" | "completed" | "failed" | "cancelled";
+	finished: RunFinished | undefined;
+	/** Of the run's own agent, or its team. */
+	conversation: Conversation;
+	/** What the session said before it. */
+	readonly before: Before;
+	readonly calls: Map<string, CallState>;
+	/** Calls that people are asked about, or were, and that did not go on since. */
+	readonly asking: Set<string>;
+	/** Calls that models themselves made: the next one is `c<n+1>`. */
+	directCalls: number;
+	/** Answers of models. */
+	turns: number;
+	readonly usage: { inputTokens: number; outputTokens: number };
+	/** What was last said by anybody. */
+	text: string;
+	cancel: { readonly by: string; readonly reason: string | undefined } | undefined;
+	/** Signals that became events: a second delivery means nothing. */
+	readonly signals: Set<string>;
+	readonly tools: Map<string, string>;
+	/** Values that lie beside the journal, by digest. */
+	readonly blobs: Map<string, Json>;
+}
+
+/** What a session's run goes on from: the messages of a single agent, or the conversation of a team. */
+export type Before = readonly Message[] | Conversation;
+
+export function emptyState(run: string, before: Before, blobs: Map<string, Json>): RunState {
+	const conversation = newConversation({ call: undefined, name: "", isTeam: false });
+	conversation.active = [newThread(conversation, "")];
+	return {
+		run,
+		started: undefined,
+		status: "running",
+		finished: undefined,
+		conversation,
+		before,
+		calls: new Map(),
+		asking: new Set(),
+		directCalls: 0,
+		turns: 0,
+		usage: { inputTokens: 0, outputTokens: 0 },
+		text: "",
+		cancel: undefined,
+		signals: new Set(),
+		tools: new Map(),
+		blobs,
+	};
+}
+
+/** The thread at work in the run's own conversation; the first one where several are. */
+export function mainThread({ conversation }: Pick<RunState, "conversation">): Thread {
+	const [thread] = conversation.active;
+	if (!thread) throw new Error("Holdpoint bug: it should hold that somebody is at work in a conversation");
+	return thread;
+}
+
+/** The value of a successful call, wherever it lies. */
+export function valueOf(state: Pick<RunState, "blobs">, call: CallState): Json {
+	const outcome = call.outcome;
+	if (outcome && "ok" in outcome) return outcome.ok;
+	if (outcome && "blob" in outcome) return state.blobs.get(outcome.blob) ?? null;
+	return null;
+}
+
+export function callOf(state: Pick<RunState, "calls" | "run">, id: string): CallState {
+	const call = state.calls.get(id);
+	if (!call) throw new Error(`Holdpoint bug: it should hold that call ${id} is in the journal of ${state.run}`);
+	return call;
+}
+
+/** Every conversation of the run: its own, and those inside of calls that are open. */
+export function* openConversations(state: RunState): Generator<Conversation> {
+	yield state.conversation;
+	for (const { inside, phase } of state.calls.values()) if (inside && phase === "started") yield inside;
+}
+
+export function threadsAtWork(state: RunState): readonly Thread[] {
+	return [...openConversations(state)].flatMap(({ active }) => active);
+}
+
+/** Whether a call was made in this conversation, or inside of a call that was. */
+export function isWithin(state: RunState, { thread }: CallState, of: Conversation): boolean {
+	for (let at = thread.of; at !== of; at = callOf(state, at.call).thread.of) if (at.call === undefined) return false;
+	return true;
+}
+
+/** Agents whose calls an agent works inside of, the nearest first. */
+export function callersOf(state: RunState, { of }: Thread): readonly Thread[] {
+	const callers: Thread[] = [];
+	for (let at = of; at.call !== undefined; ) {
+		const { thread } = callOf(state, at.call);
+		callers.push(thread);
+		at = thread.of;
+	}
+	return callers;
+}
+
+/** An agent, those that it works for, and the team that the run is: whatever is said of one of them holds for it. */
+export function agentsAround(state: RunState, thread: Thread): readonly string[] {
+	const { agent } = thread;
+	const run = state.started?.agent.name;
+	if (thread.of.call === undefined && run === agent) return [agent];
+	const names = [thread, ...callersOf(state, thread)].flatMap((one) => [one.agent, one.of.name]);
+	return [...new Set(names)];
+}

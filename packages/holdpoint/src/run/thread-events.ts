@@ -1,0 +1,137 @@
+/**
+ * What happens to one agent's thread, folded: its model's answers, the results of its calls, and what is said to it.
+ */
+import { joinLabels } from "../labels/label.ts";
+import { answerToMessage } from "../model/prompt.ts";
+import type { ModelAnswered, OutputRejected } from "../spec/events.ts";
+import type { Json } from "../spec/json.ts";
+import { type CallState, newCall } from "./call-state.ts";
+import type { Message, Thread } from "./conversation.ts";
+import { lateNote, pendingNote, resultMessage } from "./messages.ts";
+import { callOf, type RunState, valueOf } from "./run-state.ts";
+
+export function applyAnswer(state: RunState, thread: Thread, event: ModelAnswered): void {
+	thread.turns++;
+	thread.of.turns++;
+	state.turns++;
+	thread.timers = 0;
+	thread.modelDue = false;
+	thread.isCalledUpon = false;
+	thread.model = event.model ?? thread.model;
+	state.usage.inputTokens += event.usage.inputTokens;
+	state.usage.outputTokens += event.usage.outputTokens;
+	thread.label = joinLabels(thread.label, event.label);
+	const unheard = event.unheard ? thread.messages.splice(-event.unheard) : [];
+	let text = "";
+	const ids = new Map<string, string>();
+	for (const part of event.content) {
+		if (part.type === "text") text += part.text;
+		if (part.type !== "tool-call" || part.providerExecuted) continue;
+		const id = `c${++state.directCalls}`;
+		// Providers want their own ids back; one that was used before would tie two calls to one result.
+		const reused = thread.modelIds.has(part.toolCallId);
+		let modelId = reused ? id : part.toolCallId;
+		while (thread.modelIds.has(modelId)) modelId += "_";
+		thread.modelIds.add(modelId);
+		if (reused) ids.set(part.toolCallId, modelId);
+		const call = newCall({
+			id,
+			ordinal: state.calls.size + 1,
+			tool: part.toolName,
+			thread,
+			modelId,
+			label: thread.label,
+			input: part.input,
+			asked: jsonOrNothing(part.input),
+		});
+		state.calls.set(id, call);
+		thread.turn.push(id);
+	}
+	thread.text = text;
+	if (thread.of === state.conversation && (!thread.of.team || text !== "")) state.text = text;
+	if (text !== "") speak(thread, text);
+	thread.emptyAnswers = text === "" && thread.turn.length === 0 ? thread.emptyAnswers + 1 : 0;
+	if (event.content.length > 0) thread.messages.push(answerToMessage(event.content, ids));
+	const { inputTokens, outputTokens } = event.usage;
+	thread.measured = { tokens: inputTokens + outputTokens, messages: thread.messages.length };
+	for (const message of unheard) sayWhenPossible(thread, textOf(message));
+}
+
+/** What an agent of a team says is heard by those who take over from it. */
+function speak(thread: Thread, text: string): void {
+	const { team } = thread.of;
+	if (!team) return;
+	team.said.push({ by: thread.agent, text });
+	team.label = joinLabels(team.label, thread.label);
+}
+
+function jsonOrNothing(text: string): Json | undefined {
+	if (text === "") return {};
+	try {
+		return JSON.parse(text) as Json;
+	} catch {
+		return undefined;
+	}
+}
+
+export function rejectOutput(thread: Thread, { issues }: OutputRejected): void {
+	thread.rejections++;
+	say(thread, thread.emptyAnswers > 0 ? "Your answer was empty. Answer again." : repairRequest(issues));
+}
+
+function repairRequest(issues: string): string {
+	return `Your answer does not fit the required format: ${issues}\nAnswer again with JSON that fits, and nothing else.`;
+}
+
+/** A call of the model has an outcome: when it was the last of a turn, the results enter the thread in source order. */
+export function settleDirect(state: RunState, call: CallState): void {
+	const { thread } = call;
+	const late = thread.late.indexOf(call.id);
+	if (late >= 0) {
+		thread.late.splice(late, 1);
+		sayWhenPossible(thread, lateNote(call, valueOf(state, call)));
+		sayQueued(thread);
+		return;
+	}
+	if (thread.turn.every((id) => callOf(state, id).phase === "finished")) closeTurn(state, thread);
+}
+
+/** Puts what is known into the thread; what is still open reads as pending and comes later. */
+export function closeTurn(state: RunState, thread: Thread): void {
+	const results = thread.turn.map((id) => {
+		const call = callOf(state, id);
+		if (call.phase === "finished") return resultMessage(call, valueOf(state, call));
+		thread.late.push(id);
+		return pendingNote(call);
+	});
+	thread.messages.push({ role: "tool", content: results });
+	thread.turn.length = 0;
+	thread.modelDue = true;
+	for (const text of thread.notes.splice(0)) say(thread, text);
+	sayQueued(thread);
+}
+
+export function hasOpenCalls(thread: Thread): boolean {
+	return thread.turn.length > 0 || thread.late.length > 0;
+}
+
+function sayQueued(thread: Thread): void {
+	if (hasOpenCalls(thread)) return;
+	for (const text of thread.queued.splice(0)) say(thread, text);
+}
+
+/** Between calls and their results nothing may stand: it waits for the open turn's end. */
+export function sayWhenPossible(thread: Thread, text: string): void {
+	if (thread.turn.length > 0) thread.notes.push(text);
+	else say(thread, text);
+}
+
+function textOf(message: Message): string {
+	if (message.role !== "user") return "";
+	return message.content.map((part) => (part.type === "text" ? part.text : "")).join("");
+}
+
+export function say(thread: Thread, text: string): void {
+	thread.messages.push({ role: "user", content: [{ type: "text", text }] });
+	thread.modelDue = true;
+}
