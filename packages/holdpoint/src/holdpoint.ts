@@ -20,7 +20,7 @@ import { effectPolicy } from "./policy/effect-policy.ts";
 import { checkedBudgets } from "./run/call-budgets.ts";
 import { Harness } from "./run/harness.ts";
 import type { RunPorts } from "./run/run-ports.ts";
-import type { Agent } from "./spec/agent.ts";
+import type { Participant } from "./spec/team.ts";
 import type { Approver, Approvers } from "./spec/approver.ts";
 import type { Budget, Prices } from "./spec/budget.ts";
 import { HoldpointError } from "./spec/errors.ts";
@@ -34,7 +34,7 @@ import { readyWebhooks } from "./webhooks/ready-webhook.ts";
 
 export interface HarnessOptions {
 	/** Agents that runs may be resumed with. Those passed to `run` are known without being named here. */
-	readonly agents?: readonly Agent[];
+	readonly agents?: readonly Participant[];
 	/** For agents that have none of their own. */
 	readonly model?: LanguageModel;
 	/** Default: in memory, gone with the process. The harness owns it from here on, and closes it. */
