@@ -20,7 +20,6 @@ import { effectPolicy } from "./policy/effect-policy.ts";
 import { checkedBudgets } from "./run/call-budgets.ts";
 import { Harness } from "./run/harness.ts";
 import type { RunPorts } from "./run/run-ports.ts";
-import type { Participant } from "./spec/team.ts";
 import type { Approver, Approvers } from "./spec/approver.ts";
 import type { Budget, Prices } from "./spec/budget.ts";
 import { HoldpointError } from "./spec/errors.ts";
@@ -29,6 +28,7 @@ import { defaultLimits, type Limits } from "./spec/limits.ts";
 import type { LanguageModel } from "./spec/model.ts";
 import type { SandboxProvider } from "./spec/sandbox.ts";
 import type { Store } from "./spec/store.ts";
+import type { Participant } from "./spec/team.ts";
 import type { Webhook } from "./spec/webhooks.ts";
 import { readyWebhooks } from "./webhooks/ready-webhook.ts";
 

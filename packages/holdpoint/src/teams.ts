@@ -17,4 +17,14 @@ export {
 	pipeline,
 } from "./routing/shapes.ts";
 export { type AgentToolOptions, agentTool } from "./run/agent-tool.ts";
-export type { Carry, Choose, Edge, Flow, Join, Participant, Team, TerminationCondition, Utterance } from "./spec/team.ts";
+export type {
+	Carry,
+	Choose,
+	Edge,
+	Flow,
+	Join,
+	Participant,
+	Team,
+	TerminationCondition,
+	Utterance,
+} from "./spec/team.ts";

@@ -76,7 +76,7 @@ export function parallel<const Name extends string>(
 }
 
 export interface GroupChatOptions<Name extends string> extends ShapeOptions<Name> {
-	/** A function that names the next one, or an agent that hands on; its own answer ends the chat then. */
+	/** A function that names the next one, or an agent that hands on; its own answer is the end then. */
 	readonly chooser: Choose | Participant;
 	/** How often somebody is chosen. Default: 20. */
 	readonly roundsMax?: number;

@@ -18,16 +18,17 @@ const { repairsMax } = fixedLimits;
 export async function conclude(segment: Segment, thread: Thread): Promise<void> {
 	const { output: wanted } = segment.readyOf(thread).agent;
 	if (await isSpokenTo(segment, thread)) return;
-	const unusable = retryOrFail.bind(undefined, segment, thread);
+	const unusable = (issues: string, code: Unusable = "output.invalid") =>
+		retryOrFail(segment, thread, { issues, code });
 	if (thread.emptyAnswers > 0) return unusable("the answer was empty", "model.answered_nothing");
 	if (!wanted) return follow(segment, thread, thread.text);
 	const parsed = jsonOf(thread.text);
-	if (parsed === undefined) return unusable("it is no JSON", "output.invalid");
+	if (parsed === undefined) return unusable("it is no JSON");
 	const result = await validate(wanted.schema, parsed, segment.parsing.patience);
 	if (await isSpokenTo(segment, thread)) return;
-	if (!result.ok) return unusable(result.issues, "output.invalid");
+	if (!result.ok) return unusable(result.issues);
 	const output = plain(result.value);
-	if (output === undefined) return unusable("what the schema makes of it is no JSON", "output.invalid");
+	if (output === undefined) return unusable("what the schema makes of it is no JSON");
 	return follow(segment, thread, output);
 }
 
@@ -45,11 +46,12 @@ export function canAnswer({ state, ready }: Segment): boolean {
 	return team !== undefined || turns < ready.limits.turnsMax || state.started?.session === undefined;
 }
 
+type Unusable = "output.invalid" | "model.answered_nothing";
+
 function retryOrFail(
 	segment: Segment,
 	thread: Thread,
-	issues: string,
-	code: "output.invalid" | "model.answered_nothing",
+	{ issues, code }: { readonly issues: string; readonly code: Unusable },
 ): void {
 	if (thread.rejections < repairsMax) {
 		segment.emit({ type: "output.rejected", ...whoOf(thread), issues });

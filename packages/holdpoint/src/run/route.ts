@@ -14,7 +14,7 @@ import { HoldpointError } from "../spec/errors.ts";
 import type { RunFailureCode, RunHanded } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
 import { defaultTeamLimits } from "../spec/limits.ts";
-import { type Carry, type Edge, isTeam, type Team } from "../spec/team.ts";
+import { type Carry, type Edge, isTeam, type Participant, type Team } from "../spec/team.ts";
 import type { CallState } from "./call-state.ts";
 import { type Conversation, type Thread, whoOf } from "./conversation.ts";
 import { failedWith } from "./failed-with.ts";
@@ -66,13 +66,13 @@ async function isTaken(segment: Segment, team: Team, answer: Answer): Promise<bo
 		case "autonomous":
 			return goesOn(segment, flow, answer);
 		case "pipeline":
-			return isHanded(segment, answer, team.participants[indexIn(team, answer.name) + 1]?.name, team);
+			return isHanded(segment, answer, team.participants[indexIn(team, answer.name) + 1]);
 		case "parallel":
 			if (answer.joined) return false;
 			segment.emit({ type: "agent.done", ...whoOf(answer.thread) });
 			return true;
 		case "group-chat":
-			return isHanded(segment, answer, await chosen(segment, team, answer), team);
+			return isHanded(segment, answer, await chosen(segment, team, answer));
 	}
 }
 
@@ -107,26 +107,28 @@ function goesOn(segment: Segment, flow: Extract<Team["flow"], { kind: "autonomou
 	return true;
 }
 
-async function chosen(segment: Segment, team: Team, { of, name }: Answer): Promise<string | undefined> {
+async function chosen(segment: Segment, team: Team, { of, name }: Answer): Promise<Participant | undefined> {
 	const { flow } = team;
 	if (flow.kind !== "group-chat" || (of.team?.rounds ?? 0) >= flow.roundsMax) return undefined;
 	const { choose } = flow;
 	// An agent that chooses hands on; what it answers itself is the end.
-	if (!choose) return name === firstOf(team) ? undefined : firstOf(team);
-	const next = await asked(segment, team, "chooser", () => choose(utterances(of)));
+	if (!choose) return name === firstOf(team) ? undefined : participantOf(team, firstOf(team));
+	const next = await asked(segment, { team, what: "chooser" }, () => choose(utterances(of)));
 	if (next === undefined || next === null) return undefined;
-	if (typeof next === "string" && participantOf(team, next)) return next;
-	throw functionFailed(team, "chooser", `it chose ${JSON.stringify(next)?.slice(0, 100)}, who is no participant`);
+	const found = typeof next === "string" ? participantOf(team, next) : undefined;
+	if (found) return found;
+	throw functionFailed(
+		{ team, what: "chooser" },
+		`it chose ${JSON.stringify(next)?.slice(0, 100)}, who is no participant`,
+	);
 }
 
 /** The team's own order says who is next. */
 function isHanded(
 	segment: Segment,
 	{ of, thread, name, output, joined }: Answer,
-	to: string | undefined,
-	team: Team,
+	participant: Participant | undefined,
 ): boolean {
-	const participant = to === undefined ? undefined : participantOf(team, to);
 	if (!participant) return false;
 	const [first = "", ...beside] = entryOf(participant);
 	const results = carriedTo(segment, threadIn(of, first), {
@@ -161,7 +163,7 @@ export async function joinAnswers(segment: Segment, of: Conversation): Promise<v
 		throw incompatible(segment, `the agents of ${of.name} no longer work beside each other`);
 	const answers = answersOf(team, of);
 	const { join } = team.flow;
-	const output = join ? await asked(segment, team, "join", () => join(answers)) : answers;
+	const output = join ? await asked(segment, { team, what: "join" }, () => join(answers)) : answers;
 	const kept = said(() => JSON.parse(JSON.stringify(output) ?? "null") as Json, "join");
 	await outwards(segment, { of, thread, name: team.name, output: kept, joined: true }, around.slice(at + 1));
 }
@@ -286,11 +288,10 @@ export async function isEnded(segment: Segment, thread: Thread): Promise<boolean
 async function isTerminated(segment: Segment, team: Team, of: Conversation): Promise<boolean> {
 	const { terminateWhen } = team;
 	if (!terminateWhen) return false;
-	const is = await asked(segment, team, "terminateWhen", () => terminateWhen(utterances(of)));
+	const is = await asked(segment, { team, what: "terminateWhen" }, () => terminateWhen(utterances(of)));
 	if (typeof is === "boolean") return is;
 	throw functionFailed(
-		team,
-		"terminateWhen",
+		{ team, what: "terminateWhen" },
 		`it said ${JSON.stringify(is)?.slice(0, 100)}, which is neither true nor false`,
 	);
 }
@@ -300,14 +301,20 @@ function utterances({ team }: Conversation): { readonly by: string; readonly tex
 	return (team?.said ?? []).map(({ by, text }) => ({ by, text }));
 }
 
+/** A function that the user gave to a team. */
+interface Given {
+	readonly team: Team;
+	readonly what: string;
+}
+
 /** Errors: `team.function_failed`. */
-async function asked<Said>(segment: Segment, team: Team, what: string, ask: () => Said | Promise<Said>): Promise<Said> {
+async function asked<Said>(segment: Segment, given: Given, ask: () => Said | Promise<Said>): Promise<Said> {
 	const patience = { timeoutMs: defaultTeamLimits.conditionTimeoutMs, signal: segment.abort.signal };
 	try {
-		return await inTime(Promise.resolve(ask()), `${what} of the team ${team.name}`, patience);
+		return await inTime(Promise.resolve(ask()), `${given.what} of the team ${given.team.name}`, patience);
 	} catch (error) {
 		segment.check();
-		throw functionFailed(team, what, reasonOf(error), error);
+		throw functionFailed(given, reasonOf(error), error);
 	}
 }
 
@@ -321,7 +328,7 @@ function said<Said>(make: () => Said, what: string): Said {
 	}
 }
 
-function functionFailed({ name }: Team, what: string, why: string, cause?: unknown): HoldpointError {
+function functionFailed({ team: { name }, what }: Given, why: string, cause?: unknown): HoldpointError {
 	return new HoldpointError("team.function_failed", `${what} of the team ${name} failed: ${why}`, {
 		...(cause === undefined ? {} : { cause }),
 		details: { team: name, function: what },

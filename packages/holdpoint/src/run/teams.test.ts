@@ -20,10 +20,17 @@ describe("a team", () => {
 	test("hands on at run time; the next one reads the user, the others and the results", async () => {
 		const scene = teamStage({
 			cast: {
-				desk: { tools: [lookUp], story: [call("look_up", { id: "A-1" }), call("handoff_to_refund", { reason: "a refund", summary: "A-1 is late" }, { text: "One moment." })] },
+				desk: {
+					tools: [lookUp],
+					story: [
+						call("look_up", { id: "A-1" }),
+						call("handoff_to_refund", { reason: "a refund", summary: "A-1 is late" }, { text: "One moment." }),
+					],
+				},
 				refund: [say("It is refunded.")],
 			},
-			team: ({ desk, refund }) => handoff({ name: "support" }).participants([desk!, refund!]).coordinator(desk!).build(),
+			team: ({ desk, refund }) =>
+				handoff({ name: "support" }).participants([desk!, refund!]).coordinator(desk!).build(),
 		});
 		const result = await scene.harness.run(scene.team, "My order A-1 is late.", { runId: "r" });
 		expect(onlyWait(result, "user")).toEqual({ kind: "user", agent: "refund", text: "It is refunded." });
@@ -32,13 +39,19 @@ describe("a team", () => {
 			"user: [desk] One moment.",
 			'user: [Handed to you by desk: a refund]\nSummary: A-1 is late\nResults so far, so that you need not look them up again:\nlook_up({"id":"A-1"}) → {"id":"A-1","total":40}',
 		]);
-		expect(ofType(await scene.events("r"), "run.handed")).toMatchObject([{ from: "desk", to: "refund", call: "c2", results: ["c1"] }]);
+		expect(ofType(await scene.events("r"), "run.handed")).toMatchObject([
+			{ from: "desk", to: "refund", call: "c2", results: ["c1"] },
+		]);
 	});
 
 	test("the reply resumes the agent that asked; after a restart as well", async () => {
 		const scene = teamStage({
-			cast: { desk: [call("handoff_to_refund", { reason: "r" })], refund: [say("Which order?"), say("Done with A-1.")] },
-			team: ({ desk, refund }) => handoff({ name: "support" }).participants([desk!, refund!]).coordinator(desk!).build(),
+			cast: {
+				desk: [call("handoff_to_refund", { reason: "r" })],
+				refund: [say("Which order?"), say("Done with A-1.")],
+			},
+			team: ({ desk, refund }) =>
+				handoff({ name: "support" }).participants([desk!, refund!]).coordinator(desk!).build(),
 		});
 		const first = await scene.harness.session("s", scene.team).send("refund please");
 		expect(onlyWait(first, "user").agent).toBe("refund");
@@ -55,18 +68,30 @@ describe("a team", () => {
 		expect(await row.harness.run(row.team, "go")).toMatchObject({ status: "completed", output: "fine" });
 		expect(row.said("c")).toEqual(["user: go", "user: [a] plan", "user: [b] code", "user: [Handed to you by b]"]);
 		const beside = teamStage({ cast, team: ({ a, b, c }) => parallel([a!, b!, c!], { name: "row" }) });
-		expect(await beside.harness.run(beside.team, "go")).toMatchObject({ status: "completed", output: { a: "plan", b: "code", c: "fine" } });
+		expect(await beside.harness.run(beside.team, "go")).toMatchObject({
+			status: "completed",
+			output: { a: "plan", b: "code", c: "fine" },
+		});
 		const table = teamStage({
 			cast,
-			team: ({ a, b, c }) => groupChat([a!, b!, c!], { name: "row", chooser: (said) => ["", "", "b", "c"][said.length] || undefined }),
+			team: ({ a, b, c }) =>
+				groupChat([a!, b!, c!], { name: "row", chooser: (said) => ["", "", "b", "c"][said.length] || undefined }),
 		});
 		expect(await table.harness.run(table.team, "go")).toMatchObject({ status: "completed", output: "fine" });
 	});
 
 	test("an agent is a tool of another one, and asks through it", async () => {
-		const pay = defineTool({ name: "pay", description: "Pays.", input: z.object({ cents: z.number().int() }), execute: () => "paid" });
+		const pay = defineTool({
+			name: "pay",
+			description: "Pays.",
+			input: z.object({ cents: z.number().int() }),
+			execute: () => "paid",
+		});
 		const scene = teamStage({
-			cast: { boss: [calls([{ tool: "ask_clerk", args: { task: "pay 5" } }]), say("All done.")], clerk: { tools: [pay], story: [call("pay", { cents: 5 }), say("I paid.")] } },
+			cast: {
+				boss: [calls([{ tool: "ask_clerk", args: { task: "pay 5" } }]), say("All done.")],
+				clerk: { tools: [pay], story: [call("pay", { cents: 5 }), say("I paid.")] },
+			},
 			team: ({ clerk, boss }) => pipeline([{ ...boss!, tools: [agentTool(clerk!)] }], { name: "office" }),
 		});
 		const held = await scene.harness.run(scene.team, "go", { runId: "r" });

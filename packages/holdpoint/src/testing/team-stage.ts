@@ -43,7 +43,13 @@ export interface TeamStage {
 }
 
 export function teamStage(options: TeamStageOptions): TeamStage {
-	const { cast, team: make, harness: ports = {}, store = memoryStore(), clock = fakeClock({ skipMs: 20_000 }) } = options;
+	const {
+		cast,
+		team: make,
+		harness: ports = {},
+		store = memoryStore(),
+		clock = fakeClock({ skipMs: 20_000 }),
+	} = options;
 	const prompts: Record<string, ModelPrompt[]> = {};
 	const agents: Record<string, Agent> = {};
 	for (const [name, part] of Object.entries(cast)) {
@@ -73,7 +79,8 @@ export function teamStage(options: TeamStageOptions): TeamStage {
 		store,
 		clock,
 		prompts,
-		again: (changes = {}) => teamStage({ ...options, store, clock, ...changes, harness: { ...ports, ...changes.harness } }),
+		again: (changes = {}) =>
+			teamStage({ ...options, store, clock, ...changes, harness: { ...ports, ...changes.harness } }),
 		events: async (run) => (await harness.show(run)).events.map(({ event }) => event),
 		said: (agent) => textsOf(prompts[agent]?.at(-1) ?? []),
 	};
