@@ -74,6 +74,20 @@ describe("rehearse", () => {
 		expect((await cli("approvals")).out).toMatch(/1 +refund.*done[\s\S]*2 +refund.*done/);
 	});
 
+	test("shows every row whole, however many and however long they are: a yes to all of it is one to each", async () => {
+		const long =
+			'for (let n = 1; n <= 70; n++) await tools.refund({ order: ("o" + n + " ").repeat(60) + "end", cents: n });';
+		writeFileSync(
+			join(cwd, "holdpoint.config.mjs"),
+			config.replace(/const code = .*/, `const code = ${JSON.stringify(long)};`),
+		);
+		const { id } = await held();
+		const { out } = await cli("rehearse", id);
+		expect(out.match(/o70/g)).toHaveLength(60);
+		expect(out).toContain("To be decided: refund ×70, cents 2485 in all");
+		expect(out).toContain("held now");
+	});
+
 	test.each([
 		["approve", "0"],
 		["approve", "3-1"],

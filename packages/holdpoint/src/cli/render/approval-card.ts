@@ -135,14 +135,19 @@ export function doneSoFar(done: readonly DoneCall[]): string {
 
 function answerPart(approval: OpenApproval, { style, commands }: CardOptions): string[] {
 	if (approval.unread.length > 0) return [`${style.dim("answered; go on with")}  ${commands.resume}`];
-	const rows = approval.rehearsal?.rows.some(({ verdict, call }) => verdict === "ask" && call !== approval.call);
+	const rows = approval.rehearsal?.rows.some(
+		({ verdict, isHeld, isSpent }) => verdict === "ask" && !isHeld && !isSpent,
+	);
+	const yes = (command: string) => `${style.green("yes")}  ${command}`;
+	const no = `${style.red("no ")}  ${commands.deny}`;
+	if (!rows) return [yes(commands.approve), no];
+	const all = `--rows all --seen ${approval.rehearsal?.digest.slice(0, 8)}`;
 	return [
-		`${style.green("yes")}  ${commands.approve}`,
-		...(rows
-			? [
-					`${style.green("yes")}  ${commands.approve} --rows all --seen ${approval.rehearsal?.digest.slice(0, 8)}   ${style.dim("to all of it, or --rows 1,3-5")}`,
-				]
-			: []),
-		`${style.red("no ")}  ${commands.deny}`,
+		style.dim("To this call alone; the others are asked about when they come:"),
+		yes(commands.approve),
+		no,
+		style.dim("To all of it, or to rows by their numbers, such as --rows 1,3-5:"),
+		yes(`${commands.approve} ${all}`),
+		`${no} ${all}`,
 	];
 }
