@@ -112,11 +112,13 @@ describe("approve --always", () => {
 
 	test("--always agent is for whoever the agent works for, and says so", async () => {
 		const { run, ids } = await held("900");
-		const approved = await cli("approve", ids[0] ?? "", "--always", "agent");
+		const approved = await cli("approve", ids[0] ?? "", "--always", "agent", "--uses", "1");
 		expect(approved.out).toMatch(/for +anybody, by agent payer, in every session/);
 		await cli("resume", run);
 		expect((await cli("grants")).out).toMatch(/for +anybody, by agent payer/);
 		expect((await cli("grants", "--json")).json()[0]).toMatchObject({ grants: [{ scope: { agent: "payer" } }] });
+		expect((await cli("run", "900")).code).toBe(0);
+		expect((await cli("grants")).out).toContain("used up: it answers nothing any more");
 	});
 
 	test("--any, --in and --min widen field by field", async () => {

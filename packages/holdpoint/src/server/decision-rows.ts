@@ -40,8 +40,7 @@ export function shownRows({ reason, rehearsal }: OpenApproval, approver: string)
 }
 
 function argumentPairs(args: Json): (readonly [string, string])[] {
-	// In one order, so that rows can be compared: one that is asked already has that of its maker.
-	const pairs = isJsonObject(args) ? Object.entries(args).sort(([a], [b]) => (a < b ? -1 : 1)) : [["", args] as const];
+	const pairs = isJsonObject(args) ? Object.entries(args) : [["", args] as const];
 	let room: number = fixedLimits.linkRowCharsMax;
 	return pairs.flatMap(([name, value]) => {
 		if (room <= 0) return [];

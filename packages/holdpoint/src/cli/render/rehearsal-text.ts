@@ -7,6 +7,8 @@ import { padEnd, widthOf, wrap } from "./text-width.ts";
 export interface RehearsalOptions {
 	readonly style: Style;
 	readonly width: number;
+	/** Why the held call is asked about. */
+	readonly reason: string;
 }
 
 /** How much of one call's arguments is shown; what is cut says so. */
@@ -16,7 +18,8 @@ const argsCharsMax = 2_000;
  * All that a program would do, with totals, so that it is decided in one answer: every row, and each of them whole, because
  * a yes to all of it is a yes to each.
  */
-export function rehearsalLines(rehearsal: RehearsalView, { style, width }: RehearsalOptions): string[] {
+export function rehearsalLines(rehearsal: RehearsalView, options: RehearsalOptions): string[] {
+	const { style, width } = options;
 	const { rows, reads } = rehearsal;
 	const made = reads > 0 ? `; ${reads} ${reads === 1 ? "read was" : "reads were"} made to find it out` : "";
 	const done = rows.filter(({ became }) => became === "ok").length;
@@ -26,7 +29,7 @@ export function rehearsalLines(rehearsal: RehearsalView, { style, width }: Rehea
 	const digits = String(rows.length).length;
 	return [
 		...wrap(head, width).map((line) => style.dim(line)),
-		...rows.flatMap((row, at) => rowLines(row, { at, digits, style, width })),
+		...rows.flatMap((row, at) => rowLines(row, { ...options, at, digits })),
 		...totalLines(rehearsal, style),
 		...endLines(rehearsal, width).map((line) => style.yellow(line)),
 	];
@@ -39,7 +42,7 @@ interface RowPlace extends RehearsalOptions {
 
 type Row = RehearsalView["rows"][number];
 
-function rowLines(row: Row, { at, digits, style, width }: RowPlace): string[] {
+function rowLines(row: Row, { at, digits, style, width, reason }: RowPlace): string[] {
 	const indent = " ".repeat(digits + 2);
 	const columns = width - indent.length;
 	const sure = row.uncertain ? style.yellow("?") : " ";
@@ -48,8 +51,9 @@ function rowLines(row: Row, { at, digits, style, width }: RowPlace): string[] {
 	const last = lines.at(-1) ?? "";
 	const fits = said === "" || widthOf(last) + 2 + widthOf(said) <= columns;
 	const tagged = fits ? lines.with(-1, said === "" ? last : `${last}  ${paint(said)}`) : [...lines, paint(said)];
+	const why = row.reason === undefined || row.reason === reason ? [] : wrap(visibleText(row.reason, 500), columns);
 	const failing = row.fails === undefined ? [] : wrap(`it would fail: ${visibleText(row.fails, 200)}`, columns);
-	const [first = "", ...others] = [...tagged, ...failing];
+	const [first = "", ...others] = [...tagged, ...why.map((line) => style.dim(line)), ...failing];
 	const number = style.dim(padEnd(String(at + 1), digits));
 	return [`${number}${sure} ${first}`, ...others.map((line) => `${indent}${line}`)];
 }
