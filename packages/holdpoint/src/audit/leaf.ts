@@ -13,7 +13,7 @@
 import { randomFillSync } from "node:crypto";
 import { canonicalJson } from "../kit/canonical-json.ts";
 import type { Outcome, RehearsedCall, RunEvent } from "../spec/events.ts";
-import type { StandingEvent } from "../spec/governance.ts";
+import type { GrantScope, GrantTerms, StandingEvent } from "../spec/governance.ts";
 import { noRun, type Write } from "../spec/store.ts";
 import { payloadDigest } from "./verifier/payload-digest.ts";
 
@@ -209,14 +209,20 @@ function standingFacts(event: StandingEvent): Fields {
 	const { type } = event;
 	switch (type) {
 		case "grant.given": {
-			const { id, tool, by, expiresAt, usesMax } = event.grant;
-			return { type, grant: id, tool, by, expiresAt, usesMax };
+			const { id, tool, scope, by, expiresAt, usesMax } = event.grant;
+			return { type, grant: id, tool, agent: scope.agent, scope: scopeName(scope), by, expiresAt, usesMax };
 		}
 		case "grant.revoked":
 			return { type, grant: event.grant, by: event.by };
 		default:
 			return { type, of: event.of, name: event.name, by: event.by };
 	}
+}
+
+/** How wide it is, and not for whom or in which session. */
+function scopeName({ session, principal }: GrantScope): GrantTerms["scope"] {
+	if (session !== undefined) return "session";
+	return principal === undefined ? "agent" : "principal";
 }
 
 /** That a run's payloads were erased; the run's own events are no more. */

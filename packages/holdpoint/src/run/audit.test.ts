@@ -430,6 +430,32 @@ describe("what is laid down for every run", () => {
 	});
 });
 
+describe("a grant in the log", () => {
+	test("covers calls of its tool and its agent only, whomever else it is for", async () => {
+		const played = auditStage();
+		const { approval } = onlyWait(await pay(played, "r1", { amount: 50, to: "eve" }), "approval");
+		await played.harness.approve(approval, { by: { id: "ann", via: "test" }, always: { scope: "agent" } });
+		await played.harness.resume("r1");
+		const other = { principal: "customer-8", runId: "r2" };
+		expect(await played.harness.run(played.agent, '{"amount":50,"to":"eve"}', other)).toMatchObject({
+			status: "completed",
+		});
+		const lines = await exportOf(played);
+		expect(await verifyLines(lines)).toMatchObject({ ok: true, findings: [] });
+
+		const leaves = lines.filter(isLeaf).map((line) => parse(line).leaf);
+		const isGiven = ({ n, event }: Leaf) => event.type === "grant.given" && n === undefined;
+		expect(leaves.find(isGiven)?.event).toMatchObject({ tool: "pay", agent: "tester", scope: "agent" });
+		const changed = (facts: object) =>
+			signedLog(leaves.map((leaf) => (isGiven(leaf) ? { ...leaf, event: { ...leaf.event, ...facts } } : leaf)));
+		const wrong = [{ kind: "unapproved_execution", run: "r2", call: "c1" }];
+		expect((await verifyLines(changed({ tool: "look" }))).findings).toMatchObject(wrong);
+		expect((await verifyLines(changed({ agent: "another" }))).findings).toMatchObject(wrong);
+		// A log of before grants said so.
+		expect((await verifyLines(changed({ agent: undefined, scope: undefined }))).findings).toEqual([]);
+	});
+});
+
 describe("a grant that ends while a call is being started", () => {
 	/** The call is decided with it, and it ends before anything begins. */
 	async function started(ends: (scene: Stage, grant: string) => unknown) {

@@ -97,8 +97,8 @@ export interface ApprovalState extends Need {
 	readonly sources?: readonly AskSource[];
 	/** The program is to be rehearsed before people decide. */
 	readonly rehearse?: true;
-	/** The grants that went with its answers were given. */
-	granted?: true;
+	/** People whose answers gave a standing grant, and it was given. */
+	granted?: readonly string[];
 	denied: ApprovalAnswer | undefined;
 	/** Why it is over without an answer. */
 	closed: "expired" | "cancelled" | undefined;

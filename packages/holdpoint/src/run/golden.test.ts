@@ -248,6 +248,22 @@ const scenes: Record<string, readonly [about: string, scene: Scene]> = {
 			);
 		},
 	],
+	"standing-grants": [
+		"Two people grant a call for good, one of them for the agent; the next call rests on both grants.",
+		async (play) => {
+			const policy = () => ({ verdict: "ask", reason: "money", ask: { count: 2 } }) as const;
+			const twice = [call("pay", { amount: 5 }), call("pay", { amount: 5 }), say("done")];
+			const scene = play({ story: twice, tools: [pay], harness: { policy } });
+			const held = await run(scene);
+			for (const wait of held.status === "waiting" ? held.waits : []) {
+				if (wait.kind !== "approval") continue;
+				await scene.harness.approve(wait.approval, { by, always: { scope: "agent" } });
+				const bob = { id: "bob", via: "test" };
+				await scene.harness.approve(wait.approval, { by: bob, always: { scope: "principal", usesMax: 3 } });
+			}
+			return scene.harness.resume(held.run);
+		},
+	],
 	"program-suspended": [
 		"A program that reads, is held in its middle, is approved and goes on from its snapshot.",
 		async (play) => {

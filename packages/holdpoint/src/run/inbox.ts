@@ -148,7 +148,7 @@ function approvalOf(view: RunView, row: ApprovalRow): OpenApproval | undefined {
 		answeredBy: call.approval?.answers.map((answer) => answer.by) ?? [],
 		unread: unreadAnswers(view, row.approval, call.digest).map(({ by, answer }) => ({ by, answer })),
 		...(program ? { program: { ...program, ...programView(view, program.call) } } : {}),
-		...rehearsalOf(view, program?.call),
+		...rehearsalOf(view, call),
 	};
 }
 

@@ -168,9 +168,35 @@ describe("a rehearsal", () => {
 		const wait = onlyWait(await play.scene.harness.resume(run), "approval");
 		expect(wait).toMatchObject({ tool: "refund", args: orders[2] });
 		expect(play.done).toEqual(["list", ...refunds.slice(0, 2)]);
+		const [now] = await play.scene.harness.approvals();
+		expect(now?.rehearsal?.rows.map(({ isHeld, became }) => [isHeld, became])).toEqual([
+			[false, "ok"],
+			[false, "ok"],
+			[true, undefined],
+			[false, undefined],
+			[false, undefined],
+		]);
+		// What is done is not to be decided any more.
+		expect(now?.rehearsal?.totals).toEqual([{ tool: "refund", count: 2, sums: { cents: 700 } }]);
 		await play.scene.harness.approve(wait.approval, { by: bob });
 		expect(await play.scene.harness.resume(run)).toMatchObject({ status: "completed" });
 		expect(play.done).toEqual(["list", ...refunds, "note refunded 1000"]);
+	});
+
+	test("adds amounts up as people do", async () => {
+		const source = "for (const cents of [0.1, 0.2]) await tools.pay({ cents });";
+		const pay = defineTool({
+			name: "pay",
+			description: "Pays.",
+			input: z.object({ cents: z.number() }),
+			execute: () => null,
+		});
+		const policy: Policy = {
+			version: "p",
+			decide: ({ tool }) => (tool.name === "pay" ? { verdict: "ask", reason: "money" } : { verdict: "allow" }),
+		};
+		const { rehearsal } = await held(shop({ source, tools: [pay], harness: { policy } }));
+		expect(rehearsal?.totals).toEqual([{ tool: "pay", count: 2, sums: { cents: 0.3 } }]);
 	});
 
 	test("is denied as a whole: nothing of it is done, and the program may catch it", async () => {

@@ -143,7 +143,8 @@ class Rehearsal {
 			if (!open.has(id)) continue;
 			const held = callOf(this.segment.state, id);
 			const tool = this.segment.toolOf(held);
-			const args = held.args ?? null;
+			// In the order of every other row, so that rows can be compared.
+			const args = JSON.parse(canonicalJson(held.args ?? null)) as Json;
 			const n = asks.indexOf(id) + 1;
 			if (held.phase !== "held" || !tool) {
 				this.isUncertain = true;

@@ -8,6 +8,7 @@ import { whyUncounted } from "../approvals/authority.ts";
 import { lacking } from "../approvals/need.ts";
 import { type GrantedCall, grantOf, termsProblem } from "../grants/grant.ts";
 import type { ReceivedSignal } from "../journal/journal.ts";
+import { canonicalJson } from "../kit/canonical-json.ts";
 import { isHoldpointError } from "../spec/errors.ts";
 import type { ApprovalResolved, RunEvent } from "../spec/events.ts";
 import type { Grant } from "../spec/governance.ts";
@@ -63,9 +64,10 @@ async function giveGrants(segment: Segment): Promise<void> {
 	for (const id of segment.state.asking) {
 		const call = callOf(segment.state, id);
 		const { approval } = call;
-		if (call.phase !== "answered" || !approval || approval.denied || approval.closed || approval.granted) continue;
+		if (call.phase !== "answered" || !approval || approval.denied || approval.closed) continue;
 		for (const { by, at, always } of approval.answers) {
-			if (!always) continue;
+			// Of several givers some may have given theirs before the process died.
+			if (!always || approval.granted?.includes(by.id)) continue;
 			const facts = grantedCall(segment, call);
 			if (facts === undefined || termsProblem(always, facts) !== undefined) continue;
 			await segment.flush();
@@ -90,12 +92,15 @@ async function isGiven({ ports }: Segment, grant: Grant): Promise<boolean> {
 	}
 }
 
+/** Undefined: the tool is not the one that was shown any more, so that nothing is granted of it. */
 function grantedCall(segment: Segment, call: CallState): GrantedCall | undefined {
 	const { state } = segment;
 	const { tool, args, thread } = call;
 	const version = segment.toolOf(call)?.version;
 	const { started } = state;
 	if (version === undefined || args === undefined || !started) return undefined;
+	const bound = { run: state.run, call: call.id, tool, version, args: canonicalJson(args) };
+	if (callDigest(bound) !== call.digest) return undefined;
 	const { principal, tenant, session } = started;
 	return { tool, version, args, agent: thread.agent, principal, tenant, session: session?.id };
 }

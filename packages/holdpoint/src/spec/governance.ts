@@ -53,8 +53,8 @@ export type GrantedValue =
 /** Where it holds; a call must match each part. */
 export interface GrantScope {
 	readonly agent: string;
-	/** On whose behalf. */
-	readonly principal: string;
+	/** On whose behalf. Left out: whoever the agent works for, of this tenant. */
+	readonly principal?: string;
 	readonly tenant?: string;
 	/** Left out: in every session, and outside of them. */
 	readonly session?: string;
@@ -81,8 +81,11 @@ export type StandingEvent =
 
 /** What an approver says besides yes: always, within these bounds. */
 export interface GrantTerms {
-	/** `session`: only in the session of the call, where it has one. `principal`: wherever this agent works for this principal. */
-	readonly scope: "session" | "principal";
+	/**
+	 * `session`: only in the session of the call, where it has one. `principal`: wherever this agent works for this
+	 * principal. `agent`: whoever this agent works for, of the same tenant.
+	 */
+	readonly scope: "session" | "principal" | "agent";
 	/** Fields that may differ from what was shown. Default: none. */
 	readonly args?: GrantedArguments;
 	/** Default 24 h, at most 90 days. Milliseconds. */
@@ -90,6 +93,9 @@ export interface GrantTerms {
 	readonly usesMax?: number;
 	readonly answers?: readonly ("limit" | "label")[];
 }
+
+/** From the narrowest to the widest. */
+export const grantScopes = ["session", "principal", "agent"] as const satisfies readonly GrantTerms["scope"][];
 
 /** A kill switch: whatever it names is denied from the next decision on. */
 export interface Switch {

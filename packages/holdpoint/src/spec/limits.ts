@@ -167,6 +167,10 @@ export interface FixedLimits {
 	readonly rehearsalCharsMax: number;
 	/** Rehearsals of one program. */
 	readonly rehearsalsMax: number;
+	/** Rows of a rehearsal on the page of a decision link; those beyond cannot be approved there. */
+	readonly linkRowsMax: number;
+	/** Arguments of one such row; a row with more cannot be approved there. Characters. */
+	readonly linkRowCharsMax: number;
 	/** The file of the approvers. Characters. */
 	readonly approversCharsMax: number;
 	/** How long a standing grant holds where its giver does not say. Milliseconds. */
@@ -238,6 +242,8 @@ export const fixedLimits: FixedLimits = {
 	rehearsalCallsMax: 500,
 	rehearsalCharsMax: 1_048_576,
 	rehearsalsMax: 5,
+	linkRowsMax: 200,
+	linkRowCharsMax: 2_000,
 	approversCharsMax: 4 * 1_048_576,
 	grantExpiresInMs: 24 * 3_600_000,
 	grantExpiresInMsMax: 90 * 24 * 3_600_000,

@@ -44,8 +44,17 @@ interface Row {
 	spentBy: string | undefined;
 }
 
+/** What the log says of a grant; undefined: it did not say that when it was written. */
+interface GivenGrant {
+	readonly tool: unknown;
+	readonly agent: unknown;
+	readonly expiresAt: number;
+}
+
 /** What is known of a run. */
 interface Run {
+	/** Name of its agent. */
+	readonly agent: unknown;
 	readonly calls: Map<string, Call>;
 	/** Of the last rehearsal of each program. */
 	readonly rehearsals: Map<string, Row[]>;
@@ -63,18 +72,17 @@ interface Call {
 export class RunChecks {
 	/** Of runs that did not finish yet. Undefined: too little of it is known to judge it. */
 	private readonly runs = new Map<string, Run | undefined>();
-	/** Grants that were revoked, and when those end that do. */
+	private readonly given = new Map<unknown, GivenGrant>();
 	private readonly revoked = new Set<unknown>();
-	private readonly ends = new Map<unknown, number>();
 	executions = 0;
 
 	/** What is wrong with this leaf after those before it. */
 	take(leaf: Leaf, index: number): Finding | undefined {
 		const { run, n, event } = leaf;
 		if (event.type === "grant.revoked") this.revoked.add(event["grant"]);
-		if (event.type === "grant.given" && n === undefined) this.ends.set(event["grant"], numberOr(event["expiresAt"], 0));
+		if (event.type === "grant.given" && n === undefined) this.given.set(event["grant"], givenGrant(event));
 		if (n === undefined) return undefined;
-		if (event.type === "run.started") this.runs.set(run, { calls: new Map(), rehearsals: new Map() });
+		if (event.type === "run.started") this.runs.set(run, startedRun(event));
 		else if (!this.runs.has(run)) this.runs.set(run, undefined);
 		const known = this.runs.get(run);
 		if (event.type === "run.finished") {
@@ -98,7 +106,8 @@ export class RunChecks {
 			const message = `Call ${id} of run ${run} was started although ${why}`;
 			return { kind: "unapproved_execution", index, run, event: n, call: id, message };
 		};
-		const why = follow(call, event, spending);
+		const why =
+			follow(call, event, spending) ?? (event.type === "call.started" ? this.strayGrant(call, known) : undefined);
 		if (why !== undefined) return found(why);
 		const lost = event.type === "call.started" ? this.lostGrant(call, leaf.at) : undefined;
 		if (lost !== undefined) call.inDoubt = found(lost);
@@ -110,10 +119,21 @@ export class RunChecks {
 		return [...this.runs.values()].flatMap((run) => (run ? doubtsOf(run) : []));
 	}
 
-	/** A grant answers in the place of people: while it holds. One that the log does not know is older than the log. */
+	/** A grant is for one tool and one agent, whomever else it is for. One that the log does not know is older than the log. */
+	private strayGrant({ decision }: Call, { agent }: Run): string | undefined {
+		const isStray = (grant: string): boolean => {
+			const of = this.given.get(grant);
+			return of !== undefined && (isOther(of.tool, decision?.facts["tool"]) || isOther(of.agent, agent));
+		};
+		const stray = texts(decision?.facts["grants"]).find(isStray);
+		return stray === undefined ? undefined : `the grant ${stray} is for another tool or another agent`;
+	}
+
+	/** A grant answers in the place of people: while it holds. */
 	private lostGrant({ decision }: Call, at: number): string | undefined {
-		const grants = texts(decision?.facts["grants"]);
-		const lost = grants.find((grant) => this.revoked.has(grant) || at >= (this.ends.get(grant) ?? Number.MAX_VALUE));
+		const isLost = (grant: string): boolean =>
+			this.revoked.has(grant) || at >= (this.given.get(grant)?.expiresAt ?? Number.MAX_VALUE);
+		const lost = texts(decision?.facts["grants"]).find(isLost);
 		return lost === undefined ? undefined : `the grant ${lost} held no longer`;
 	}
 
@@ -121,6 +141,20 @@ export class RunChecks {
 	forget(): void {
 		for (const run of this.runs.keys()) this.runs.set(run, undefined);
 	}
+}
+
+function givenGrant({ tool, agent, expiresAt }: LeafFacts): GivenGrant {
+	return { tool, agent, expiresAt: numberOr(expiresAt, 0) };
+}
+
+function startedRun({ agent }: LeafFacts): Run {
+	const { name } = (agent ?? {}) as { readonly name?: unknown };
+	return { agent: name, calls: new Map(), rehearsals: new Map() };
+}
+
+/** Of what was not said nothing is known. */
+function isOther(granted: unknown, made: unknown): boolean {
+	return granted !== undefined && made !== undefined && granted !== made;
 }
 
 function doubtsOf({ calls }: Run): Finding[] {

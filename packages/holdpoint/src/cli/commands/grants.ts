@@ -45,13 +45,16 @@ async function usedOf(store: Store, { id }: Grant): Promise<number> {
 
 function lines(invocation: Invocation, grant: UsedGrant): string[] {
 	const { style } = invocation.terminal;
-	const { id, by, approval, at, revoked } = grant;
+	const { id, by, approval, at, revoked, used, usesMax } = grant;
+	const isUsedUp = usesMax !== undefined && used >= usesMax;
 	const people = by.map((one) => `${visibleText(one.id, 80)} (${one.via})`).join(", ");
 	return [
-		`${revoked ? style.dim("⊘") : style.green("✓")} ${style.bold(id)} given by ${people} with ${approval}, ${dateTime(at)}`,
+		`${revoked || isUsedUp ? style.dim("⊘") : style.green("✓")} ${style.bold(id)} given by ${people} with ${approval}, ${dateTime(at)}`,
 		...grantLines(grant, { used: grant.used }).map((line) => `  ${line}`),
 		revoked
 			? `  revoked by ${visibleText(revoked.by, 80)}, ${dateTime(revoked.at)}`
-			: `  Take it back with: ${commandLine(invocation, "revoke", id)}`,
+			: isUsedUp
+				? "  used up: it answers nothing any more"
+				: `  Take it back with: ${commandLine(invocation, "revoke", id)}`,
 	];
 }

@@ -285,9 +285,12 @@ export class Timeline {
 		const { style } = this.options;
 		const by = inlineText(`${event.by.id} (${event.by.via})`, 40);
 		const reason = event.reason ? this.wrapped(`"${event.reason}"`) : [];
-		const more = event.open ? "; others must answer too" : "";
+		const { rows = [] } = event;
+		const wide =
+			rows.length === 0 ? "" : `, with ${rows.length} ${rows.length === 1 ? "row" : "rows"} of its rehearsal`;
+		const more = `${wide}${event.open ? "; others must answer too" : ""}`;
 		if (event.answer === "deny")
-			return { mark: style.red("⊘"), text: `${style.red("denied")} by ${by}`, below: reason };
+			return { mark: style.red("⊘"), text: `${style.red("denied")} by ${by}${wide}`, below: reason };
 		const args = event.answer === "edit" ? [`with ${jsonText(event.args, this.room(true) - 7)}`] : [];
 		const word = event.answer === "edit" ? "changed and approved" : "approved";
 		return { mark: style.green("✓"), text: `${style.green(word)} by ${by}${more}`, below: [...args, ...reason] };
