@@ -27,7 +27,7 @@ const facts: { readonly [Type in RunEvent["type"]]: readonly string[] } = {
 	"model.answered": ["model", "finish", "usage", "ms", "unheard"],
 	"output.rejected": [],
 	"call.asked": ["call", "parent", "line"],
-	"call.decided": ["call", "verdict", "policy", "approvedBy", "ask", "grants"],
+	"call.decided": ["call", "verdict", "policy", "approvedBy", "approvedAs", "ask", "grants"],
 	"approval.requested": ["call", "roles", "count", "counts", "people", "expiresAt", "escalation", "carries", "row"],
 	"grant.given": ["grant", "call", "by"],
 	"approval.escalated": ["call", "roles"],
@@ -194,7 +194,7 @@ function numberIn(known: Map<string, number>, text: string): number {
 	return number;
 }
 
-/** What was laid down for every run: grants and kill switches. Whom and what a grant covers is not open. */
+/** What was laid down for every run. Whom and what a grant covers is not open, nor why something was switched off. */
 export function standingLeaf(event: StandingEvent): AuditWrite {
 	const at = event.type === "grant.given" ? event.grant.at : event.at;
 	return { kind: "audit", body: canonicalJson({ v: leafVersion, run: noRun, at, event: standingFacts(event) }) };
@@ -209,6 +209,16 @@ function standingFacts(event: StandingEvent): Fields {
 		}
 		case "grant.revoked":
 			return { type, grant: event.grant, by: event.by };
+		case "policy.changed":
+			return { type, version: event.version, by: event.by };
+		case "policy.refused":
+			return { type, version: event.version, refused: event.refused, by: event.by };
+		case "budgets.changed": {
+			const budgets = event.budgets.map(({ over, ...budget }) =>
+				over ? { ...budget, over: factOf("ask", over) } : budget,
+			);
+			return { type, budgets, by: event.by };
+		}
 		default:
 			return { type, of: event.of, name: event.name, by: event.by };
 	}

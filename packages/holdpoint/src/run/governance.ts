@@ -23,11 +23,11 @@ export class Governance {
 		this.#principal = principal;
 	}
 
-	/** Grants and kill switches as they stand, ended grants left out. Errors: `journal.*`, `store.*`. */
+	/** What was laid down for every run, as it stands; ended grants left out. Errors: `journal.*`, `store.*`. */
 	async standing(): Promise<Standing> {
 		const { standing, clock } = await this.#ports();
-		const { grants, switches } = await standing.refresh();
-		return { grants: grants.filter(({ expiresAt }) => clock.now() < expiresAt), switches };
+		const laid = await standing.refresh();
+		return { ...laid, grants: laid.grants.filter(({ expiresAt }) => clock.now() < expiresAt) };
 	}
 
 	/** Budgets, each with the accounts that it has by now, up to 1,000. Errors: `store.*`. */

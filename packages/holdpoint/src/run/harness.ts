@@ -322,6 +322,7 @@ export class Harness {
 			this.check(agent);
 			await this.readyPolicy(ports.policy, agent);
 		}
+		await ports.layDown();
 		this.know(agent);
 		const { input, options, session } = request;
 		const principal = options.principal ?? this.parts.principal();
@@ -352,6 +353,7 @@ export class Harness {
 		const agentOf = async (started: RunStarted): Promise<ReadyAgent> => {
 			const agent = this.agentOf(run, started);
 			if (ports.policy.ready) await this.readyPolicy(ports.policy, agent);
+			await ports.layDown();
 			return this.readyFor(ports, agent, started);
 		};
 		const left: { started?: RunStarted; messages?: readonly UnreadMessage[] } = {};

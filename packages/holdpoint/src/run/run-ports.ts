@@ -13,6 +13,7 @@ import type { Policy } from "../spec/policy.ts";
 import type { SandboxProvider } from "../spec/sandbox.ts";
 import type { Store } from "../spec/store.ts";
 import type { Tool } from "../spec/tool.ts";
+import type { LayDown } from "./lay-down.ts";
 
 /** What a run needs of the world; the composition root puts it together. */
 export interface RunPorts {
@@ -26,6 +27,7 @@ export interface RunPorts {
 	readonly policy: Policy;
 	/** Grants and kill switches. */
 	readonly standing: StandingDocument;
+	readonly layDown: LayDown;
 	/** Undefined: labels are not kept. */
 	readonly labels: LabelRules | undefined;
 	/** Undefined: nobody has a role. */

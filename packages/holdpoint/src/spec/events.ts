@@ -183,6 +183,8 @@ export interface CallDecided {
 	readonly ask?: DecidedAsk;
 	/** Whose valid answers were there when it was decided. */
 	readonly approvedBy?: readonly string[];
+	/** Their roles by then, in the same order; left out where these are the ones with which they answered. */
+	readonly approvedAs?: readonly (readonly string[])[];
 	/** Grants that answered in the place of people. */
 	readonly grants?: readonly string[];
 	/** Canonical arguments where they differ from what was asked. */

@@ -1,10 +1,31 @@
 import type { Approver } from "./approver.ts";
+import type { Budget } from "./budget.ts";
 import type { Json } from "./json.ts";
 
 /** What people have laid down for every run of a store, in one sealed document. */
 export interface Standing {
 	readonly grants: readonly Grant[];
 	readonly switches: readonly Switch[];
+	/** The policy that decides, and the budgets: as the audit log was told last. Left out where none is kept. */
+	readonly policy?: LaidPolicy;
+	readonly budgets?: LaidBudgets;
+}
+
+export interface LaidPolicy extends Laying {
+	readonly version: string;
+	/** Names a change of it that could not be used since, so that this one goes on. */
+	readonly refused?: string;
+}
+
+export interface LaidBudgets extends Laying {
+	readonly budgets: readonly Budget[];
+}
+
+/** Whose process it was that first had it, and when. */
+interface Laying {
+	readonly by: string;
+	/** Milliseconds since 1970. */
+	readonly at: number;
 }
 
 /**
@@ -77,7 +98,13 @@ export type StandingEvent =
 			readonly name: string;
 			readonly by: string;
 			readonly at: number;
-	  };
+	  }
+	/** A process decides by another policy than the one that was written down last. */
+	| ({ readonly type: "policy.changed"; readonly version: string } & Laying)
+	/** A changed policy cannot be used: the one of this version goes on. */
+	| ({ readonly type: "policy.refused"; readonly version: string; readonly refused: string } & Laying)
+	/** A process counts by other budgets than those that were written down last. */
+	| ({ readonly type: "budgets.changed"; readonly budgets: readonly Budget[] } & Laying);
 
 /** What an approver says besides yes: always, within these bounds. */
 export interface GrantTerms {

@@ -1,11 +1,13 @@
 /**
  * Does the log permit what it says was done? Each `call.started` has a decision before it, made since the last start of
- * the call, and where that decision asked for people, enough of them said yes: to these arguments, in time, each once.
+ * the call, by a policy that was laid down; and where that decision asked for people, enough of them said yes: to these
+ * arguments, in time, each once. A grant in their place held, and was used no more often than it may be.
  *
  * Written apart from the harness that decides: a mistake there is not made here too.
  */
-import type { Leaf, LeafFacts } from "./export-lines.ts";
+import { type Leaf, type LeafFacts, numberOr, texts } from "./export-lines.ts";
 import type { Finding } from "./findings.ts";
+import { LaidDown } from "./laid-down.ts";
 
 /** Facts of an ask. */
 interface Asked {
@@ -51,8 +53,17 @@ interface Run {
 	readonly rehearsals: Map<string, Row[]>;
 }
 
+interface Decided {
+	readonly facts: LeafFacts;
+	/** The policy was laid down by then. */
+	readonly isLawful: boolean;
+	readonly isSpent: boolean;
+}
+
 interface Call {
-	decision: { readonly facts: LeafFacts; readonly isSpent: boolean } | undefined;
+	decision: Decided | undefined;
+	/** Grants with which it was started. */
+	readonly uses: Set<string>;
 	approval: Approval | undefined;
 	starts: number;
 	isOver: boolean;
@@ -63,16 +74,13 @@ interface Call {
 export class RunChecks {
 	/** Of runs that did not finish yet. Undefined: too little of it is known to judge it. */
 	private readonly runs = new Map<string, Run | undefined>();
-	/** Grants that were revoked, and when those end that do. */
-	private readonly revoked = new Set<unknown>();
-	private readonly ends = new Map<unknown, number>();
+	private readonly laid = new LaidDown();
 	executions = 0;
 
 	/** What is wrong with this leaf after those before it. */
 	take(leaf: Leaf, index: number): Finding | undefined {
 		const { run, n, event } = leaf;
-		if (event.type === "grant.revoked") this.revoked.add(event["grant"]);
-		if (event.type === "grant.given" && n === undefined) this.ends.set(event["grant"], numberOr(event["expiresAt"], 0));
+		this.laid.take(leaf);
 		if (n === undefined) return undefined;
 		if (event.type === "run.started") this.runs.set(run, { calls: new Map(), rehearsals: new Map() });
 		else if (!this.runs.has(run)) this.runs.set(run, undefined);
@@ -86,6 +94,7 @@ export class RunChecks {
 		if (typeof id !== "string" || !known) return undefined;
 		const call = known.calls.get(id) ?? {
 			decision: undefined,
+			uses: new Set<string>(),
 			approval: undefined,
 			starts: 0,
 			isOver: false,
@@ -98,11 +107,21 @@ export class RunChecks {
 			const message = `Call ${id} of run ${run} was started although ${why}`;
 			return { kind: "unapproved_execution", index, run, event: n, call: id, message };
 		};
-		const why = follow(call, event, spending);
+		if (event.type === "call.decided")
+			call.decision = { facts: event, isLawful: this.laid.knows(event["policy"], leaf.at), isSpent: false };
+		const why = follow(call, event, spending) ?? (event.type === "call.started" ? this.useGrants(call) : undefined);
 		if (why !== undefined) return found(why);
 		const lost = event.type === "call.started" ? this.lostGrant(call, leaf.at) : undefined;
 		if (lost !== undefined) call.inDoubt = found(lost);
 		return doubt;
+	}
+
+	/** Each call that is started with a grant uses it once, however often it is repeated. */
+	private useGrants({ decision, uses }: Call): string | undefined {
+		const fresh = texts(decision?.facts["grants"]).filter((grant) => !uses.has(grant));
+		for (const grant of fresh) uses.add(grant);
+		const problems = fresh.map((grant) => this.laid.use(grant, decision?.facts["tool"]));
+		return problems.find((problem) => problem !== undefined);
 	}
 
 	/** What the log leaves open at its end. */
@@ -112,14 +131,14 @@ export class RunChecks {
 
 	/** A grant answers in the place of people: while it holds. One that the log does not know is older than the log. */
 	private lostGrant({ decision }: Call, at: number): string | undefined {
-		const grants = texts(decision?.facts["grants"]);
-		const lost = grants.find((grant) => this.revoked.has(grant) || at >= (this.ends.get(grant) ?? Number.MAX_VALUE));
-		return lost === undefined ? undefined : `the grant ${lost} held no longer`;
+		const problems = texts(decision?.facts["grants"]).map((grant) => this.laid.lost(grant, at));
+		return problems.find((problem) => problem !== undefined);
 	}
 
 	/** The leaves that were checked are not to be believed: what follows from them is not judged. */
 	forget(): void {
 		for (const run of this.runs.keys()) this.runs.set(run, undefined);
+		this.laid.forget();
 	}
 }
 
@@ -197,9 +216,6 @@ function spend(rows: readonly Row[], call: string, index: unknown): Spending | u
 /** Folds a fact into a call. Returns why a start was not permitted. */
 function follow(call: Call, facts: LeafFacts, spending: Spending | undefined): string | undefined {
 	switch (facts.type) {
-		case "call.decided":
-			call.decision = { facts, isSpent: false };
-			return undefined;
 		case "approval.requested":
 			call.approval = approvalOf(call, facts, spending);
 			return undefined;
@@ -269,15 +285,24 @@ function start(call: Call, facts: LeafFacts, spending: Spending | undefined): st
 	if (call.isOver) return "it was over";
 	if (facts["attempt"] !== call.starts)
 		return `it is attempt ${String(facts["attempt"])}, and ${call.starts - 1} came before`;
-	const { verdict, bound, approvedBy, ask } = decision.facts;
+	const { verdict, bound, policy, ask } = decision.facts;
+	if (!decision.isLawful) return `the policy that decided, ${String(policy)}, was laid down nowhere before`;
 	if (verdict === "allow") return undefined;
 	if (verdict !== "ask") return "it was denied by the policy";
 	const said = spending ? saidOfRow(spending) : saidOfCall(approval, bound);
 	if (typeof said === "string") return said;
-	const counted = texts(approvedBy);
-	const given = said.filter(({ id }) => counted.includes(id));
+	const given = countedAt(decision.facts, said);
 	const missing = missingYes(ask === undefined ? askedBefore(approval) : askedOf(ask as LeafFacts), given);
 	return missing === undefined ? undefined : `it lacks the yes of ${missing}`;
+}
+
+/** Whose yes counted when it was decided, with the roles that they had by then. */
+function countedAt({ approvedBy, approvedAs }: LeafFacts, said: readonly Yes[]): readonly Yes[] {
+	const as: readonly unknown[] = Array.isArray(approvedAs) ? approvedAs : [];
+	const rolesNow = new Map(texts(approvedBy).map((id, at) => [id, as[at]]));
+	return said
+		.filter(({ id }) => rolesNow.has(id))
+		.map(({ id, roles }) => ({ id, roles: as.length > 0 ? texts(rolesNow.get(id)) : roles }));
 }
 
 /** What people said of a call before it was made; a text says why it allows nothing. */
@@ -329,12 +354,4 @@ function missingYes(asked: Asked, given: readonly Yes[]): string | undefined {
 			return true;
 		});
 	return seats.find((_, seat) => !seated(seat, new Set()));
-}
-
-function texts(value: unknown): readonly string[] {
-	return Array.isArray(value) ? value.filter((one) => typeof one === "string") : [];
-}
-
-function numberOr(value: unknown, other: number): number {
-	return typeof value === "number" ? value : other;
 }

@@ -6,7 +6,6 @@
  */
 export const exportFormat = "holdpoint-audit";
 export const exportVersion = 1;
-/** A payload that would not fit is left out, as an erased one is. */
 export const lineCharsMax = 16_777_216;
 const depthMax = 256;
 /** 32 bytes in base64url. */
@@ -20,8 +19,10 @@ export interface HeadLine {
 	readonly v: number;
 	/** The log's name. */
 	readonly origin: string;
-	/** How many leaves follow. */
+	/** How many leaves follow at least. */
 	readonly size: number;
+	/** Payloads are shown, but for those of erased runs; left out: facts alone. */
+	readonly payloads?: true;
 }
 
 export interface LeafLine {
@@ -52,6 +53,15 @@ export interface Leaf {
 export interface LeafFacts {
 	readonly type: string;
 	readonly [fact: string]: unknown;
+}
+
+/** A fact may be anything: what is no list of texts has none. */
+export function texts(value: unknown): readonly string[] {
+	return Array.isArray(value) ? value.filter((one) => typeof one === "string") : [];
+}
+
+export function numberOr(value: unknown, other: number): number {
+	return typeof value === "number" ? value : other;
 }
 
 export interface CheckpointLine {
@@ -136,8 +146,9 @@ function isCount(value: unknown): value is number {
 type Raw = { readonly [key: string]: unknown };
 
 function isHead(value: Raw): value is Raw & HeadLine {
-	const { format, v, origin, size } = value;
-	return format === exportFormat && v === exportVersion && typeof origin === "string" && isCount(size);
+	const { format, v, origin, size, payloads } = value;
+	const isKnown = format === exportFormat && v === exportVersion && (payloads === undefined || payloads === true);
+	return isKnown && typeof origin === "string" && isCount(size);
 }
 
 function isLeafLine(value: Raw): value is Raw & LeafLine {
