@@ -208,6 +208,7 @@ function standingFacts(event: StandingEvent): Fields {
 			return { type, grant: id, tool, by, expiresAt, usesMax };
 		}
 		case "grant.revoked":
+		case "grant.erased":
 			return { type, grant: event.grant, by: event.by };
 		case "policy.changed":
 			return { type, version: event.version, by: event.by };

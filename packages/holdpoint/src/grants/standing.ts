@@ -132,6 +132,10 @@ function applied(standing: Standing, event: StandingEvent): Standing {
 			const revoked = (grant: Grant) => (isHeld(grant) ? { ...grant, revoked: { by, at } } : grant);
 			return grants.some(isHeld) ? { ...standing, grants: grants.map(revoked) } : standing;
 		}
+		case "grant.erased": {
+			const kept = grants.filter(({ id }) => id !== event.grant);
+			return kept.length < grants.length ? { ...standing, grants: kept } : standing;
+		}
 		case "switch.thrown": {
 			const { type: _, ...thrown } = event;
 			return { ...standing, switches: [...switches.filter((one) => !isOf(one, event)), thrown] };

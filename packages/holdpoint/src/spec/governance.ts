@@ -91,6 +91,8 @@ export type StandingEvent =
 			readonly at: number;
 			readonly reason?: string;
 	  }
+	/** The run with whose call it was given was erased: it ends, and what it covered is known no more. */
+	| { readonly type: "grant.erased"; readonly grant: string; readonly by: string; readonly at: number }
 	| ({ readonly type: "switch.thrown" } & Switch)
 	| {
 			readonly type: "switch.released";
