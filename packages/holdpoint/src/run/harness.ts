@@ -73,7 +73,11 @@ export class Harness {
 		this.parts = parts;
 		this.audit = auditDoors(() => this.ports(), parts.principal);
 		this.readyPolicy = readyPolicy(parts);
-		this.governance = new Governance(() => this.ports(), parts.principal);
+		this.governance = new Governance(
+			() => this.ports(),
+			parts.principal,
+			(agent, tool) => this.agents.get(agent)?.tools.find(({ name }) => name === tool)?.marks?.args,
+		);
 		this.webhooks = new Webhooks(() => this.ports(), parts.webhooks);
 		const problem = limitProblem(parts.limits, defaultLimits);
 		if (problem) {

@@ -90,11 +90,12 @@ async function isGiven({ ports }: Segment, grant: Grant): Promise<boolean> {
 }
 
 function grantedCall({ state, ready }: Segment, { tool, args }: CallState): GrantedCall | undefined {
-	const version = ready.tools.get(tool)?.version;
+	const { version, marks } = ready.tools.get(tool) ?? {};
 	const { started } = state;
 	if (version === undefined || args === undefined || !started) return undefined;
 	const { principal, tenant, session } = started;
-	return { tool, version, args, agent: ready.agent.name, principal, tenant, session: session?.id };
+	const agent = ready.agent.name;
+	return { tool, version, args, agent, principal, tenant, session: session?.id, marks: marks?.args };
 }
 
 interface Received extends ReceivedSignal {

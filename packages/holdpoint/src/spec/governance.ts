@@ -1,6 +1,7 @@
 import type { Approver } from "./approver.ts";
 import type { Budget } from "./budget.ts";
 import type { Json } from "./json.ts";
+import type { Marks } from "./marks.ts";
 
 /** What people have laid down for every run of a store, in one sealed document. */
 export interface Standing {
@@ -39,6 +40,8 @@ export interface Grant {
 	readonly version: string;
 	/** Arguments that it covers; those that it does not name must be what was shown. */
 	readonly args: GrantedArguments;
+	/** What its tool marked as sensitive in arguments: nobody who lists grants sees it. */
+	readonly marks?: Marks;
 	readonly scope: GrantScope;
 	/** Who gave it: it fills the seats of these people and no others. */
 	readonly by: readonly Approver[];
