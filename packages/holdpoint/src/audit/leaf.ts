@@ -25,6 +25,7 @@ const facts: { readonly [Type in RunEvent["type"]]: readonly string[] } = {
 	"run.resumed": ["verdict", "lib", "agent", "tools"],
 	"message.received": ["mode"],
 	"model.answered": ["model", "finish", "usage", "ms", "unheard"],
+	"model.unanswered": [],
 	"output.rejected": [],
 	"call.asked": ["call", "parent", "line"],
 	"call.decided": ["call", "verdict", "policy", "approvedBy", "approvedAs", "ask", "grants"],

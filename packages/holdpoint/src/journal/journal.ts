@@ -202,6 +202,7 @@ const eventTypes: Readonly<Record<RunEvent["type"], true>> = {
 	"run.resumed": true,
 	"message.received": true,
 	"model.answered": true,
+	"model.unanswered": true,
 	"output.rejected": true,
 	"call.asked": true,
 	"call.decided": true,
@@ -257,6 +258,12 @@ export function writesFor(events: readonly RunEvent[], at: number, about: CallFa
 				for (const { account, holder, amount } of event.spent ?? [])
 					writes.push({ kind: "settle", account, holder, amount });
 				break;
+			case "model.unanswered": {
+				for (const { account, holder, amount } of event.spent) writes.push({ kind: "settle", account, holder, amount });
+				const holders = new Set(event.spent.map(({ holder }) => holder));
+				for (const holder of holders) writes.push({ kind: "settle.rest", holder, unspent: true });
+				break;
+			}
 			case "call.finished":
 			case "call.settled":
 				writes.push(...settlements(about, event));

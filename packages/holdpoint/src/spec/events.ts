@@ -20,6 +20,7 @@ export type RunEvent =
 	| RunResumed
 	| MessageReceived
 	| ModelAnswered
+	| ModelUnanswered
 	| OutputRejected
 	| CallAsked
 	| CallDecided
@@ -130,6 +131,13 @@ export interface ModelAnswered {
 	readonly unheard?: number;
 	/** What it took of budgets. */
 	readonly spent?: readonly Spent[];
+}
+
+/** A model was asked, and what it took of budgets is spent though no answer of it stands in the journal. */
+export interface ModelUnanswered {
+	readonly type: "model.unanswered";
+	/** What it took of budgets; what else it held is given back. */
+	readonly spent: readonly Spent[];
 }
 
 /** An amount of a shared account that was held, and is spent now. */
