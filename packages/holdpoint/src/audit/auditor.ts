@@ -17,6 +17,7 @@ import {
 	exportFormat,
 	exportVersion,
 	type HeadLine,
+	isLeaf,
 	type Leaf,
 	type LeafLine,
 	lineCharsMax,
@@ -309,7 +310,10 @@ function bareLine({ index, body }: StoredLeaf): string {
 /** With its payload, where it has one and that is there. */
 async function wholeLine(stored: StoredLeaf, { eventOf, gone }: Showing): Promise<string> {
 	const bare = bareLine(stored);
-	const { run, n, payload: digest, event } = JSON.parse(stored.body) as Leaf;
+	const leaf = leafOf(stored);
+	// The store was changed: whoever verifies sees that, and where.
+	if (!leaf) return `${bare}}`;
+	const { run, n, payload: digest, event } = leaf;
 	if (n === undefined && event.type === "run.erased") gone.delete(run);
 	if (digest === undefined) return `${bare}}`;
 	const { salt } = stored;
@@ -323,6 +327,15 @@ async function wholeLine(stored: StoredLeaf, { eventOf, gone }: Showing): Promis
 	// With the salt, somebody who sees the rest could try out what is hidden.
 	if (found?.event !== found?.shown) return `${bare},"shown":${payload}}`;
 	return `${bare},"salt":${JSON.stringify(salt)},"payload":${payload}}`;
+}
+
+function leafOf({ body }: StoredLeaf): Leaf | undefined {
+	try {
+		const value: unknown = JSON.parse(body);
+		return isLeaf(value) ? value : undefined;
+	} catch {
+		return undefined;
+	}
 }
 
 const tooLong = JSON.stringify("[longer than a line of an export]");

@@ -217,6 +217,26 @@ describe("a payload that is taken out of an export", () => {
 		expect((await verifyLines(whole.with(none, added))).findings).toMatchObject([{ kind: "altered" }]);
 	});
 
+	test("a payload without its salt is proven by nothing, also of a run that was erased", async () => {
+		const played = await scene();
+		await played.harness.audit.erase({ run: "r-approved", by: "dpo" });
+		const lines = await exportOf(played, { payloads: true });
+		const at = lines.findIndex((line) => hasPayload(line) && parse(line).leaf.run === "r-approved");
+		const forged = JSON.stringify({ ...parse(lines[at] ?? ""), payload: { input: "forged" } });
+		expect((await verifyLines(lines.with(at, forged))).findings).toMatchObject([{ kind: "altered" }]);
+	});
+
+	test("a store whose leaf was changed is exported all the same, and the change is found", async () => {
+		const played = await scene();
+		const { audit } = played.store;
+		await played.harness.audit.checkpoint();
+		const leaves: Leaves = async (query) =>
+			(await audit.leaves(query)).map((one) => (one.index === 7 ? { ...one, body: "no leaf" } : one));
+		const tampered = played.again({ store: { ...played.store, audit: { ...audit, leaves } } });
+		const report = await verifyLines(await exportOf(tampered, { payloads: true }));
+		expect(report.findings[0]).toMatchObject({ kind: "malformed" });
+	});
+
 	test("what is shown without what is sensitive is counted apart from what is proven", async () => {
 		const played = auditStage();
 		await payApproved(played, "r1", { by: ["ann"], amount: 50 });

@@ -174,6 +174,11 @@ const mutations: readonly Mutation[] = [
 	},
 	{ name: "it is cut between two lines", kind: "truncated", change: (lines, leaves) => lines.slice(0, leaves[30]) },
 	{ name: "its end is gone", kind: "truncated", change: (lines) => lines.slice(0, -1) },
+	{
+		name: "its end speaks of other leaves",
+		kind: "malformed",
+		change: (lines) => lines.with(-1, JSON.stringify({ type: "end", size: 1 })),
+	},
 	{ name: "its last checkpoint is gone", kind: "truncated", change: (lines) => lines.toSpliced(-2, 1) },
 	{
 		name: "all checkpoints are gone",
@@ -471,6 +476,8 @@ describe("a proof of one event", () => {
 		expect(verifyProof({ ...sent, leaf: { ...sent.leaf, at: 1 } }, auditKey)?.kind).toBe("altered");
 		expect(verifyProof({ ...sent, proof: sent.proof.slice(1) }, auditKey)?.kind).toBe("altered");
 		expect(verifyProof({ ...sent, payload: { other: true }, salt: "x" }, auditKey)?.kind).toBe("altered");
+		const { salt: _, ...unsalted } = sent;
+		expect(verifyProof({ ...unsalted, payload: { forged: true } }, auditKey)?.kind).toBe("altered");
 		expect(verifyProof(sent, otherSigner().text)?.kind).toBe("wrong_key");
 		expect(verifyProof({ ...sent, checkpoint: sent.checkpoint.replace("\n", "x\n") }, auditKey)?.kind).toBe("altered");
 		for (const wrong of [null, [], {}, { ...sent, v: 2 }, { ...sent, proof: [1] }, { ...sent, leaf: 5 }])

@@ -31,6 +31,8 @@ export class PayloadChecks {
 		if (n === undefined && leaf.event.type === "run.erased") this.missing.delete(run);
 		const found = (message: string): Finding => ({ kind: "altered", index, run, message });
 		const isThere = salt !== undefined || payload !== undefined || shown !== undefined;
+		if (payload !== undefined && salt === undefined)
+			return found(`The payload of leaf ${index} is there without its salt: nothing proves it`);
 		if (isThere && leaf.payload === undefined) return found(`Leaf ${index} has no payload, and one is shown`);
 		if (isThere && !this.isWhole) return found(`The payload of leaf ${index} is shown by an export of facts alone`);
 		if (leaf.payload === undefined) return undefined;

@@ -5,9 +5,13 @@
  *
  * Written apart from the harness that decides: a mistake there is not made here too.
  */
-import { type Leaf, type LeafFacts, numberOr, texts } from "./export-lines.ts";
+import { type Leaf, type LeafFacts, numberOr, shownFact, texts } from "./export-lines.ts";
 import type { Finding } from "./findings.ts";
 import { LaidDown } from "./laid-down.ts";
+
+/** More than any rehearsal follows, and more people than any ask wants: what is beyond is not known here. */
+const rowsMax = 1_000;
+const answersMax = 1_000;
 
 /** Facts of an ask. */
 interface Asked {
@@ -178,26 +182,36 @@ function foreseen({ calls, rehearsals }: Run, id: string, facts: LeafFacts): Spe
 
 /** What was said of a call holds on where it is foreseen again, unless it was spent. */
 function rehearsed(facts: LeafFacts, before: readonly Row[]): Row[] {
-	const open = before.filter(
+	const kept = before.filter(
 		({ spentBy, isDenied, answers }) => spentBy === undefined && (isDenied || answers.length > 0),
 	);
-	const rows: readonly unknown[] = Array.isArray(facts["foreseen"]) ? facts["foreseen"] : [];
+	// The first one of a content is taken first.
+	const open = Map.groupBy(kept.reverse(), ({ content }) => content);
+	const rows: readonly unknown[] = Array.isArray(facts["foreseen"]) ? facts["foreseen"].slice(0, rowsMax) : [];
 	return rows.map((row) => {
 		const [content, call] = Array.isArray(row) ? row : [];
-		const at = open.findIndex((one) => one.content === content);
-		const [same] = at < 0 ? [] : open.splice(at, 1);
+		const same = open.get(content)?.pop();
 		return { content, call, answers: same?.answers ?? [], isDenied: same?.isDenied ?? false, spentBy: undefined };
 	});
 }
 
 function answerRows(rows: readonly Row[], approval: Approval | undefined, facts: LeafFacts): void {
-	const named: readonly unknown[] = Array.isArray(facts["rows"]) ? facts["rows"] : [];
+	const named: readonly unknown[] = Array.isArray(facts["rows"]) ? facts["rows"].slice(0, rowsMax) : [];
 	const yes = approval && approval.number === facts["approval"] ? yesOf(approval, facts) : undefined;
 	for (const index of named) {
-		const row = rows[index as number];
+		const row = rowAt(rows, index);
 		if (facts["answer"] === "deny" && row) row.isDenied = true;
-		else if (yes) row?.answers.push(yes);
+		else if (yes && row) addYes(row.answers, yes);
 	}
+}
+
+/** An index may be anything that JSON has. */
+function rowAt(rows: readonly Row[], index: unknown): Row | undefined {
+	return typeof index === "number" ? rows[index] : undefined;
+}
+
+function addYes(answers: Yes[], yes: Yes): void {
+	if (answers.length < answersMax) answers.push(yes);
 }
 
 /** A start that names a row rests on what was said of that, and on nothing else. */
@@ -207,7 +221,7 @@ interface Spending {
 
 /** The row that is this very call is spent by it in any case. */
 function spend(rows: readonly Row[], call: string, index: unknown): Spending | undefined {
-	const named = typeof index === "number" ? rows[index] : undefined;
+	const named = rowAt(rows, index);
 	const row = named && (named.spentBy ?? call) === call ? named : undefined;
 	for (const one of rows) if (one === row || one.call === call) one.spentBy = call;
 	return index === undefined ? undefined : { row };
@@ -228,7 +242,7 @@ function follow(call: Call, facts: LeafFacts, spending: Spending | undefined): s
 			return undefined;
 		case "approval.closed":
 			if (call.approval?.number === facts["approval"] && call.approval)
-				call.approval.over = `its approval was ${String(facts["why"])}`;
+				call.approval.over = `its approval was ${shownFact(facts["why"])}`;
 			return undefined;
 		case "call.finished":
 		case "call.settled":
@@ -260,7 +274,7 @@ function approvalOf(call: Call, facts: LeafFacts, spending: Spending | undefined
 function yesOf(approval: Approval, facts: LeafFacts): Yes | undefined {
 	const by = (facts["by"] ?? {}) as { readonly id?: unknown; readonly roles?: unknown };
 	const isCounted = facts["excepted"] === undefined && numberOr(facts["at"], Number.MAX_VALUE) < approval.expiresAt;
-	return isCounted ? { id: String(by.id), roles: texts(by.roles) } : undefined;
+	return isCounted && typeof by.id === "string" ? { id: by.id, roles: texts(by.roles) } : undefined;
 }
 
 function answer(approval: Approval, facts: LeafFacts): void {
@@ -272,7 +286,7 @@ function answer(approval: Approval, facts: LeafFacts): void {
 			approval.answers = [];
 			approval.bound = facts["bound"];
 		}
-		if (yes) approval.answers.push(yes);
+		if (yes) addYes(approval.answers, yes);
 	}
 }
 
@@ -284,15 +298,15 @@ function start(call: Call, facts: LeafFacts, spending: Spending | undefined): st
 	if (decision.isSpent) return "its decision was spent by an earlier start";
 	if (call.isOver) return "it was over";
 	if (facts["attempt"] !== call.starts)
-		return `it is attempt ${String(facts["attempt"])}, and ${call.starts - 1} came before`;
+		return `it is attempt ${shownFact(facts["attempt"])}, and ${call.starts - 1} came before`;
 	const { verdict, bound, policy, ask } = decision.facts;
-	if (!decision.isLawful) return `the policy that decided, ${String(policy)}, was laid down nowhere before`;
+	if (!decision.isLawful) return `the policy that decided, ${shownFact(policy)}, was laid down nowhere before`;
 	if (verdict === "allow") return undefined;
 	if (verdict !== "ask") return "it was denied by the policy";
 	const said = spending ? saidOfRow(spending) : saidOfCall(approval, bound);
 	if (typeof said === "string") return said;
 	const given = countedAt(decision.facts, said);
-	const missing = missingYes(ask === undefined ? askedBefore(approval) : askedOf(ask as LeafFacts), given);
+	const missing = missingYes(ask === undefined ? askedBefore(approval) : askedOf(ask), given);
 	return missing === undefined ? undefined : `it lacks the yes of ${missing}`;
 }
 
@@ -322,11 +336,12 @@ function askedBefore(approval: Approval | undefined): Asked {
 	return approval ? { ...approval.asked, substitutes: approval.substitutes } : askedOf({});
 }
 
-function askedOf(facts: { readonly [fact: string]: unknown }): Asked {
-	const { roles, count, counts, people, substitutes } = facts;
+function askedOf(facts: unknown): Asked {
+	const { roles, count, counts, people, substitutes } = (facts ?? {}) as { readonly [fact: string]: unknown };
 	return {
 		roles: texts(roles),
-		count: numberOr(count, 1),
+		// An ask that nobody need answer is none.
+		count: Math.max(1, numberOr(count, 1)),
 		counts: new Map(Array.isArray(counts) ? counts.filter(Array.isArray).map(([role, number]) => [role, number]) : []),
 		people: numberOr(people, 0),
 		substitutes: texts(substitutes),
@@ -339,7 +354,7 @@ function missingYes(asked: Asked, given: readonly Yes[]): string | undefined {
 	const wanted = Math.max(asked.people, asked.roles.length === 0 ? asked.count : 0);
 	if (people.length < wanted) return `${wanted - people.length} more`;
 	const seats = asked.roles.flatMap((role) => {
-		const count = numberOr(asked.counts.get(role), asked.count);
+		const count = Math.max(1, numberOr(asked.counts.get(role), asked.count));
 		return Array.from({ length: Math.min(count, people.length + 1) }, () => role);
 	});
 	const seatOf = new Map<Yes, number>();

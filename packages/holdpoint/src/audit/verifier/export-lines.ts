@@ -7,7 +7,9 @@
 export const exportFormat = "holdpoint-audit";
 export const exportVersion = 1;
 export const lineCharsMax = 16_777_216;
-const depthMax = 256;
+export const depthMax = 256;
+/** Ids of runs and calls are much shorter; they stand in findings. */
+const idCharsMax = 1_000;
 /** 32 bytes in base64url. */
 const hashChars = 43;
 
@@ -62,6 +64,11 @@ export function texts(value: unknown): readonly string[] {
 
 export function numberOr(value: unknown, other: number): number {
 	return typeof value === "number" ? value : other;
+}
+
+/** A fact as it stands in a message. */
+export function shownFact(value: unknown): string {
+	return (typeof value === "string" ? value : (JSON.stringify(value) ?? "nothing")).slice(0, 200);
 }
 
 export interface CheckpointLine {
@@ -165,13 +172,13 @@ function isLeafLine(value: Raw): value is Raw & LeafLine {
 export function isLeaf(value: unknown): value is Leaf {
 	if (!isRecord(value)) return false;
 	const { v, run, n, at, event, payload } = value;
-	const isKnown = v === 1 && typeof run === "string" && (n === undefined || isCount(n)) && isCount(at);
-	return (
-		isKnown &&
-		(payload === undefined || typeof payload === "string") &&
-		isRecord(event) &&
-		typeof event["type"] === "string"
-	);
+	const isKnown = v === 1 && isId(run) && (n === undefined || isCount(n)) && isCount(at);
+	if (!isKnown || (payload !== undefined && typeof payload !== "string") || !isRecord(event)) return false;
+	return typeof event["type"] === "string" && (typeof event["call"] !== "string" || isId(event["call"]));
+}
+
+function isId(value: unknown): value is string {
+	return typeof value === "string" && value.length <= idCharsMax;
 }
 
 function isCheckpoint(value: Raw): value is Raw & CheckpointLine {

@@ -85,6 +85,7 @@ class ExportCheck {
 	private unapprovedHere: Finding[] = [];
 	private head: HeadLine | undefined;
 	private isEnded = false;
+	private endSize = 0;
 	/** Leaves that a checkpoint covers. */
 	private covered = 0;
 	private lines = 0;
@@ -122,6 +123,7 @@ class ExportCheck {
 				return this.takeCheckpoint(line);
 			case "end":
 				this.isEnded = true;
+				this.endSize = line.size;
 		}
 	}
 
@@ -291,7 +293,11 @@ class ExportCheck {
 		else if (tree.size > covered || (head && head.size > covered) || this.checkpoints === 0) {
 			const message = `No checkpoint that holds covers the end of the export: ${Math.max(tree.size, head?.size ?? 0)} leaves, ${covered} of them covered`;
 			if (this.findings.list.length === 0) this.find("truncated", { line, index: covered, message });
-		}
+		} else if (this.endSize !== tree.size && this.findings.list.length === 0)
+			this.find("malformed", {
+				line,
+				message: `The export ends with ${tree.size} leaves, and its end speaks of ${this.endSize}`,
+			});
 		if (!trusted || this.trustedIs !== "unseen") return;
 		if (head && head.size >= trusted.size) return;
 		this.find("rolled_back", {
