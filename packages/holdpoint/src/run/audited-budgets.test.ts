@@ -32,8 +32,8 @@ function addedUp(lines: readonly string[]): { [account: string]: [spent: number,
 		const call = `${leaf.run} ${String(facts["call"])}`;
 		for (const { account, amount } of (facts["spent"] ?? []) as readonly Spent[]) add(account, amount, 0);
 		if (facts.type === "call.started" && facts["holds"]) open.set(call, facts["holds"] as readonly Hold[]);
-		if (facts.type === "run.finished")
-			for (const key of [...open.keys()]) if (key.startsWith(`${leaf.run} `)) end(key, ({ amount }) => amount);
+		const held = [...open.keys()].filter((key) => facts.type === "run.finished" && key.startsWith(`${leaf.run} `));
+		for (const key of held) end(key, ({ amount }) => amount);
 		if (facts.type !== "call.finished" && facts.type !== "call.settled") continue;
 		const { outcome, code, ms } = leaf.event as unknown as { outcome: string; code?: string; ms?: number };
 		if (outcome === "unknown") continue;

@@ -3,19 +3,16 @@ import type { StandingEvent } from "../spec/governance.ts";
 import { fixedLimits } from "../spec/limits.ts";
 import type { RunPorts } from "./run-ports.ts";
 
-/**
- * Tells the audit log by which policy and budgets this process decides, where they are not those that it was told last.
- * Undefined: it was told. Errors: `store.*`, `journal.*`; nothing is decided then.
- */
-export type LayDown = () => Promise<void> | undefined;
-
 type Parts = Pick<RunPorts, "audit" | "standing" | "policy" | "budgets" | "clock">;
 
 /**
  * 1. What was laid down is durable before the first decision that rests on it is written.
  * 2. A process says what is new to itself: two that decide by different policies do not take turns in telling it.
  */
-export function layingDown({ audit, standing, policy, budgets, clock }: Parts, principal: () => string): LayDown {
+export function layingDown(
+	{ audit, standing, policy, budgets, clock }: Parts,
+	principal: () => string,
+): RunPorts["layDown"] {
 	if (!audit) return () => undefined;
 	let told: { readonly key: string; readonly isDurable: Promise<void> | undefined } | undefined;
 	let areBudgetsTold = false;

@@ -13,7 +13,6 @@ import type { Policy } from "../spec/policy.ts";
 import type { SandboxProvider } from "../spec/sandbox.ts";
 import type { Store } from "../spec/store.ts";
 import type { Tool } from "../spec/tool.ts";
-import type { LayDown } from "./lay-down.ts";
 
 /** What a run needs of the world; the composition root puts it together. */
 export interface RunPorts {
@@ -27,7 +26,11 @@ export interface RunPorts {
 	readonly policy: Policy;
 	/** Grants and kill switches. */
 	readonly standing: StandingDocument;
-	readonly layDown: LayDown;
+	/**
+	 * Tells the audit log by which policy and budgets this process decides, where it was not told. Undefined: it was.
+	 * Errors: `store.*`, `journal.*`; nothing is decided then.
+	 */
+	readonly layDown: () => Promise<void> | undefined;
 	/** Undefined: labels are not kept. */
 	readonly labels: LabelRules | undefined;
 	/** Undefined: nobody has a role. */
