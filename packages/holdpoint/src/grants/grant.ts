@@ -13,6 +13,7 @@ import type { Approver } from "../spec/events.ts";
 import { type Grant, type GrantedArguments, type GrantTerms, grantScopes } from "../spec/governance.ts";
 import { isJsonObject, type Json } from "../spec/json.ts";
 import { fixedLimits } from "../spec/limits.ts";
+import type { Marks } from "../spec/marks.ts";
 
 /** The call with whose approval it is given, or that it may cover. */
 export interface GrantedCall {
@@ -23,6 +24,8 @@ export interface GrantedCall {
 	readonly principal: string;
 	readonly tenant: string | undefined;
 	readonly session: string | undefined;
+	/** What the tool marks as sensitive in its arguments. */
+	readonly marks?: Marks | undefined;
 }
 
 interface Giving {
@@ -33,7 +36,7 @@ interface Giving {
 
 /** The same answer makes the same grant, however often it is carried out. */
 export function grantOf(terms: GrantTerms, call: GrantedCall, { approval, by, at }: Giving): Grant {
-	const { agent, principal, tenant, session } = call;
+	const { agent, principal, tenant, session, marks } = call;
 	const people = by.map(({ id }) => id).sort();
 	return {
 		id: `grt_${digest(canonicalJson([approval, people]))
@@ -43,6 +46,7 @@ export function grantOf(terms: GrantTerms, call: GrantedCall, { approval, by, at
 		tool: call.tool,
 		version: call.version,
 		args: { ...shownArguments(call.args), ...terms.args },
+		...(marks ? { marks } : {}),
 		scope: {
 			agent,
 			...(terms.scope === "agent" ? {} : { principal }),

@@ -12,6 +12,7 @@ import {
 	giveBack,
 	type Held,
 	holdForModel,
+	settleUnanswered,
 	spentFor,
 	timeIsOver,
 	UsedUp,
@@ -123,7 +124,8 @@ async function callOnce(segment: Segment, asked: Asked, request: ModelRequest): 
 /** A layer had an answer before, and wants another one, or none: what that took is spent all the same. */
 async function settleSpent(segment: Segment, { spent }: Asked): Promise<void> {
 	const taken = spent.splice(0);
-	if (taken.length > 0) await segment.settle(taken.map((one) => ({ kind: "settle", ...one })));
+	const [first] = taken;
+	if (first) await settleUnanswered(segment, first.holder, taken);
 }
 
 interface Calling {

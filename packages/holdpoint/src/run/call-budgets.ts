@@ -1,10 +1,12 @@
 /** What budgets say of a call, and what has to be held for it. The arithmetic is in `budgets/`. */
 import { type Charge, callCharges, isCharge, overReason, uncountableReason } from "../budgets/call-charges.ts";
 import { checkBudgets } from "../budgets/check-budgets.ts";
+import { canonicalJson } from "../kit/canonical-json.ts";
 import { joinDecisions } from "../policy/decide.ts";
 import type { Budget } from "../spec/budget.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import type { Hold } from "../spec/events.ts";
+import { fixedLimits } from "../spec/limits.ts";
 import type { Decision, PolicyRequest } from "../spec/policy.ts";
 import type { Segment } from "./segment.ts";
 import type { Wanted } from "./wanted.ts";
@@ -27,17 +29,29 @@ export interface Charged {
 
 /** Budgets as they were written, looked at. Errors: `config.invalid`. */
 export function checkedBudgets(value: unknown): readonly Budget[] {
-	const budgets = checkBudgets(value);
-	for (const { name, over = "deny" } of budgets) {
-		if (over === "deny") continue;
-		const { verdict } = joinDecisions([{ verdict: "ask", reason: "", ask: over }]);
-		if (verdict === "ask") continue;
-		const shown = JSON.stringify(over).slice(0, 200);
-		throw new HoldpointError("config.invalid", `In the budgets, the budget ${name} has the over ${shown}`, {
-			hint: 'It is "deny", or an ask as of a policy: { roles?, count?, fourEyes?, expiresInMs?, … }.',
-		});
-	}
-	return budgets;
+	const budgets = checkBudgets(value).map((budget) =>
+		budget.over ? { ...budget, over: checkedOver(budget) } : budget,
+	);
+	const { length } = canonicalJson(budgets);
+	if (length <= fixedLimits.budgetsCharsMax) return budgets;
+	throw new HoldpointError(
+		"config.invalid",
+		`The budgets have ${length} characters, and at most ${fixedLimits.budgetsCharsMax} are taken`,
+		{
+			hint: "Name fewer tools in each, or none: then all are counted.",
+		},
+	);
+}
+
+/** An ask as a decision has it: with its fields and no others. */
+function checkedOver({ name, over = "deny" }: Budget): NonNullable<Budget["over"]> {
+	if (over === "deny") return over;
+	const decision = joinDecisions([{ verdict: "ask", reason: "", ask: over }]);
+	if (decision.verdict === "ask" && decision.ask) return decision.ask;
+	const shown = JSON.stringify(over).slice(0, 200);
+	throw new HoldpointError("config.invalid", `In the budgets, the budget ${name} has the over ${shown}`, {
+		hint: 'It is "deny", or an ask as of a policy: { roles?, count?, fourEyes?, expiresInMs?, … }.',
+	});
 }
 
 const free: Charged = { says: [], wants: [] };

@@ -357,11 +357,21 @@ function note(candidate: Candidate, { decision, version, grants }: Judgement): v
 		policy: version,
 		digest,
 		...(decision.verdict === "ask" ? askedNow(call, decidedAsk(needFor(candidate, decision))) : {}),
-		...(answers.length > 0 ? { approvedBy: answers.map((answer) => answer.by.id) } : {}),
+		...(answers.length > 0 ? { approvedBy: answers.map((answer) => answer.by.id), ...rolesNow(candidate) } : {}),
 		...(grants.length > 0 ? { grants: grants.map(({ id }) => id) } : {}),
 		// Parsed anew: the policy has had the candidate's in its hands.
 		...(sameArguments(call, text) ? {} : { args: JSON.parse(text) as Json }),
 	});
+}
+
+/** With which roles answers count, where these are not the ones that stand in them. */
+function rolesNow({ call, row, answers }: Candidate): { readonly approvedAs?: readonly (readonly string[])[] } {
+	const before = [...(call.approval?.answers ?? []), ...(row?.answers ?? [])];
+	const isSame = answers.every(({ by, at }) => {
+		const said = before.find((one) => one.by.id === by.id && one.at === at);
+		return canonicalJson(said?.by.roles ?? []) === canonicalJson(by.roles ?? []);
+	});
+	return isSame ? {} : { approvedAs: answers.map(({ by }) => by.roles ?? []) };
 }
 
 /** One person, and nobody asked before: that goes without saying. */

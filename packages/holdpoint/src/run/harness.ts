@@ -74,7 +74,11 @@ export class Harness {
 		this.parts = parts;
 		this.audit = auditDoors(() => this.ports(), parts.principal);
 		this.readyPolicy = readyPolicy(parts);
-		this.governance = new Governance(() => this.ports(), parts.principal);
+		this.governance = new Governance(
+			() => this.ports(),
+			parts.principal,
+			(agent, tool) => this.agentNamed(agent)?.tools.find(({ name }) => name === tool)?.marks?.args,
+		);
 		this.webhooks = new Webhooks(() => this.ports(), parts.webhooks);
 		const problem = limitProblem(parts.limits, defaultLimits);
 		if (problem) {
@@ -335,6 +339,7 @@ export class Harness {
 			this.check(agent);
 			await this.readyPolicy(ports.policy, agent);
 		}
+		await ports.layDown();
 		this.know(agent);
 		const { input, options, session } = request;
 		const principal = options.principal ?? this.parts.principal();
@@ -366,6 +371,7 @@ export class Harness {
 		const agentOf = async (started: RunStarted): Promise<ReadyAgent> => {
 			const agent = this.agentOf(run, started);
 			if (ports.policy.ready) await this.readyPolicy(ports.policy, agent);
+			await ports.layDown();
 			return this.readyFor(ports, agent, started);
 		};
 		const left: { started?: RunStarted; messages?: readonly UnreadMessage[] } = {};

@@ -10,7 +10,7 @@ import { lacking, needOf } from "../approvals/need.ts";
 import { type GrantedCall, isCovered } from "../grants/grant.ts";
 import { switchFor } from "../grants/standing.ts";
 import { labelDecision } from "../labels/label.ts";
-import { decide, joinDecisions } from "../policy/decide.ts";
+import { decide, joinDecisions, policyVersion } from "../policy/decide.ts";
 import type { Approver, AskSource } from "../spec/events.ts";
 import type { Grant } from "../spec/governance.ts";
 import { fixedLimits } from "../spec/limits.ts";
@@ -52,12 +52,18 @@ export function judgeCall(segment: Segment, request: PolicyRequest, judging: Jud
 	const { policy } = segment.ports;
 	const { agents, narrowed } = judging.around;
 	const off = switchedOff(segment, { ...request, agents }) ?? narrowed;
-	if (off)
-		return { decision: { verdict: "deny", reason: off }, version: policy.version, grants: [], sources: [], wants: [] };
+	const version = policyVersion(policy);
+	if (off) return { decision: { verdict: "deny", reason: off }, version, grants: [], sources: [], wants: [] };
 	const decision = decided(segment, request, judging.around);
-	return decision instanceof Promise
-		? decision.then((later) => joined(segment, request, { ...judging, policy: later }))
-		: joined(segment, request, { ...judging, policy: decision });
+	const join = (said: Decision) =>
+		laidDown(segment, request, { ...judging, policy: said, version: policyVersion(policy) });
+	return decision instanceof Promise ? decision.then(join) : join(decision);
+}
+
+/** A policy that is another one by now is laid down before anything rests on it. */
+function laidDown(segment: Segment, request: PolicyRequest, said: Said): Judgement | Promise<Judgement> {
+	const isDurable = segment.ports.layDown();
+	return isDurable ? isDurable.then(() => joined(segment, request, said)) : joined(segment, request, said);
 }
 
 /** By the policy, of the agent and of every agent that it works for. */
@@ -75,6 +81,8 @@ function decided(
 
 interface Said extends Judging {
 	readonly policy: Decision;
+	/** Of the policy that said so. */
+	readonly version: string;
 }
 
 function usesAccount({ id }: Grant): string {
@@ -113,8 +121,7 @@ export function switchedOff(
 }
 
 function joined(segment: Segment, request: PolicyRequest, judging: Said): Judgement | Promise<Judgement> {
-	const { policy, isAnswered, exhausted } = judging;
-	const { version } = segment.ports.policy;
+	const { policy, version, isAnswered, exhausted } = judging;
 	const { says, wants } = chargesOf(segment, request, { ...judging, callers: judging.around.callers });
 	const limits = says.map((decision): Say => ({ source: "limit", decision }));
 	const said: Say[] = [{ source: "policy", decision: policy }, ...limits];

@@ -205,8 +205,21 @@ export async function giveBack(segment: Segment, held: Held): Promise<void> {
 	const { holder } = held;
 	const ms = elapsed(segment, held);
 	const times = held.charges.filter(({ budget }) => budget.counts === "wallMs");
-	const spent = times.map(({ account }) => ({ kind: "settle", account, holder, amount: ms }) as const);
-	await segment.settle([...spent, givenBack(holder)]);
+	await settleUnanswered(
+		segment,
+		holder,
+		times.map(({ account }) => ({ account, amount: ms, holder })),
+	);
+}
+
+/** What was spent without an answer is an event like any other: whoever adds up finds it. What else was held is given back. */
+export async function settleUnanswered(segment: Segment, holder: string, spent: readonly Spent[]): Promise<void> {
+	const taken = spent.filter(({ amount }) => amount > 0);
+	if (taken.length === 0) return segment.settle([givenBack(holder)]);
+	// The end of the run has spent all that it held.
+	if (segment.state.finished) return;
+	segment.emit({ type: "model.unanswered", spent: taken });
+	await segment.flush();
 }
 
 /** Not more than was held; a clock that was put back has not moved. */

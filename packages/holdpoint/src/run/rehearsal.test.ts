@@ -614,3 +614,20 @@ test("the audit of a rehearsed program verifies, with an answer that was carried
 	await other.harness.audit.checkpoint();
 	expect(await verifyLines(await exportOf(other))).toMatchObject({ ok: true, findings: [], executions: 3 });
 });
+
+test("what a rehearsal foresaw, and the frozen program, are erased with the run", async () => {
+	const source = `const words = "kept in " + "memory";
+		await tools.refund({ order: "jane's order", cents: 1 });
+		return words;`;
+	const play = shop({ source, harness: { audit: { key: auditSigner.secretText } } });
+	const { run } = await held(play);
+	const events = await play.scene.events(run);
+	expect(JSON.stringify(ofType(events, "program.rehearsed"))).toContain("jane's order");
+	const snapshots = ofType(events, "program.suspended").flatMap(({ snapshot }) => snapshot?.digest ?? []);
+	await play.scene.harness.cancel(run);
+	await play.scene.harness.audit.erase({ run });
+	const { store } = play.scene;
+	for (const digest of snapshots) expect(await store.blob(run, digest)).toBeUndefined();
+	const left = [await store.load(run), await exportOf(play.scene, { payloads: true }), await store.approvals({})];
+	for (const word of ["jane's order", "kept in"]) expect(JSON.stringify(left)).not.toContain(word);
+});

@@ -27,6 +27,11 @@ export interface RunPorts {
 	readonly policy: Policy;
 	/** Grants and kill switches. */
 	readonly standing: StandingDocument;
+	/**
+	 * Tells the audit log by which policy and budgets this process decides, where it was not told. Undefined: it was.
+	 * Errors: `store.*`, `journal.*`; nothing is decided then.
+	 */
+	readonly layDown: () => Promise<void> | undefined;
 	/** Undefined: labels are not kept. */
 	readonly labels: LabelRules | undefined;
 	/** Undefined: nobody has a role. */

@@ -56,6 +56,7 @@ export function apply(state: RunState, event: RunEvent): void {
 		case "cancel.requested":
 			state.cancel = { by: event.by, reason: event.reason };
 			return;
+		case "model.unanswered":
 		case "signal.ignored":
 		case "approval.refused":
 			return;

@@ -96,13 +96,14 @@ async function isGiven({ ports }: Segment, grant: Grant): Promise<boolean> {
 function grantedCall(segment: Segment, call: CallState): GrantedCall | undefined {
 	const { state } = segment;
 	const { tool, args, thread } = call;
-	const version = segment.toolOf(call)?.version;
+	const { version, marks } = segment.toolOf(call) ?? {};
 	const { started } = state;
 	if (version === undefined || args === undefined || !started) return undefined;
 	const bound = { run: state.run, call: call.id, tool, version, args: canonicalJson(args) };
 	if (callDigest(bound) !== call.digest) return undefined;
 	const { principal, tenant, session } = started;
-	return { tool, version, args, agent: thread.agent, principal, tenant, session: session?.id };
+	const { agent } = thread;
+	return { tool, version, args, agent, principal, tenant, session: session?.id, marks: marks?.args };
 }
 
 interface Received extends ReceivedSignal {

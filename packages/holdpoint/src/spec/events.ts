@@ -24,6 +24,7 @@ export type RunEvent =
 	| AgentDone
 	| UserAsked
 	| ModelAnswered
+	| ModelUnanswered
 	| OutputRejected
 	| CallAsked
 	| CallDecided
@@ -212,6 +213,13 @@ export interface ModelAnswered extends OfAgent {
 	readonly spent?: readonly Spent[];
 }
 
+/** A model was asked, and what it took of budgets is spent though no answer of it stands in the journal. */
+export interface ModelUnanswered {
+	readonly type: "model.unanswered";
+	/** What it took of budgets; what else it held is given back. */
+	readonly spent: readonly Spent[];
+}
+
 /** An amount of a shared account that was held, and is spent now. */
 export interface Spent {
 	/** Name of the account. */
@@ -263,6 +271,8 @@ export interface CallDecided {
 	readonly ask?: DecidedAsk;
 	/** Whose valid answers were there when it was decided. */
 	readonly approvedBy?: readonly string[];
+	/** Their roles by then, in the same order; left out where these are the ones with which they answered. */
+	readonly approvedAs?: readonly (readonly string[])[];
 	/** Grants that answered in the place of people. */
 	readonly grants?: readonly string[];
 	/** Canonical arguments where they differ from what was asked. */

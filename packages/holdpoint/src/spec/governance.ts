@@ -1,10 +1,32 @@
 import type { Approver } from "./approver.ts";
+import type { Budget } from "./budget.ts";
 import type { Json } from "./json.ts";
+import type { Marks } from "./marks.ts";
 
 /** What people have laid down for every run of a store, in one sealed document. */
 export interface Standing {
 	readonly grants: readonly Grant[];
 	readonly switches: readonly Switch[];
+	/** The policy that decides, and the budgets: as the audit log was told last. Left out where none is kept. */
+	readonly policy?: LaidPolicy;
+	readonly budgets?: LaidBudgets;
+}
+
+export interface LaidPolicy extends Laying {
+	readonly version: string;
+	/** Names a change of it that could not be used since, so that this one goes on. */
+	readonly refused?: string;
+}
+
+export interface LaidBudgets extends Laying {
+	readonly budgets: readonly Budget[];
+}
+
+/** Whose process it was that first had it, and when. */
+interface Laying {
+	readonly by: string;
+	/** Milliseconds since 1970. */
+	readonly at: number;
 }
 
 /**
@@ -18,6 +40,8 @@ export interface Grant {
 	readonly version: string;
 	/** Arguments that it covers; those that it does not name must be what was shown. */
 	readonly args: GrantedArguments;
+	/** What its tool marked as sensitive in arguments: nobody who lists grants sees it. */
+	readonly marks?: Marks;
 	readonly scope: GrantScope;
 	/** Who gave it: it fills the seats of these people and no others. */
 	readonly by: readonly Approver[];
@@ -70,6 +94,8 @@ export type StandingEvent =
 			readonly at: number;
 			readonly reason?: string;
 	  }
+	/** The run with whose call it was given was erased: it ends, and what it covered is known no more. */
+	| { readonly type: "grant.erased"; readonly grant: string; readonly by: string; readonly at: number }
 	| ({ readonly type: "switch.thrown" } & Switch)
 	| {
 			readonly type: "switch.released";
@@ -77,7 +103,13 @@ export type StandingEvent =
 			readonly name: string;
 			readonly by: string;
 			readonly at: number;
-	  };
+	  }
+	/** A process decides by another policy than the one that was written down last. */
+	| ({ readonly type: "policy.changed"; readonly version: string } & Laying)
+	/** A changed policy cannot be used: the one of this version goes on. */
+	| ({ readonly type: "policy.refused"; readonly version: string; readonly refused: string } & Laying)
+	/** A process counts by other budgets than those that were written down last. */
+	| ({ readonly type: "budgets.changed"; readonly budgets: readonly Budget[] } & Laying);
 
 /** What an approver says besides yes: always, within these bounds. */
 export interface GrantTerms {

@@ -207,6 +207,8 @@ export interface FixedLimits {
 	readonly webhookFailedMax: number;
 	/** Budgets of one harness. */
 	readonly budgetsMax: number;
+	/** All of their definitions together. Characters. */
+	readonly budgetsCharsMax: number;
 	/** How long the SQLite store tries while another process holds the database; its `busyTimeoutMs` sets it. Milliseconds. */
 	readonly busyTimeoutMs: number;
 }
@@ -262,6 +264,7 @@ export const fixedLimits: FixedLimits = {
 	webhookEveryMs: 30_000,
 	webhookFailedMax: 100,
 	budgetsMax: 100,
+	budgetsCharsMax: 65_536,
 	busyTimeoutMs: 5_000,
 };
 

@@ -88,8 +88,10 @@ export interface GovernedAgent {
 export type ToolFacts = Pick<PolicyRequest, "agent" | "principal" | "tenant" | "tool">;
 
 export interface Policy {
-	/** Recorded with every decision. */
+	/** Recorded with every decision, up to 200 characters of it. */
 	readonly version: string;
+	/** Names a change of it that could not be used, so that this version goes on; undefined: there is none. */
+	readonly refused?: string | undefined;
 	decide(request: PolicyRequest): Decision | Promise<Decision>;
 	/**
 	 * Told of all agents of the harness before any of them runs, and of them and every further one before that one runs.

@@ -116,6 +116,8 @@ export class Timeline {
 				return { mark: style.cyan("●"), text: style.bold("told"), below: this.prose(event.text) };
 			case "model.answered":
 				return this.answered(event);
+			case "model.unanswered":
+				return { mark: style.dim("·"), text: style.dim("the model was asked, and took of budgets without an answer") };
 			case "output.rejected":
 				return { mark: style.red("✗"), text: "the answer does not fit", below: this.wrapped(event.issues) };
 			case "timer.set":

@@ -102,6 +102,10 @@ class CedarRules implements CedarPolicy {
 		return this.live.compiled?.version ?? noVersion;
 	}
 
+	get refused(): string | undefined {
+		return this.live.refused;
+	}
+
 	async ready(agents: readonly GovernedAgent[]): Promise<void> {
 		const engine = await loadEngine(this.options.load);
 		this.live.ready(engine, agents);

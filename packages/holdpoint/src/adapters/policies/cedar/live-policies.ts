@@ -7,6 +7,7 @@
  */
 import { randomUUID } from "node:crypto";
 import type { Clock } from "../../../kit/clock.ts";
+import { digest } from "../../../kit/digest.ts";
 import { isHoldpointError } from "../../../spec/errors.ts";
 import { fixedLimits } from "../../../spec/limits.ts";
 import type { GovernedAgent } from "../../../spec/policy.ts";
@@ -38,6 +39,8 @@ export class LivePolicies {
 	/** The set that decides now, as of the last `current`. */
 	compiled: CompiledPolicies | undefined;
 	private readonly options: LiveOptions;
+	/** Names the texts that were read last, where they could not be used. */
+	refused: string | undefined;
 	/** The engine keeps what it parsed for ever: the next set takes the place of the one before the last. */
 	private readonly slots = [`holdpoint:${randomUUID()}`, `holdpoint:${randomUUID()}`] as const;
 	private texts: readonly PolicyText[] = [];
@@ -107,11 +110,13 @@ export class LivePolicies {
 			compiled = { problems: [{ file: "policy", message }] };
 		}
 		if ("problems" in compiled) {
+			this.refused = nameOf(texts.length > 0 ? texts : compiled.problems);
 			this.options.onReload({ type: "policy.refused", version: before, problems: compiled.problems });
 			return;
 		}
 		this.compiled = compiled;
 		this.texts = texts;
+		this.refused = undefined;
 		if (compiled.version !== before) {
 			this.options.onReload({ type: "policy.reloaded", version: compiled.version, before });
 		}
@@ -123,4 +128,9 @@ export class LivePolicies {
 		const compiled = compilePolicies({ engine, texts, agents, roles: this.options.roles, slot });
 		return "version" in compiled ? compiled : { problems: compiled };
 	}
+}
+
+/** The same in every process that reads the same. */
+function nameOf(read: readonly PolicyText[] | readonly PolicyProblem[]): string {
+	return `cedar:${digest(JSON.stringify(read)).slice(0, 12)}`;
 }

@@ -27,9 +27,15 @@ export function writeDocument(connection: Connection, document: StoredDocument):
 	const row = connection.sql("SELECT rev FROM documents WHERE name = ?").get(name);
 	const now = row ? numberOf(row.rev) : 0;
 	if (rev !== now + 1) throw door.conflict(document, now);
-	connection
-		.sql("REPLACE INTO documents (name, rev, mac, body) VALUES (?, ?, ?, ?)")
-		.run(name, rev, packCode(mac), body);
+	// The one before may hold what is to be gone: in pages of a long text, too.
+	connection.exec("PRAGMA secure_delete = ON");
+	try {
+		connection
+			.sql("REPLACE INTO documents (name, rev, mac, body) VALUES (?, ?, ?, ?)")
+			.run(name, rev, packCode(mac), body);
+	} finally {
+		connection.exec("PRAGMA secure_delete = FAST");
+	}
 }
 
 /** Errors: `budget.exhausted`. */
