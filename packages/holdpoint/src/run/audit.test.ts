@@ -2,6 +2,8 @@ import { describe, expect, test } from "vitest";
 import type { Leaf, LeafLine } from "../audit/verifier/export-lines.ts";
 import { signCheckpoint } from "../audit/verifier/note.ts";
 import { verifyExport, verifyProof } from "../audit/verifier/verify.ts";
+import { pipeline } from "../routing/shapes.ts";
+import type { Agent } from "../spec/agent.ts";
 import {
 	auditKey,
 	auditSigner,
@@ -18,7 +20,11 @@ import {
 } from "../testing/audit-scene.ts";
 import { storeWithSomebodyElse } from "../testing/somebody-else.ts";
 import { ofType, onlyWait, type Stage, stage } from "../testing/stage.ts";
-import { say } from "../testing/story.ts";
+import { call, say } from "../testing/story.ts";
+import { teamStage } from "../testing/team-stage.ts";
+import { defineTool } from "../tools/define-tool.ts";
+import { jsonSchema } from "../tools/json-schema.ts";
+import { agentTool } from "./agent-tool.ts";
 
 async function scene() {
 	const played = auditStage();
@@ -444,6 +450,41 @@ describe("a grant in the log", () => {
 		expect((await verifyLines(changed({ agent: "another" }))).findings).toMatchObject(wrong);
 		// A log of before grants said so.
 		expect((await verifyLines(changed({ agent: undefined, scope: undefined }))).findings).toEqual([]);
+	});
+});
+
+describe("a grant of an agent that works for others", () => {
+	test("covers that agent's calls, in a team and inside of a call, and nobody else's", async () => {
+		const pay = defineTool({
+			name: "pay",
+			description: "Pays.",
+			input: jsonSchema<{ amount: number }>({ type: "object", properties: { amount: { type: "integer" } } }),
+			execute: () => "paid",
+		});
+		const played = teamStage({
+			cast: {
+				boss: [call("ask_clerk", { task: "pay" }), say("done")],
+				clerk: { tools: [pay], story: [call("pay", { amount: 50 }), say("paid")] },
+			},
+			team: ({ boss, clerk }) =>
+				pipeline([{ ...(boss as Agent), tools: [agentTool(clerk as Agent)] }], { name: "office" }),
+			harness: { audit: { key: auditSigner.secretText, everyLeaves: 12 } },
+		});
+		const held = onlyWait(await played.harness.run(played.team, "go", { runId: "r1" }), "approval");
+		await played.harness.approve(held.approval, { by: { id: "ann", via: "test" }, always: { scope: "agent" } });
+		await played.harness.resume("r1");
+		expect(await played.harness.run(played.team, "go", { runId: "r2" })).toMatchObject({ status: "completed" });
+		const lines = await exportOf(played);
+		expect(await verifyLines(lines)).toMatchObject({ ok: true, findings: [] });
+		const leaves = lines.filter(isLeaf).map((line) => parse(line).leaf);
+		const decided = ({ run, event }: Leaf) => run === "r2" && event.type === "call.decided" && event["call"] === "c2";
+		expect(leaves.find(decided)?.event).toMatchObject({ tool: "pay", agent: "clerk" });
+		const changed = signedLog(
+			leaves.map((leaf) => (decided(leaf) ? { ...leaf, event: { ...leaf.event, agent: "boss" } } : leaf)),
+		);
+		expect((await verifyLines(changed)).findings).toMatchObject([
+			{ kind: "unapproved_execution", run: "r2", call: "c2" },
+		]);
 	});
 });
 

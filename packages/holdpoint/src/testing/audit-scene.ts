@@ -86,7 +86,10 @@ export async function sixRuns(scene: Stage): Promise<void> {
 	await pay(scene, "r-waits", { amount: 80, to: "shop" });
 }
 
-export async function exportOf(scene: Stage, options: { readonly payloads?: boolean } = {}): Promise<string[]> {
+export async function exportOf(
+	scene: Pick<Stage, "harness">,
+	options: { readonly payloads?: boolean } = {},
+): Promise<string[]> {
 	const lines: string[] = [];
 	for await (const line of scene.harness.audit.export(options)) lines.push(line);
 	return lines;
