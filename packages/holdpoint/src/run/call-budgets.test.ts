@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { Budget } from "../spec/budget.ts";
 import type { Policy } from "../spec/policy.ts";
 import { crashingStore } from "../testing/crashing-store.ts";
+import { fakeClock } from "../testing/fake-clock.ts";
 import { sandboxUnderTest } from "../testing/sandbox-under-test.ts";
 import { gate, ofType, onlyWait, type StageOptions, stage } from "../testing/stage.ts";
 import { call, calls, program, say } from "../testing/story.ts";
@@ -128,6 +129,17 @@ describe("a sum over arguments", () => {
 		expect(Object.keys(await accounts())).toContain(
 			"payments/pay.cents/principal=ann%2Fday%3D2030-01-01/day=2030-01-01",
 		);
+	});
+
+	test("is not forgotten where the clock of some process is a month ahead for a while", async () => {
+		const { scene, run, paid, accounts } = payStage();
+		await run([{ cents: 90 }]);
+		const clock = fakeClock({ startMs: scene.clock.now() + 40 * dayMs });
+		const ahead = scene.again({ harness: { clock } });
+		await ahead.harness.run(ahead.agent, JSON.stringify([{ cents: 30 }]), { principal: "bob" });
+		await run([{ cents: 11 }, { cents: 10 }]);
+		expect(paid).toEqual([90, 30, 10]);
+		expect((await accounts())[today]).toEqual([100, 0]);
 	});
 
 	test.each([

@@ -5,7 +5,7 @@ import type { Write } from "../spec/store.ts";
 export interface Wanted extends Hold {
 	/** What the account may hold and have spent at most. */
 	readonly max: number;
-	/** When the account may be forgotten; undefined: never. Milliseconds since 1970. */
+	/** When the account ends; undefined: never. Milliseconds since 1970. */
 	readonly until: number | undefined;
 }
 

@@ -175,6 +175,10 @@ export interface FixedLimits {
 	readonly webhookFailedMax: number;
 	/** Budgets of one harness. */
 	readonly budgetsMax: number;
+	/** Accounts of budgets and grants that ended and are kept; beyond them those that ended first are forgotten. */
+	readonly accountsEndedMax: number;
+	/** With each so many new accounts, that is looked after, and at most twice as many are forgotten. */
+	readonly accountsSweepEvery: number;
 	/** How long the SQLite store tries while another process holds the database; its `busyTimeoutMs` sets it. Milliseconds. */
 	readonly busyTimeoutMs: number;
 }
@@ -228,6 +232,8 @@ export const fixedLimits: FixedLimits = {
 	webhookEveryMs: 30_000,
 	webhookFailedMax: 100,
 	budgetsMax: 100,
+	accountsEndedMax: 10_000,
+	accountsSweepEvery: 64,
 	busyTimeoutMs: 5_000,
 };
 
