@@ -72,6 +72,7 @@ function request(): PolicyRequest {
 		tenant: "acme",
 		session: undefined,
 		agent: "bench",
+		depth: 0,
 		provenance: { via: "model" },
 		tool: { name, version, effect, tags, labels },
 		args: { orderId: `O-${asked}`, amountCents: asked % 2 === 0 ? 5_000 : 50_000 },

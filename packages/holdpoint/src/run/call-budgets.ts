@@ -1,19 +1,24 @@
 /** What budgets say of a call, and what has to be held for it. The arithmetic is in `budgets/`. */
+
+import { accountOf, type Place } from "../budgets/account.ts";
 import { type Charge, callCharges, isCharge, overReason, uncountableReason } from "../budgets/call-charges.ts";
 import { checkBudgets } from "../budgets/check-budgets.ts";
 import { joinDecisions } from "../policy/decide.ts";
 import type { Budget } from "../spec/budget.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import type { Hold } from "../spec/events.ts";
-import type { Decision, PolicyRequest } from "../spec/policy.ts";
+import type { BudgetsNow, Decision, Policy, PolicyRequest } from "../spec/policy.ts";
+import type { Store } from "../spec/store.ts";
 import type { Segment } from "./segment.ts";
-import type { Wanted } from "./wanted.ts";
+import { givenBack, type Wanted } from "./wanted.ts";
 
 export interface Charging {
 	/** What others use of accounts that have not enough left for this call. */
 	readonly exhausted: ReadonlyMap<string, number>;
 	/** Of an attempt before this one. */
 	readonly holds: readonly Hold[];
+	/** By account, what calls before it would take that a rehearsal only simulated. */
+	readonly foreseen?: ReadonlyMap<string, number>;
 	/** How long it may take. Milliseconds. */
 	readonly timeoutMs: number;
 }
@@ -73,4 +78,52 @@ function wantOf({ budget, account, amount, timeMs, before, until }: Charge, isBe
 	const isHeld = timeMs === undefined && before > 0;
 	const max = isBeyond || isHeld ? Number.MAX_SAFE_INTEGER : budget.max;
 	return { account, amount, max, until, ...(timeMs === undefined ? {} : { timeMs }) };
+}
+
+/** Whether the policy wants to see them. One that fails at that is shown them, and fails where it decides (I4). */
+export function readsBudgets(policy: Policy, request: PolicyRequest): boolean {
+	try {
+		return policy.readsBudgets?.(request) === true;
+	} catch {
+		return true;
+	}
+}
+
+/** The request with the budgets as they stand for it. What the call itself holds is no use by others. */
+export async function withBudgets(
+	segment: Segment,
+	request: PolicyRequest,
+	{ holds, foreseen }: Charging,
+): Promise<PolicyRequest> {
+	const { store, budgets, clock } = segment.ports;
+	// What this run spent or gave back by now counts as that.
+	await segment.flush();
+	// Of a process that died before it began; the call has begun where it holds something.
+	if (holds.length === 0 && !segment.isNew(request.call)) await segment.settle([givenBack(request.call)]);
+	const now = await budgetsNow(budgets, request, { store, now: clock.now(), holds, ...(foreseen ? { foreseen } : {}) });
+	return { ...request, budgets: now };
+}
+
+interface Looking extends Partial<Pick<Charging, "holds" | "foreseen">> {
+	readonly store: Pick<Store, "accounts">;
+	readonly now: number;
+}
+
+/** How budgets stand for a place. Errors: `store.*`. */
+export async function budgetsNow(
+	budgets: readonly Budget[],
+	place: Place,
+	{ store, now, holds = [], foreseen }: Looking,
+): Promise<BudgetsNow> {
+	const found: [string, BudgetsNow[string]][] = [];
+	for (const budget of budgets) {
+		const { account } = accountOf(budget, place, now);
+		// Whatever else begins like this comes after it.
+		const [row] = await store.accounts({ prefix: account, limit: 1 });
+		const { spent, held } = row?.account === account ? row : { spent: 0, held: 0 };
+		const own = holds.find((hold) => hold.account === account)?.amount ?? 0;
+		const others = Math.max(0, held - own) + (foreseen?.get(account) ?? 0);
+		found.push([budget.name, { spent, held: Math.min(others, Number.MAX_SAFE_INTEGER), max: budget.max }]);
+	}
+	return Object.fromEntries(found);
 }

@@ -217,6 +217,8 @@ export function policyRequest({
 		tenant: started?.tenant,
 		session: started?.session?.id,
 		agent: segment.ready.agent.name,
+		// Agents do not put one another to work yet.
+		depth: 0,
 		provenance: call.parent === undefined ? { via: "model" } : { via: "program", program: call.parent },
 		tool: { name: tool.name, version: tool.version, effect: tool.effect, tags: tool.tags, labels: tool.labels },
 		args,

@@ -16,7 +16,7 @@ import type { Grant } from "../spec/governance.ts";
 import { fixedLimits } from "../spec/limits.ts";
 import type { Decision, PolicyRequest } from "../spec/policy.ts";
 import { authorityFor } from "./answering.ts";
-import { type Charging, chargesOf } from "./call-budgets.ts";
+import { type Charging, chargesOf, readsBudgets, withBudgets } from "./call-budgets.ts";
 import type { Segment } from "./segment.ts";
 import type { Wanted } from "./wanted.ts";
 
@@ -51,7 +51,12 @@ export function judgeCall(segment: Segment, request: PolicyRequest, judging: Jud
 	const off = switchedOff(segment, request);
 	if (off)
 		return { decision: { verdict: "deny", reason: off }, version: policy.version, grants: [], sources: [], wants: [] };
-	const decision = decide(policy, request, segment.ready.limits.policyTimeoutMs);
+	if (!readsBudgets(policy, request)) return asked(segment, request, judging);
+	return withBudgets(segment, request, judging).then((shown) => asked(segment, shown, judging));
+}
+
+function asked(segment: Segment, request: PolicyRequest, judging: Judging): Judgement | Promise<Judgement> {
+	const decision = decide(segment.ports.policy, request, segment.ready.limits.policyTimeoutMs);
 	return decision instanceof Promise
 		? decision.then((later) => joined(segment, request, { ...judging, policy: later }))
 		: joined(segment, request, { ...judging, policy: decision });
