@@ -25,9 +25,15 @@ export interface Charging {
 
 export interface Charged {
 	/** Of each budget that it is too much for, or that cannot count it. */
-	readonly says: readonly Decision[];
+	readonly says: readonly BudgetSays[];
 	/** Where people or a grant let it go beyond a budget, without that bound. */
 	readonly wants: readonly Wanted[];
+}
+
+export interface BudgetSays {
+	/** Its name. */
+	readonly budget: string;
+	readonly decision: Decision;
 }
 
 /** Budgets as they were written, looked at. Errors: `config.invalid`. */
@@ -52,11 +58,12 @@ export function chargesOf({ ports }: Segment, request: PolicyRequest, charging: 
 	if (budgets.length === 0) return free;
 	const { exhausted, holds, timeoutMs } = charging;
 	const now = ports.clock.now();
-	const says: Decision[] = [];
+	const says: BudgetSays[] = [];
 	const wants: Wanted[] = [];
 	for (const charge of callCharges(budgets, { ...request, holds, timeoutMs }, { now, used: exhausted })) {
 		if (!isCharge(charge)) {
-			says.push({ verdict: "deny", reason: uncountableReason(charge) });
+			const decision = { verdict: "deny", reason: uncountableReason(charge) } as const;
+			says.push({ budget: charge.budget.name, decision });
 			continue;
 		}
 		const used = exhausted.get(charge.account);
@@ -67,10 +74,34 @@ export function chargesOf({ ports }: Segment, request: PolicyRequest, charging: 
 	return { says, wants };
 }
 
-function sayOf({ budget, amount }: Charge, used: number, now: number): Decision {
+function sayOf({ budget, amount }: Charge, used: number, now: number): BudgetSays {
 	const reason = overReason(budget, amount, { used, now });
-	const { over = "deny" } = budget;
-	return over === "deny" ? { verdict: "deny", reason } : { verdict: "ask", reason, ask: over };
+	const { name, over = "deny" } = budget;
+	return {
+		budget: name,
+		decision: over === "deny" ? { verdict: "deny", reason } : { verdict: "ask", reason, ask: over },
+	};
+}
+
+/** Budgets that deny what was asked for. */
+export function refusing({ says }: Pick<Charged, "says">): readonly string[] {
+	return says.flatMap(({ budget, decision }) => (decision.verdict === "deny" ? budget : []));
+}
+
+/** Of the accounts that a call wants something of, those that have not enough left, with what others use of them. */
+export async function shortOf(
+	segment: Segment,
+	wants: readonly Wanted[],
+	{ own = [], foreseen }: { readonly own?: readonly Hold[]; readonly foreseen?: ReadonlyMap<string, number> },
+): Promise<ReadonlyMap<string, number>> {
+	const rows = await segment.accountsOf(wants.map(({ account }) => account));
+	const short = wants.flatMap(({ account, amount, max }) => {
+		const { spent = 0, held = 0 } = rows.get(account) ?? {};
+		const before = own.find((hold) => hold.account === account)?.amount ?? 0;
+		const used = spent + held - before + (foreseen?.get(account) ?? 0);
+		return used + amount > max ? [[account, used] as const] : [];
+	});
+	return new Map(short);
 }
 
 function wantOf({ budget, account, amount, timeMs, before, until }: Charge, isBeyond: boolean): Wanted {

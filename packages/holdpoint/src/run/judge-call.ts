@@ -16,7 +16,7 @@ import type { Grant } from "../spec/governance.ts";
 import { fixedLimits } from "../spec/limits.ts";
 import type { Decision, PolicyRequest } from "../spec/policy.ts";
 import { authorityFor } from "./answering.ts";
-import { type Charging, chargesOf, readsBudgets, withBudgets } from "./call-budgets.ts";
+import { type Charging, chargesOf, readsBudgets, refusing, withBudgets } from "./call-budgets.ts";
 import type { Segment } from "./segment.ts";
 import type { Wanted } from "./wanted.ts";
 
@@ -34,6 +34,8 @@ export interface Judgement {
 	readonly grants: readonly Grant[];
 	/** What asks beside the policy. */
 	readonly sources: readonly AskSource[];
+	/** Budgets that deny it. */
+	readonly refusedBy: readonly string[];
 	/** What has to be held of budgets before it starts. */
 	readonly wants: readonly Wanted[];
 }
@@ -45,12 +47,13 @@ export interface Judging extends Charging {
 
 export type Asking = Extract<Decision, { verdict: "ask" }>;
 
+const free = { grants: [], sources: [], refusedBy: [], wants: [] };
+
 /** Synchronous where the policy is. */
 export function judgeCall(segment: Segment, request: PolicyRequest, judging: Judging): Judgement | Promise<Judgement> {
 	const { policy } = segment.ports;
 	const off = switchedOff(segment, request);
-	if (off)
-		return { decision: { verdict: "deny", reason: off }, version: policy.version, grants: [], sources: [], wants: [] };
+	if (off) return { ...free, decision: { verdict: "deny", reason: off }, version: policy.version };
 	if (!readsBudgets(policy, request)) return asked(segment, request, judging);
 	return withBudgets(segment, request, judging).then((shown) => asked(segment, shown, judging));
 }
@@ -101,7 +104,7 @@ function joined(segment: Segment, request: PolicyRequest, judging: Said): Judgem
 	const { policy, isAnswered, exhausted } = judging;
 	const { version } = segment.ports.policy;
 	const { says, wants } = chargesOf(segment, request, judging);
-	const limits = says.map((decision): Say => ({ source: "limit", decision }));
+	const limits = says.map(({ decision }): Say => ({ source: "limit", decision }));
 	const said: Say[] = [{ source: "policy", decision: policy }, ...limits];
 	const { labels } = segment.ports;
 	const label = labels && labelDecision(request, labels);
@@ -110,7 +113,7 @@ function joined(segment: Segment, request: PolicyRequest, judging: Said): Judgem
 	const sources = said.flatMap(({ source, decision: { verdict } }) =>
 		verdict === "ask" && source !== "policy" ? source : [],
 	);
-	const plain = { decision, version, grants: [], sources, wants };
+	const plain = { decision, version, grants: [], sources, refusedBy: refusing({ says }), wants };
 	if (decision.verdict !== "ask" || isAnswered(decision, sources)) return plain;
 	const grants = grantsFor(segment, request).filter((grant) => !exhausted.has(usesAccount(grant)));
 	if (grants.length === 0) return plain;

@@ -20,3 +20,8 @@ export interface Short {
 export function givenBack(holder: string): Extract<Write, { kind: "settle.rest" }> {
 	return { kind: "settle.rest", holder, unspent: true };
 }
+
+/** Under which the reads of a program's rehearsal hold what they take, one after the other. */
+export function rehearsalHolder(program: string): string {
+	return `${program}~`;
+}

@@ -497,6 +497,8 @@ export interface RehearsedCall {
 	readonly reason?: string;
 	/** What asks beside the policy. */
 	readonly sources?: readonly AskSource[];
+	/** Budgets of which not enough would be left by then, so that it would be refused: their names. */
+	readonly refusedBy?: readonly string[];
 	/** The tool says that the call would fail: why. */
 	readonly fails?: string;
 	/** It rests on a value that was made up from a schema, so that it may come otherwise. */

@@ -45,11 +45,12 @@ function rowLines(row: Row, { at, digits, style, width }: RowPlace): string[] {
 	return [`${style.dim(number)}${sure} ${text}${said}`, ...failing.map((line) => `${" ".repeat(digits + 3)}${line}`)];
 }
 
-function saidOf({ verdict, approvedBy, deniedBy, isSpent }: Row, style: Style): string {
+function saidOf({ verdict, refusedBy = [], approvedBy, deniedBy, isSpent }: Row, style: Style): string {
 	if (verdict === "allow") return style.dim("  allowed");
-	if (verdict === "deny") return style.red("  denied");
 	if (isSpent) return style.dim("  done");
 	if (deniedBy !== undefined) return style.red(`  denied by ${inlineText(deniedBy, 40)}`);
+	if (refusedBy.length > 0) return style.red(`  will be refused: budget ${inlineText(refusedBy.join(", "), 120)}`);
+	if (verdict === "deny") return style.red("  denied");
 	return approvedBy.length > 0 ? style.green(`  approved by ${inlineText(approvedBy.join(", "), 60)}`) : "";
 }
 
