@@ -64,6 +64,7 @@ export async function startRun(ports: RunPorts, ready: ReadyAgent, request: Star
 		started = { ...started, labels: true, ...(label ? { label } : {}) };
 	}
 	const state = emptyState(request.run, history.messages, new Map());
+	state.measured = history.measured;
 	const leaves = ports.audit?.leavesOf(request.run);
 	const segment = new Segment(
 		segmentStart({

@@ -26,10 +26,11 @@ export async function askModel(segment: Segment): Promise<void> {
 	}
 	const began = ports.clock.now();
 	const heard = state.messages.length;
-	const asked: Asked = { model: "middleware", times: 0, spent: [] };
+	const own = requestOf(segment);
+	const asked: Asked = { own, model: "middleware", times: 0, spent: [], counted: undefined, answer: undefined };
 	let answer: ModelAnswer;
 	try {
-		answer = await throughMiddleware(segment, asked, requestOf(segment));
+		answer = await throughMiddleware(segment, asked, own);
 	} catch (error) {
 		if (state.cancel) return;
 		await settleSpent(segment, asked);
@@ -41,6 +42,7 @@ export async function askModel(segment: Segment): Promise<void> {
 	// Cancelled, and over: it came after the grace.
 	if (state.finished) return;
 	const { content, finish, usage, dropped } = answer;
+	const counted = countedOf(asked, answer);
 	const unheard = state.messages.length - heard;
 	segment.emit({
 		type: "model.answered",
@@ -53,7 +55,14 @@ export async function askModel(segment: Segment): Promise<void> {
 		...(state.started?.labels && dropped?.includes("source") ? { label: foreignLabel } : {}),
 		...(asked.model === state.model ? {} : { model: asked.model }),
 		...(asked.spent.length > 0 ? { spent: asked.spent } : {}),
+		...(counted === undefined ? {} : { counted }),
 	});
+}
+
+/** What the provider reported holds for the messages of the run where no layer changed anything on the way. */
+function countedOf({ counted, answer: given }: Asked, { content, usage }: ModelAnswer): string | undefined {
+	const isGiven = content === given?.content && usage === given.usage;
+	return isGiven && !usage.estimated && usage.inputTokens > 0 ? counted : undefined;
 }
 
 function requestOf(segment: Segment): ModelRequest {
@@ -70,6 +79,12 @@ function requestOf(segment: Segment): ModelRequest {
 
 /** Who answered, and what that took. */
 interface Asked {
+	/** What the run itself asks, before any layer. */
+	readonly own: ModelRequest;
+	/** See `model.answered`. */
+	counted: string | undefined;
+	/** As the model gave it. */
+	answer: ModelAnswer | undefined;
 	model: string;
 	/** How often a model was asked: layers may ask more than once. */
 	times: number;
@@ -91,10 +106,13 @@ async function callOnce(segment: Segment, asked: Asked, request: ModelRequest): 
 	if (!model) throw new HoldpointError("model.missing", `Agent ${segment.ready.agent.name} has no model`);
 	await settleSpent(segment, asked);
 	const holder = `m${segment.state.turns + 1}.${++asked.times}`;
-	const held = await holdForModel(segment, model, { request, holder });
+	const isOwn = (["prompt", "tools", "responseFormat"] as const).every((part) => request[part] === asked.own[part]);
+	const held = await holdForModel(segment, model, { request, holder, isOwn });
 	const result = held ? await callHeld(segment, { model, request, held }) : await callFree(segment, { model, request });
 	if (result.kind === "later") throw new AskLater(result.dueInMs, result.reason);
-	if (held) asked.spent.push(...spentFor(segment, held, result.answer.usage));
+	if (held) asked.spent.push(...spentFor(segment, held, result.answer));
+	asked.counted = held && isOwn ? held.counted : undefined;
+	asked.answer = result.answer;
 	asked.model = `${model.provider}/${model.modelId}`;
 	return result.answer;
 }
@@ -102,7 +120,8 @@ async function callOnce(segment: Segment, asked: Asked, request: ModelRequest): 
 /** A layer had an answer before, and wants another one, or none: what that took is spent all the same. */
 async function settleSpent(segment: Segment, { spent }: Asked): Promise<void> {
 	const taken = spent.splice(0);
-	if (taken.length > 0) await segment.settle(taken.map((one) => ({ kind: "settle", ...one })));
+	if (taken.length === 0) return;
+	await segment.settle(taken.map(({ account, amount, holder }) => ({ kind: "settle", account, amount, holder })));
 }
 
 interface Calling {

@@ -27,8 +27,7 @@ export function eventsOf({ entries }: Pick<OpenedRun, "entries">): readonly RunE
 /** Errors: `journal.*`. */
 export async function openRun(ports: RunPorts, stored: StoredRun): Promise<OpenedRun> {
 	const verified = await verify(ports, stored);
-	const { messages } = await historyOf(ports, verified.started);
-	return { ...verified, state: fold(verified, messages) };
+	return { ...verified, state: fold(verified, await historyOf(ports, verified.started)) };
 }
 
 /** A run whose seals match, not yet folded. */
@@ -44,8 +43,9 @@ async function verify(ports: RunPorts, stored: StoredRun): Promise<VerifiedRun> 
 	return { run, entries, lastMac, started: startOf(run, entries), values: await loadValues(ports, run, entries) };
 }
 
-function fold({ run, entries, values }: VerifiedRun, history: readonly Message[]): RunState {
-	const state = emptyState(run, history, values);
+function fold({ run, entries, values }: VerifiedRun, history: Pick<History, "messages" | "measured">): RunState {
+	const state = emptyState(run, history.messages, values);
+	state.measured = history.measured;
 	for (const entry of entries) for (const event of entry.events) apply(state, event);
 	return state;
 }
@@ -70,6 +70,8 @@ async function verifyUnlessErased(ports: RunPorts, stored: StoredRun): Promise<V
 /** What was said in a session before one of its runs. */
 export interface History {
 	readonly messages: readonly Message[];
+	/** What a provider reported of the first of them. */
+	readonly measured: RunState["measured"];
 	/** Of all that. */
 	readonly label: Label | undefined;
 }
@@ -89,8 +91,9 @@ export async function historyOf(ports: RunPorts, started: RunStarted): Promise<H
 		after = run.started.session?.after;
 	}
 	let last: RunState | undefined;
-	for (const run of before.reverse()) last = fold(run, last?.messages ?? []);
-	return { messages: last?.messages ?? [], label: last && labelFor(started.principal, last) };
+	for (const run of before.reverse()) last = fold(run, last ?? { messages: [], measured: undefined });
+	const { messages = [], measured } = last ?? {};
+	return { messages, measured, label: last && labelFor(started.principal, last) };
 }
 
 /** What is known at the end of a run, for the next one, which may work on somebody else's behalf. */

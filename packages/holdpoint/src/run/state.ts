@@ -46,7 +46,7 @@ export interface RunState {
 	directCalls: number;
 	readonly usage: { inputTokens: number; outputTokens: number };
 	/** So many tokens the first so many messages had, instructions and tools included, as the last answer told. */
-	measured: { readonly tokens: number; readonly messages: number } | undefined;
+	measured: Measured | undefined;
 	text: string;
 	/** Of the last answer: text of a structured answer that was rejected. */
 	rejections: number;
@@ -63,6 +63,14 @@ export interface RunState {
 	/** Values that lie beside the journal, by digest. */
 	readonly blobs: Map<string, Json>;
 	readonly modelIds: Set<string>;
+}
+
+/** What a provider reported of the first messages. */
+export interface Measured {
+	readonly tokens: number;
+	readonly messages: number;
+	/** Digest of whom it asked, and with what beside them. */
+	readonly counted: string;
 }
 
 export function emptyState(run: string, history: readonly Message[], blobs: Map<string, Json>): RunState {
@@ -332,7 +340,9 @@ function applyAnswer(state: RunState, event: Extract<RunEvent, { type: "model.an
 	state.emptyAnswers = text === "" && state.turn.length === 0 ? state.emptyAnswers + 1 : 0;
 	if (event.content.length > 0) state.messages.push(answerToMessage(event.content, ids));
 	const { inputTokens, outputTokens } = event.usage;
-	state.measured = { tokens: inputTokens + outputTokens, messages: state.messages.length };
+	const { counted } = event;
+	const measured = { tokens: inputTokens + outputTokens, messages: state.messages.length };
+	state.measured = counted === undefined ? undefined : { ...measured, counted };
 	for (const message of unheard) sayWhenPossible(state, textOf(message));
 }
 

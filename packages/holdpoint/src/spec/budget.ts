@@ -73,4 +73,6 @@ export interface BudgetAccount {
 	/** Of calls whose outcome is not known yet, and of model calls that go on. */
 	readonly held: number;
 	readonly left: number;
+	/** What is used above `max`: by what people approved, or because a provider counted more than was held for it. */
+	readonly overdrawn: number;
 }

@@ -130,6 +130,11 @@ export interface ModelAnswered {
 	readonly unheard?: number;
 	/** What it took of budgets. */
 	readonly spent?: readonly Spent[];
+	/**
+	 * Digest of who was asked, and with what beside the messages; there where budgets count tokens, and what the provider
+	 * reported holds for all messages so far.
+	 */
+	readonly counted?: string;
 }
 
 /** An amount of a shared account that was held, and is spent now. */
@@ -140,6 +145,8 @@ export interface Spent {
 	readonly amount: number;
 	/** Under which it was held. */
 	readonly holder: string;
+	/** By so much the provider counted more than was held for it. */
+	readonly overdrawn?: number;
 }
 
 /** The final answer did not fit the agent's output schema. */
