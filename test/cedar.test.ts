@@ -86,6 +86,48 @@ describe("a run", () => {
 		expect(policy.version).toMatch(/^cedar:/);
 	});
 
+	test("is held for a role once most of a budget is spent, and runs within what is left", async () => {
+		const day = 'context.budgets["refund-per-day"]';
+		const text = `${shop}
+			@id("most-is-spent") @approval("manager") forbid(principal, action == H::Action::"call:refund_order", resource)
+			when { (${day}.spent + ${day}.held) * 10 >= ${day}.max * 8 } unless { context.approvals.contains(H::Role::"manager") };`;
+		const { harness, agent, refunded } = scene(
+			({ lastUser, results }) =>
+				results.length > 0 ? say("done") : call("refund_order", { amountCents: Number(lastUser) }),
+			{
+				policy: cedarPolicy({ text }),
+				budgets: [
+					{
+						name: "refund-per-day",
+						per: "principal",
+						window: "day",
+						counts: { tool: "refund_order", sum: "amountCents" },
+						max: 20_000,
+					},
+				],
+				clock: fakeClock(),
+			},
+		);
+		const run = (cents: number, principal = "ann") => harness.run(agent, String(cents), { principal });
+		expect(await run(9_000)).toMatchObject({ status: "completed" });
+		expect(await run(7_000)).toMatchObject({ status: "completed" });
+		const held = await run(1_000);
+		expect(held).toMatchObject({ status: "waiting", waits: [{ ask: { roles: ["manager"] } }] });
+		expect(await run(1_000, "bob")).toMatchObject({ status: "completed" });
+		await harness.approve(await onlyApproval(harness), { by: { id: "kim", via: "test" } });
+		expect(await harness.resume(held.run)).toMatchObject({ status: "completed" });
+		expect(refunded).toEqual([9_000, 7_000, 1_000, 1_000]);
+	});
+
+	test("with a policy that speaks of a budget that there is not, it does not start", async () => {
+		const text = 'permit(principal, action, resource) when { context.budgets["refund-per-day"].spent < 5 };';
+		const { harness, agent } = scene(refundOf(5_000), { policy: cedarPolicy({ text }) });
+		await expect(harness.run(agent, "go")).rejects.toMatchObject({
+			code: "policy.invalid",
+			message: expect.stringContaining("refund-per-day"),
+		});
+	});
+
 	test("is held for a role, which only somebody who has it fills, and runs once", async () => {
 		const { harness, agent, refunded } = scene(refundOf(15_000));
 		const held = await harness.run(agent, "refund");

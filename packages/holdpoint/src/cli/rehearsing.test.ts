@@ -69,6 +69,20 @@ describe("rehearse", () => {
 		expect(shown).toMatch(/approved by .*, with 3 rows of its rehearsal/);
 	});
 
+	test("marks the row at which a budget would be used up, in the list and in JSON", async () => {
+		writeFileSync(
+			join(cwd, "holdpoint.config.mjs"),
+			`${config.replace("agents:", 'budgets: [{ name: "refund-per-day", window: "day", counts: { tool: "refund", sum: "cents" }, max: 400 }],\n\tagents:')}`,
+		);
+		const { id } = await held();
+		const { out } = await cli("rehearse", id);
+		expect(out).toMatch(/2 +refund \{cents: 200, order: "o2"\}\n/);
+		expect(out).toMatch(/3 +refund \{cents: 300, order: "o3"\} {2}will be refused: budget refund-per-day/);
+		expect(out).toContain("To be decided: refund ×2, cents 300 in all");
+		const [json] = (await cli("approvals", "--json")).json();
+		expect(JSON.stringify(json)).toContain('"refusedBy":["refund-per-day"]');
+	});
+
 	test("approve --rows names some: the others are asked about", async () => {
 		const { run, id } = await held();
 		const digest = /--seen=(\S{8})/.exec((await cli("rehearse", id)).out)?.[1] ?? "";

@@ -79,7 +79,7 @@ export interface Thread {
 	/** Answers of the model. */
 	turns: number;
 	/** So many tokens the first so many messages had, instructions and tools included, as the last answer told. */
-	measured: { readonly tokens: number; readonly messages: number } | undefined;
+	measured: Measured | undefined;
 	/** Of the last answer. */
 	text: string;
 	/** Structured answers that were rejected. */
@@ -134,6 +134,14 @@ export function threadFor(of: Conversation, agent: string): Thread {
 		of.threads.set(agent, thread);
 	}
 	return thread;
+}
+
+/** What a provider reported of the first messages. */
+export interface Measured {
+	readonly tokens: number;
+	readonly messages: number;
+	/** Digest of whom it asked, and with what beside them. */
+	readonly counted: string;
 }
 
 /** `history`: what the agent has seen and said before. */

@@ -19,6 +19,7 @@ import type { Decision, PolicyRequest, Provenance } from "../spec/policy.ts";
 import type { Tool } from "../spec/tool.ts";
 import { answersToday, validAnswers } from "./answering.ts";
 import { aroundCall } from "./around-call.ts";
+import { shortOf } from "./call-budgets.ts";
 import type { ApprovalAnswer, CallState } from "./call-state.ts";
 import { type CanonicalArguments, canonicalArguments } from "./canonical-arguments.ts";
 import { failedWith } from "./failed-with.ts";
@@ -237,6 +238,7 @@ export function policyRequest({
 		tenant: started?.tenant,
 		session: started?.session?.id,
 		agent: call.thread.agent,
+		depth: callersOf(segment.state, call.thread).length,
 		provenance: provenanceOf(segment, call),
 		tool: { name: tool.name, version: tool.version, effect: tool.effect, tags: tool.tags, labels: tool.labels },
 		args,
@@ -277,11 +279,14 @@ function isAnswered(candidate: Candidate, decision: Asking, sources: readonly As
 	return lacking(needFor(candidate, decision), candidate.answers) === undefined && isShown(candidate, sources);
 }
 
-function isShown({ call, row }: Candidate, sources: readonly AskSource[]): boolean {
+function isShown({ call, row, answers }: Candidate, sources: readonly AskSource[]): boolean {
 	// A repetition is the call that was answered.
 	if (call.attempt > 0 || sources.length === 0) return true;
-	const shown = call.approval ? call.approval.sources : row?.sources;
-	return sources.every((source) => shown?.includes(source));
+	const wasHeld = call.approval?.sources ?? [];
+	// Whoever answered a held call by its row saw what the row foresaw, too.
+	const isByRow = answers.every(({ by, at }) => row?.answers.some((one) => one.by.id === by.id && one.at === at));
+	const shown = call.approval && !isByRow ? wasHeld : [...wasHeld, ...(row?.sources ?? [])];
+	return sources.every((source) => shown.includes(source));
 }
 
 /** Who is asked anew is told why. */
@@ -294,13 +299,7 @@ function withLost({ lost }: Candidate, decision: Decision): Decision {
 async function foresee(candidate: Candidate, { wants }: Judgement, { exhausted }: Known): Promise<void> {
 	const { segment, call } = candidate;
 	if (call.attempt === 0 && !segment.isNew(call.id)) await segment.settle([givenBack(call.id)]);
-	const rows = await segment.accountsOf(wants.map(({ account }) => account));
-	const short = wants.flatMap(({ account, amount, max }) => {
-		const { spent = 0, held = 0 } = rows.get(account) ?? {};
-		const own = call.attempt === 0 ? undefined : call.holds?.find((hold) => hold.account === account);
-		const used = spent + held - (own?.amount ?? 0);
-		return used + amount > max ? [[account, used] as const] : [];
-	});
+	const short = await shortOf(segment, wants, call.attempt > 0 && call.holds ? { own: call.holds } : {});
 	const known: Known = { exhausted: new Map([...exhausted, ...short]), isForeseen: true };
 	if (!hasMoved(candidate) && !(await segment.isUnread("cancel"))) return askPolicy(candidate, known);
 }

@@ -50,7 +50,9 @@ export class Governance {
 				const rows = await store.accounts({ prefix: accountPrefix(budget), limit: fixedLimits.queryLimitMax });
 				const accounts = rows.flatMap(({ account, spent, held }): BudgetAccount[] => {
 					const read = readAccount(budget, account, now);
-					return read ? [{ account, ...read, spent, held, left: Math.max(0, budget.max - spent - held) }] : [];
+					const left = budget.max - spent - held;
+					const rest = { left: Math.max(0, left), overdrawn: Math.max(0, -left) };
+					return read ? [{ account, ...read, spent, held, ...rest }] : [];
 				});
 				return { budget, accounts };
 			}),

@@ -17,7 +17,7 @@ import { fixedLimits } from "../spec/limits.ts";
 import type { Decision, PolicyRequest } from "../spec/policy.ts";
 import { authorityFor } from "./answering.ts";
 import type { AroundCall } from "./around-call.ts";
-import { type Charging, chargesOf } from "./call-budgets.ts";
+import { type Charging, chargesOf, readsBudgets, refusing, withBudgets } from "./call-budgets.ts";
 import type { Segment } from "./segment.ts";
 import type { Wanted } from "./wanted.ts";
 
@@ -35,25 +35,33 @@ export interface Judgement {
 	readonly grants: readonly Grant[];
 	/** What asks beside the policy. */
 	readonly sources: readonly AskSource[];
+	/** Budgets that deny it. */
+	readonly refusedBy: readonly string[];
 	/** What has to be held of budgets before it starts. */
 	readonly wants: readonly Wanted[];
 }
 
 export interface Judging extends Charging {
-	readonly around: AroundCall;
 	/** Whether people have answered all that is asked: then no grant is used up. */
 	readonly isAnswered: (decision: Asking, sources: readonly AskSource[]) => boolean;
 }
 
 export type Asking = Extract<Decision, { verdict: "ask" }>;
 
+const free = { grants: [], sources: [], refusedBy: [], wants: [] };
+
 /** Synchronous where the policy is. */
 export function judgeCall(segment: Segment, request: PolicyRequest, judging: Judging): Judgement | Promise<Judgement> {
 	const { policy } = segment.ports;
 	const { agents, narrowed } = judging.around;
 	const off = switchedOff(segment, { ...request, agents }) ?? narrowed;
-	const version = policyVersion(policy);
-	if (off) return { decision: { verdict: "deny", reason: off }, version, grants: [], sources: [], wants: [] };
+	if (off) return { ...free, decision: { verdict: "deny", reason: off }, version: policyVersion(policy) };
+	if (!readsBudgets(policy, request)) return asked(segment, request, judging);
+	return withBudgets(segment, request, judging).then((shown) => asked(segment, shown, judging));
+}
+
+function asked(segment: Segment, request: PolicyRequest, judging: Judging): Judgement | Promise<Judgement> {
+	const { policy } = segment.ports;
 	const decision = decided(segment, request, judging.around);
 	const join = (said: Decision) =>
 		laidDown(segment, request, { ...judging, policy: said, version: policyVersion(policy) });
@@ -122,8 +130,8 @@ export function switchedOff(
 
 function joined(segment: Segment, request: PolicyRequest, judging: Said): Judgement | Promise<Judgement> {
 	const { policy, version, isAnswered, exhausted } = judging;
-	const { says, wants } = chargesOf(segment, request, { ...judging, callers: judging.around.callers });
-	const limits = says.map((decision): Say => ({ source: "limit", decision }));
+	const { says, wants } = chargesOf(segment, request, judging);
+	const limits = says.map(({ decision }): Say => ({ source: "limit", decision }));
 	const said: Say[] = [{ source: "policy", decision: policy }, ...limits];
 	const { labels } = segment.ports;
 	const label = labels && labelDecision(request, labels);
@@ -132,7 +140,7 @@ function joined(segment: Segment, request: PolicyRequest, judging: Said): Judgem
 	const sources = said.flatMap(({ source, decision: { verdict } }) =>
 		verdict === "ask" && source !== "policy" ? source : [],
 	);
-	const plain = { decision, version, grants: [], sources, wants };
+	const plain = { decision, version, grants: [], sources, refusedBy: refusing({ says }), wants };
 	if (decision.verdict !== "ask" || isAnswered(decision, sources)) return plain;
 	const grants = grantsFor(segment, request).filter((grant) => !exhausted.has(usesAccount(grant)));
 	if (grants.length === 0) return plain;

@@ -90,13 +90,8 @@ export async function historyOf(ports: RunPorts, started: RunStarted): Promise<H
 		after = run.started.session?.after;
 	}
 	let last: RunState | undefined;
-	for (const run of before.reverse()) last = fold(run, last ? saidIn(last) : []);
-	return { before: last ? saidIn(last) : [], label: last && labelFor(started.principal, last) };
-}
-
-function saidIn({ conversation }: RunState): Before {
-	const [thread] = conversation.active;
-	return conversation.team ? conversation : (thread?.messages ?? []);
+	for (const run of before.reverse()) last = fold(run, last?.conversation ?? []);
+	return { before: last?.conversation ?? [], label: last && labelFor(started.principal, last) };
 }
 
 /** What is known at the end of a run, for the next one, which may work on somebody else's behalf. */

@@ -17,7 +17,15 @@ import type {
 import type { Json } from "../spec/json.ts";
 import type { Label } from "../spec/label.ts";
 import type { CallState } from "./call-state.ts";
-import { type Conversation, newConversation, newThread, type Said, type Thread, threadFor } from "./conversation.ts";
+import {
+	type Conversation,
+	type Message,
+	newConversation,
+	newThread,
+	type Said,
+	type Thread,
+	threadFor,
+} from "./conversation.ts";
 import { type Before, callOf, type RunState, valueOf } from "./run-state.ts";
 import { closeTurn, hasOpenCalls, say, sayWhenPossible } from "./thread-events.ts";
 
@@ -58,21 +66,26 @@ function conversationAfter(
 	const conversation = newConversation({ call: undefined, name, isTeam: team !== undefined });
 	const earlier = "threads" in before ? before : undefined;
 	if (!team) {
-		const messages = earlier
-			? saidAsMessages(earlier.team?.said ?? [])
-			: (before as Extract<Before, readonly unknown[]>);
-		conversation.threads.set(name, newThread(conversation, name, messages));
+		const [one] = earlier && !earlier.team ? earlier.active : [];
+		const messages = earlier?.team ? saidAsMessages(earlier.team.said) : (one?.messages ?? messagesIn(before));
+		const thread = newThread(conversation, name, messages);
+		thread.measured = one?.measured;
+		conversation.threads.set(name, thread);
 		return conversation;
 	}
-	if (earlier) {
-		conversation.team?.said.push(...(earlier.team?.said ?? []));
+	if (earlier?.team) {
+		conversation.team?.said.push(...earlier.team.said);
 		for (const { agent, messages, heard } of earlier.threads.values()) {
 			const thread = newThread(conversation, agent, messages);
 			thread.heard = heard;
 			conversation.threads.set(agent, thread);
 		}
-	} else conversation.team?.said.push(...messagesAsSaid(before as Extract<Before, readonly unknown[]>));
+	} else conversation.team?.said.push(...messagesAsSaid(earlier?.active[0]?.messages ?? messagesIn(before)));
 	return conversation;
+}
+
+function messagesIn(before: Before): readonly Message[] {
+	return "threads" in before ? [] : before;
 }
 
 function saidAsMessages(said: readonly Said[]): Thread["messages"] {
@@ -83,7 +96,7 @@ function saidAsMessages(said: readonly Said[]): Thread["messages"] {
 	);
 }
 
-function messagesAsSaid(messages: Thread["messages"] | readonly Thread["messages"][number][]): Said[] {
+function messagesAsSaid(messages: readonly Message[]): Said[] {
 	return messages.flatMap((message): Said[] => {
 		if (message.role !== "user" && message.role !== "assistant") return [];
 		const text = message.content.map((part) => (part.type === "text" ? part.text : "")).join("");

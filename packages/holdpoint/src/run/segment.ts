@@ -19,7 +19,7 @@ import type { Redactor } from "./redactor.ts";
 import type { ReadyAgent, RunPorts } from "./run-ports.ts";
 import { callOf, type RunState } from "./run-state.ts";
 import { apply } from "./state.ts";
-import { givenBack, type Short, type Wanted } from "./wanted.ts";
+import { givenBack, rehearsalHolder, type Short, type Wanted } from "./wanted.ts";
 
 export type Observer = (event: RunEvent) => void;
 
@@ -131,8 +131,11 @@ export class Segment {
 		this.paced = start.paced;
 		this.isResumed = start.epoch > 0;
 		if (!this.isResumed) return;
-		for (const { id, attempt, phase } of start.state.calls.values()) {
-			if (attempt === 0 && phase !== "finished") this.reserving.add(id);
+		for (const { id, attempt, phase, program } of start.state.calls.values()) {
+			if (phase === "finished") continue;
+			if (attempt === 0) this.reserving.add(id);
+			// A rehearsal that a dead process had begun is over, be there another one or not.
+			if (program && start.ports.budgets.length > 0) this.extra.push(givenBack(rehearsalHolder(id)));
 		}
 	}
 

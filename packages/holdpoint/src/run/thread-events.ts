@@ -53,7 +53,9 @@ export function applyAnswer(state: RunState, thread: Thread, event: ModelAnswere
 	thread.emptyAnswers = text === "" && thread.turn.length === 0 ? thread.emptyAnswers + 1 : 0;
 	if (event.content.length > 0) thread.messages.push(answerToMessage(event.content, ids));
 	const { inputTokens, outputTokens } = event.usage;
-	thread.measured = { tokens: inputTokens + outputTokens, messages: thread.messages.length };
+	const { counted } = event;
+	const measured = { tokens: inputTokens + outputTokens, messages: thread.messages.length };
+	thread.measured = counted === undefined ? undefined : { ...measured, counted };
 	for (const message of unheard) sayWhenPossible(thread, textOf(message));
 }
 

@@ -211,6 +211,11 @@ export interface ModelAnswered extends OfAgent {
 	readonly unheard?: number;
 	/** What it took of budgets. */
 	readonly spent?: readonly Spent[];
+	/**
+	 * Digest of who was asked, and with what beside the messages; there where budgets count tokens, and what the provider
+	 * reported holds for all messages so far.
+	 */
+	readonly counted?: string;
 }
 
 /** A model was asked, and what it took of budgets is spent though no answer of it stands in the journal. */
@@ -228,6 +233,8 @@ export interface Spent {
 	readonly amount: number;
 	/** Under which it was held. */
 	readonly holder: string;
+	/** By so much the provider counted more than was held for it. */
+	readonly overdrawn?: number;
 }
 
 /** The final answer did not fit the agent's output schema. */
@@ -589,6 +596,8 @@ export interface RehearsedCall {
 	readonly reason?: string;
 	/** What asks beside the policy. */
 	readonly sources?: readonly AskSource[];
+	/** Budgets of which not enough would be left by then, so that it would be refused: their names. */
+	readonly refusedBy?: readonly string[];
 	/** The tool says that the call would fail: why. */
 	readonly fails?: string;
 	/** It rests on a value that was made up from a schema, so that it may come otherwise. */

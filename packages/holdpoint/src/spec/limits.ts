@@ -209,6 +209,10 @@ export interface FixedLimits {
 	readonly budgetsMax: number;
 	/** All of their definitions together. Characters. */
 	readonly budgetsCharsMax: number;
+	/** Accounts of budgets and grants that ended and are kept; beyond them those that ended first are forgotten. */
+	readonly accountsEndedMax: number;
+	/** With each so many new accounts, that is looked after, and at most twice as many are forgotten. */
+	readonly accountsSweepEvery: number;
 	/** How long the SQLite store tries while another process holds the database; its `busyTimeoutMs` sets it. Milliseconds. */
 	readonly busyTimeoutMs: number;
 }
@@ -265,6 +269,8 @@ export const fixedLimits: FixedLimits = {
 	webhookFailedMax: 100,
 	budgetsMax: 100,
 	budgetsCharsMax: 65_536,
+	accountsEndedMax: 10_000,
+	accountsSweepEvery: 64,
 	busyTimeoutMs: 5_000,
 };
 

@@ -66,10 +66,12 @@ function argsText(args: Row["args"]): string {
 
 /** How it stands, and in which colour that is said. */
 function saidOf(
-	{ verdict, approvedBy, deniedBy, isHeld, became }: Row,
+	{ verdict, refusedBy = [], approvedBy, deniedBy, isHeld, became }: Row,
 	style: Style,
 ): [string, (text: string) => string] {
 	if (verdict === "allow") return ["allowed", style.dim];
+	if (refusedBy.length > 0 && (became === undefined || became === "open"))
+		return [`will be refused: budget ${inlineText(refusedBy.join(", "), 120)}`, style.red];
 	if (verdict === "deny") return ["denied by the policy", style.red];
 	if (became !== undefined && became !== "open") return [became === "ok" ? "done" : became, style.dim];
 	if (deniedBy !== undefined) return [`denied by ${inlineText(deniedBy, 40)}`, style.red];

@@ -32,6 +32,7 @@ function ofCents(cents: number): PolicyRequest {
 		tenant: undefined,
 		session: undefined,
 		agent: "clerk",
+		depth: 0,
 		provenance: { via: "model" },
 		tool: { name, version, effect, tags },
 		args: { cents },

@@ -10,7 +10,7 @@ import type { Clock } from "../../../kit/clock.ts";
 import { digest } from "../../../kit/digest.ts";
 import { isHoldpointError } from "../../../spec/errors.ts";
 import { fixedLimits } from "../../../spec/limits.ts";
-import type { GovernedAgent } from "../../../spec/policy.ts";
+import type { GovernedAgent, GovernedParts } from "../../../spec/policy.ts";
 import { type CompiledPolicies, compilePolicies } from "./compile-policies.ts";
 import type { CedarEngine } from "./engine.ts";
 import { invalidPolicy, type PolicyProblem } from "./policy-problem.ts";
@@ -45,6 +45,7 @@ export class LivePolicies {
 	private readonly slots = [`holdpoint:${randomUUID()}`, `holdpoint:${randomUUID()}`] as const;
 	private texts: readonly PolicyText[] = [];
 	private agents: readonly GovernedAgent[] = [];
+	private budgets: GovernedParts["budgets"] = [];
 	private engine: CedarEngine | undefined;
 	/** Of the files that were read last, whatever became of them. */
 	private signature: string | undefined;
@@ -56,8 +57,9 @@ export class LivePolicies {
 	}
 
 	/** Validates for these agents. Errors: `policy.invalid`; the set before goes on deciding for the agents before. */
-	ready(engine: CedarEngine, agents: readonly GovernedAgent[]): void {
+	ready(engine: CedarEngine, agents: readonly GovernedAgent[], { budgets }: GovernedParts): void {
 		const { source } = this.options;
+		this.budgets = budgets;
 		const signature = source.look()?.signature;
 		// Files that changed since they were read are for `current` to take: here, only the agents are new.
 		const isFirst = this.compiled === undefined;
@@ -125,7 +127,7 @@ export class LivePolicies {
 	private compile(engine: CedarEngine, texts: readonly PolicyText[], agents: readonly GovernedAgent[]) {
 		const [one, other] = this.slots;
 		const slot = this.compiled?.slot === one ? other : one;
-		const compiled = compilePolicies({ engine, texts, agents, roles: this.options.roles, slot });
+		const compiled = compilePolicies({ engine, texts, agents, budgets: this.budgets, roles: this.options.roles, slot });
 		return "version" in compiled ? compiled : { problems: compiled };
 	}
 }
