@@ -504,6 +504,7 @@ describe("how budgets stand", () => {
 					spent: 30,
 					held: 10,
 					left: 60,
+					overdrawn: 0,
 				},
 			],
 		});
