@@ -140,7 +140,6 @@ function approvalOf(view: RunView, row: ApprovalRow): OpenApproval | undefined {
 		args: redactor.value(shown.args, wait.call),
 		reason: redactor.text(shown.reason),
 		run: state.run,
-		agent: state.started?.agent.name ?? "",
 		principal: state.started?.principal ?? "",
 		requestedAt: row.requestedAt,
 		digest: call.digest,

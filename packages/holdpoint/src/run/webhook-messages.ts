@@ -125,7 +125,7 @@ function eventData(state: RunState, event: RunEvent, hasArguments: boolean): Tol
 	return {
 		approval: event.approval,
 		call: event.call,
-		...(call ? { tool: call.tool, digest: call.digest } : {}),
+		...(call ? { agent: call.thread.agent, tool: call.tool, digest: call.digest } : {}),
 		...(hasArguments && args !== undefined ? { args } : {}),
 		...(hasArguments && reason ? { reason } : {}),
 		...approvalData(event),
