@@ -29,19 +29,26 @@ export interface TeamTalk {
 	readonly said: Said[];
 	/** Of all that. */
 	label: Label | undefined;
-	/** Handoffs since the user's last words. */
-	handoffs: number;
-	/** How often the team's own order said who is next, since then. */
-	rounds: number;
+	/** Handoffs since the user's last words, by the name of the team on whose ways they were made. */
+	readonly handoffs: Map<string, number>;
+	/** How often a team's own order said who is next, since then. */
+	readonly rounds: Map<string, number>;
 	/** Handoffs in a row between the same two agents, with nothing done in between. */
 	pingPong: number;
 	lastHandoff: { readonly from: string; readonly to: string } | undefined;
 	/** Who handed the work on to whoever is at work, the first one first. */
 	path: readonly string[];
-	/** An agent asked the user; whoever reads the reply. */
-	asked: { readonly agent: string; readonly replyTo: string } | undefined;
-	/** Those that worked beside each other and are done, with their answers. */
+	/** Somebody asked the user. */
+	asked: UserQuestion | undefined;
+	/** Participants that worked beside each other and are done, with their answers. None of their agents is at work. */
 	readonly done: Map<string, string>;
+}
+
+export interface UserQuestion {
+	readonly agent: string;
+	readonly text: string;
+	/** Names of the agents that read the reply. */
+	readonly readers: readonly string[];
 }
 
 export interface Said {
@@ -78,6 +85,10 @@ export interface Thread {
 	model: string | undefined;
 	/** Answers of the model. */
 	turns: number;
+	/** Those since the user's last words. */
+	answers: number;
+	/** Calls that it made, those of its programs included. */
+	calls: number;
 	/** So many tokens the first so many messages had, instructions and tools included, as the last answer told. */
 	measured: { readonly tokens: number; readonly messages: number } | undefined;
 	/** Of the last answer. */
@@ -114,8 +125,8 @@ export function newConversation({ call, name, isTeam }: NewConversation): Conver
 		? {
 				said: [],
 				label: undefined,
-				handoffs: 0,
-				rounds: 0,
+				handoffs: new Map<string, number>(),
+				rounds: new Map<string, number>(),
 				pingPong: 0,
 				lastHandoff: undefined,
 				path: [],
@@ -150,6 +161,8 @@ export function newThread(of: Conversation, agent: string, history: readonly Mes
 		modelDue: false,
 		model: undefined,
 		turns: 0,
+		answers: 0,
+		calls: 0,
 		measured: undefined,
 		text: "",
 		rejections: 0,

@@ -7,6 +7,7 @@
 import { joinLabels } from "../labels/label.ts";
 import type {
 	AgentContinued,
+	AgentDone,
 	AgentStarted,
 	MessageReceived,
 	RunHanded,
@@ -47,7 +48,7 @@ function begin(of: Conversation, { start, input, label }: Beginning): void {
 		catchUp(thread);
 		call(thread, input);
 	}
-	heardByUser(of, input);
+	noteWords(of, { text: input, readers: of.active });
 }
 
 /** What a session's run goes on from, be it of a single agent or a team. */
@@ -94,30 +95,41 @@ function messagesAsSaid(messages: Thread["messages"] | readonly Thread["messages
 /** The user speaks to whoever works, or to whoever reads the reply. */
 export function hear(state: RunState, event: MessageReceived): void {
 	const { conversation } = state;
-	const { team } = conversation;
-	if (team?.asked) {
-		const { agent, replyTo } = team.asked;
-		team.asked = undefined;
-		takeOver(conversation, { from: agent, agents: [replyTo] });
-	}
-	for (const thread of conversation.active) {
+	const readers = readersOf(conversation);
+	for (const thread of readers) {
 		thread.continued = 0;
 		if (event.mode === "turn" && thread.turn.length > 0) closeTurn(state, thread);
 		if (event.mode === "queue" && hasOpenCalls(thread)) thread.queued.push(event.text);
 		else sayWhenPossible(thread, event.text);
 		thread.isCalledUpon = true;
 	}
-	heardByUser(conversation, event.text);
+	noteWords(conversation, { text: event.text, readers });
 }
 
-function heardByUser(of: Conversation, text: string): void {
+/** Who was asked for is who reads the reply; those beside them go on with what they do. */
+function readersOf(of: Conversation): readonly Thread[] {
+	const { team } = of;
+	if (!team?.asked) return of.active;
+	const { agent, readers } = team.asked;
+	team.asked = undefined;
+	return takeOver(of, { from: agent, agents: readers });
+}
+
+interface Words {
+	readonly text: string;
+	readonly readers: readonly Thread[];
+}
+
+/** The user spoke: what is bounded between two words of the user begins anew. */
+function noteWords(of: Conversation, { text, readers }: Words): void {
 	const { team } = of;
 	if (!team) return;
 	team.said.push({ by: "user", text });
-	for (const thread of of.active) thread.heard = team.said.length;
+	for (const thread of readers) thread.heard = team.said.length;
+	for (const thread of of.threads.values()) thread.answers = 0;
 	of.turns = 0;
-	team.handoffs = 0;
-	team.rounds = 0;
+	team.handoffs.clear();
+	team.rounds.clear();
 	team.pingPong = 0;
 	team.lastHandoff = undefined;
 }
@@ -135,31 +147,33 @@ export function handOn(state: RunState, event: RunHanded): void {
 	count(of, event);
 	const told = payload(state, event);
 	const agents = [event.to, ...(event.beside ?? [])];
-	for (const thread of takeOver(of, { from: event.joined ? undefined : event.from, agents })) {
-		thread.carried = state.calls.size;
+	for (const thread of takeOver(of, { from: event.from, agents })) {
+		if (event.results) thread.carried = state.calls.size;
 		thread.only = event.only;
 		thread.continued = 0;
 		call(thread, told);
 	}
-	if (event.joined) team.done.clear();
-	for (const agent of agents) team.done.delete(agent);
+	forget(of, event);
 }
 
-function count({ team }: Conversation, { from, to, call }: RunHanded): void {
+/** Answers that are joined are used up. */
+function forget({ team }: Conversation, { joined = [] }: { readonly joined?: readonly string[] }): void {
+	for (const name of joined) team?.done.delete(name);
+}
+
+function count({ team, name }: Conversation, { from, to, call, team: whose = name }: RunHanded): void {
 	if (!team) return;
-	if (call === undefined) {
-		team.rounds++;
-		return;
-	}
-	team.handoffs++;
+	const counts = call === undefined ? team.rounds : team.handoffs;
+	counts.set(whose, (counts.get(whose) ?? 0) + 1);
+	if (call === undefined) return;
 	const last = team.lastHandoff;
 	team.pingPong = last?.from === to && last.to === from ? team.pingPong + 1 : 1;
 	team.lastHandoff = { from, to };
 }
 
 interface TakingOver {
-	/** Undefined: of all who are at work. */
-	readonly from: string | undefined;
+	/** An agent at work, or a team whose agents are done. */
+	readonly from: string;
 	readonly agents: readonly string[];
 }
 
@@ -168,13 +182,14 @@ function takeOver(of: Conversation, { from, agents }: TakingOver): readonly Thre
 	const { team, active } = of;
 	if (!team) return [];
 	const [first = ""] = agents;
-	if (from !== undefined && from !== first) {
-		const back = team.path.indexOf(first);
-		team.path = back >= 0 ? team.path.slice(0, back) : [...team.path, from];
-	}
+	const back = team.path.indexOf(first);
+	if (back >= 0) team.path = team.path.slice(0, back);
+	else if (from !== first && of.threads.has(from)) team.path = [...team.path, from];
 	const threads = agents.map((agent) => threadFor(of, agent));
-	const isOne = from !== undefined && active.some(({ agent }) => agent === from);
-	of.active = isOne ? active.flatMap((thread) => (thread.agent === from ? threads : thread)) : threads;
+	const isAtWork = active.some(({ agent }) => agent === from);
+	of.active = isAtWork
+		? active.flatMap((thread) => (thread.agent === from ? threads : thread))
+		: [...active, ...threads];
 	for (const thread of threads) catchUp(thread);
 	return threads;
 }
@@ -210,16 +225,30 @@ export function resultLine({ tool, args }: Pick<CallState, "tool" | "args">, val
 	return `${tool}(${JSON.stringify(args ?? null)}) → ${JSON.stringify(value)}`;
 }
 
-export function askUser({ conversation }: RunState, { agent, replyTo = agent }: UserAsked): void {
-	if (conversation.team) conversation.team.asked = { agent, replyTo };
+export function askUser({ conversation }: RunState, event: UserAsked): void {
+	const { team } = conversation;
+	if (!team) return;
+	const { agent, replyTo = agent, beside = [] } = event;
+	const text = event.text ?? team.said.findLast(({ by }) => by === agent)?.text ?? "";
+	team.asked = { agent, text, readers: [replyTo, ...beside] };
+	forget(conversation, event);
 }
 
-export function goOn(thread: Thread, { prompt }: AgentContinued): void {
+/** Those whose answers were joined are not at work, and are again. */
+export function goOn(thread: Thread, event: AgentContinued): void {
+	const { of } = thread;
+	if (!of.active.includes(thread)) of.active = [...of.active, thread];
+	forget(of, event);
 	thread.continued++;
-	call(thread, prompt);
+	call(thread, event.prompt);
 }
 
 /** One of several is done. */
-export function finishBeside({ of, agent, text }: Thread): void {
-	of.team?.done.set(agent, text);
+export function finishBeside(state: RunState, event: AgentDone): void {
+	const { in: inside, agent = "", as = agent, answer } = event;
+	const of = inside === undefined ? state.conversation : callOf(state, inside).inside;
+	if (!of) return;
+	forget(of, event);
+	of.team?.done.set(as, answer ?? of.threads.get(agent)?.text ?? "");
+	of.active = of.active.filter((thread) => thread.agent !== agent);
 }
