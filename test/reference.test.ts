@@ -2,7 +2,12 @@ import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { errorCodes } from "../packages/holdpoint/src/spec/errors.ts";
-import { defaultLimits, defaultProgramLimits, defaultTeamLimits, fixedLimits } from "../packages/holdpoint/src/spec/limits.ts";
+import {
+	defaultLimits,
+	defaultProgramLimits,
+	defaultTeamLimits,
+	fixedLimits,
+} from "../packages/holdpoint/src/spec/limits.ts";
 import { referencePages } from "../scripts/write-reference.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));

@@ -14,14 +14,11 @@ export function participantOf(team: Team, name: string): Participant | undefined
 	return team.participants.find((one) => one.name === name);
 }
 
-/** The teams that an agent is in, the outermost first; empty where it is in none of them. */
-export function teamsAround(team: Team, agent: string): readonly Team[] {
+/** The teams that an agent or a team is in, the outermost first; empty where it is in none of them. */
+export function teamsAround(team: Team, participant: string): readonly Team[] {
 	for (const one of team.participants) {
-		if (!isTeam(one)) {
-			if (one.name === agent) return [team];
-			continue;
-		}
-		const inner = teamsAround(one, agent);
+		if (one.name === participant) return [team];
+		const inner = isTeam(one) ? teamsAround(one, participant) : [];
 		if (inner.length > 0) return [team, ...inner];
 	}
 	return [];

@@ -41,7 +41,14 @@ export interface TeamTalk {
 	/** Somebody asked the user. */
 	asked: UserQuestion | undefined;
 	/** Participants that worked beside each other and are done, with their answers. None of their agents is at work. */
-	readonly done: Map<string, string>;
+	readonly done: Map<string, Part>;
+}
+
+/** What one of those came to that worked beside each other. */
+export interface Part {
+	readonly text: string;
+	/** Names of the agents that were at work last. */
+	readonly agents: readonly string[];
 }
 
 export interface UserQuestion {
@@ -49,12 +56,16 @@ export interface UserQuestion {
 	readonly text: string;
 	/** Names of the agents that read the reply. */
 	readonly readers: readonly string[];
+	/** Who works beside them. */
+	readonly apart: ReadonlySet<string>;
 }
 
 export interface Said {
 	/** `user`, or the name of an agent. No agent of a team is named so. */
 	readonly by: string;
 	readonly text: string;
+	/** Of what whoever said it had seen. */
+	readonly label?: Label | undefined;
 }
 
 /** A handoff that was made and not taken yet: it waits until nothing of whoever made it is open. */
@@ -105,6 +116,8 @@ export interface Thread {
 	handing: Handing | undefined;
 	/** So much of what was said in the team's conversation it knows. */
 	heard: number;
+	/** Agents that work beside it: what they say and find out is not for it. */
+	readonly apart: Set<string>;
 	/** So many of the run's calls were made by then: the results of later ones were not carried to it. */
 	carried: number;
 	/** Somebody spoke to it, and its model was not asked since. */
@@ -131,7 +144,7 @@ export function newConversation({ call, name, isTeam }: NewConversation): Conver
 				lastHandoff: undefined,
 				path: [],
 				asked: undefined,
-				done: new Map<string, string>(),
+				done: new Map<string, Part>(),
 			}
 		: undefined;
 	return { call, name, threads: new Map(), active: [], team, turns: 0 };
@@ -173,11 +186,29 @@ export function newThread(of: Conversation, agent: string, history: readonly Mes
 		modelIds: new Set(history.flatMap(callIds)),
 		handing: undefined,
 		heard: 0,
+		apart: new Set(),
 		carried: 0,
 		isCalledUpon: false,
 		continued: 0,
 		only: undefined,
 	};
+}
+
+export interface Source {
+	/** An agent, or a team whose agents worked beside each other. */
+	readonly from: string;
+	/** Participants whose answers are joined. */
+	readonly joined?: readonly string[] | undefined;
+}
+
+/** Who works beside whoever takes over from there. */
+export function apartFrom({ threads, team }: Conversation, { from, joined = [] }: Source): ReadonlySet<string> {
+	const thread = threads.get(from);
+	if (thread) return thread.apart;
+	const agents = joined.flatMap((name) => team?.done.get(name)?.agents ?? []);
+	const [first, ...others] = agents.flatMap((agent) => threads.get(agent)?.apart ?? []);
+	const shared = [...(first ?? [])].filter((agent) => others.every((set) => set.has(agent)));
+	return new Set(shared.filter((agent) => !agents.includes(agent)));
 }
 
 /** Ids of calls that the model has seen already; none may be used again in the same thread. */

@@ -14,7 +14,7 @@ import type { Json } from "../spec/json.ts";
 import { defaultTeamLimits } from "../spec/limits.ts";
 import type { Carry, Participant, Team } from "../spec/team.ts";
 import type { CallState } from "./call-state.ts";
-import { type Conversation, type Thread, threadFor, whoOf } from "./conversation.ts";
+import { apartFrom, type Conversation, type Part, type Thread, threadFor, whoOf } from "./conversation.ts";
 import { failedWith } from "./failed-with.ts";
 import { keepBeside } from "./keep-beside.ts";
 import { resultLine } from "./routing-events.ts";
@@ -180,15 +180,18 @@ function isHanded(segment: Segment, team: Team, { answer, to }: Next): boolean {
 	if (!to) return false;
 	const { of, by, name, output } = answer;
 	const [first = "", ...beside] = entryOf(to);
+	const from = by?.agent ?? name;
+	const apart = apartFrom(of, { from, joined: answer.joined });
 	const results = carriedTo(segment, of.threads.get(first), {
-		from: of,
+		of,
+		apart,
 		carry: "results",
 		tokensMax: defaultTeamLimits.carryTokensMax,
 	});
 	const event: RunEvent = {
 		type: "run.handed",
 		...inCall(of),
-		from: by?.agent ?? name,
+		from,
 		to: first,
 		...(beside.length > 0 ? { beside } : {}),
 		...whose(of, team),
@@ -206,11 +209,11 @@ function whose({ name }: Conversation, team: Team): { readonly team?: string } {
 /** All who worked beside each other are done: their answers become one. Errors: `run.incompatible`, `team.function_failed`. */
 export async function joinAnswers(segment: Segment, of: Conversation): Promise<void> {
 	const { team: root } = segment.readyFor(of);
-	const done = of.team?.done ?? new Map<string, string>();
+	const done = of.team?.done ?? new Map<string, Part>();
 	const team = root && teamToJoin(root, done);
 	if (!team) throw incompatible(segment, `the agents of ${of.name} no longer work beside each other`);
 	const names = team.participants.map(({ name }) => name);
-	const answers = Object.fromEntries(names.map((name) => [name, done.get(name) ?? ""]));
+	const answers = Object.fromEntries(names.map((name) => [name, done.get(name)?.text ?? ""]));
 	const output = await joinedBy(segment, team, answers);
 	const answer: Answer = { of, by: undefined, name: team.name, output, joined: names };
 	await outwards(segment, answer, teamsOf(segment, of, team.name));
@@ -243,7 +246,7 @@ function handedEvent(segment: Segment, { thread, call, way, to, beside }: Handed
 	const { reason = "", summary, carry } = call.args as { reason?: string; summary?: string; carry?: Carry };
 	const kept = lesser(way.carry, carry ?? way.carry);
 	const tokensMax = way.carryTokensMax;
-	const results = carriedTo(segment, of.threads.get(to), { from: of, carry: kept, tokensMax });
+	const results = carriedTo(segment, of.threads.get(to), { of, apart: thread.apart, carry: kept, tokensMax });
 	return {
 		type: "run.handed",
 		...inCall(of),
@@ -266,20 +269,24 @@ function lesser(a: Carry, b: Carry): Carry {
 }
 
 interface Carrying {
-	readonly from: Conversation;
+	readonly of: Conversation;
+	/** Who works beside it. */
+	readonly apart: ReadonlySet<string>;
 	readonly carry: Carry;
 	readonly tokensMax: number;
 }
 
 /** The newest results of others that fit, oldest first; what it was told before is not told again. */
-function carriedTo({ state }: Segment, to: Thread | undefined, { from, carry, tokensMax }: Carrying): string[] {
+function carriedTo({ state }: Segment, to: Thread | undefined, { of, apart, carry, tokensMax }: Carrying): string[] {
 	if (carry !== "results") return [];
 	const carried: string[] = [];
 	let left = tokensMax;
 	for (const call of [...state.calls.values()].toReversed()) {
 		if (call.ordinal <= (to?.carried ?? 0)) break;
 		const { outcome } = call;
-		const isResult = call.thread.of === from && call.parent === undefined && call.thread !== to;
+		const { thread } = call;
+		const isOthers = thread.of === of && thread !== to && !apart.has(thread.agent);
+		const isResult = isOthers && call.parent === undefined;
 		if (!isResult || !outcome || !("ok" in outcome || "blob" in outcome) || isHandoff(call)) continue;
 		left -= tokenEstimate(resultLine(call, valueOf(state, call)));
 		if (left < 0) break;

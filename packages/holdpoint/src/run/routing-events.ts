@@ -18,7 +18,15 @@ import type {
 import type { Json } from "../spec/json.ts";
 import type { Label } from "../spec/label.ts";
 import type { CallState } from "./call-state.ts";
-import { type Conversation, newConversation, newThread, type Said, type Thread, threadFor } from "./conversation.ts";
+import {
+	apartFrom,
+	type Conversation,
+	newConversation,
+	newThread,
+	type Said,
+	type Thread,
+	threadFor,
+} from "./conversation.ts";
 import { type Before, callOf, type RunState, valueOf } from "./run-state.ts";
 import { closeTurn, hasOpenCalls, say, sayWhenPossible } from "./thread-events.ts";
 
@@ -42,13 +50,13 @@ interface Beginning extends TeamStart {
 
 function begin(of: Conversation, { start, input, label }: Beginning): void {
 	if (of.team) of.team.label = joinLabels(of.team.label, label);
-	of.active = start.map((agent) => threadFor(of, agent));
+	of.active = beside(of, start, new Set());
 	for (const thread of of.active) {
 		thread.label = joinLabels(thread.label, label);
 		catchUp(thread);
 		call(thread, input);
 	}
-	noteWords(of, { text: input, readers: of.active });
+	noteWords(of, { text: input, readers: of.active, label });
 }
 
 /** What a session's run goes on from, be it of a single agent or a team. */
@@ -110,21 +118,22 @@ export function hear(state: RunState, event: MessageReceived): void {
 function readersOf(of: Conversation): readonly Thread[] {
 	const { team } = of;
 	if (!team?.asked) return of.active;
-	const { agent, readers } = team.asked;
+	const { agent, readers, apart } = team.asked;
 	team.asked = undefined;
-	return takeOver(of, { from: agent, agents: readers });
+	return takeOver(of, { from: agent, agents: readers, apart });
 }
 
 interface Words {
 	readonly text: string;
 	readonly readers: readonly Thread[];
+	readonly label?: Label | undefined;
 }
 
 /** The user spoke: what is bounded between two words of the user begins anew. */
-function noteWords(of: Conversation, { text, readers }: Words): void {
+function noteWords(of: Conversation, { text, readers, label }: Words): void {
 	const { team } = of;
 	if (!team) return;
-	team.said.push({ by: "user", text });
+	team.said.push({ by: "user", text, label });
 	for (const thread of readers) thread.heard = team.said.length;
 	for (const thread of of.threads.values()) thread.answers = 0;
 	of.turns = 0;
@@ -139,21 +148,35 @@ export function handOn(state: RunState, event: RunHanded): void {
 	if (!of?.team) return;
 	const { team } = of;
 	const from = of.threads.get(event.from);
+	const label = labelOfHandoff(state, of, event);
 	if (from) {
 		from.handing = undefined;
 		from.modelDue = false;
-		team.label = joinLabels(team.label, from.label);
 	}
+	team.label = joinLabels(team.label, label);
 	count(of, event);
 	const told = payload(state, event);
 	const agents = [event.to, ...(event.beside ?? [])];
-	for (const thread of takeOver(of, { from: event.from, agents })) {
+	for (const thread of takeOver(of, { from: event.from, agents, apart: apartFrom(of, event) })) {
+		thread.label = joinLabels(thread.label, label);
 		if (event.results) thread.carried = state.calls.size;
 		thread.only = event.only;
 		thread.continued = 0;
 		call(thread, told);
 	}
 	forget(of, event);
+}
+
+/** Of all that whoever hands on had seen, and whoever found out what is carried. */
+function labelOfHandoff(
+	state: RunState,
+	{ threads, team }: Conversation,
+	{ from, joined = [], results = [] }: RunHanded,
+): Label | undefined {
+	const parts = joined.flatMap((name) => team?.done.get(name)?.agents ?? []);
+	const labels = [from, ...parts].map((agent) => threads.get(agent)?.label);
+	const carried = results.map((id) => callOf(state, id).thread.label);
+	return [...labels, ...carried].reduce(joinLabels, undefined);
 }
 
 /** Answers that are joined are used up. */
@@ -175,17 +198,18 @@ interface TakingOver {
 	/** An agent at work, or a team whose agents are done. */
 	readonly from: string;
 	readonly agents: readonly string[];
+	readonly apart: ReadonlySet<string>;
 }
 
 /** They read what they missed; the path of handoffs to them is cut where it leads back. */
-function takeOver(of: Conversation, { from, agents }: TakingOver): readonly Thread[] {
+function takeOver(of: Conversation, { from, agents, apart }: TakingOver): readonly Thread[] {
 	const { team, active } = of;
 	if (!team) return [];
 	const [first = ""] = agents;
 	const back = team.path.indexOf(first);
 	if (back >= 0) team.path = team.path.slice(0, back);
 	else if (from !== first && of.threads.has(from)) team.path = [...team.path, from];
-	const threads = agents.map((agent) => threadFor(of, agent));
+	const threads = beside(of, agents, apart);
 	const isAtWork = active.some(({ agent }) => agent === from);
 	of.active = isAtWork
 		? active.flatMap((thread) => (thread.agent === from ? threads : thread))
@@ -194,15 +218,29 @@ function takeOver(of: Conversation, { from, agents }: TakingOver): readonly Thre
 	return threads;
 }
 
+/** They work on the same apart from each other, and from whomever they take over from works apart. */
+function beside(of: Conversation, agents: readonly string[], apart: ReadonlySet<string>): readonly Thread[] {
+	const others = new Set(apart);
+	for (const { agent, apart: theirs } of of.threads.values()) {
+		if (others.has(agent)) for (const one of agents) theirs.add(one);
+	}
+	return agents.map((agent) => {
+		const thread = threadFor(of, agent);
+		thread.apart.clear();
+		for (const other of [...others, ...agents]) if (other !== agent) thread.apart.add(other);
+		return thread;
+	});
+}
+
 function catchUp(thread: Thread): void {
 	const { team } = thread.of;
 	if (!team) return;
-	for (const { by, text } of team.said.slice(thread.heard)) {
-		if (by === "user") say(thread, text);
-		else if (by !== thread.agent) say(thread, `[${by}] ${text}`);
+	for (const { by, text, label } of team.said.slice(thread.heard)) {
+		if (by === thread.agent || thread.apart.has(by)) continue;
+		thread.label = joinLabels(thread.label, label);
+		say(thread, by === "user" ? text : `[${by}] ${text}`);
 	}
 	thread.heard = team.said.length;
-	thread.label = joinLabels(thread.label, team.label);
 }
 
 function call(thread: Thread, text: string): void {
@@ -228,9 +266,10 @@ export function resultLine({ tool, args }: Pick<CallState, "tool" | "args">, val
 export function askUser({ conversation }: RunState, event: UserAsked): void {
 	const { team } = conversation;
 	if (!team) return;
-	const { agent, replyTo = agent, beside = [] } = event;
+	const { agent, replyTo = agent, beside: others = [] } = event;
 	const text = event.text ?? team.said.findLast(({ by }) => by === agent)?.text ?? "";
-	team.asked = { agent, text, readers: [replyTo, ...beside] };
+	const apart = apartFrom(conversation, { from: agent, joined: event.joined });
+	team.asked = { agent, text, readers: [replyTo, ...others], apart };
 	forget(conversation, event);
 }
 
@@ -248,7 +287,9 @@ export function finishBeside(state: RunState, event: AgentDone): void {
 	const { in: inside, agent = "", as = agent, answer } = event;
 	const of = inside === undefined ? state.conversation : callOf(state, inside).inside;
 	if (!of) return;
+	const text = answer ?? of.threads.get(agent)?.text ?? "";
+	const inner = (event.joined ?? []).flatMap((name) => of.team?.done.get(name)?.agents ?? []);
 	forget(of, event);
-	of.team?.done.set(as, answer ?? of.threads.get(agent)?.text ?? "");
+	of.team?.done.set(as, { text, agents: inner.length > 0 ? inner : [agent] });
 	of.active = of.active.filter((thread) => thread.agent !== agent);
 }

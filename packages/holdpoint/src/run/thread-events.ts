@@ -63,7 +63,7 @@ export function applyAnswer(state: RunState, thread: Thread, event: ModelAnswere
 function speak(thread: Thread, text: string): void {
 	const { team } = thread.of;
 	if (!team) return;
-	team.said.push({ by: thread.agent, text });
+	team.said.push({ by: thread.agent, text, label: thread.label });
 	team.label = joinLabels(team.label, thread.label);
 }
 
