@@ -1,17 +1,17 @@
 /** What the acceptance tests of teams play with: an order desk whose agents hand on to each other. */
-import { defineTool, type RunResult, type Store } from "holdpoint";
+import { defineTool, type RunResult } from "holdpoint";
 import { defineTeam } from "holdpoint/teams";
-import { promptProblems } from "holdpoint/testing";
 import { z } from "zod";
 import { ofType, onlyWait } from "../packages/holdpoint/src/testing/stage.ts";
 import {
+	brokenOf,
 	type Cast,
 	type TeamStage,
 	type TeamStageOptions,
 	teamStage,
 } from "../packages/holdpoint/src/testing/team-stage.ts";
 
-export { ofType, onlyWait };
+export { brokenOf as brokenPrompts, ofType, onlyWait };
 
 type Definition = Parameters<typeof defineTeam>[0];
 
@@ -71,11 +71,6 @@ export async function askers(scene: TeamStage, run: string): Promise<string[]> {
 	return ofType(await scene.events(run), "user.asked").map(({ agent }) => agent);
 }
 
-/** Whether a provider without any state of its own could answer all of what was asked of it. */
-export function brokenPrompts(...scenes: readonly TeamStage[]): string[] {
-	return scenes.flatMap(({ prompts }) => Object.values(prompts).flatMap((seen) => seen.flatMap(promptProblems)));
-}
-
 /** Calls and results of handoffs that an agent's model was shown and that are not its own. */
 export function handoffsSeen({ prompts }: TeamStage, agent: string): string[] {
 	return (prompts[agent] ?? []).flatMap((prompt) =>
@@ -87,8 +82,4 @@ export function handoffsSeen({ prompts }: TeamStage, agent: string): string[] {
 					),
 		),
 	);
-}
-
-export async function waitingStatus(store: Store, run: string): Promise<string | undefined> {
-	return (await store.load(run))?.head.status;
 }

@@ -64,6 +64,8 @@ export interface Said {
 	/** `user`, or the name of an agent. No agent of a team is named so. */
 	readonly by: string;
 	readonly text: string;
+	/** Of the user's words: agents that read them as they came. */
+	readonly to?: readonly string[];
 	/** Of what whoever said it had seen. */
 	readonly label?: Label | undefined;
 }

@@ -133,7 +133,8 @@ interface Words {
 function noteWords(of: Conversation, { text, readers, label }: Words): void {
 	const { team } = of;
 	if (!team) return;
-	team.said.push({ by: "user", text, label });
+	const to = readers.length > 0 ? { to: readers.map(({ agent }) => agent) } : {};
+	team.said.push({ by: "user", text, ...to, label });
 	for (const thread of readers) thread.heard = team.said.length;
 	for (const thread of of.threads.values()) thread.answers = 0;
 	of.turns = 0;
@@ -235,8 +236,9 @@ function beside(of: Conversation, agents: readonly string[], apart: ReadonlySet<
 function catchUp(thread: Thread): void {
 	const { team } = thread.of;
 	if (!team) return;
-	for (const { by, text, label } of team.said.slice(thread.heard)) {
-		if (by === thread.agent || thread.apart.has(by)) continue;
+	for (const { by, text, to = [by], label } of team.said.slice(thread.heard)) {
+		// What was said by those who work beside it, or to them alone, is not for it.
+		if (by === thread.agent || to.every((agent) => thread.apart.has(agent))) continue;
 		thread.label = joinLabels(thread.label, label);
 		say(thread, by === "user" ? text : `[${by}] ${text}`);
 	}
