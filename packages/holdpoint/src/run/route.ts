@@ -129,15 +129,16 @@ function asksUser(segment: Segment, answer: Answer, replyTo: Participant | undef
 	return tell(segment, of, [event]);
 }
 
-function goesOn(segment: Segment, team: Team, answer: Answer): boolean {
+async function goesOn(segment: Segment, team: Team, answer: Answer): Promise<boolean> {
 	const { flow } = team;
 	if (flow.kind !== "autonomous") return false;
 	const { of, name } = answer;
 	const threads = agentsBehind(segment, answer).map((agent) => threadFor(of, agent));
 	const turnsMax = Object.hasOwn(flow.turnsMaxOf, name) ? (flow.turnsMaxOf[name] as number) : flow.turnsMax;
 	if (threads.some(({ continued }) => continued >= turnsMax)) return asksUser(segment, answer, undefined);
+	const prompts = await Promise.all(threads.map(({ agent }) => promptFor(segment, team, agent)));
 	const events = threads.map((thread, at): RunEvent => {
-		const prompt = promptFor(team, flow, thread.agent);
+		const prompt = prompts[at] ?? "";
 		return { type: "agent.continued", ...whoOf(thread), prompt, ...(at === 0 ? joinedIn(answer) : {}) };
 	});
 	return tell(segment, of, events);

@@ -53,15 +53,12 @@ export async function joinedBy(
 }
 
 /** What an agent that goes on by itself is told. Errors: `team.function_failed`. */
-export function promptFor(team: Team, { prompt }: FlowOf<"autonomous">, agent: string): string {
+export async function promptFor(segment: Segment, team: Team, agent: string): Promise<string> {
+	const { flow } = team;
+	const { prompt } = flow.kind === "autonomous" ? flow : { prompt: "" };
 	if (typeof prompt === "string") return prompt;
 	const given: Given = { team, what: "prompt" };
-	let text: unknown;
-	try {
-		text = prompt(agent);
-	} catch (error) {
-		throw functionFailed(given, reasonOf(error), error);
-	}
+	const text: unknown = await asked(segment, given, () => prompt(agent));
 	if (typeof text === "string" && text !== "") return text;
 	throw functionFailed(given, `it said ${shown(text)}, which is no text`);
 }
