@@ -46,7 +46,7 @@ export async function askModel(segment: Segment, thread: Thread): Promise<void> 
 		await settleSpent(segment, asked);
 		if (error instanceof AskLater) return setTimer(segment, thread, error);
 		if (!(error instanceof UsedUp)) throw error;
-		segment.usedUp.set(thread.of, error.message);
+		segment.endings.set(thread.of, { error: { code: "limit.budget", message: error.message } });
 		return;
 	}
 	// Cancelled, and over: it came after the grace.

@@ -67,6 +67,10 @@ export function decideCall(segment: Segment, call: CallState): void | Promise<vo
 	const { callsMax } = segment.ready.limits;
 	if (call.ordinal > callsMax) return fail(place, "limit.calls", `This run has made its ${callsMax} calls (callsMax)`);
 	const ready = segment.readyOf(call.thread);
+	const { callsMax: ownMax = callsMax } = ready.agent.limits;
+	if (call.ordinalOfAgent > ownMax) {
+		return fail(place, "limit.calls", `${call.thread.agent} has made its ${ownMax} calls (callsMax)`);
+	}
 	if (call.phase === "asked" && ready.handoffs.has(tool.name) && isSecondHandoff(call, segment.state.calls, ready)) {
 		return fail(place, "handoff.second", "Another handoff of the same answer goes first");
 	}
@@ -129,7 +133,7 @@ export async function preparedArguments(segment: Segment, call: CallState): Prom
 		// A copy: what was asked is in the journal, and nobody changes it in place.
 		const about = { call: call.id, tool: call.tool, parent: call.parent, args: structuredClone(args) };
 		const prepared: Json | Promise<Json> = layer.prepareCall(about, info);
-		const { patience } = segment.parsing;
+		const { patience } = segment.parsingFor(call.thread);
 		args = prepared instanceof Promise ? await inTime(prepared, `the layer ${layer.name}`, patience) : prepared;
 	}
 	return args;
@@ -149,7 +153,7 @@ async function decidePrepared(deciding: Deciding): Promise<void> {
 }
 
 function decideArguments(deciding: Deciding, asked: Json): void | Promise<void> {
-	const parsed = canonicalArguments(deciding.tool, asked, deciding.segment.parsing);
+	const parsed = canonicalArguments(deciding.tool, asked, deciding.segment.parsingFor(deciding.call.thread));
 	return parsed instanceof Promise
 		? parsed.then((value) => decideParsed(deciding, value))
 		: decideParsed(deciding, parsed);
@@ -416,7 +420,7 @@ function hold(candidate: Candidate, decision: Asking, sources: readonly AskSourc
 		...(counts ? { counts } : {}),
 		...(people === undefined ? {} : { people }),
 		...(except ? { except } : {}),
-		expiresAt: now + (expiresInMs ?? segment.ready.limits.approvalExpiresInMs),
+		expiresAt: now + (expiresInMs ?? segment.readyOf(call.thread).limits.approvalExpiresInMs),
 		...(rehearse ? { rehearse } : {}),
 		...(escalate ? { escalation: { at: now + escalate.afterMs, roles: escalate.roles } } : {}),
 		...(carries.length > 0 ? { carries: carries.map(({ by }) => by.id) } : {}),
@@ -465,7 +469,7 @@ function decideAgain(place: Place, tool: Tool | string): void | Promise<void> {
 	if (candidate.digest !== call.digest)
 		return unknown("it was started, its outcome was never written, and the tool has changed since");
 	if (tool.repeat === "once") return unknown("it was started, and its outcome was never written");
-	if (call.attempt >= segment.ready.limits.attemptsMax && tool.effect !== "internal") {
+	if (call.attempt >= segment.readyOf(call.thread).limits.attemptsMax && tool.effect !== "internal") {
 		return unknown(`it was started ${call.attempt} times and no outcome was ever written`);
 	}
 	return askPolicy(candidate);

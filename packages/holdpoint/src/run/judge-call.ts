@@ -75,12 +75,9 @@ function laidDown(segment: Segment, request: PolicyRequest, said: Said): Judgeme
 }
 
 /** By the policy, of the agent and of every agent that it works for. */
-function decided(
-	{ ports, ready }: Segment,
-	request: PolicyRequest,
-	{ callers }: AroundCall,
-): Decision | Promise<Decision> {
-	const { policyTimeoutMs } = ready.limits;
+function decided(segment: Segment, request: PolicyRequest, { callers }: AroundCall): Decision | Promise<Decision> {
+	const { ports } = segment;
+	const { policyTimeoutMs } = segment.readyOf(request).limits;
 	const own = decide(ports.policy, request, policyTimeoutMs);
 	if (callers.length === 0) return own;
 	const others = callers.map((agent) => decide(ports.policy, { ...request, agent }, policyTimeoutMs));

@@ -149,8 +149,9 @@ export function compatibility(state: RunState, ready: ReadyAgent, known: KnownVe
 		else if (now !== version) changes.push(`tool ${name}: ${version} → ${now}`);
 	}
 	for (const name of Object.keys(ready.toolVersions)) if (!state.tools.has(name)) changes.push(`tool ${name}: added`);
-	for (const { name, active } of openConversations(state)) {
-		const gone = [name, ...active.map(({ agent }) => agent)].find((agent) => !ready.cast.has(agent));
+	for (const { name, active, team } of openConversations(state)) {
+		const atWork = [name, ...active.map(({ agent }) => agent), ...(team?.asked?.readers ?? [])];
+		const gone = atWork.find((agent) => !ready.cast.has(agent));
 		if (gone !== undefined) broken.push(`${gone} is at work, and is no agent of ${ready.agent.name} any more`);
 	}
 	if (!state.conversation.team !== !ready.team)

@@ -214,7 +214,14 @@ class Rehearsal {
 		const { args: asked, unreadable } = askedWith(segment, program, ask);
 		const ordinal = segment.state.calls.size + this.calls;
 		const about = { tool: ask.tool, parent: program.id, line, label: this.label, asked };
-		const call = newCall({ id: `${program.id}.${n}`, ordinal, thread: program.thread, ...about });
+		const { thread } = program;
+		const call = newCall({
+			id: `${program.id}.${n}`,
+			ordinal,
+			ordinalOfAgent: thread.calls + this.calls,
+			thread,
+			...about,
+		});
 		const tool = toolFor({ segment, call });
 		if (typeof tool === "string") return failed(tool);
 		if (unreadable !== undefined) return failed(unreadable);
@@ -225,7 +232,7 @@ class Rehearsal {
 			segment.check();
 			return failed(reasonOf(error));
 		}
-		const parsed = await canonicalArguments(tool, prepared, segment.parsing);
+		const parsed = await canonicalArguments(tool, prepared, segment.parsingFor(call.thread));
 		return parsed.ok ? this.judged(n, { call, tool, ...parsed }) : failed(parsed.message);
 	}
 
@@ -301,7 +308,7 @@ class Rehearsal {
 
 	/** By the tool's own word, else from its output schema. */
 	private async simulate(tool: Tool, args: Json): Promise<Simulated> {
-		const { parsing } = this.segment;
+		const parsing = this.segment.parsingFor(this.call.thread);
 		const own = tool.simulate;
 		if (!own) return { value: await this.madeUp(tool), isMadeUp: true };
 		try {
@@ -327,7 +334,7 @@ class Rehearsal {
 	private async madeUp({ output, outputSchema }: Tool): Promise<Json> {
 		const value = outputSchema && sampleOf(outputSchema);
 		if (value === undefined || !output) return null;
-		const checked = await validate(output, value, this.segment.parsing.patience);
+		const checked = await validate(output, value, this.segment.parsingFor(this.call.thread).patience);
 		return checked.ok ? value : null;
 	}
 }

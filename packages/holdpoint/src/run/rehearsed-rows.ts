@@ -27,7 +27,7 @@ export function rowFor(
 ): FittingRow | undefined {
 	const rehearsal = call.parent === undefined ? undefined : callOf(segment.state, call.parent).program?.rehearsal;
 	if (!rehearsal) return undefined;
-	const oldest = segment.ports.clock.now() - segment.ready.limits.approvalSpendWithinMs;
+	const oldest = segment.ports.clock.now() - segment.readyOf(call.thread).limits.approvalSpendWithinMs;
 	for (const [index, row] of rehearsal.rows.entries()) {
 		const isOwn = row.spent === call.id;
 		if (row.answers.length === 0 && !row.denied) continue;

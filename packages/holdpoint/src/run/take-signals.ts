@@ -210,6 +210,8 @@ function messageEvents(segment: Segment, { id, signal, when }: MessageSignal): r
 		// Calls are running or can run: it is read after them, or at the latest when the run would wait.
 		if (segment.busy.size > 0 || next(state, segment.doing).length > 0) return undefined;
 	}
+	// Who spoke is done, and what that comes to is being found out.
+	if (active.length === 0 && !team?.asked) return undefined;
 	const isOpen = active.some(hasOpenCalls);
 	if (!isOpen && !canAnswer(segment)) return undefined;
 	// With no turn left the model cannot answer now: what is held stays so, and is not given up for a question.
@@ -246,7 +248,7 @@ async function editEvents(segment: Segment, { call, signal, id }: Edit): Promise
 		return refuse("the call was started before with these arguments: it can only be repeated as it is");
 	const tool = segment.toolOf(call);
 	if (!tool || signal.args === undefined) return refuse("it edits nothing");
-	const parsed = await canonicalArguments(tool, signal.args, segment.parsing);
+	const parsed = await canonicalArguments(tool, signal.args, segment.parsingFor(call.thread));
 	if (!parsed.ok) return refuse(parsed.message);
 	const bound = { run: segment.state.run, call: call.id, tool: tool.name, version: tool.version, args: parsed.text };
 	const rest = { args: parsed.args, digest: callDigest(bound) };

@@ -12,6 +12,7 @@ import { callOf, type RunState, valueOf } from "./run-state.ts";
 
 export function applyAnswer(state: RunState, thread: Thread, event: ModelAnswered): void {
 	thread.turns++;
+	thread.answers++;
 	thread.of.turns++;
 	state.turns++;
 	thread.timers = 0;
@@ -37,6 +38,7 @@ export function applyAnswer(state: RunState, thread: Thread, event: ModelAnswere
 		const call = newCall({
 			id,
 			ordinal: state.calls.size + 1,
+			ordinalOfAgent: ++thread.calls,
 			tool: part.toolName,
 			thread,
 			modelId,
@@ -63,7 +65,7 @@ export function applyAnswer(state: RunState, thread: Thread, event: ModelAnswere
 function speak(thread: Thread, text: string): void {
 	const { team } = thread.of;
 	if (!team) return;
-	team.said.push({ by: thread.agent, text });
+	team.said.push({ by: thread.agent, text, label: thread.label });
 	team.label = joinLabels(team.label, thread.label);
 }
 

@@ -142,7 +142,7 @@ function eventData({ state, redactor }: SoFar, event: RunEvent, hasArguments: bo
 	return {
 		approval: event.approval,
 		call: event.call,
-		...(call ? { tool: call.tool, digest: call.digest } : {}),
+		...(call ? { agent: call.thread.agent, tool: call.tool, digest: call.digest } : {}),
 		...(hasArguments && args !== undefined ? { args: redactor.value(args, event.call) } : {}),
 		...(hasArguments && reason ? { reason: redactor.text(reason) } : {}),
 		...approvalData(event),

@@ -154,8 +154,10 @@ export interface RunHanded {
 	readonly results?: readonly string[];
 	/** The next one may use these tools of its own, and no others. */
 	readonly only?: readonly string[];
-	/** What those said who worked beside each other and are joined here. */
-	readonly joined?: true;
+	/** Whose way or order it was, where that is a team inside the one that was asked. */
+	readonly team?: string;
+	/** Participants that worked beside each other, and whose answers are joined here. */
+	readonly joined?: readonly string[];
 }
 
 /** An agent that works by itself answered without handing on, and goes on. */
@@ -163,20 +165,34 @@ export interface AgentContinued extends OfAgent {
 	readonly type: "agent.continued";
 	/** What it was told. */
 	readonly prompt: string;
+	/** Participants that worked beside each other, and whose answers are joined here. */
+	readonly joined?: readonly string[];
 }
 
 /** One of those who work beside each other is done. */
 export interface AgentDone extends OfAgent {
 	readonly type: "agent.done";
+	/** The participant whose part it was, where that is a team that the agent is in. */
+	readonly as?: string;
+	/** Its answer, where that is not what the agent last said. */
+	readonly answer?: string;
+	/** Participants that worked beside each other inside of it, and whose answers are joined here. */
+	readonly joined?: readonly string[];
 }
 
 /** An agent answered, and waits for what the user says to that. */
 export interface UserAsked {
 	readonly type: "user.asked";
-	/** Who asks; the text is its last answer. */
+	/** Who asks; the text is its last answer. Of a team whose agents worked beside each other: its name. */
 	readonly agent: string;
 	/** Who reads the reply, where that is another one. */
 	readonly replyTo?: string;
+	/** Others that read it, too, and work beside that one. */
+	readonly beside?: readonly string[];
+	/** What is asked, where that is not what the agent last said. */
+	readonly text?: string;
+	/** Participants that worked beside each other, and whose answers are joined here. */
+	readonly joined?: readonly string[];
 }
 
 /** A call is put to an agent, or to a team: what they do is inside of it. */
