@@ -33,7 +33,6 @@ import { callOf, type RunState } from "./run-state.ts";
 /** A held call as the person who decides sees it; read from the sealed journal, not from the index. */
 export interface OpenApproval extends Omit<Extract<Wait, { kind: "approval" }>, "kind" | "program"> {
 	readonly run: string;
-	readonly agent: string;
 	readonly principal: string;
 	readonly requestedAt: number;
 	readonly digest: string;
@@ -140,7 +139,6 @@ function approvalOf(view: RunView, row: ApprovalRow): OpenApproval | undefined {
 		args: redactor.value(shown.args, wait.call),
 		reason: redactor.text(shown.reason),
 		run: state.run,
-		agent: state.started?.agent.name ?? "",
 		principal: state.started?.principal ?? "",
 		requestedAt: row.requestedAt,
 		digest: call.digest,
