@@ -136,6 +136,14 @@ export const commands: readonly CommandSpec[] = [
 		load: async () => (await import("./commands/resume.ts")).resume,
 	},
 	{
+		name: "tell",
+		summary: "say something to a run that waits, such as the reply that one of its agents asked for",
+		positionals: [runId, { name: "message", about: "what to say; - reads it from standard input" }],
+		options: [{ name: "queue", about: "read after the calls that are held now, instead of beside them" }, ...carried],
+		notes: ["Nothing goes on here: resume the run, or use `holdpoint chat`.", carriedNote],
+		load: async () => (await import("./commands/tell.ts")).tell,
+	},
+	{
 		name: "settle",
 		summary: "say what became of a call whose outcome nobody knows",
 		positionals: [runId, { name: "call", about: "id of the call, such as c1.7" }],

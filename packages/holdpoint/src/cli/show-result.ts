@@ -48,6 +48,7 @@ async function withoutSensitive(harness: Harness, result: RunResult): Promise<Ru
 
 /** A wait as it is shown to people who only look on. */
 export function shownWait<One extends Wait>({ redactor }: Pick<RunView, "redactor">, wait: One): One {
+	if (wait.kind === "user") return { ...wait, text: redactor.text(wait.text) };
 	return "args" in wait ? { ...wait, args: redactor.value(wait.args, wait.call) } : wait;
 }
 
