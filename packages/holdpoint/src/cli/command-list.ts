@@ -67,6 +67,28 @@ export const commands: readonly CommandSpec[] = [
 		load: async () => (await import("./commands/run.ts")).run,
 	},
 	{
+		name: "chat",
+		summary: "talk with an agent or a team, decide what it asks for, leave and come back",
+		positionals: [
+			{ name: "agent", about: "which agent or team of the config (default: its only one)", optional: true },
+		],
+		options: [
+			{
+				name: "session",
+				value: "id",
+				about: "this conversation (default: your newest one that is open, else a new one)",
+			},
+			{ name: "new", about: "begin a new one" },
+			...model,
+			claim,
+		],
+		notes: [
+			"Without a terminal, each line of standard input is a message or a command such as /approve; --json answers with one JSON object a line.",
+			"Exit code 0: it is your turn. 3: something else is waited for. 1: it failed.",
+		],
+		load: async () => (await import("./commands/chat.ts")).chat,
+	},
+	{
 		name: "runs",
 		summary: "list runs, the newest first",
 		options: [

@@ -33,6 +33,10 @@ const desk = agent("desk", [lookUp], (ask) => {
 	if (ask.lastUser.includes("refund")) return call("look_up", { order: "A-1" });
 	if (ask.lastUser.includes("parcel")) return call("handoff_to_shipping", { reason: "a parcel" });
 	if (ask.lastUser.includes("hostile")) return say("\\u001b]0;owned\\u0007\\u001b[2JRead \\u202ethis");
+	if (ask.lastUser.includes("slowly") && process.env.HANGS) {
+		process.stderr.write("it hangs");
+		return { does: "hang", error: () => new TypeError("terminated") };
+	}
 	if (ask.lastUser.includes("fail")) return failing(400);
 	return say("Desk: " + ask.lastUser);
 });

@@ -1,9 +1,9 @@
 import { newId } from "../../kit/id.ts";
 import { runAfter } from "../../run/next-run.ts";
 import { HoldpointError } from "../../spec/errors.ts";
-import type { RunRow } from "../../spec/store.ts";
 import type { Participant } from "../../spec/team.ts";
 import { advance, type Place } from "../advance.ts";
+import { isOpen } from "../chat/find-conversation.ts";
 import { type Invocation, textOption } from "../command.ts";
 import { isRunId } from "../find-run.ts";
 import { type Opened, openAgents, using } from "../open-harness.ts";
@@ -45,10 +45,6 @@ export async function run(invocation: Invocation): Promise<number> {
 			harness.session(session, agent).send(message, { ...options, ...watched }),
 		);
 	});
-}
-
-function isOpen({ status }: RunRow): boolean {
-	return status === "running" || status === "waiting";
 }
 
 /** The run, and what it did before where it is there already. */

@@ -5,7 +5,7 @@
 import type { CallState } from "../../run/call-state.ts";
 import type { Conversation, Thread } from "../../run/conversation.ts";
 import { executeCodeName } from "../../run/execute-code-name.ts";
-import { callersOf, emptyState, type RunState } from "../../run/run-state.ts";
+import { callersOf, emptyState, type RunState, threadsAtWork } from "../../run/run-state.ts";
 import { apply } from "../../run/state.ts";
 import type {
 	ApprovalResolved,
@@ -32,6 +32,8 @@ export interface TimelineOptions {
 	readonly width: number;
 	/** False: without the time of each line. */
 	readonly hasClock?: boolean;
+	/** Where names have their colours already. */
+	readonly voices?: Voices;
 	/** Lines of programs that asked for a call that was held: marked in the source. */
 	readonly heldLines?: ReadonlyMap<string, readonly number[]>;
 }
@@ -72,7 +74,7 @@ export class Timeline {
 	constructor(options: TimelineOptions) {
 		this.options = options;
 		this.state = emptyState(options.run, [], new Map());
-		this.voices = createVoices(options.style);
+		this.voices = options.voices ?? createVoices(options.style);
 		this.margin = options.hasClock === false ? 0 : timeColumns;
 	}
 
@@ -81,9 +83,17 @@ export class Timeline {
 		return this.voices(clip(inlineText(name, 80), whoColumnsMax));
 	}
 
-	/** Who is at work in the run's own conversation. */
-	get atWork(): readonly Thread[] {
-		return this.state.conversation.active;
+	/** Whose event it is, as far as somebody has it. */
+	agentOf(event: RunEvent): string | undefined {
+		return this.threadOf(event)?.agent;
+	}
+
+	/** Agents whose models are asked now. */
+	get asked(): readonly string[] {
+		const isAsked = ({ modelDue, turn, timer }: Thread): boolean => modelDue && turn.length === 0 && !timer;
+		return threadsAtWork(this.state)
+			.filter(isAsked)
+			.map(({ agent }) => agent);
 	}
 
 	/** What goes on in calls and programs as far as the events told. */
@@ -298,7 +308,7 @@ export class Timeline {
 		const { style } = this.options;
 		const told = style.bold("told");
 		if (!this.state.conversation.team) return told;
-		return `${told}  ${this.atWork.map(({ agent }) => this.voice(agent)).join(", ")}`;
+		return `${told}  ${this.state.conversation.active.map(({ agent }) => this.voice(agent)).join(", ")}`;
 	}
 
 	private answered(event: ModelAnswered): Entry {
