@@ -89,6 +89,13 @@ export const commands: readonly CommandSpec[] = [
 		load: async () => (await import("./commands/chat.ts")).chat,
 	},
 	{
+		name: "team",
+		summary: "who is in a team, with which tools, and who may hand on to whom",
+		positionals: [{ name: "name", about: "which team or agent of the config (default: its only one)", optional: true }],
+		options: [{ name: "mermaid", about: "as a Mermaid flowchart" }, ...model],
+		load: async () => (await import("./commands/team.ts")).team,
+	},
+	{
 		name: "runs",
 		summary: "list runs, the newest first",
 		options: [

@@ -51,6 +51,13 @@ export async function ownConfig(invocation: Invocation): Promise<HoldpointConfig
 	});
 }
 
+/** Agents and teams of the config as they would be run; nothing is opened. Errors: `config.invalid`, `model.unknown`. */
+export async function loadedAgents(invocation: Invocation): Promise<readonly Participant[]> {
+	const { agents, model } = await ownConfig(invocation);
+	const named = await namedModel(invocation);
+	return agents.map((agent) => withModel(agent, { named, otherwise: model }));
+}
+
 function existingStore(invocation: Invocation): string {
 	const path = storePath(invocation);
 	if (existsSync(path)) return path;

@@ -80,11 +80,36 @@ describe("the commands, where a team works", () => {
 		expect(out).toContain("by agent desk");
 	});
 
+	test("team says who is in it, with which tools, and who may hand on to whom", async () => {
+		const { out } = await scene.cli("team", "support");
+		expect(out).toContain("desk begins; an answer without a handoff asks the user, and whoever asked reads the reply.");
+		expect(out).toMatch(/\ndesk {2}begins · scripted\n {2}tools: look_up \(read\)\n {2}→ shipping\n/);
+		expect(out).toContain("  → refund: When money is to go back. · it may use pay");
+		expect(out).toMatch(/\nrefund {2}scripted\n {2}tools: pay \(write\)\n {2}→ desk: nothing is carried\n/);
+		expect((await scene.cli("team", "office", "--json")).json()).toMatchObject([
+			{
+				name: "office",
+				flow: "pipeline",
+				members: [
+					{ name: "boss", begins: true, tools: [{ name: "ask_clerk", agent: "clerk" }], ways: [] },
+					{ name: "clerk", isTool: true },
+				],
+			},
+		]);
+	});
+
+	test("team draws a team as a Mermaid flowchart, and no single agent", async () => {
+		const { out } = await scene.cli("team", "support", "--mermaid");
+		expect(out).toMatch(/^flowchart LR\n[\s\S]*agent_desk --> agent_refund/);
+		expect(await scene.cli("team", "clerk", "--mermaid")).toMatchObject({ code: 2 });
+		expect((await scene.cli("team", "clerk")).out).toContain("An agent by itself.");
+	});
+
 	test.each([80, 120])("nothing of a team's run is wider than %i columns", async (columns) => {
 		await scene.cli("run", "refund please", "--agent", "support", "--run-id", "r");
 		await scene.cli("run", "pay the clerk", "--agent", "office", "--run-id", "o");
 		const { recorded } = await import("./recording-host.ts");
-		for (const argv of [["show", "r"], ["show", "o"], ["runs"]]) {
+		for (const argv of [["show", "r"], ["show", "o"], ["runs"], ["team", "support"]]) {
 			const { out } = await recorded(argv, { cwd: scene.cwd, columns });
 			expect(out.split("\n").filter((line) => widthOf(line) > columns)).toEqual([]);
 		}
