@@ -67,6 +67,35 @@ export const commands: readonly CommandSpec[] = [
 		load: async () => (await import("./commands/run.ts")).run,
 	},
 	{
+		name: "chat",
+		summary: "talk with an agent or a team, decide what it asks for, leave and come back",
+		positionals: [
+			{ name: "agent", about: "which agent or team of the config (default: its only one)", optional: true },
+		],
+		options: [
+			{
+				name: "session",
+				value: "id",
+				about: "this conversation (default: your newest one that is open, else a new one)",
+			},
+			{ name: "new", about: "begin a new one" },
+			...model,
+			claim,
+		],
+		notes: [
+			"Without a terminal, each line of standard input is a message or a command such as /approve; --json answers with one JSON object a line.",
+			"Exit code 0: it is your turn. 3: something else is waited for. 1: it failed.",
+		],
+		load: async () => (await import("./commands/chat.ts")).chat,
+	},
+	{
+		name: "team",
+		summary: "who is in a team, with which tools, and who may hand on to whom",
+		positionals: [{ name: "name", about: "which team or agent of the config (default: its only one)", optional: true }],
+		options: [{ name: "mermaid", about: "as a Mermaid flowchart" }, ...model],
+		load: async () => (await import("./commands/team.ts")).team,
+	},
+	{
 		name: "runs",
 		summary: "list runs, the newest first",
 		options: [
@@ -134,6 +163,14 @@ export const commands: readonly CommandSpec[] = [
 		options: model,
 		notes: ["Exit code 0: completed. 3: a run waits again. 1: a run failed."],
 		load: async () => (await import("./commands/resume.ts")).resume,
+	},
+	{
+		name: "tell",
+		summary: "say something to a run that waits, such as the reply that one of its agents asked for",
+		positionals: [runId, { name: "message", about: "what to say; - reads it from standard input" }],
+		options: [{ name: "queue", about: "read after the calls that are held now, instead of beside them" }, ...carried],
+		notes: ["Nothing goes on here: resume the run, or use `holdpoint chat`.", carriedNote],
+		load: async () => (await import("./commands/tell.ts")).tell,
 	},
 	{
 		name: "settle",

@@ -1,15 +1,16 @@
 import type { HarnessOptions } from "../holdpoint.ts";
 import type { PolicyLike } from "../policy/decide.ts";
-import type { Agent } from "../spec/agent.ts";
 import type { Approver, Approvers } from "../spec/approver.ts";
 import type { Budget, Prices } from "../spec/budget.ts";
 import type { Limits } from "../spec/limits.ts";
 import type { LanguageModel } from "../spec/model.ts";
+import type { Participant } from "../spec/team.ts";
 import type { Webhook } from "../spec/webhooks.ts";
 
 /** What `holdpoint.config.ts` exports as `config`. */
 export interface HoldpointConfig {
-	readonly agents: readonly Agent[];
+	/** Agents, and teams of them. */
+	readonly agents: readonly Participant[];
 	/** Default: the tool's effect class decides. */
 	readonly policy?: PolicyLike;
 	/** Who may approve what. */

@@ -6,9 +6,11 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { checkPrices, checkSums, checkToolNames } from "../budgets/check-budgets.ts";
 import { checkedBudgets } from "../run/call-budgets.ts";
 import { executeCodeName } from "../run/execute-code-name.ts";
-import type { Agent } from "../spec/agent.ts";
+import { castOf } from "../run/ready-agent.ts";
+import { governedAgents } from "../run/ready-policy.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
 import { defaultLimits } from "../spec/limits.ts";
+import type { Participant } from "../spec/team.ts";
 import { type Invocation, textOption } from "./command.ts";
 import type { HoldpointConfig } from "./holdpoint-config.ts";
 
@@ -52,7 +54,7 @@ export function checkConfig(value: unknown, path: string): HoldpointConfig {
 	const { agents, policy, approvers, rolesOf, audit, limits, budgets, prices, model } = value;
 	if (!Array.isArray(agents) || agents.length === 0) throw invalid(path, "names no `agents`");
 	for (const [at, agent] of agents.entries()) checkAgent(agent, at, path);
-	const names = agents.map((agent: Agent) => agent.name);
+	const names = agents.map((agent: Participant) => agent.name);
 	const twice = names.find((name, at) => names.indexOf(name) !== at);
 	if (twice) throw invalid(path, `has two agents named ${twice}`);
 	checkWho({ policy, approvers, rolesOf, audit }, path);
@@ -67,8 +69,8 @@ export function checkConfig(value: unknown, path: string): HoldpointConfig {
 
 function checkAgent(agent: unknown, at: number, path: string): void {
 	const fits = isRecord(agent) && typeof agent["name"] === "string" && typeof agent["digest"] === "string";
-	if (!fits || !Array.isArray(agent["tools"])) {
-		throw invalid(path, `has as agents[${at}] something that \`defineAgent\` did not make`);
+	if (!fits || !(Array.isArray(agent["tools"]) || Array.isArray(agent["participants"]))) {
+		throw invalid(path, `has as agents[${at}] something that neither \`defineAgent\` nor a team's builder made`);
 	}
 }
 
@@ -83,11 +85,12 @@ function checkLimits(limits: unknown, path: string): void {
 }
 
 /** All agents are known here, so that a tool that none of them has is a slip of the pen. */
-function checkConfigBudgets(value: unknown, agents: readonly Agent[], path: string): void {
+function checkConfigBudgets(value: unknown, agents: readonly Participant[], path: string): void {
 	inFile(path, () => {
 		const budgets = checkedBudgets(value);
-		for (const { tools } of agents) checkSums(budgets, tools);
-		const names = agents.flatMap(({ tools }) => tools.map(({ name }) => name));
+		for (const { tools } of agents.flatMap(castOf)) checkSums(budgets, tools);
+		const governed = agents.flatMap((agent) => governedAgents(agent, { model: undefined, limits: {} }));
+		const names = governed.flatMap(({ tools }) => tools.map(({ name }) => name));
 		checkToolNames(budgets, new Set([executeCodeName, ...names]));
 	});
 }

@@ -2,13 +2,14 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Harness } from "../run/harness.ts";
-import type { Agent } from "../spec/agent.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import type { LanguageModel } from "../spec/model.ts";
 import type { Store } from "../spec/store.ts";
+import type { Participant } from "../spec/team.ts";
 import { type Invocation, textOption } from "./command.ts";
 import type { HoldpointConfig } from "./holdpoint-config.ts";
 import { configPath, loadConfig } from "./load-config.ts";
+import { withModel } from "./with-model.ts";
 
 /** Where the runs are. */
 export function storePath({ host, options }: Pick<Invocation, "host" | "options">): string {
@@ -19,8 +20,8 @@ export function storePath({ host, options }: Pick<Invocation, "host" | "options"
 export interface Opened {
 	readonly harness: Harness;
 	readonly store: Store;
-	/** Each with the model that it will be run with, where there is one. */
-	readonly agents: readonly Agent[];
+	/** Agents and teams, each with the models that it will be run with, where there are any. */
+	readonly agents: readonly Participant[];
 }
 
 /**
@@ -48,6 +49,13 @@ export async function ownConfig(invocation: Invocation): Promise<HoldpointConfig
 	throw new HoldpointError("config.invalid", `There is no holdpoint.config.ts in ${invocation.host.cwd}`, {
 		hint: "Make one that exports `config = { agents: [...] }`, or name one with --config. The demo needs none.",
 	});
+}
+
+/** Agents and teams of the config as they would be run; nothing is opened. Errors: `config.invalid`, `model.unknown`. */
+export async function loadedAgents(invocation: Invocation): Promise<readonly Participant[]> {
+	const { agents, model } = await ownConfig(invocation);
+	const named = await namedModel(invocation);
+	return agents.map((agent) => withModel(agent, { named, otherwise: model }));
 }
 
 function existingStore(invocation: Invocation): string {
@@ -87,7 +95,7 @@ async function open(path: string, config: HoldpointConfig, model?: LanguageModel
 		import("../adapters/stores/sqlite.ts"),
 	]);
 	const store = sqliteStore(path);
-	const agents = config.agents.map((agent) => ({ ...agent, model: model ?? agent.model ?? config.model }));
+	const agents = config.agents.map((agent) => withModel(agent, { named: model, otherwise: config.model }));
 	const harness = createHarness({
 		agents,
 		store,
@@ -101,14 +109,6 @@ async function open(path: string, config: HoldpointConfig, model?: LanguageModel
 		...(config.prices ? { prices: config.prices } : {}),
 	});
 	return { harness, store, agents };
-}
-
-/** Asked before anything starts. Errors: `model.missing`. */
-export function checkModel(agent: Agent | undefined): void {
-	if (!agent || agent.model) return;
-	throw new HoldpointError("model.missing", `Agent ${agent.name} has no model`, {
-		hint: "Say which with --model provider/name, or give the agent or the config a `model`.",
-	});
 }
 
 /** Closes the harness whatever happens. */

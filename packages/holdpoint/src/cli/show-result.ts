@@ -30,7 +30,7 @@ export async function showResult(invocation: Invocation, harness: Harness, shown
 }
 
 /** What the tools of the run mark as sensitive is not printed, whoever said it. */
-async function withoutSensitive(harness: Harness, result: RunResult): Promise<RunResult> {
+export async function withoutSensitive(harness: Harness, result: RunResult): Promise<RunResult> {
 	const view = await harness.show(result.run);
 	if (!view.events.some(({ event }) => "marks" in event)) return result;
 	const { redactor } = view;
@@ -48,6 +48,7 @@ async function withoutSensitive(harness: Harness, result: RunResult): Promise<Ru
 
 /** A wait as it is shown to people who only look on. */
 export function shownWait<One extends Wait>({ redactor }: Pick<RunView, "redactor">, wait: One): One {
+	if (wait.kind === "user") return { ...wait, text: redactor.text(wait.text) };
 	return "args" in wait ? { ...wait, args: redactor.value(wait.args, wait.call) } : wait;
 }
 
@@ -85,25 +86,34 @@ async function resultLines(
 }
 
 /** A card for each; a program that holds several calls is shown on the first of its cards. */
-export function cardsOf(invocation: Invocation, approvals: readonly OpenApproval[]): string[][] {
+export function cardsOf(
+	invocation: Invocation,
+	approvals: readonly OpenApproval[],
+	typed?: CardOptions["commands"],
+): string[][] {
 	const programOf = ({ run, program }: OpenApproval): string => `${run} ${program?.call}`;
 	return approvals.map((approval, at) => {
 		const same = approvals.filter((one) => one.program && programOf(one) === programOf(approval));
 		const lines = same.map(({ program }) => program?.line ?? 0);
 		const isShown = approvals.slice(0, at).some((one) => same.includes(one));
-		return cardLines(invocation, approval, { lines, isShown });
+		return cardLines(invocation, approval, { shared: { lines, isShown }, typed });
 	});
 }
 
-function cardLines(invocation: Invocation, approval: OpenApproval, shared: CardOptions["shared"] & object): string[] {
+interface CardParts extends Pick<CardOptions, "shared"> {
+	/** What is typed where it is shown. Default: commands. */
+	readonly typed: CardOptions["commands"] | undefined;
+}
+
+function cardLines(invocation: Invocation, approval: OpenApproval, { shared, typed }: CardParts): string[] {
 	const { style, width } = invocation.terminal;
-	const commands = {
+	const commands = typed ?? {
 		approve: commandLine(invocation, "approve", approval.approval),
 		deny: commandLine(invocation, "deny", approval.approval, "--reason", "…"),
 		resume: commandLine(invocation, "resume", approval.run),
 		rehearse: commandLine(invocation, "rehearse", approval.approval),
 	};
-	return approvalCard(approval, { style, width, now: Date.now(), commands, shared });
+	return approvalCard(approval, { style, width, now: Date.now(), commands, ...(shared ? { shared } : {}) });
 }
 
 /** What a run waits for besides approvals, and how to answer it. */

@@ -216,7 +216,7 @@ async function followLater(candidate: Candidate, judgement: Judgement, known: Kn
 }
 
 /** Who made the call, and who handed the work on until then. */
-function provenanceOf({ state }: Segment, { parent, thread }: CallState): Provenance {
+export function provenanceOf({ state }: Pick<Segment, "state">, { parent, thread }: CallState): Provenance {
 	const callers = callersOf(state, thread);
 	const ways = [thread, ...callers].toReversed();
 	const path = ways.flatMap((one) => [...(one.of.team?.path ?? []), ...(one === thread ? [] : [one.agent])]);

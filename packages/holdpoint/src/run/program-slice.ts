@@ -15,7 +15,8 @@ import { failedWith } from "./failed-with.ts";
 import { keepBeside } from "./keep-beside.ts";
 import { codeOf, limitsOf, programOf } from "./program-guest.ts";
 import { callOf } from "./run-state.ts";
-import type { LiveProgram, Segment } from "./segment.ts";
+import type { Segment } from "./segment.ts";
+import type { LiveProgram } from "./segment-start.ts";
 
 /** Writes down what a slice asked, and ends the program where it is over. */
 export function takeSlice(

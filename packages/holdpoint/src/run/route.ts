@@ -19,7 +19,8 @@ import { failedWith } from "./failed-with.ts";
 import { keepBeside } from "./keep-beside.ts";
 import { resultLine } from "./routing-events.ts";
 import { callOf, valueOf } from "./run-state.ts";
-import type { Ending, Segment } from "./segment.ts";
+import type { Segment } from "./segment.ts";
+import type { Ending } from "./segment-start.ts";
 import { chosenBy, isTerminated, joinedBy, promptFor } from "./team-functions.ts";
 
 /** An answer on its way outwards through the teams around whoever gave it. */

@@ -6,7 +6,7 @@ import { shownPath } from "../command-line.ts";
 import { findRun } from "../find-run.ts";
 import { openInbox, storePath, using } from "../open-harness.ts";
 import { cardsOf, waitLines } from "../show-result.ts";
-import { type UnknownCall, unknownCalls } from "../unknown-calls.ts";
+import { type UnknownCall, unlistedWaits } from "../unlisted-waits.ts";
 
 const runsMax = 1_000;
 
@@ -23,7 +23,7 @@ export async function approvals(invocation: Invocation): Promise<number> {
 		const [given] = positionals;
 		const run = given === undefined ? undefined : await findRun(store, given);
 		const held = await harness.approvals(run === undefined ? {} : { run });
-		const unknown = await unknownCalls(harness, run === undefined ? await mayHoldUnknown(store, held) : [run]);
+		const { unknown } = await unlistedWaits(harness, run === undefined ? await mayHoldUnknown(store, held) : [run]);
 		terminal.answer({ approvals: held, unknown }, () => lines(invocation, held, unknown));
 		return exitCodes.done;
 	});

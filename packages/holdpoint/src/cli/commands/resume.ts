@@ -3,9 +3,10 @@ import { advance } from "../advance.ts";
 import { exitCodes, type Invocation } from "../command.ts";
 import { shownPath } from "../command-line.ts";
 import { findRun } from "../find-run.ts";
-import { checkModel, openAgents, storePath, using } from "../open-harness.ts";
+import { openAgents, storePath, using } from "../open-harness.ts";
 import { readyRuns } from "../ready-runs.ts";
 import { shownRun } from "../shown-run.ts";
+import { checkModel } from "../with-model.ts";
 
 /** Goes on with one run, or with every run that is ready. */
 export async function resume(invocation: Invocation): Promise<number> {

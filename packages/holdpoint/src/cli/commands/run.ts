@@ -1,17 +1,18 @@
 import { newId } from "../../kit/id.ts";
 import { runAfter } from "../../run/next-run.ts";
-import type { Agent } from "../../spec/agent.ts";
 import { HoldpointError } from "../../spec/errors.ts";
-import type { RunRow } from "../../spec/store.ts";
+import type { Participant } from "../../spec/team.ts";
 import { advance, type Place } from "../advance.ts";
+import { isOpen } from "../chat/find-conversation.ts";
 import { type Invocation, textOption } from "../command.ts";
 import { isRunId } from "../find-run.ts";
-import type { Input } from "../host.ts";
-import { checkModel, type Opened, openAgents, using } from "../open-harness.ts";
+import { type Opened, openAgents, using } from "../open-harness.ts";
 import { osUser } from "../os-user.ts";
 import { usageInvalid } from "../parse-arguments.ts";
+import { messageOf } from "../read-message.ts";
 import { inlineText } from "../render/safe-text.ts";
 import { shownRun } from "../shown-run.ts";
+import { checkModel } from "../with-model.ts";
 
 /** Gives an agent a message and watches it. */
 export async function run(invocation: Invocation): Promise<number> {
@@ -25,7 +26,7 @@ export async function run(invocation: Invocation): Promise<number> {
 		const hint = "Letters, digits and _ . : - (a letter or digit first), at most 128: --run-id refund-4711.";
 		throw usageInvalid(`--run-id ${JSON.stringify(inlineText(named, 80))} is no run id`, hint);
 	}
-	const message = given === "-" ? await readAll(invocation.host.stdin) : given;
+	const message = await messageOf(invocation.host.stdin, given);
 	const opened = await openAgents(invocation, { isStoreThere: false });
 	return using(opened, async ({ harness, store, agents }) => {
 		const agent = chooseAgent(agents, textOption(invocation, "agent"));
@@ -46,17 +47,13 @@ export async function run(invocation: Invocation): Promise<number> {
 	});
 }
 
-function isOpen({ status }: RunRow): boolean {
-	return status === "running" || status === "waiting";
-}
-
 /** The run, and what it did before where it is there already. */
 async function placeOf({ harness, store }: Opened, run: string): Promise<Place> {
 	const isThere = (await store.load(run, Number.MAX_SAFE_INTEGER)) !== undefined;
 	return { harness, store, run, ...(isThere ? { past: (await shownRun(harness, run)).events } : {}) };
 }
 
-function chooseAgent(agents: readonly Agent[], name: string | undefined): Agent {
+export function chooseAgent(agents: readonly Participant[], name: string | undefined): Participant {
 	const names = agents.map((agent) => agent.name).join(", ");
 	const [first, second] = agents;
 	if (name !== undefined) {
@@ -68,18 +65,4 @@ function chooseAgent(agents: readonly Agent[], name: string | undefined): Agent 
 	}
 	if (first && !second) return first;
 	throw usageInvalid("The config has several agents: say which", `--agent <name>: ${names}.`);
-}
-
-const messageBytesMax = 1_048_576;
-
-async function readAll(input: Input): Promise<string> {
-	const parts: Uint8Array[] = [];
-	let bytes = 0;
-	for await (const part of input) {
-		const chunk = typeof part === "string" ? Buffer.from(part) : part;
-		bytes += chunk.byteLength;
-		if (bytes >= messageBytesMax) throw usageInvalid(`Standard input has more than ${messageBytesMax} bytes`);
-		parts.push(chunk);
-	}
-	return Buffer.concat(parts).toString("utf8");
 }

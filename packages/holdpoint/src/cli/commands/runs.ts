@@ -11,7 +11,7 @@ import type { Style } from "../render/style.ts";
 import { type Cell, tableLines } from "../render/table.ts";
 import { widthOf } from "../render/text-width.ts";
 import type { Terminal } from "../terminal.ts";
-import { type UnknownCall, unknownCalls } from "../unknown-calls.ts";
+import { type UnlistedWaits, unlistedWaits } from "../unlisted-waits.ts";
 
 const statuses: readonly RunStatus[] = ["running", "waiting", "completed", "failed", "cancelled"];
 const limitDefault = 20;
@@ -31,9 +31,14 @@ export async function runs(invocation: Invocation): Promise<number> {
 	try {
 		const rows = await store.runs(query);
 		const held = await store.approvals({ limit: limitMax });
-		const unknown = await unknownOf(invocation, rows);
+		const { unknown, asked } = await unlistedOf(invocation, rows);
 		const ofRun = <T extends { run: string }>(all: readonly T[], run: string) => all.filter((one) => one.run === run);
-		const shown = rows.map((row) => ({ ...row, held: ofRun(held, row.run), unknown: ofRun(unknown, row.run) }));
+		const shown = rows.map((row) => ({
+			...row,
+			held: ofRun(held, row.run),
+			unknown: ofRun(unknown, row.run),
+			asked: ofRun(asked, row.run),
+		}));
 		terminal.answer({ runs: shown }, () => {
 			if (rows.length === 0) return ["No runs."];
 			return runLines(shown, terminal);
@@ -44,12 +49,12 @@ export async function runs(invocation: Invocation): Promise<number> {
 	return exitCodes.done;
 }
 
-/** No index knows whether the outcome of a call is unknown. */
-async function unknownOf(invocation: Invocation, rows: readonly RunRow[]): Promise<readonly UnknownCall[]> {
+/** No index knows whether the outcome of a call is unknown, or whether an agent waits for its user. */
+async function unlistedOf(invocation: Invocation, rows: readonly RunRow[]): Promise<UnlistedWaits> {
 	const waiting = rows.filter(({ status }) => status === "waiting");
-	if (waiting.length === 0) return [];
+	if (waiting.length === 0) return { unknown: [], asked: [] };
 	const ids = waiting.map(({ run }) => run);
-	return using(await openInbox(invocation), ({ harness }) => unknownCalls(harness, ids));
+	return using(await openInbox(invocation), ({ harness }) => unlistedWaits(harness, ids));
 }
 
 function limitOf(invocation: Invocation): number {
@@ -70,6 +75,7 @@ function statusOf(invocation: Invocation): { readonly status?: readonly RunStatu
 interface ShownRow extends RunRow {
 	readonly held: readonly { readonly tool: string }[];
 	readonly unknown: readonly { readonly tool: string }[];
+	readonly asked: readonly { readonly agent: string }[];
 }
 
 const head = ["run", "status", "changed", "agent", "waits for"] as const;
@@ -129,6 +135,8 @@ function waitsText(row: ShownRow, now: number): string {
 	// Which signals they are is sealed: answers, messages, or the wish to end it.
 	if (row.signals > 0) return "has news: resume it";
 	const people = [namesOf("unknown: ", row.unknown), namesOf("approval of ", row.held)].filter(Boolean);
+	const [asked] = row.asked;
+	if (asked) people.push(`the user's reply to ${inlineText(asked.agent, 60)}`);
 	if (people.length > 0) return people.join("; ");
 	if (row.dueAt !== undefined) return row.dueAt <= now ? "due: resume it" : `until ${dateTime(row.dueAt)}`;
 	return "see holdpoint show";

@@ -1,5 +1,6 @@
-import type { Agent } from "../../spec/agent.ts";
+import { governedAgents } from "../../run/ready-policy.ts";
 import type { Switch } from "../../spec/governance.ts";
+import type { Participant } from "../../spec/team.ts";
 import { openToAnswer } from "../answer-all.ts";
 import { exitCodes, type Invocation, textOption } from "../command.ts";
 import { commandLine } from "../command-line.ts";
@@ -64,8 +65,9 @@ function nameOf({ of, name }: Named): string {
 }
 
 /** A switch of a name that nobody has stops nothing. */
-function isUnknown({ of, name }: Named, agents: readonly Agent[]): boolean {
+function isUnknown({ of, name }: Named, agents: readonly Participant[]): boolean {
 	if (agents.length === 0) return false;
-	if (of === "agent") return agents.every((agent) => agent.name !== name);
-	return of === "tool" && agents.every(({ tools }) => tools.every((tool) => tool.name !== name));
+	const all = agents.flatMap((agent) => governedAgents(agent, { model: undefined, limits: {} }));
+	if (of === "agent") return all.every((agent) => agent.name !== name);
+	return of === "tool" && all.every(({ tools }) => tools.every((tool) => tool.name !== name));
 }

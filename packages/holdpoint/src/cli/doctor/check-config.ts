@@ -1,6 +1,7 @@
 import { isHoldpointError } from "../../spec/errors.ts";
 import { loadConfig } from "../load-config.ts";
 import { inlineText } from "../render/safe-text.ts";
+import { withoutModel } from "../with-model.ts";
 import type { Finding } from "./finding.ts";
 
 const name = "config";
@@ -14,7 +15,7 @@ export async function checkConfigFile(path: string | undefined, store: string): 
 	try {
 		const { agents, model } = await loadConfig(path, store);
 		const names = agents.map((agent) => agent.name);
-		const bare = model ? [] : agents.filter((agent) => !agent.model).map((agent) => agent.name);
+		const bare = model ? [] : [...new Set(agents.flatMap(withoutModel).map(({ name }) => name))];
 		const says = `${path}: ${names.length === 1 ? "agent" : "agents"} ${names.join(", ")}`;
 		const facts = { path, agents: names, withoutModel: bare };
 		if (bare.length === 0) return { name, state: "ok", says, facts };

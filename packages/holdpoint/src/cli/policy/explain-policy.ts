@@ -1,6 +1,7 @@
 import { isCedarPolicy, type PolicyExplanation } from "../../adapters/policies/cedar/cedar-policy.ts";
 import { decide } from "../../policy/decide.ts";
 import { budgetsNow } from "../../run/call-budgets.ts";
+import { provenanceOf as provenanceOfCall } from "../../run/decide-call.ts";
 import type { RunView } from "../../run/show-run.ts";
 import { HoldpointError } from "../../spec/errors.ts";
 import { defaultLimits } from "../../spec/limits.ts";
@@ -123,10 +124,9 @@ function callOf({ run, state, events }: RunView, id: string | undefined, { agent
 		const message = `The call ${call.id} of run ${run} was never decided: its arguments did not come as far`;
 		throw new HoldpointError("usage.invalid", message, { hint: `See \`holdpoint show ${run}\`.` });
 	}
-	const agent = agentNamed(agents, started.agent.name);
+	const agent = agentNamed(agents, call.thread.agent);
 	const { principal, tenant, session } = started;
-	const provenance =
-		call.parent === undefined ? ({ via: "model" } as const) : ({ via: "program", program: call.parent } as const);
+	const provenance = provenanceOfCall({ state }, call);
 	const { label } = call;
 	const facts = { run, call: call.id, agent: agent.name, principal, tenant, session: session?.id, provenance, label };
 	const decided = events.flatMap(({ at, event }) => {

@@ -2,13 +2,12 @@ import type { CallState } from "../../run/call-state.ts";
 import type { RunEvent } from "../../spec/events.ts";
 import type { AttemptFailed, ModelDelta } from "../../spec/model.ts";
 import type { Terminal } from "../terminal.ts";
+import { busyLine } from "./busy-line.ts";
 import { duration } from "./duration.ts";
 import { inlineText } from "./safe-text.ts";
 import { clip } from "./text-width.ts";
 import { Timeline } from "./timeline.ts";
 
-const frames = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
-const frameMs = 100;
 const tailChars = 60;
 
 export interface LiveView {
@@ -27,24 +26,19 @@ export function liveView(terminal: Terminal, run: string, past: PastEvents): Liv
 	if (terminal.isJson) return jsonView(terminal, run);
 	const timeline = new Timeline({ run, style: terminal.style, width: terminal.width });
 	timeline.past(past);
-	const writing = { text: "", since: Date.now() };
+	const writing = { text: "" };
 	const failed = { text: "", until: 0 };
-	let frame = 0;
 	let saidAll = false;
-	const tick = (): void => {
-		const spinner = frames[frame++ % frames.length];
+	const busy = busyLine(terminal, () => {
 		const asked = Date.now() < failed.until ? failed.text : said(writing.text);
-		const doing = runningNow(timeline.calls) || asked;
-		terminal.status(`${spinner} ${doing}  ${duration(Date.now() - writing.since)}`);
-	};
-	const timer = setInterval(tick, frameMs);
-	timer.unref();
+		return runningNow(timeline.calls) || asked;
+	});
 	return {
 		onEvent: (event) => {
 			writing.text = "";
-			writing.since = Date.now();
+			busy.restart();
 			saidAll ||= event.type === "model.answered";
-			terminal.print(...linesOf(timeline, writing.since, event));
+			terminal.print(...linesOf(timeline, Date.now(), event));
 		},
 		onDelta: (delta) => {
 			if (delta.type === "answer.restarted") writing.text = "";
@@ -54,15 +48,12 @@ export function liveView(terminal: Terminal, run: string, past: PastEvents): Liv
 			} else writing.text = (writing.text + delta.text).slice(-tailChars * 4);
 		},
 		saidAll: () => saidAll,
-		close: () => {
-			clearInterval(timer);
-			terminal.status("");
-		},
+		close: busy.close,
 	};
 }
 
 /** A view never ends what it watches: an event that it cannot show is named. */
-function linesOf(timeline: Timeline, at: number, event: RunEvent): string[] {
+export function linesOf(timeline: Timeline, at: number, event: RunEvent): string[] {
 	try {
 		return timeline.lines(at, event);
 	} catch {
@@ -71,7 +62,7 @@ function linesOf(timeline: Timeline, at: number, event: RunEvent): string[] {
 }
 
 /** As `show --json` has them, and of which run, because several may follow each other. */
-function jsonView(terminal: Terminal, run: string): LiveView {
+export function jsonView(terminal: Terminal, run: string): LiveView {
 	return {
 		onEvent: (event) => terminal.data({ run, at: Date.now(), event }),
 		onDelta: () => undefined,
@@ -80,7 +71,7 @@ function jsonView(terminal: Terminal, run: string): LiveView {
 	};
 }
 
-function failedText({ attempt, attemptsMax, status, reason, waitMs }: AttemptFailed): string {
+export function failedText({ attempt, attemptsMax, status, reason, waitMs }: AttemptFailed): string {
 	const why = status === undefined ? inlineText(reason, tailChars) : `status ${status}`;
 	return `attempt ${attempt} of ${attemptsMax}: ${why}, again in ${duration(waitMs)}`;
 }
@@ -91,7 +82,7 @@ function said(text: string): string {
 }
 
 /** The tools that run now, or the program between two of them. */
-function runningNow(calls: ReadonlyMap<string, CallState>): string {
+export function runningNow(calls: ReadonlyMap<string, CallState>): string {
 	const running = [...calls.values()].filter((call) => call.phase === "started");
 	const names = [...new Set(running.filter((call) => !call.program).map((call) => inlineText(call.tool, 60)))];
 	if (names.length > 0) return clip(`${names.join(", ")} …`, 80);

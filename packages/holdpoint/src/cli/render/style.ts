@@ -6,6 +6,8 @@ export interface Style {
 	green(text: string): string;
 	yellow(text: string): string;
 	cyan(text: string): string;
+	magenta(text: string): string;
+	blue(text: string): string;
 	/** For the one line that matters. */
 	marked(text: string): string;
 }
@@ -20,6 +22,8 @@ export function createStyle(isColoured: boolean): Style {
 		green: code("32", "39"),
 		yellow: code("33", "39"),
 		cyan: code("36", "39"),
+		magenta: code("35", "39"),
+		blue: code("34", "39"),
 		marked: code("1;33", "22;39"),
 	};
 }
