@@ -88,8 +88,9 @@ function conversationSummary({ name, call, threads, active, team, turns }: Conve
 	const seen = [...threads.values()].map(({ agent, messages, turn, late, handing, heard, only }) => {
 		return { agent, messages, turn, late, handing, heard, only };
 	});
-	const { done, ...talk } = team ?? { done: new Map() };
-	return { name, call, turns, active: active.map(({ agent }) => agent), ...talk, done: [...done], threads: seen };
+	const { done, handoffs, rounds, ...talk } = team ?? { done: new Map(), handoffs: new Map(), rounds: new Map() };
+	const counted = { done: [...done], handoffs: [...handoffs], rounds: [...rounds] };
+	return { name, call, turns, active: active.map(({ agent }) => agent), ...talk, ...counted, threads: seen };
 }
 
 type Scene = (play: (options: StageOptions) => Stage) => Promise<RunResult>;
