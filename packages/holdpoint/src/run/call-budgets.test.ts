@@ -504,11 +504,12 @@ describe("how budgets stand", () => {
 					spent: 30,
 					held: 10,
 					left: 60,
+					overdrawn: 0,
 				},
 			],
 		});
 		expect(second?.accounts).toMatchObject([
-			{ of: {}, window: undefined, isCurrent: true, spent: 1, held: 1, left: 8 },
+			{ of: {}, window: undefined, isCurrent: true, spent: 1, held: 1, left: 8, overdrawn: 0 },
 		]);
 		scene.clock.advance(dayMs);
 		expect((await scene.harness.governance.budgets())[0]?.accounts).toMatchObject([{ isCurrent: false }]);
