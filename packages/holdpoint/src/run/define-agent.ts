@@ -7,7 +7,7 @@ import type { LanguageModel, ModelSettings } from "../spec/model.ts";
 import type { AnySchema, Tool } from "../spec/tool.ts";
 import { toJsonSchema } from "../tools/json-schema.ts";
 import { executeCodeName } from "./execute-code-name.ts";
-import { limitProblem } from "./limit-problem.ts";
+import { limitProblem } from "../kit/limit-problem.ts";
 
 export interface AgentDefinition<Name extends string = string> {
 	/** Shape: letters, digits, `_` and `-`, at most 64. */

@@ -26,7 +26,7 @@ import {
 	openApprovals,
 	settleCall,
 } from "./inbox.ts";
-import { limitProblem } from "./limit-problem.ts";
+import { limitProblem } from "../kit/limit-problem.ts";
 import { inputOf, runAfter, type UnreadMessage, unlessThere } from "./next-run.ts";
 import { castOf, type ReadyOptions, readyAgent } from "./ready-agent.ts";
 import { type ReadyPolicy, readyPolicy } from "./ready-policy.ts";
