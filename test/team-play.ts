@@ -8,7 +8,6 @@ import {
 	type RunResult,
 	type Store,
 } from "holdpoint";
-import type { Team } from "holdpoint/teams";
 import { type CrashPlan, crashingStore, promptProblems } from "holdpoint/testing";
 import { z } from "zod";
 import { fakeClock } from "../packages/holdpoint/src/testing/fake-clock.ts";
@@ -168,7 +167,7 @@ async function live({ replies = [] }: TeamPlay, { harness, team }: TeamStage): P
 }
 
 /** The process before may have died before anything of it was durable. */
-function begin(harness: TeamStage["harness"], team: Team): Promise<RunResult> {
+function begin(harness: TeamStage["harness"], team: TeamStage["team"]): Promise<RunResult> {
 	return harness.run(team, "go", { runId, principal: "ann" });
 }
 

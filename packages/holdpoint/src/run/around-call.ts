@@ -1,5 +1,7 @@
+import { teamsAround } from "../routing/topology.ts";
 import type { CallState } from "./call-state.ts";
-import { agentsAround, callersOf } from "./run-state.ts";
+import type { Thread } from "./conversation.ts";
+import { callersOf } from "./run-state.ts";
 import type { Segment } from "./segment.ts";
 import { narrowedReason } from "./thread-tools.ts";
 
@@ -18,7 +20,17 @@ export function aroundCall(segment: Segment, call: CallState): AroundCall {
 	const { thread } = call;
 	return {
 		callers: callersOf(state, thread).map(({ agent }) => agent),
-		agents: agentsAround(state, thread),
+		agents: agentsAround(segment, thread),
 		narrowed: thread.only && narrowedReason({ thread, tool: { name: call.tool } }, segment.readyOf(thread)),
 	};
+}
+
+/** An agent, those that it works for, and the teams that they are in: whatever is said of one of them holds for it. */
+export function agentsAround(segment: Segment, thread: Thread): readonly string[] {
+	if (!thread.of.team && thread.of.call === undefined) return [thread.agent];
+	const names = [thread, ...callersOf(segment.state, thread)].flatMap(({ of, agent }) => {
+		const { team } = segment.readyFor(of);
+		return [agent, of.name, ...(team ? teamsAround(team, agent) : []).map(({ name }) => name)];
+	});
+	return [...new Set(names)];
 }

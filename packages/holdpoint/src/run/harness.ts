@@ -1,5 +1,6 @@
 /** The harness: what a program, a CLI or a server holds in its hand. Each method is a thin door to `run/`. */
 import { checkSums } from "../budgets/check-budgets.ts";
+import { limitProblem } from "../kit/limit-problem.ts";
 import { unlessAborted } from "../kit/unless-aborted.ts";
 import type { Agent } from "../spec/agent.ts";
 import type { Budget } from "../spec/budget.ts";
@@ -26,7 +27,6 @@ import {
 	openApprovals,
 	settleCall,
 } from "./inbox.ts";
-import { limitProblem } from "../kit/limit-problem.ts";
 import { inputOf, runAfter, type UnreadMessage, unlessThere } from "./next-run.ts";
 import { castOf, type ReadyOptions, readyAgent } from "./ready-agent.ts";
 import { type ReadyPolicy, readyPolicy } from "./ready-policy.ts";
