@@ -11,17 +11,20 @@ export interface AroundCall {
 	readonly callers: readonly string[];
 	/** Whoever of these is switched off, the call is. */
 	readonly agents: readonly string[];
-	/** Why the handoff to it does not leave it this tool. */
+	/** Why the handoff to it, or to an agent that it works for, does not leave it this tool. */
 	readonly narrowed: string | undefined;
 }
 
 export function aroundCall(segment: Segment, call: CallState): AroundCall {
-	const { state } = segment;
-	const { thread } = call;
+	const { thread, tool: name } = call;
+	const callers = callersOf(segment.state, thread);
+	const narrowed = [thread, ...callers].map(
+		(one) => one.only && narrowedReason({ thread: one, tool: { name } }, segment.readyOf(one)),
+	);
 	return {
-		callers: callersOf(state, thread).map(({ agent }) => agent),
+		callers: callers.map(({ agent }) => agent),
 		agents: agentsAround(segment, thread),
-		narrowed: thread.only && narrowedReason({ thread, tool: { name: call.tool } }, segment.readyOf(thread)),
+		narrowed: narrowed.find((reason) => reason !== undefined),
 	};
 }
 
