@@ -20,6 +20,8 @@ interface Call {
 	/** Its question that nobody has answered. */
 	approval: string | undefined;
 	isProgram: boolean;
+	/** It does nothing of its own: a handoff, or a task that was put to an agent. */
+	isRouting: boolean;
 	/** Of a program: the calls whose outcomes it was given. */
 	readonly delivered: Set<string>;
 	outcome: Outcome | undefined;
@@ -77,6 +79,8 @@ class JournalReader {
 			case "cancel.requested":
 				this.isCancelled = true;
 				return;
+			case "agent.started":
+				return this.readAgentStart(event);
 			case "run.finished":
 				return this.readEnd(event);
 		}
@@ -113,6 +117,7 @@ class JournalReader {
 			isDenied: false,
 			approval: undefined,
 			isProgram: false,
+			isRouting: false,
 			delivered: new Set(),
 			outcome: undefined,
 		});
@@ -159,7 +164,8 @@ class JournalReader {
 		if (!call) return;
 		const { outcome } = event;
 		if (call.approval !== undefined) this.problem(`${call.id} is finished while it is held`);
-		const mayHaveHappened = call.attempts > 0 && !call.isProgram && !this.harmless.has(call.tool);
+		call.isRouting ||= event.handsTo !== undefined;
+		const mayHaveHappened = call.attempts > 0 && !call.isProgram && !call.isRouting && !this.harmless.has(call.tool);
 		if (mayHaveHappened && ("denied" in outcome || "cancelled" in outcome)) {
 			this.problem(`${call.id} was started, and ends as ${Object.keys(outcome)[0]} (I7)`);
 		}
@@ -214,6 +220,14 @@ class JournalReader {
 		program.delivered.add(id);
 	}
 
+	private readAgentStart(event: Of<"agent.started">): void {
+		const call = this.open(event);
+		if (!call) return;
+		if (call.attempts === 0) this.problem(`${call.id} is put to ${event.agent}, and was not started`);
+		if (call.isRouting) this.problem(`${call.id} is put to an agent twice`);
+		call.isRouting = true;
+	}
+
 	private readEnd(event: Of<"run.finished">): void {
 		this.end = event;
 		if ((event.status === "cancelled") !== this.isCancelled) this.problem(`it ends ${event.status}`);
@@ -228,8 +242,8 @@ class JournalReader {
 	/** What a cancelled run tells that it did is all of what it did. */
 	private readDone(done: NonNullable<Of<"run.finished">["done"]>): void {
 		const told = done.map(({ call, outcome }) => `${call} ${outcome}`).sort();
-		const did = [...this.calls.values()].flatMap(({ id, isProgram, outcome }) => {
-			if (isProgram || !outcome) return [];
+		const did = [...this.calls.values()].flatMap(({ id, isProgram, isRouting, outcome }) => {
+			if (isProgram || isRouting || !outcome) return [];
 			return "unknown" in outcome ? [`${id} unknown`] : "ok" in outcome || "blob" in outcome ? [`${id} ok`] : [];
 		});
 		if (told.join() !== did.sort().join()) this.problem(`it tells that it did ${told}, and did ${did}`);

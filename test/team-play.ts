@@ -8,9 +8,9 @@ import {
 	type RunResult,
 	type Store,
 } from "holdpoint";
-import type { Team } from "holdpoint/teams";
 import { type CrashPlan, crashingStore, promptProblems } from "holdpoint/testing";
 import { z } from "zod";
+import { resultOf } from "../packages/holdpoint/src/run/conclude.ts";
 import { fakeClock } from "../packages/holdpoint/src/testing/fake-clock.ts";
 import {
 	type Cast,
@@ -39,6 +39,9 @@ export interface TeamPlay {
 	/** What the user says, each time that somebody asks. */
 	readonly replies?: readonly string[];
 	readonly harness?: HarnessOptions;
+	readonly acts?: Acts;
+	/** Another process goes on after each pause. */
+	readonly restarts?: boolean;
 	/** Opens the store anew for each process. Default: one in memory. */
 	readonly open?: () => Store;
 }
@@ -52,10 +55,12 @@ export interface PlayedTeam {
 	readonly crashes: number;
 	readonly events: readonly RunEvent[];
 	readonly problems: readonly string[];
+	/** How the run stands, as the fold of its journal says it. */
+	readonly folded: RunResult;
 }
 
 /** All that every agent has seen and said, by the call that it works inside of and its name. */
-export type Transcript = { readonly [thread: string]: unknown };
+export type Transcript = { readonly [thread: string]: readonly unknown[] };
 
 /** Lists what an agent can do here: look, book (needs an approval), and ask somebody who answers later. */
 export function worldTools(world: TeamWorld) {
@@ -90,6 +95,8 @@ export async function playTeam(play: TeamPlay, plans: readonly CrashPlan[] = [])
 	const clock = fakeClock({ skipMs: 20_000 });
 	const memory = memoryStore();
 	const scenes: TeamStage[] = [];
+	/** Those of processes that did not die: what a dead one had asked last nobody remembers. */
+	const alive: TeamStage[] = [];
 	let result: RunResult | undefined;
 	let commits = 0;
 	let crashes = 0;
@@ -97,15 +104,16 @@ export async function playTeam(play: TeamPlay, plans: readonly CrashPlan[] = [])
 		if (result) break;
 		const inner = play.open?.() ?? memory;
 		const store = crashingStore(inner, plan);
-		const scene = sceneOf(play, { world, clock, store });
-		scenes.push(scene);
-		result = await live(play, scene).catch((error: unknown) => {
+		const own = [sceneOf(play, { world, clock, store })];
+		result = await live(play, own).catch((error: unknown) => {
 			if (!store.crashed) throw error;
 			crashes++;
 			// The lease of a dead process runs out.
 			clock.advance(60_000);
 			return undefined;
 		});
+		scenes.push(...own);
+		if (!store.crashed) alive.push(...own);
 		commits ||= store.commits;
 		if (play.open) await inner.close();
 	}
@@ -117,26 +125,16 @@ export async function playTeam(play: TeamPlay, plans: readonly CrashPlan[] = [])
 	const transcript = transcriptOf(state);
 	const problems = [
 		...scenes.flatMap(({ prompts }) => Object.values(prompts).flat().flatMap(promptProblems)),
-		...foldProblems(scenes, transcript),
-		...journalProblems(told, handoffsAside(told)),
+		...foldProblems(alive, transcript),
+		...journalProblems(told, harmless),
 		...((await last.approvals({ run: runId })).length > openOf(result) ? ["an approval is left"] : []),
 	];
 	if (play.open) await last.close();
-	return { result, world, transcript, commits, crashes, events: told, problems };
+	return { result, world, transcript, commits, crashes, events: told, problems, folded: resultOf(state) };
 }
 
 function openOf(result: RunResult): number {
 	return result.status === "waiting" ? result.waits.filter(({ kind }) => kind === "approval").length : 0;
-}
-
-/** What changes nothing outside: `look`, and whatever the run itself gives to agents. */
-function handoffsAside(events: readonly RunEvent[]): ReadonlySet<string> {
-	const own = events.flatMap((event) =>
-		event.type === "model.answered"
-			? event.content.flatMap((part) => (part.type === "tool-call" && part.toolName !== "book" ? part.toolName : []))
-			: [],
-	);
-	return new Set([...harmless, ...own]);
 }
 
 interface Place {
@@ -149,26 +147,67 @@ function sceneOf({ cast, team, harness }: TeamPlay, { world, clock, store }: Pla
 	return teamStage({ cast: cast(worldTools(world)), team, store, clock, harness: harness ?? {} });
 }
 
-/** What a worker, a person and a user do until the run is over, or the user has nothing more to say. */
-async function live({ replies = [] }: TeamPlay, { harness, team }: TeamStage): Promise<RunResult> {
-	let result = await begin(harness, team);
+/** What people do at a pause. */
+export interface Acts {
+	/** To each held call. Default: approve. */
+	answer?(call: string): "approve" | "deny";
+	/** Said although nobody asked; undefined: nothing. `said`: how often the user spoke. */
+	interrupt?(said: number): { readonly text: string; readonly mode: "turn" | "queue" } | undefined;
+	/** Whether the run is cancelled then. */
+	cancels?(said: number): boolean;
+}
+
+/** What workers, a person and a user do until the run is over, or the user has nothing more to say. */
+async function live(play: TeamPlay, scenes: TeamStage[]): Promise<RunResult> {
+	let scene = scenes.at(-1) as TeamStage;
+	let result = await begin(scene.harness, scene.team);
 	for (let round = 0; round < roundsMax; round++) {
 		if (result.status !== "waiting") return result;
-		const said = (await harness.show(runId)).events.filter(({ event }) => event.type === "message.received").length;
-		const reply = replies[said];
-		for (const wait of result.waits) {
-			if (wait.kind === "approval") await harness.approve(wait.approval, { by }).catch(onlyIfAnswered);
-			if (wait.kind === "unknown") await harness.settle(runId, wait.call, { happened: true, result: "by letter", by });
-			if (wait.kind === "user" && reply === undefined) return result;
-			if (wait.kind === "user" && reply !== undefined) await harness.tell(runId, reply);
+		const next = await pause(play, scene, result);
+		if (next === "over") return result;
+		if (play.restarts) {
+			scene = scene.again();
+			scenes.push(scene);
 		}
-		result = await harness.resume(runId);
+		result = next === "cancel" ? await cancelled(scene) : await scene.harness.resume(runId);
 	}
 	throw new Error(`It does not come to an end: ${JSON.stringify(result)}`);
 }
 
+async function cancelled({ harness }: TeamStage): Promise<RunResult> {
+	const result = await harness.cancel(runId);
+	if (!result) throw new Error("Nobody else advances this run");
+	return result;
+}
+
+/** Answers what a run waits for; only from what is in the store, so that it is the same after a crash. */
+async function pause(
+	{ replies = [], acts = {} }: TeamPlay,
+	{ harness }: TeamStage,
+	result: Extract<RunResult, { status: "waiting" }>,
+): Promise<"on" | "over" | "cancel"> {
+	const said = (await harness.show(runId)).events.filter(({ event }) => event.type === "message.received").length;
+	if (acts.cancels?.(said)) return "cancel";
+	const words = acts.interrupt?.(said);
+	if (words && !result.waits.some(({ kind }) => kind === "user")) {
+		await harness.tell(runId, words.text, words.mode);
+		return "on";
+	}
+	const reply = replies[said];
+	for (const wait of result.waits) {
+		if (wait.kind === "approval") {
+			const answer = acts.answer?.(wait.call) ?? "approve";
+			await harness[answer](wait.approval, { by }).catch(onlyIfAnswered);
+		}
+		if (wait.kind === "unknown") await harness.settle(runId, wait.call, { happened: true, result: "by letter", by });
+		if (wait.kind === "user" && reply !== undefined) await harness.tell(runId, reply);
+	}
+	const isOver = reply === undefined && result.waits.every(({ kind }) => kind === "user");
+	return isOver ? "over" : "on";
+}
+
 /** The process before may have died before anything of it was durable. */
-function begin(harness: TeamStage["harness"], team: Team): Promise<RunResult> {
+function begin(harness: TeamStage["harness"], team: TeamStage["team"]): Promise<RunResult> {
 	return harness.run(team, "go", { runId, principal: "ann" });
 }
 
@@ -182,9 +221,7 @@ type State = Awaited<ReturnType<TeamStage["harness"]["show"]>>["state"];
 function transcriptOf({ conversation, calls }: State): Transcript {
 	const inside = [...calls.values()].flatMap(({ inside: one }) => one ?? []);
 	const threads = [conversation, ...inside].flatMap(({ call, threads: all }) =>
-		[...all.values()].map(
-			({ agent, messages }) => [`${call === undefined ? "" : "inside "}${agent}`, messages] as const,
-		),
+		[...all.values()].map(({ agent, messages }) => [`${call ?? ""} ${agent}`, messages] as const),
 	);
 	return Object.fromEntries(threads);
 }
@@ -193,12 +230,13 @@ function transcriptOf({ conversation, calls }: State): Transcript {
 function foldProblems(scenes: readonly TeamStage[], transcript: Transcript): string[] {
 	return scenes.flatMap(({ prompts }) =>
 		Object.entries(prompts).flatMap(([agent, seen]) => {
-			const folded = (transcript[agent] ?? transcript[`inside ${agent}`] ?? []) as readonly unknown[];
+			const threads = Object.entries(transcript).flatMap(([key, folded]) =>
+				key.endsWith(` ${agent}`) ? [folded] : [],
+			);
 			return seen.flatMap(([, ...messages]) => {
-				const same = JSON.stringify(folded.slice(0, messages.length)) === JSON.stringify(messages);
-				return same
-					? []
-					: [`${agent} was asked ${JSON.stringify(messages)}, and its thread is ${JSON.stringify(folded)}`];
+				const asked = JSON.stringify(messages);
+				const same = threads.some((folded) => JSON.stringify(folded.slice(0, messages.length)) === asked);
+				return same ? [] : [`${agent} was asked ${asked}, which is no beginning of ${JSON.stringify(threads)}`];
 			});
 		}),
 	);

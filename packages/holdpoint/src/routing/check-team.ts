@@ -1,9 +1,10 @@
 /** Makes a team of what a builder was told. Whatever cannot work is an error here, and nothing of it runs. */
 import { canonicalJson } from "../kit/canonical-json.ts";
 import { digest } from "../kit/digest.ts";
+import { limitProblem } from "../kit/limit-problem.ts";
 import { HoldpointError } from "../spec/errors.ts";
-import { defaultTeamLimits } from "../spec/limits.ts";
-import { isTeam, type Team } from "../spec/team.ts";
+import { defaultLimits, defaultTeamLimits } from "../spec/limits.ts";
+import { type Edge, isTeam, type Team } from "../spec/team.ts";
 import { mermaidOf } from "./mermaid.ts";
 import { agentsOf, entryOf, handoffsOf, participantOf } from "./topology.ts";
 
@@ -84,14 +85,35 @@ function checkEdges(team: Team): void {
 	for (const [from, ways] of edges) {
 		check(participantOf(team, from) !== undefined, `team ${name} has an edge from ${from}, who is no participant`);
 		const seen = new Set<string>();
-		for (const { to, carryTokensMax } of ways) {
+		for (const way of ways) {
+			const { to, carryTokensMax } = way;
 			check(participantOf(team, to) !== undefined, `team ${name} has an edge to ${to}, who is no participant`);
+			checkCarried(team, from, way);
 			check(to !== from, `team ${name} has an edge from ${from} to itself`);
 			check(!seen.has(to), `team ${name} has two edges from ${from} to ${to}`);
 			check(isCount(carryTokensMax), `team ${name}: carryTokensMax from ${from} to ${to} is a whole number from 1 on`);
 			seen.add(to);
 		}
 	}
+	checkHandoffTools(team);
+}
+
+const carries: ReadonlySet<unknown> = new Set(["none", "summary", "results"]);
+
+/** A name that is written wrongly would leave whoever takes over nothing. */
+function checkCarried(team: Team, from: string, { to, carry, only = [] }: Edge): void {
+	const way = `team ${team.name}: the edge from ${from} to ${to}`;
+	check(carries.has(carry), `${way} carries "${String(carry)}"; it is none, summary or results`);
+	check(Array.isArray(only), `${way} has an \`only\` that is no list`);
+	const target = participantOf(team, to);
+	const agents = target && isTeam(target) ? agentsOf(target) : target ? [target] : [];
+	const own = new Set(agents.flatMap(({ tools }) => tools.map((tool) => tool.name)));
+	const lost = only.find((tool) => !own.has(tool));
+	check(lost === undefined, `${way} leaves ${to} only the tool ${lost}, which it has not`);
+}
+
+function checkHandoffTools(team: Team): void {
+	const { name } = team;
 	for (const { name: agent, tools } of agentsOf(team)) {
 		for (const tool of handoffsOf(team, agent).keys()) {
 			check(tool.length <= 64, `team ${name}: the name of the tool ${tool} is longer than 64 characters`);
@@ -103,7 +125,9 @@ function checkEdges(team: Team): void {
 	}
 }
 
-function checkFlow({ name, flow, handoffsMax, pingPongMax, terminateWhen, participants, start }: Team): void {
+function checkFlow({ name, flow, handoffsMax, pingPongMax, terminateWhen, participants, start, limits }: Team): void {
+	const problem = limitProblem(limits, defaultLimits);
+	check(problem === undefined, `team ${name} sets ${problem}`);
 	for (const [what, value] of Object.entries({ handoffsMax, pingPongMax })) {
 		check(isCount(value), `team ${name} sets ${what} to ${String(value)}; it is a whole number from 1 on`);
 	}
@@ -118,7 +142,11 @@ function checkFlow({ name, flow, handoffsMax, pingPongMax, terminateWhen, partic
 			check(isThere, `team ${name} sets turnsMax of ${agent}, who is no participant`);
 		}
 	}
+	if (flow.kind === "parallel") {
+		check(flow.join === undefined || typeof flow.join === "function", `team ${name} has a join that is no function`);
+	}
 	if (flow.kind === "group-chat") {
+		check(flow.choose !== undefined || participants.length > 1, `team ${name} has nobody to choose`);
 		check(
 			isCount(flow.roundsMax),
 			`team ${name} sets roundsMax to ${String(flow.roundsMax)}; it is a whole number from 1 on`,

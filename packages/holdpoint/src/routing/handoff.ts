@@ -29,14 +29,16 @@ export interface Autonomous {
 	readonly prompt?: string | ((agent: string) => string | Promise<string>);
 }
 
+type Target<Member extends string> = Member | (EdgeOptions & { readonly to: Member });
+
 /** `typed` edges: each name must be one of the participants'. */
 export interface HandoffDefinition<Name extends string = string, Member extends string = string> {
 	readonly name: Name;
 	readonly participants: readonly (Participant & { readonly name: Member })[];
 	/** Who begins. */
-	readonly coordinator: Member;
+	readonly coordinator: NoInfer<Member>;
 	/** Who may hand on to whom. None: everybody to everybody. */
-	readonly edges?: { readonly [From in Member]?: readonly (Member | (EdgeOptions & { readonly to: Member }))[] };
+	readonly edges?: { readonly [From in NoInfer<Member>]?: readonly Target<NoInfer<Member>>[] };
 	/** Default: `human-in-the-loop`. */
 	readonly interaction?:
 		| Interaction

@@ -30,7 +30,8 @@ export function pipeline<const Name extends string>(
 	if (back) {
 		const targets = typeof back.to === "string" ? [back.to] : back.to;
 		for (const to of targets) {
-			if (names.indexOf(to) < names.indexOf(back.from)) continue;
+			const place = names.indexOf(back.from);
+			if (place < 0 || names.indexOf(to) < place) continue;
 			throw new HoldpointError(
 				"team.invalid",
 				`pipeline ${name}: ${back.from} returns work to ${to}, who does not come before it`,
@@ -88,15 +89,16 @@ export function groupChat<const Name extends string>(
 	{ name, chooser, roundsMax = defaultTeamLimits.handoffsMax, terminateWhen, limits = {} }: GroupChatOptions<Name>,
 ): Team<Name> {
 	const names = participants.map((one) => one?.name);
+	if (!chooser) throw new HoldpointError("team.invalid", `team ${name} has no chooser`);
 	if (typeof chooser === "function") {
 		const flow = { kind: "group-chat", choose: chooser, roundsMax } as const;
 		return teamOf({ name, participants, start: names.slice(0, 1), edges: new Map(), flow, terminateWhen, limits });
 	}
-	const edges = new Map([[chooser?.name, names.map((to) => edgeTo(to))]]);
+	const edges = new Map([[chooser.name, names.map((to) => edgeTo(to))]]);
 	return teamOf({
 		name,
 		participants: [chooser, ...participants],
-		start: [chooser?.name],
+		start: [chooser.name],
 		edges,
 		flow: { kind: "group-chat", choose: undefined, roundsMax },
 		terminateWhen,

@@ -1,5 +1,7 @@
+import { teamsAround } from "../routing/topology.ts";
 import type { CallState } from "./call-state.ts";
-import { agentsAround, callersOf } from "./run-state.ts";
+import type { Thread } from "./conversation.ts";
+import { callersOf } from "./run-state.ts";
 import type { Segment } from "./segment.ts";
 import { narrowedReason } from "./thread-tools.ts";
 
@@ -9,16 +11,29 @@ export interface AroundCall {
 	readonly callers: readonly string[];
 	/** Whoever of these is switched off, the call is. */
 	readonly agents: readonly string[];
-	/** Why the handoff to it does not leave it this tool. */
+	/** Why the handoff to it, or to an agent that it works for, does not leave it this tool. */
 	readonly narrowed: string | undefined;
 }
 
 export function aroundCall(segment: Segment, call: CallState): AroundCall {
-	const { state } = segment;
-	const { thread } = call;
+	const { thread, tool: name } = call;
+	const callers = callersOf(segment.state, thread);
+	const narrowed = [thread, ...callers].map(
+		(one) => one.only && narrowedReason({ thread: one, tool: { name } }, segment.readyOf(one)),
+	);
 	return {
-		callers: callersOf(state, thread).map(({ agent }) => agent),
-		agents: agentsAround(state, thread),
-		narrowed: thread.only && narrowedReason({ thread, tool: { name: call.tool } }, segment.readyOf(thread)),
+		callers: callers.map(({ agent }) => agent),
+		agents: agentsAround(segment, thread),
+		narrowed: narrowed.find((reason) => reason !== undefined),
 	};
+}
+
+/** An agent, those that it works for, and the teams that they are in: whatever is said of one of them holds for it. */
+export function agentsAround(segment: Segment, thread: Thread): readonly string[] {
+	if (!thread.of.team && thread.of.call === undefined) return [thread.agent];
+	const names = [thread, ...callersOf(segment.state, thread)].flatMap(({ of, agent }) => {
+		const { team } = segment.readyFor(of);
+		return [agent, of.name, ...(team ? teamsAround(team, agent) : []).map(({ name }) => name)];
+	});
+	return [...new Set(names)];
 }

@@ -1,5 +1,6 @@
 import { canonicalJson } from "../kit/canonical-json.ts";
 import { digest } from "../kit/digest.ts";
+import { limitProblem } from "../kit/limit-problem.ts";
 import type { Agent, Middleware, ProgramOptions } from "../spec/agent.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import { defaultLimits, defaultProgramLimits, type Limits } from "../spec/limits.ts";
@@ -7,7 +8,6 @@ import type { LanguageModel, ModelSettings } from "../spec/model.ts";
 import type { AnySchema, Tool } from "../spec/tool.ts";
 import { toJsonSchema } from "../tools/json-schema.ts";
 import { executeCodeName } from "./execute-code-name.ts";
-import { limitProblem } from "./limit-problem.ts";
 
 export interface AgentDefinition<Name extends string = string> {
 	/** Shape: letters, digits, `_` and `-`, at most 64. */

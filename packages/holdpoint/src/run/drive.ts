@@ -9,6 +9,7 @@
  *    durable, and can be resumed.
  */
 import type { RunResult } from "../spec/result.ts";
+import { agentsAround } from "./around-call.ts";
 import { askModel } from "./ask-model.ts";
 import type { CallState } from "./call-state.ts";
 import { cancelRun, giveUp } from "./cancel-run.ts";
@@ -21,7 +22,6 @@ import { joinWork, next, type Step } from "./next.ts";
 import { rehearsePrograms } from "./rehearse-program.ts";
 import { suspendPrograms } from "./restore-program.ts";
 import { handOn, joinAnswers } from "./route.ts";
-import { agentsAround } from "./run-state.ts";
 import type { Segment } from "./segment.ts";
 import { takeSignals } from "./take-signals.ts";
 
@@ -138,7 +138,7 @@ async function stopForbidden(segment: Segment, starting: readonly CallState[]): 
 function forbiddenSince(segment: Segment, { tool, thread, grants = [] }: CallState): string | undefined {
 	const { standing } = segment.ports.standing;
 	const { tenant } = segment.state.started ?? {};
-	const off = switchedOff(segment, { tool: { name: tool }, agents: agentsAround(segment.state, thread), tenant });
+	const off = switchedOff(segment, { tool: { name: tool }, agents: agentsAround(segment, thread), tenant });
 	if (off !== undefined || grants.length === 0) return off;
 	const now = segment.ports.clock.now();
 	const isOpen = (id: string) =>

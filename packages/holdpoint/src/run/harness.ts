@@ -1,3 +1,5 @@
+/** The harness: what a program, a CLI or a server holds in its hand. Each method is a thin door to `run/`. */
+import { limitProblem } from "../kit/limit-problem.ts";
 import { unlessAborted } from "../kit/unless-aborted.ts";
 import type { Budget } from "../spec/budget.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
@@ -24,7 +26,6 @@ import {
 	settleCall,
 } from "./inbox.ts";
 import { KnownAgents } from "./known-agents.ts";
-import { limitProblem } from "./limit-problem.ts";
 import { inputOf, runAfter, type UnreadMessage, unlessThere } from "./next-run.ts";
 import { type ReadyPolicy, readyPolicy } from "./ready-policy.ts";
 import type { ApproveOptions, DenyOptions, RunOptions } from "./run-options.ts";

@@ -142,6 +142,12 @@ function toModelTool(tool: Tool): ModelTool {
 	};
 }
 
+/** The program tool of an agent that is left only some of its tools here. */
+export function programsWith({ agent, tools, programTools: names }: ReadyAgent, only: readonly string[]): ModelTool {
+	const left = [...names].flatMap((name) => (only.includes(name) ? (tools.get(name) ?? []) : []));
+	return toModelTool(programTools(left, agent.programs?.declarationTokensMax).executeCode);
+}
+
 function programTools(tools: readonly Tool[], tokensMax: number | undefined) {
 	const declaration = declareTools(tools, tokensMax === undefined ? {} : { tokensMax });
 	// Also where all tools are declared: the engine's own message on an unknown tool names them.

@@ -14,6 +14,7 @@ import type { Json } from "../spec/json.ts";
 import { defaultTeamLimits } from "../spec/limits.ts";
 import type { Carry, Participant, Team } from "../spec/team.ts";
 import type { CallState } from "./call-state.ts";
+import { closeCall } from "./close-call.ts";
 import { apartFrom, type Conversation, type Part, type Thread, threadFor, whoOf } from "./conversation.ts";
 import { failedWith } from "./failed-with.ts";
 import { keepBeside } from "./keep-beside.ts";
@@ -326,12 +327,21 @@ export async function isEnded(segment: Segment, thread: Thread): Promise<boolean
 		// Somebody spoke meanwhile, or it is over already: whoever drives looks again.
 		if (isOver(segment, of) || said.length !== heard) return true;
 		if (!isAtEnd) continue;
+		if (!isClosed(segment, thread, team)) return false;
 		const members = new Set(agentsOf(team).map(({ name }) => name));
 		const output = said.findLast(({ by }) => members.has(by))?.text ?? "";
 		await outwards(segment, { of, by: thread, name: team.name, output }, around.slice(at + 1));
 		return true;
 	}
 	return false;
+}
+
+/** What it was held for while somebody spoke to it is not made any more. What was started is waited for first (I7). */
+function isClosed(segment: Segment, { late }: Thread, { name }: Team): boolean {
+	const open = late.map((id) => callOf(segment.state, id));
+	if (open.some(({ attempt }) => attempt > 0)) return false;
+	for (const call of open) closeCall(segment, call, `The work of ${name} came to its end without it`);
+	return true;
 }
 
 function incompatible({ state }: Segment, why: string): HoldpointError {

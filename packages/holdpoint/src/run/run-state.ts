@@ -104,12 +104,3 @@ export function callersOf(state: RunState, { of }: Thread): readonly Thread[] {
 	}
 	return callers;
 }
-
-/** An agent, those that it works for, and the team that the run is: whatever is said of one of them holds for it. */
-export function agentsAround(state: RunState, thread: Thread): readonly string[] {
-	const { agent } = thread;
-	const run = state.started?.agent.name;
-	if (thread.of.call === undefined && run === agent) return [agent];
-	const names = [thread, ...callersOf(state, thread)].flatMap((one) => [one.agent, one.of.name]);
-	return [...new Set(names)];
-}

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { defineTeam, type HandoffDefinition, handoff } from "../routing/handoff.ts";
 import { groupChat, parallel } from "../routing/shapes.ts";
-import type { Team } from "../spec/team.ts";
+import type { Participant, Team } from "../spec/team.ts";
 import { ofType, onlyWait } from "../testing/stage.ts";
 import { call, type Story, say } from "../testing/story.ts";
 import { brokenOf, type Cast, type TeamStage, teamStage } from "../testing/team-stage.ts";
@@ -179,7 +179,7 @@ describe("functions of the user's", () => {
 	afterEach(() => vi.useRealTimers());
 
 	/** The mended function is given to another process. */
-	const mended = async (broken: Team, whole: (scene: TeamStage) => Team, scene: TeamStage) => {
+	const mended = async (broken: Participant, whole: (scene: TeamStage) => Team, scene: TeamStage) => {
 		await expect(scene.harness.run(broken, "go", { runId: "r" })).rejects.toMatchObject({
 			code: "team.function_failed",
 		});

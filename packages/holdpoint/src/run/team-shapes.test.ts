@@ -215,6 +215,31 @@ describe("agents beside each other", () => {
 		expect(ofType(await later.events(result.run), "user.asked").map(({ agent }) => agent)).toEqual(["a", "b"]);
 	});
 
+	test("a message that ends one's part closes what that was held for, and only that", async () => {
+		const { tool, paid } = payTool();
+		const payer = { tools: [tool], story: [call("pay", { cents: 5 })] };
+		const scene = teamStage({
+			cast: { payer, other: { tools: [tool], story: [call("pay", { cents: 7 }), say("Still here."), say("paid 7")] } },
+			team: ({ payer: one, other }) => {
+				const alone = handoff({ name: "alone" })
+					.participants([one!])
+					.coordinator(one!)
+					.terminateWhen((said) => said.at(-1)?.text === "stop")
+					.build();
+				return parallel([alone, other!], { name: "all" });
+			},
+		});
+		const held = await scene.harness.run(scene.team, "go", { runId: "r" });
+		expect(held).toMatchObject({ waits: [{ kind: "approval" }, { kind: "approval" }] });
+		await scene.harness.tell("r", "stop");
+		const { approval, agent } = onlyWait(await scene.again().harness.resume("r"), "approval");
+		expect(agent).toBe("other");
+		await scene.harness.approve(approval, { by });
+		expect(await scene.again().harness.resume("r")).toMatchObject({ status: "completed" });
+		expect(ofType(await scene.events("r"), "approval.closed")).toMatchObject([{ why: "cancelled" }]);
+		expect(paid).toEqual([7]);
+	});
+
 	test("I7: where one fails for good, what others have open is closed, and what they started is waited for", async () => {
 		const { tool, paid } = payTool();
 		const started = Promise.withResolvers<void>();

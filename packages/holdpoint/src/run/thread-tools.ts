@@ -2,17 +2,21 @@ import type { ModelTool } from "../spec/model.ts";
 import type { Tool } from "../spec/tool.ts";
 import type { CallState } from "./call-state.ts";
 import type { Thread } from "./conversation.ts";
+import { executeCodeName } from "./execute-code-name.ts";
+import { programsWith } from "./ready-agent.ts";
 import type { ReadyAgent } from "./run-ports.ts";
 
 /** What an agent's model is told of its tools, where it works. */
 export function toolsFor(thread: Thread, ready: ReadyAgent): readonly ModelTool[] {
 	// Outside of a team nobody is there to hand on to.
 	const isAlone = ready.handoffs.size > 0 && !thread.of.team;
-	if (!isAlone && !thread.only) return ready.modelTools;
-	return ready.modelTools.filter(({ name }) => {
+	const { only } = thread;
+	if (!isAlone && !only) return ready.modelTools;
+	const left = ready.modelTools.filter(({ name }) => {
 		if (ready.handoffs.has(name)) return !isAlone;
 		return isLeft(thread, name, ready);
 	});
+	return only ? left.map((tool) => (tool.name === executeCodeName ? programsWith(ready, only) : tool)) : left;
 }
 
 /** Why an agent may not use a tool of its own here: the handoff to it leaves it others. Undefined: it may. */

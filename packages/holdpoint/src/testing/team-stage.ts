@@ -7,7 +7,7 @@ import type { Agent } from "../spec/agent.ts";
 import type { RunEvent } from "../spec/events.ts";
 import type { ModelPrompt } from "../spec/model.ts";
 import type { Store } from "../spec/store.ts";
-import type { Team } from "../spec/team.ts";
+import type { Participant } from "../spec/team.ts";
 import { type FakeClock, fakeClock } from "./fake-clock.ts";
 import { promptProblems } from "./prompt-order.ts";
 import { scriptedModel } from "./scripted-model.ts";
@@ -21,8 +21,8 @@ export interface Cast {
 
 export interface TeamStageOptions {
 	readonly cast: Cast;
-	/** Makes the team of the agents. */
-	readonly team: (agents: { readonly [name: string]: Agent }) => Team;
+	/** Makes the team of the agents, or the one that has others as tools. */
+	readonly team: (agents: { readonly [name: string]: Agent }) => Participant;
 	readonly harness?: HarnessOptions;
 	readonly store?: Store;
 	readonly clock?: FakeClock;
@@ -30,7 +30,7 @@ export interface TeamStageOptions {
 
 export interface TeamStage {
 	readonly harness: Harness;
-	readonly team: Team;
+	readonly team: Participant;
 	readonly agents: { readonly [name: string]: Agent };
 	readonly store: Store;
 	readonly clock: FakeClock;
