@@ -40,6 +40,8 @@ export interface TeamTalk {
 	path: readonly string[];
 	/** An agent asked the user; whoever reads the reply. */
 	asked: { readonly agent: string; readonly replyTo: string } | undefined;
+	/** Calls of models that gave a result, handoffs apart, in the order in which they did. */
+	readonly results: string[];
 	/** Those that worked beside each other and are done, with their answers. */
 	readonly done: Map<string, string>;
 }
@@ -94,7 +96,7 @@ export interface Thread {
 	handing: Handing | undefined;
 	/** So much of what was said in the team's conversation it knows. */
 	heard: number;
-	/** So many of the run's calls were made by then: the results of later ones were not carried to it. */
+	/** So many of the conversation's results were there when it was handed to: later ones were not carried to it. */
 	carried: number;
 	/** Somebody spoke to it, and its model was not asked since. */
 	isCalledUpon: boolean;
@@ -120,6 +122,7 @@ export function newConversation({ call, name, isTeam }: NewConversation): Conver
 				lastHandoff: undefined,
 				path: [],
 				asked: undefined,
+				results: [],
 				done: new Map<string, string>(),
 			}
 		: undefined;
@@ -173,7 +176,10 @@ function callIds(message: Message): string[] {
 	return message.content.flatMap((part) => (part.type === "tool-call" ? part.toolCallId : []));
 }
 
+const ofItself: OfAgent = {};
+
 /** Whose event it is, where that does not go without saying. */
 export function whoOf({ of, agent }: Thread): OfAgent {
+	if (of.call === undefined && !of.team) return ofItself;
 	return { ...(of.call === undefined ? {} : { in: of.call }), ...(of.team ? { agent } : {}) };
 }

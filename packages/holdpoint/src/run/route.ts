@@ -36,9 +36,10 @@ interface Answer {
 }
 
 /** An agent answered without a call. */
-export async function follow(segment: Segment, thread: Thread, output: Json): Promise<void> {
+export function follow(segment: Segment, thread: Thread, output: Json): void | Promise<void> {
 	const around = teamsOf(segment, thread);
-	await outwards(segment, { of: thread.of, thread, name: thread.agent, output }, around);
+	if (around.length === 0) return endWith(segment, thread.of, { output });
+	return outwards(segment, { of: thread.of, thread, name: thread.agent, output }, around);
 }
 
 /** The teams around an agent, the innermost first. */
@@ -236,20 +237,15 @@ function carriedTo({ state }: Segment, to: Thread | undefined, { from, carry, to
 	if (carry !== "results") return [];
 	const carried: string[] = [];
 	let left = tokensMax;
-	for (const call of [...state.calls.values()].toReversed()) {
-		if (call.ordinal <= (to?.carried ?? 0)) break;
-		const { outcome } = call;
-		const isResult = call.thread.of === from && call.parent === undefined && call.thread !== to;
-		if (!isResult || !outcome || !("ok" in outcome || "blob" in outcome) || isHandoff(call)) continue;
+	const results = from.team?.results ?? [];
+	for (let at = results.length - 1; at >= (to?.carried ?? 0); at--) {
+		const call = callOf(state, results[at] as string);
+		if (call.thread === to) continue;
 		left -= tokenEstimate(resultLine(call, valueOf(state, call)));
 		if (left < 0) break;
 		carried.push(call.id);
 	}
 	return carried.reverse();
-}
-
-function isHandoff({ handsTo }: CallState): boolean {
-	return handsTo !== undefined;
 }
 
 /** Why no further handoff is taken. */

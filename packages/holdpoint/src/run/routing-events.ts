@@ -136,7 +136,7 @@ export function handOn(state: RunState, event: RunHanded): void {
 	const told = payload(state, event);
 	const agents = [event.to, ...(event.beside ?? [])];
 	for (const thread of takeOver(of, { from: event.joined ? undefined : event.from, agents })) {
-		thread.carried = state.calls.size;
+		thread.carried = team.results.length;
 		thread.only = event.only;
 		thread.continued = 0;
 		call(thread, told);
