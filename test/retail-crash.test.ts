@@ -1,5 +1,5 @@
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { wirings as bothWirings, type Wiring, type WriteRepeat } from "../bench/workloads/retail/agent.ts";
+import { wirings as soloWirings, type Wiring, type WriteRepeat } from "../bench/workloads/retail/agent.ts";
 import { type CrashReport, crashMatrix } from "../bench/workloads/retail/crash-matrix.ts";
 import { loadRetail, type RetailWorkload, retailDataDir, retailDataName } from "../bench/workloads/retail/tasks.ts";
 import { retailTools } from "../bench/workloads/retail/tools.ts";
@@ -8,8 +8,8 @@ import { sandboxName } from "../packages/holdpoint/src/testing/sandbox-under-tes
 
 const dataDir = retailDataDir();
 
-/** Turns have no programs: once is enough. */
-const wirings: readonly Wiring[] = sandboxName === "wasm" ? bothWirings : ["program"];
+/** Turns and teams have no programs: once is enough. */
+const wirings: readonly Wiring[] = sandboxName === "wasm" ? [...soloWirings, "team"] : ["program"];
 
 /** Of one to five writes (104), with refused calls before and between (35, 37, 38, 39, 47), refused writes (105), none (67). */
 const everyAppendOf = ["35", "37", "38", "39", "47", "67", "71", "78", "104", "105"];
@@ -54,7 +54,7 @@ describe("a process killed with SIGKILL at every journal append", { timeout: 300
 	test.each(wirings)(
 		"I7: as %s, a `once` write that was started is unknown, and settled with the right database",
 		async (wiring) => {
-			const ids = wiring === "turns" ? ["38", "78", "105"] : ["38", "71", "105"];
+			const ids = onceTasks[wiring];
 			const report = await crash(ids, wiring, "once");
 			// Each write right after its start was written, when it has not been made, and right before its end was.
 			expect(report).toMatchObject({ ...noneWrong, settled: 2 * writesOf(ids) });
@@ -73,4 +73,5 @@ describe("a process killed with SIGKILL at every journal append", { timeout: 300
 	}
 });
 
+const onceTasks = { turns: ["38", "78", "105"], program: ["38", "71", "105"], team: ["78"] };
 const noneWrong = { wrongHashes: 0, doubleWrites: 0, wrongApprovals: 0, unfinished: 0 };

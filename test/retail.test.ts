@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { wirings as bothWirings, type Wiring } from "../bench/workloads/retail/agent.ts";
+import { wirings as soloWirings, type Wiring } from "../bench/workloads/retail/agent.ts";
 import { type Replay, replayTask } from "../bench/workloads/retail/replay.ts";
 import {
 	loadRetail,
@@ -20,8 +20,10 @@ import { sandboxName, sandboxUnderTest } from "../packages/holdpoint/src/testing
 
 const dataDir = retailDataDir();
 
-/** Turns have no programs: once is enough. */
-const wirings: readonly Wiring[] = sandboxName === "wasm" ? bothWirings : ["program"];
+/** Turns and teams have no programs: once is enough. */
+const wirings: readonly Wiring[] = sandboxName === "wasm" ? [...soloWirings, "team"] : ["program"];
+/** Answers of models in all tasks together: an answer for each of 550 actions, and one to end a task. */
+const turnsOf = { turns: 550 + 114, program: 2 * 114, team: 550 + 459 + 2 * 114 };
 
 describe("the retail desk through the whole harness", { timeout: 120_000 }, () => {
 	let workload: RetailWorkload;
@@ -56,7 +58,10 @@ describe("the retail desk through the whole harness", { timeout: 120_000 }, () =
 		const sum = (count: (replay: Replay) => number) => replays.reduce((total, each) => total + count(each), 0);
 		// Every write was held, the refused ones too, and nothing else: 176 that change the database and 4 hand-overs.
 		expect([sum(({ approvals }) => approvals), sum(({ effects }) => effects.length)]).toEqual([180, 180]);
-		expect(sum(({ turns }) => turns)).toBe(wiring === "turns" ? 550 + 114 : 2 * 114);
+		expect([sum(({ turns }) => turns), sum(({ handoffs }) => handoffs)]).toEqual([
+			turnsOf[wiring],
+			wiring === "team" ? 459 : 0,
+		]);
 	});
 
 	test.each(wirings)("as %s with store and world in files of their own", async (wiring) => {

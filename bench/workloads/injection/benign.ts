@@ -4,7 +4,7 @@ import { shopInstructions, shopRequest, shopStory } from "../../../packages/hold
 import { createHarness } from "../../../packages/holdpoint/src/holdpoint.ts";
 import { defineAgent } from "../../../packages/holdpoint/src/run/define-agent.ts";
 import { scriptedModel } from "../../../packages/holdpoint/src/testing/scripted-model.ts";
-import type { Wiring } from "../retail/agent.ts";
+import type { SoloWiring } from "../retail/agent.ts";
 import { replayTask } from "../retail/replay.ts";
 import type { RetailWorkload } from "../retail/tasks.ts";
 import { memoryRetailWorld } from "../retail/world.ts";
@@ -13,7 +13,7 @@ import type { Stage } from "./play.ts";
 /* Tasks in which nobody's words but the desk's own records are read. */
 
 export interface RetailAsks {
-	readonly wiring: Wiring;
+	readonly wiring: SoloWiring;
 	readonly tasks: number;
 	/** Tasks whose results and final database are the recorded ones. */
 	readonly equal: number;
@@ -21,7 +21,7 @@ export interface RetailAsks {
 }
 
 /** The whole retail workload with labels, under a policy that allows everything: whoever is asked, labels ask. */
-export async function retailAsks(workload: RetailWorkload, wiring: Wiring): Promise<RetailAsks> {
+export async function retailAsks(workload: RetailWorkload, wiring: SoloWiring): Promise<RetailAsks> {
 	const harness = createHarness({ labels: true, policy: () => ({ verdict: "allow" }) });
 	let equal = 0;
 	let asks = 0;

@@ -13,8 +13,10 @@ import type { RetailWorld } from "./world.ts";
 /* The retail desk as an agent of the harness: its 16 tools over one world, and a scripted model that plays one task. */
 
 /** One call a turn, or the whole task as one program. */
-export type Wiring = "turns" | "program";
-export const wirings: readonly Wiring[] = ["turns", "program"];
+export type SoloWiring = "turns" | "program";
+export const wirings: readonly SoloWiring[] = ["turns", "program"];
+/** By one agent, or by a team: `team.ts`. */
+export type Wiring = SoloWiring | "team";
 
 /** What the agent is given: the policy as its instructions, and the tools as the data set describes them. */
 export type RetailDesk = Pick<RetailWorkload, "tools" | "policy">;
@@ -67,7 +69,13 @@ export interface RetailAgentOptions {
 }
 
 /** An agent whose model plays the task's gold actions; its place follows from the prompt, also in another process. */
-export function retailAgent({ world, wiring, task, desk, repeat = "keyed" }: RetailAgentOptions): Agent {
+export function retailAgent({
+	world,
+	wiring,
+	task,
+	desk,
+	repeat = "keyed",
+}: RetailAgentOptions & { readonly wiring: SoloWiring }): Agent {
 	const story = wiring === "turns" ? turnsStory(task) : programStory(task);
 	return defineAgent({
 		name: `retail-${wiring}-${task.id}`,
@@ -87,7 +95,8 @@ export function taskInput({ request }: Pick<PlayedTask, "request">): string {
 	return [reason_for_call, known_info, task_instructions].filter(Boolean).join("\n");
 }
 
-const goodbye = say("That is all I could do for you today.");
+export const goodbyeText = "That is all I could do for you today.";
+export const goodbye = say(goodbyeText);
 
 function turnsStory(task: PlayedTask): Story {
 	const turns = taskTurns(task);
@@ -102,7 +111,7 @@ function programStory(task: PlayedTask): Story {
 }
 
 /** A call that, as it was found out, did not happen is made again. */
-function repetitions({ messages }: StoryAsk): number {
+export function repetitions({ messages }: StoryAsk): number {
 	const results = messages.flatMap((message) => (message.role === "tool" ? message.content : []));
 	return results.filter((part) => part.type === "tool-result" && isDidNotHappen(part.output)).length;
 }

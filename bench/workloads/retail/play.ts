@@ -1,8 +1,9 @@
 import type { Harness } from "../../../packages/holdpoint/src/run/harness.ts";
-import type { Agent } from "../../../packages/holdpoint/src/spec/agent.ts";
 import type { Approver, Outcome } from "../../../packages/holdpoint/src/spec/events.ts";
 import type { RunResult, Waiting } from "../../../packages/holdpoint/src/spec/result.ts";
-import { type PlayedTask, taskInput } from "./agent.ts";
+import type { Participant } from "../../../packages/holdpoint/src/spec/team.ts";
+import { type PlayedTask, type RetailAgentOptions, retailAgent, taskInput } from "./agent.ts";
+import { retailTeam } from "./team.ts";
 import { retailTools } from "./tools.ts";
 import type { RetailWorld } from "./world.ts";
 
@@ -18,14 +19,20 @@ export interface Played {
 
 export interface PlayOptions {
 	readonly harness: Harness;
-	readonly agent: Agent;
+	readonly agent: Participant;
 	readonly task: PlayedTask;
 	/** What calls of unknown outcome are settled by. */
 	readonly world: RetailWorld;
 }
 
+/** An agent, or a team, whose models play the task's gold actions. */
+export function retailPlayer(options: RetailAgentOptions): Participant {
+	const { wiring } = options;
+	return wiring === "team" ? retailTeam(options) : retailAgent({ ...options, wiring });
+}
+
 /** An agent plays one task once in a store: whoever asks again joins that run. */
-export function runIdOf(agent: Agent): string {
+export function runIdOf(agent: Participant): string {
 	return `${agent.name}.1`;
 }
 

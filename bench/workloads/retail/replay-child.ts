@@ -3,8 +3,8 @@ import { sqliteStore } from "../../../packages/holdpoint/src/adapters/stores/sql
 import { bestSandbox } from "../../../packages/holdpoint/src/best-sandbox.ts";
 import { createHarness } from "../../../packages/holdpoint/src/holdpoint.ts";
 import type { Store } from "../../../packages/holdpoint/src/spec/store.ts";
-import { type PlayedTask, type RetailDesk, retailAgent, type Wiring, type WriteRepeat } from "./agent.ts";
-import { playToEnd } from "./play.ts";
+import type { PlayedTask, RetailDesk, Wiring, WriteRepeat } from "./agent.ts";
+import { playToEnd, retailPlayer } from "./play.ts";
 import { openRetailWorld } from "./world.ts";
 
 /*
@@ -77,7 +77,7 @@ async function play(death: Death): Promise<void> {
 	const world = openRetailWorld(`${death.folder}/world.db`);
 	const store = standingStore(sqliteStore(`${death.folder}/store.db`), death);
 	const harness = createHarness({ store, sandbox });
-	await playToEnd({ harness, agent: retailAgent({ ...job, world }), task: job.task, world });
+	await playToEnd({ harness, agent: retailPlayer({ ...job, world }), task: job.task, world });
 	await harness.close();
 	world.close();
 	if (death.when !== "never") throw new Error(`It was to die ${death.when} append ${death.append} and came to its end`);

@@ -1,10 +1,12 @@
 import type { CallState } from "../../../packages/holdpoint/src/run/call-state.ts";
+import type { Thread } from "../../../packages/holdpoint/src/run/conversation.ts";
 import { mainThread, type RunState, valueOf } from "../../../packages/holdpoint/src/run/run-state.ts";
 import type { Json } from "../../../packages/holdpoint/src/spec/json.ts";
-import { isDidNotHappen, type RetailAgentOptions, retailAgent, type Wiring } from "./agent.ts";
+import { isDidNotHappen, type RetailAgentOptions, type Wiring } from "./agent.ts";
 import { canonical } from "./canonical.ts";
-import { didNotHappen, type Played, type PlayOptions, playToEnd, runIdOf } from "./play.ts";
+import { didNotHappen, type Played, type PlayOptions, playToEnd, retailPlayer, runIdOf } from "./play.ts";
 import type { RetailTask } from "./tasks.ts";
+import { ownerOf, teamPlan } from "./team.ts";
 import { retailTools } from "./tools.ts";
 import type { EffectRecord } from "./world.ts";
 
@@ -19,8 +21,10 @@ export interface Replay extends Played {
 	readonly wiring: Wiring;
 	/** SHA-256 of the database at the end. */
 	readonly hash: string;
-	/** Answers of the model. */
+	/** Answers of the models. */
 	readonly turns: number;
+	/** Handoffs that were taken. */
+	readonly handoffs: number;
 	/** Writes that the world recorded, the refused ones too. */
 	readonly effects: readonly EffectRecord[];
 	/** Writes that took effect. */
@@ -30,14 +34,14 @@ export interface Replay extends Played {
 }
 
 export interface Problem {
-	readonly what: "status" | "results" | "approvals" | "writes" | "hash";
+	readonly what: "status" | "results" | "handoffs" | "approvals" | "writes" | "hash";
 	readonly text: string;
 }
 
 /** Replays one task in a harness, from its start or from where a process that died has left it. */
 export async function replayTask(options: ReplayOptions): Promise<Replay> {
 	const { task, wiring, harness, world } = options;
-	const agent = retailAgent(options);
+	const agent = retailPlayer(options);
 	const played = await playToEnd({ harness, agent, task, world });
 	const { state } = await harness.show(runIdOf(agent));
 	const ended = { hash: world.hash(), effects: world.effects(), effectCount: world.effectCount() };
@@ -47,6 +51,7 @@ export async function replayTask(options: ReplayOptions): Promise<Replay> {
 		wiring,
 		...ended,
 		turns: state.turns,
+		handoffs: handoffsIn(state).length,
 		problems: problemsOf(options, state, ended),
 	};
 }
@@ -66,7 +71,8 @@ function problemsOf({ task, wiring }: ReplayOptions, state: RunState, ended: End
 	};
 	expect("status", state.status, "completed");
 	expect("results", journaled(state), gold);
-	expect("results", wiring === "turns" ? readByModel(state) : readByProgram(state), gold);
+	expect("results", readers[wiring](state, task), gold);
+	expect("handoffs", handoffsIn(state), wiring === "team" ? plannedHandoffs(task) : []);
 	expect(
 		"approvals",
 		madeCalls(state).reduce((sum, { approvals }) => sum + approvals, 0),
@@ -98,15 +104,38 @@ function madeCalls(state: RunState): readonly CallState[] {
 	return calls.filter(({ outcome }) => !outcome || !didNotHappen(outcome));
 }
 
-/** The results in the conversation. */
-function readByModel(state: RunState): readonly unknown[] {
-	const parts = mainThread(state).messages.flatMap((message) => (message.role === "tool" ? message.content : []));
+/** From whom to whom, in order. */
+function handoffsIn({ calls }: RunState): readonly (readonly [string, string])[] {
+	return [...calls.values()].flatMap(({ thread, handsTo }) => (handsTo === undefined ? [] : [[thread.agent, handsTo]]));
+}
+
+function plannedHandoffs(task: RetailTask): readonly (readonly [string, string])[] {
+	return teamPlan(task).flatMap(({ by, to }) => (to === undefined ? [] : [[by, to]]));
+}
+
+/** The results of the tools as whoever asked for them has them. */
+const readers: { readonly [As in Wiring]: (state: RunState, task: RetailTask) => unknown } = {
+	turns: (state) => readIn(mainThread(state)),
+	program: readByProgram,
+	team: readByTeam,
+};
+
+/** The results in a conversation. */
+function readIn({ messages }: Thread): unknown[] {
+	const parts = messages.flatMap((message) => (message.role === "tool" ? message.content : []));
 	return parts.flatMap((part) => {
-		if (part.type !== "tool-result" || isDidNotHappen(part.output)) return [];
+		if (part.type !== "tool-result" || !retailTools.has(part.toolName) || isDidNotHappen(part.output)) return [];
 		const { output } = part;
 		if (output.type === "text" || output.type === "json") return { result: output.value };
 		return output.type === "error-text" ? { error: output.value } : output;
 	});
+}
+
+/** Each action's result is taken out of the thread of whoever it belongs to; what is left over there comes last. */
+function readByTeam({ conversation }: RunState, { actions }: RetailTask): readonly unknown[] {
+	const read = new Map([...conversation.threads.values()].map((thread) => [thread.agent, readIn(thread)]));
+	const inOrder = actions.map(({ name }) => read.get(ownerOf(name))?.shift() ?? "not read");
+	return [...inOrder, ...[...read.values()].flat()];
 }
 
 /** The list that the program returned, or what became of the program instead. */

@@ -33,7 +33,7 @@ export async function askModel(segment: Segment, thread: Thread): Promise<void> 
 		});
 	}
 	const began = ports.clock.now();
-	if (thread.isCalledUpon && (await isEnded(segment, thread))) return;
+	if (thread.of.team && thread.isCalledUpon && (await isEnded(segment, thread))) return;
 	const heard = thread.messages.length;
 	const own = requestOf(thread, ready);
 	const counting = { counted: undefined, answer: undefined };

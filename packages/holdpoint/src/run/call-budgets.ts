@@ -16,7 +16,6 @@ import type { Segment } from "./segment.ts";
 import { givenBack, type Wanted } from "./wanted.ts";
 
 export interface Charging {
-	readonly around: AroundCall;
 	/** What others use of accounts that have not enough left for this call. */
 	readonly exhausted: ReadonlyMap<string, number>;
 	/** Of an attempt before this one. */
@@ -25,6 +24,8 @@ export interface Charging {
 	readonly foreseen?: ReadonlyMap<string, number>;
 	/** How long it may take. Milliseconds. */
 	readonly timeoutMs: number;
+	/** What it takes, it takes of the budgets of those that it works for, too. */
+	readonly around: AroundCall;
 }
 
 export interface Charged {
@@ -69,7 +70,6 @@ function checkedOver({ name, over = "deny" }: Budget): NonNullable<Budget["over"
 
 const free: Charged = { says: [], wants: [] };
 
-/** What it takes, it takes of the budgets of those that it works for, too. */
 export function chargesOf({ ports }: Segment, request: PolicyRequest, charging: Charging): Charged {
 	const { budgets } = ports;
 	if (budgets.length === 0) return free;

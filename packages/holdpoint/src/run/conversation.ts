@@ -40,6 +40,8 @@ export interface TeamTalk {
 	path: readonly string[];
 	/** Somebody asked the user. */
 	asked: UserQuestion | undefined;
+	/** Calls of models that gave a result, handoffs apart, in the order in which they did. */
+	readonly results: string[];
 	/** Participants that worked beside each other and are done, with their answers. None of their agents is at work. */
 	readonly done: Map<string, Part>;
 }
@@ -120,7 +122,7 @@ export interface Thread {
 	heard: number;
 	/** Agents that work beside it: what they say and find out is not for it. */
 	readonly apart: Set<string>;
-	/** So many of the run's calls were made by then: the results of later ones were not carried to it. */
+	/** So many of the conversation's results were there when some were carried to it: later ones were not. */
 	carried: number;
 	/** Somebody spoke to it, and its model was not asked since. */
 	isCalledUpon: boolean;
@@ -146,6 +148,7 @@ export function newConversation({ call, name, isTeam }: NewConversation): Conver
 				lastHandoff: undefined,
 				path: [],
 				asked: undefined,
+				results: [],
 				done: new Map<string, Part>(),
 			}
 		: undefined;
@@ -227,7 +230,10 @@ function callIds(message: Message): string[] {
 	return message.content.flatMap((part) => (part.type === "tool-call" ? part.toolCallId : []));
 }
 
+const ofItself: OfAgent = {};
+
 /** Whose event it is, where that does not go without saying. */
 export function whoOf({ of, agent }: Thread): OfAgent {
+	if (of.call === undefined && !of.team) return ofItself;
 	return { ...(of.call === undefined ? {} : { in: of.call }), ...(of.team ? { agent } : {}) };
 }

@@ -54,7 +54,8 @@ const free = { grants: [], sources: [], refusedBy: [], wants: [] };
 export function judgeCall(segment: Segment, request: PolicyRequest, judging: Judging): Judgement | Promise<Judgement> {
 	const { policy } = segment.ports;
 	const { agents, narrowed } = judging.around;
-	const off = switchedOff(segment, { ...request, agents }) ?? narrowed;
+	const { tool, tenant } = request;
+	const off = switchedOff(segment, { tool, agents, tenant }) ?? narrowed;
 	if (off) return { ...free, decision: { verdict: "deny", reason: off }, version: policyVersion(policy) };
 	if (!readsBudgets(policy, request)) return asked(segment, request, judging);
 	return withBudgets(segment, request, judging).then((shown) => asked(segment, shown, judging));

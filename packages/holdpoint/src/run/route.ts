@@ -37,9 +37,11 @@ interface Answer {
 }
 
 /** An agent answered without a call. */
-export async function follow(segment: Segment, thread: Thread, output: Json): Promise<void> {
+export function follow(segment: Segment, thread: Thread, output: Json): void | Promise<void> {
 	const { of, agent } = thread;
-	await outwards(segment, { of, by: thread, name: agent, output }, teamsOf(segment, of, agent));
+	const around = teamsOf(segment, of, agent);
+	if (around.length === 0) return endWith(segment, of, { output });
+	return outwards(segment, { of, by: thread, name: agent, output }, around);
 }
 
 /** The teams around a participant, the innermost first. */
@@ -284,22 +286,16 @@ function carriedTo({ state }: Segment, to: Thread | undefined, { of, apart, carr
 	if (carry !== "results") return [];
 	const carried: string[] = [];
 	let left = tokensMax;
-	for (const call of [...state.calls.values()].toReversed()) {
-		if (call.ordinal <= (to?.carried ?? 0)) break;
-		const { outcome } = call;
+	const results = of.team?.results ?? [];
+	for (let at = results.length - 1; at >= (to?.carried ?? 0); at--) {
+		const call = callOf(state, results[at] as string);
 		const { thread } = call;
-		const isOthers = thread.of === of && thread !== to && !apart.has(thread.agent);
-		const isResult = isOthers && call.parent === undefined;
-		if (!isResult || !outcome || !("ok" in outcome || "blob" in outcome) || isHandoff(call)) continue;
+		if (thread === to || apart.has(thread.agent)) continue;
 		left -= tokenEstimate(resultLine(call, valueOf(state, call)));
 		if (left < 0) break;
 		carried.push(call.id);
 	}
 	return carried.reverse();
-}
-
-function isHandoff({ handsTo }: CallState): boolean {
-	return handsTo !== undefined;
 }
 
 /** Why no further handoff is taken. */

@@ -166,7 +166,7 @@ export function handOn(state: RunState, event: RunHanded): void {
 	const agents = [event.to, ...(event.beside ?? [])];
 	for (const thread of takeOver(of, { from: event.from, agents, apart: apartFrom(of, event) })) {
 		thread.label = joinLabels(thread.label, label);
-		if (event.results) thread.carried = state.calls.size;
+		if (event.results) thread.carried = team.results.length;
 		thread.only = event.only;
 		thread.continued = 0;
 		call(thread, told);

@@ -2,7 +2,7 @@
 import type { RunFinished, RunStarted } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
 import type { CallState } from "./call-state.ts";
-import { type Conversation, type Message, newConversation, newThread, type Thread } from "./conversation.ts";
+import { type Conversation, type Message, newConversation, type Thread } from "./conversation.ts";
 
 export interface RunState {
 	readonly run: string;
@@ -16,6 +16,8 @@ export interface RunState {
 	readonly calls: Map<string, CallState>;
 	/** Calls that people are asked about, or were, and that did not go on since. */
 	readonly asking: Set<string>;
+	/** Calls that were put to agents and are open: looking for them among all calls would make a run of n calls cost n². */
+	readonly delegated: Set<CallState>;
 	/** Calls that models themselves made: the next one is `c<n+1>`. */
 	directCalls: number;
 	/** Answers of models. */
@@ -35,17 +37,17 @@ export interface RunState {
 export type Before = readonly Message[] | Conversation;
 
 export function emptyState(run: string, before: Before, blobs: Map<string, Json>): RunState {
-	const conversation = newConversation({ call: undefined, name: "", isTeam: false });
-	conversation.active = [newThread(conversation, "")];
 	return {
 		run,
 		started: undefined,
 		status: "running",
 		finished: undefined,
-		conversation,
+		// Nobody is at work before it begins.
+		conversation: newConversation({ call: undefined, name: "", isTeam: false }),
 		before,
 		calls: new Map(),
 		asking: new Set(),
+		delegated: new Set(),
 		directCalls: 0,
 		turns: 0,
 		usage: { inputTokens: 0, outputTokens: 0 },
@@ -81,10 +83,12 @@ export function callOf(state: Pick<RunState, "calls" | "run">, id: string): Call
 /** Every conversation of the run: its own, and those inside of calls that are open. */
 export function* openConversations(state: RunState): Generator<Conversation> {
 	yield state.conversation;
-	for (const { inside, phase } of state.calls.values()) if (inside && phase === "started") yield inside;
+	for (const { inside } of state.delegated) if (inside) yield inside;
 }
 
 export function threadsAtWork(state: RunState): readonly Thread[] {
+	// Asked at every step, and nearly always only the run's own is there.
+	if (state.delegated.size === 0) return state.conversation.active;
 	return [...openConversations(state)].flatMap(({ active }) => active);
 }
 
@@ -94,8 +98,11 @@ export function isWithin(state: RunState, { thread }: CallState, of: Conversatio
 	return true;
 }
 
+const nobody: readonly Thread[] = [];
+
 /** Agents whose calls an agent works inside of, the nearest first. */
 export function callersOf(state: RunState, { of }: Thread): readonly Thread[] {
+	if (of.call === undefined) return nobody;
 	const callers: Thread[] = [];
 	for (let at = of; at.call !== undefined; ) {
 		const { thread } = callOf(state, at.call);

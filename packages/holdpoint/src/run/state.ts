@@ -8,7 +8,7 @@
  * The fold is incremental and changes the state in place: folding anew at each step would make a run of n calls cost n².
  */
 import { joinLabels } from "../labels/label.ts";
-import type { CallFinished, OfAgent, RunEvent } from "../spec/events.ts";
+import type { CallFinished, OfAgent, Outcome, RunEvent } from "../spec/events.ts";
 import type { Label } from "../spec/label.ts";
 import { applyApprovalEvent } from "./approval-events.ts";
 import { type CallState, newCall, type RehearsalState } from "./call-state.ts";
@@ -131,9 +131,11 @@ function applyCallEvent(state: RunState, event: CallEvent): void {
 			spendRow(rehearsalFor(state, call), call, event.row);
 			return;
 		case "agent.started":
+			state.delegated.add(call);
 			return beginInside(call, event);
 		case "call.finished":
 			state.asking.delete(call.id);
+			state.delegated.delete(call);
 			call.outcome = event.outcome;
 			call.phase = "unknown" in event.outcome ? "unknown" : "finished";
 			noteWork(call, event);
@@ -142,6 +144,7 @@ function applyCallEvent(state: RunState, event: CallEvent): void {
 		case "call.settled":
 			call.outcome = event.outcome;
 			call.phase = "finished";
+			noteResult(call);
 			see(state, call, event);
 			return settle(state, call);
 		case "approval.requested":
@@ -181,7 +184,19 @@ function noteWork(call: CallState, { handsTo, outcome }: CallFinished): void {
 	if (handsTo !== undefined) {
 		call.handsTo = handsTo;
 		thread.handing ??= { call: call.id, to: handsTo };
-	} else if (thread.of.team && ("ok" in outcome || "blob" in outcome)) thread.of.team.pingPong = 0;
+		return;
+	}
+	if (thread.of.team && hasResult(outcome)) thread.of.team.pingPong = 0;
+	noteResult(call);
+}
+
+/** What may be carried to others. What a program's calls gave is the program's. */
+function noteResult({ id, thread, parent, outcome }: CallState): void {
+	if (outcome && hasResult(outcome) && parent === undefined) thread.of.team?.results.push(id);
+}
+
+function hasResult(outcome: Outcome): boolean {
+	return "ok" in outcome || "blob" in outcome;
 }
 
 /** A call has an outcome: it goes back to whoever made it. */

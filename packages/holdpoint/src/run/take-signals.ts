@@ -128,9 +128,8 @@ function saidAt({ signal }: Received): number {
 }
 
 function fireTimer(segment: Segment): void {
-	const now = segment.ports.clock.now();
 	for (const { timer } of threadsAtWork(segment.state)) {
-		if (timer && now >= timer.dueAt) segment.emit({ type: "timer.fired", timer: timer.id });
+		if (timer && segment.ports.clock.now() >= timer.dueAt) segment.emit({ type: "timer.fired", timer: timer.id });
 	}
 }
 
