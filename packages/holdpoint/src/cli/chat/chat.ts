@@ -15,10 +15,10 @@ import { isTeam, type Participant } from "../../spec/team.ts";
 import type { Watched } from "../advance.ts";
 import { exitCodes, type Invocation } from "../command.ts";
 import { commandLine } from "../command-line.ts";
-import { table } from "../help.ts";
 import { interruptSignal } from "../interrupt.ts";
 import type { Opened } from "../open-harness.ts";
 import { inlineText, proseText } from "../render/safe-text.ts";
+import { twoColumns } from "../render/two-columns.ts";
 import type { Voices } from "../render/voices.ts";
 import { reportError } from "../report-error.ts";
 import { cardsOf, waitLines, withoutSensitive } from "../show-result.ts";
@@ -83,7 +83,7 @@ export class Chat {
 				this.aside.clear();
 				return this.look();
 			case "help":
-				return terminal.print(...table(chatHelp, terminal.width));
+				return terminal.print(...twoColumns(chatHelp, terminal.width));
 			case "status":
 				return this.showStatus();
 			case "unclear":
