@@ -12,6 +12,7 @@ export const allBenchmarks: readonly Benchmark[] = [
 	suites.audit,
 	suites.growth,
 	suites.program,
+	suites.rehearsal,
 	suites.microvm,
 	suites.orders,
 	suites.retail,

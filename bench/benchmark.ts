@@ -30,6 +30,7 @@ export type Unit =
 	| "MB"
 	| "B"
 	| "×"
+	| "calls"
 	| "calls/s"
 	| "events/s"
 	| "programs/s"

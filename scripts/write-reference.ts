@@ -61,17 +61,20 @@ function eventsPage(): string {
 	const version = /journalVersion = (\d+)/.exec(source)?.[1];
 	const events = [
 		...source.matchAll(
-			/(?:\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*)?export interface \w+ \{\n\treadonly type: "([a-z.]+)";\n([\s\S]*?)\n\}/g,
+			/(?:\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*)?export interface \w+ (?:extends (\w+) )?\{\n\treadonly type: "([a-z.]+)";(?:\n([\s\S]*?))??\n\}/g,
 		),
-	];
-	const sections = events.flatMap(([, comment, type, fields]) => [
+	].map(([, comment, base, type, own = ""]) => {
+		const inherited = base === undefined ? undefined : declaration(base)?.fields;
+		return { comment, type, fields: inherited === undefined ? own : `${inherited}\n${own}` };
+	});
+	const sections = events.flatMap(({ comment, type, fields }) => [
 		`## \`${type}\``,
 		"",
 		...(comment ? [sentence(comment), ""] : []),
-		...fieldRows(fields as string),
+		...fieldRows(fields),
 		"",
 	]);
-	const named = namedTypes(events.map(([, , , fields]) => fields as string).join("\n"));
+	const named = namedTypes(events.map(({ fields }) => fields).join("\n"));
 	return page("Events", [
 		`The vocabulary of the journal, version ${version}. Fields are added as optional, meanings never change, and a journal`,
 		"that an older version wrote always folds. Types that fields name are at the end.",

@@ -8,6 +8,7 @@ import {
 	type Harness,
 	isHoldpointError,
 	jsonSchema,
+	type Policy,
 	type RunResult,
 	type SandboxProvider,
 	type Store,
@@ -90,15 +91,18 @@ export interface Worked {
 	readonly result: RunResult;
 	/** Calls that a person had to look into, and whether they had happened. */
 	readonly settled: readonly string[];
-	/** What a stranger finds in the audit log, and whether it tells of the same events as the journal. */
+	/** What a stranger finds in the audit log, and whether it tells of the policy and of the same events as the journal. */
 	readonly audit: { readonly report: AuditReport; readonly isJournal: boolean };
 }
 
 /** What a worker and a person do together until the run is finished. */
 export async function work({ store, world, sandbox }: Work): Promise<Worked> {
 	const agent = crashAgent(world);
-	const policy = ({ tool }: { readonly tool: { readonly name: string } }) =>
-		tool.name === "refund" ? ({ verdict: "ask", reason: "money" } as const) : ({ verdict: "allow" } as const);
+	// With a version of its own: the text of a function is another one where its types were taken out.
+	const policy: Policy = {
+		version: "crash-1",
+		decide: ({ tool }) => (tool.name === "refund" ? { verdict: "ask", reason: "money" } : { verdict: "allow" }),
+	};
 	const keys = [{ id: "k1", secret: new Uint8Array(32).fill(7) }];
 	const audit = { key: auditKey, everyLeaves: 5 };
 	const harness = createHarness({ store, sandbox, policy, keys, audit, agents: [agent] });
@@ -125,7 +129,9 @@ async function audited(harness: Harness): Promise<Worked["audit"]> {
 		(line) => (JSON.parse(line) as { leaf?: { event: { type: string } } }).leaf?.event.type ?? [],
 	);
 	const { events } = await harness.show(runId);
-	return { report, isJournal: JSON.stringify(told) === JSON.stringify(events.map(({ event }) => event.type)) };
+	// Which policy decides is laid down once, before anything, however many processes come to it.
+	const expected = ["policy.changed", ...events.map(({ event }) => event.type)];
+	return { report, isJournal: JSON.stringify(told) === JSON.stringify(expected) };
 }
 
 async function approve(harness: Harness, approval: string): Promise<void> {

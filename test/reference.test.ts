@@ -2,7 +2,12 @@ import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { errorCodes } from "../packages/holdpoint/src/spec/errors.ts";
-import { defaultLimits, defaultProgramLimits, fixedLimits } from "../packages/holdpoint/src/spec/limits.ts";
+import {
+	defaultLimits,
+	defaultProgramLimits,
+	defaultTeamLimits,
+	fixedLimits,
+} from "../packages/holdpoint/src/spec/limits.ts";
 import { referencePages } from "../scripts/write-reference.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -15,7 +20,7 @@ describe("the reference pages", () => {
 
 	it("name every error code, every limit and every event", () => {
 		for (const code of Object.keys(errorCodes)) expect(read("docs/reference/errors.md")).toContain(`| \`${code}\` |`);
-		for (const limit of [defaultLimits, defaultProgramLimits, fixedLimits].flatMap(Object.keys)) {
+		for (const limit of [defaultLimits, defaultProgramLimits, defaultTeamLimits, fixedLimits].flatMap(Object.keys)) {
 			expect(read("docs/reference/limits.md")).toMatch(new RegExp(`\\| \`${limit}\` \\| [\\d,]+ \\| \\S`));
 		}
 		const types = [...read("packages/holdpoint/src/spec/events.ts").matchAll(/readonly type: "([a-z.]+)"/g)];

@@ -32,12 +32,12 @@ async function openLog(name: string): Promise<Log> {
 		digest: "2wABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhs",
 		args: { id: 7, note: "x".repeat(200) },
 	} as const;
-	const toolOf = () => "lookup";
+	const madeBy = () => ({ tool: "lookup" });
 	return {
 		store,
 		async append(count) {
 			const events = Array.from({ length: count }, () => ({ at: 1_893_456_000_000, event }));
-			await store.commit("r", 1, leaves.leaves(1, events, toolOf));
+			await store.commit("r", 1, leaves.leaves(1, events, madeBy));
 		},
 	};
 }

@@ -1,13 +1,5 @@
 /** Decisions of a Cedar policy, alone and in a run. */
-import {
-	createHarness,
-	defineAgent,
-	defineTool,
-	type Harness,
-	memoryStore,
-	type Policy,
-	type PolicyRequest,
-} from "holdpoint";
+import { createHarness, defineAgent, defineTool, type Harness, memoryStore, type PolicyRequest } from "holdpoint";
 import { type CedarPolicy, cedarPolicy } from "holdpoint/policies/cedar";
 import { z } from "zod";
 import { plannedModel } from "../script-model.ts";
@@ -30,7 +22,7 @@ const shopTools = ["refund_order", "change_order", "ship_order", "cancel_order",
 const agent = defineAgent({ name: "bench", instructions, model, tools: [lookupTool, ...shopTools], limits });
 
 /** So many policies, as a shop would have them: permits, caps that people lift, and rules for one user, tag or tool. */
-function policyText(count: number): string {
+function policyText(count: number, isHeld: boolean): string {
 	const tool = (at: number) => shopTools[at % shopTools.length]?.name ?? "";
 	const policies = [
 		'permit(principal, action, resource) when { context.tool.effect == "read" };',
@@ -38,6 +30,10 @@ function policyText(count: number): string {
 		`@approval("manager") @ttl("72h") forbid(principal, action == H::Action::"call:refund_order", resource)
 		when { context.args.amountCents > 10000 } unless { context.approvals.contains(H::Role::"manager") };`,
 	];
+	if (isHeld) {
+		policies.push(`@approval("manager") forbid(principal, action == H::Action::"call:lookup", resource)
+		unless { context.approvals.contains(H::Role::"manager") };`);
+	}
 	for (let at = policies.length; at < count; at++) {
 		policies.push(
 			at % 2 === 0
@@ -49,13 +45,20 @@ function policyText(count: number): string {
 }
 
 let policy: CedarPolicy;
-let made: { readonly policies: number; readonly isCached: boolean } | undefined;
+let made: Making | undefined;
 
-async function madeOf(policies: number, isCached: boolean): Promise<void> {
-	if (made?.policies === policies && made.isCached === isCached) return;
-	policy = cedarPolicy({ text: policyText(policies), cache: isCached });
+interface Making {
+	readonly policies: number;
+	readonly isCached?: boolean;
+	/** Whether people are asked for the call of a run. */
+	readonly isHeld?: boolean;
+}
+
+async function madeOf({ policies, isCached = false, isHeld = false }: Making): Promise<void> {
+	if (made?.policies === policies && made.isCached === isCached && made.isHeld === isHeld) return;
+	policy = cedarPolicy({ text: policyText(policies, isHeld), cache: isCached });
 	await policy.ready([agent]);
-	made = { policies, isCached };
+	made = { policies, isCached, isHeld };
 }
 
 const refund = shopTools[0] as (typeof shopTools)[number];
@@ -72,6 +75,7 @@ function request(): PolicyRequest {
 		tenant: "acme",
 		session: undefined,
 		agent: "bench",
+		depth: 0,
 		provenance: { via: "model" },
 		tool: { name, version, effect, tags, labels },
 		args: { orderId: `O-${asked}`, amountCents: asked % 2 === 0 ? 5_000 : 50_000 },
@@ -81,9 +85,15 @@ function request(): PolicyRequest {
 
 let harness: Harness;
 
-async function begin(made: Policy | undefined): Promise<void> {
+async function begin(isAudited: boolean): Promise<void> {
 	await harness?.close();
-	harness = createHarness({ store: memoryStore(), agents: [agent], ...(made ? { policy: made } : {}) });
+	harness = createHarness({
+		store: memoryStore(),
+		agents: [agent],
+		policy,
+		rolesOf: () => ["manager"],
+		...(isAudited ? { audit: { name: "bench" } } : {}),
+	});
 }
 
 async function oneCall(): Promise<void> {
@@ -92,10 +102,21 @@ async function oneCall(): Promise<void> {
 	check(result.status === "completed" && result.output === "done", result.status);
 }
 
+/** Held, answered, decided again and executed. */
+async function oneHeldCall(): Promise<void> {
+	plan(1);
+	const { run, ...waiting } = await harness.run(agent, prompt, { principal: "ann" });
+	const wait = waiting.status === "waiting" ? waiting.waits[0] : undefined;
+	check(wait?.kind === "approval", waiting.status);
+	await harness.approve(wait.approval, { by: { id: "kim", via: "bench" } });
+	const result = await harness.resume(run);
+	check(result.status === "completed" && result.output === "done", result.status);
+}
+
 await serveRows({
 	/** One decision that is not remembered. */
 	decide: timed({
-		begin: ({ policies = 20 }) => madeOf(policies, false),
+		begin: ({ policies = 20 }) => madeOf({ policies }),
 		async run() {
 			const { verdict } = policy.decide(request());
 			check(verdict === (asked % 2 === 0 ? "allow" : "ask"), verdict);
@@ -103,10 +124,18 @@ await serveRows({
 	}),
 	/** A run with one call, decided anew each time, or from what is remembered. */
 	run: timed({
-		async begin({ policies = 20, cached = 0 }) {
-			await madeOf(policies, cached === 1);
-			await begin(policy);
+		async begin({ policies = 20, cached = 0, audited = 0 }) {
+			await madeOf({ policies, isCached: cached === 1 });
+			await begin(audited === 1);
 		},
 		run: oneCall,
+	}),
+	/** The same, where the call is decided when it is asked for, and again when it is executed. */
+	held: timed({
+		async begin({ policies = 20, cached = 0 }) {
+			await madeOf({ policies, isCached: cached === 1, isHeld: true });
+			await begin(true);
+		},
+		run: oneHeldCall,
 	}),
 });

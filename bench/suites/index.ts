@@ -9,6 +9,7 @@ export { orders } from "./orders.ts";
 export { overhead } from "./overhead.ts";
 export { policy } from "./policy.ts";
 export { program } from "./program.ts";
+export { rehearsal } from "./rehearsal.ts";
 export { resume } from "./resume.ts";
 export { retail } from "./retail.ts";
 export { suspended } from "./suspended.ts";

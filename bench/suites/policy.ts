@@ -33,11 +33,44 @@ const remembered: Row = {
 	says: "the same, where the same call was decided before",
 };
 
+const audited: Row = {
+	name: "policy.run_1tool_audited",
+	unit: "ms",
+	op: "<=",
+	target: 1.5,
+	says: "a run with one governed tool call, decided by 20 Cedar policies, nothing remembered, every event in the audit log",
+};
+const auditedRemembered: Row = {
+	name: "policy.run_1tool_audited_cached",
+	unit: "µs",
+	op: "<=",
+	target: 300,
+	says: "the same, where the same call was decided before",
+};
+const held: Row = {
+	name: "policy.held_1tool_audited",
+	unit: "ms",
+	op: "<=",
+	target: 1.5,
+	says: "the same with a call that a person is asked for: held, answered, decided again and executed, nothing remembered",
+};
+const heldRemembered: Row = {
+	name: "policy.held_1tool_audited_cached",
+	unit: "µs",
+	op: "<=",
+	target: 300,
+	says: "the same, where the same call was decided before",
+};
+
 const asked = {
 	[twenty.name]: { row: "decide", args: { policies: 20 } },
 	[hundred.name]: { row: "decide", args: { policies: 100 } },
 	[run.name]: { row: "run", args: { policies: 20 } },
 	[remembered.name]: { row: "run", args: { policies: 20, cached: 1 } },
+	[audited.name]: { row: "run", args: { policies: 20, audited: 1 } },
+	[auditedRemembered.name]: { row: "run", args: { policies: 20, audited: 1, cached: 1 } },
+	[held.name]: { row: "held", args: { policies: 20 } },
+	[heldRemembered.name]: { row: "held", args: { policies: 20, cached: 1 } },
 };
 
 function benchmark(title: string, rows: readonly Row[]): Benchmark {
@@ -57,5 +90,11 @@ export const policy: readonly Benchmark[] = [
 	benchmark("One governed tool call with a Cedar policy (model and tool answer at once; store in memory)", [
 		run,
 		remembered,
+	]),
+	benchmark("One governed tool call with a Cedar policy and the audit log on (store in memory)", [
+		audited,
+		auditedRemembered,
+		held,
+		heldRemembered,
 	]),
 ];

@@ -19,6 +19,7 @@ import { type PolicyLike, toPolicy } from "./policy/decide.ts";
 import { effectPolicy } from "./policy/effect-policy.ts";
 import { checkedBudgets } from "./run/call-budgets.ts";
 import { Harness } from "./run/harness.ts";
+import { layingDown } from "./run/lay-down.ts";
 import type { RunPorts } from "./run/run-ports.ts";
 import type { Approver, Approvers } from "./spec/approver.ts";
 import type { Budget, Prices } from "./spec/budget.ts";
@@ -89,6 +90,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
 		throw error;
 	};
 	let user: string | undefined;
+	const principal = () => (user ??= systemUser());
 	let auditor: Auditor | undefined;
 	const openAudit = async () => {
 		auditor ??= await auditorFor(options.audit, store);
@@ -98,19 +100,22 @@ export function createHarness(options: HarnessOptions = {}): Harness {
 		const storeId = await store.id();
 		const audit = await openAudit();
 		const ring = keyRing(options.keys ? checkKeys(options.keys, "createHarness({ keys })") : await keysFor(store));
+		const standing = new StandingDocument({ store, storeId, ring, now: () => clock.now(), audit });
+		const policy = options.policy ? toPolicy(options.policy) : effectPolicy;
 		return {
 			store,
 			storeId,
 			audit,
 			ring,
-			standing: new StandingDocument({ store, storeId, ring, now: () => clock.now(), audit }),
+			standing,
+			layDown: layingDown({ audit, standing, policy, budgets, clock }, principal),
 			budgets,
 			prices,
 			clock,
 			random: Math.random,
 			owner: processOwner(),
 			ownerIsDead,
-			policy: options.policy ? toPolicy(options.policy) : effectPolicy,
+			policy,
 			labels,
 			approvers,
 			signalsMax: options.limits?.signalsMax ?? defaultLimits.signalsMax,
@@ -125,7 +130,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
 		limits: options.limits ?? {},
 		webhooks: readyWebhooks(options.webhooks ?? []),
 		budgets,
-		principal: () => (user ??= systemUser()),
+		principal,
 		newRunId: () => newId("run", clock.now()),
 		close: async () => {
 			await auditor?.close();

@@ -23,7 +23,18 @@ export type { Json, JsonSchema } from "./spec/json.ts";
 export type { Label, LabelRules } from "./spec/label.ts";
 export type { Limits, ProgramLimits } from "./spec/limits.ts";
 export type { LanguageModel, ModelDelta } from "./spec/model.ts";
-export type { Ask, Decision, GovernedAgent, Policy, PolicyRequest, Provenance, ToolFacts } from "./spec/policy.ts";
+export type {
+	Ask,
+	BudgetNow,
+	BudgetsNow,
+	Decision,
+	GovernedAgent,
+	GovernedParts,
+	Policy,
+	PolicyRequest,
+	Provenance,
+	ToolFacts,
+} from "./spec/policy.ts";
 export type { RunResult, Wait } from "./spec/result.ts";
 export type { SandboxProvider } from "./spec/sandbox.ts";
 export type { Store } from "./spec/store.ts";

@@ -17,6 +17,7 @@ import {
 	exportFormat,
 	exportVersion,
 	type HeadLine,
+	isLeaf,
 	type Leaf,
 	type LeafLine,
 	lineCharsMax,
@@ -184,25 +185,39 @@ export class Auditor {
 	 * Errors: `audit.rolled_back`, `store.*`.
 	 */
 	async *exportLines(eventOf?: EventOf): AsyncGenerator<string> {
-		const { note, tree } = await this.sign();
-		const { size } = tree;
-		const head: HeadLine = { type: "head", format: exportFormat, v: exportVersion, origin: this.signer.name, size };
+		let signed = await this.sign();
+		const { size } = signed.tree;
+		const origin = this.signer.name;
+		const payloads = eventOf ? ({ payloads: true } as const) : {};
+		const head: HeadLine = { type: "head", format: exportFormat, v: exportVersion, origin, size, ...payloads };
 		yield JSON.stringify(head);
-		const marks = this.keptBefore(size);
+		for (let from = 0; ; ) {
+			const gone = new Set<string>();
+			yield* this.stretch(from, signed, { eventOf, gone });
+			from = signed.tree.size;
+			// What was erased while it was read is said to be so by a leaf behind that: the export goes on as far.
+			if (gone.size > 0) signed = await this.sign();
+			if (signed.tree.size === from) break;
+		}
+		yield JSON.stringify({ type: "end", size: signed.tree.size });
+	}
+
+	/** The leaves from one on, and the checkpoint at their end. `gone`: runs whose payloads are not there, and that nothing erased. */
+	private async *stretch(from: number, { note, tree }: Signed, { eventOf, gone }: Showing): AsyncGenerator<string> {
+		const marks = this.keptBetween(from + 1, tree.size);
 		let mark = await marks.next();
-		for await (const leaf of this.leaves(0, size)) {
-			yield await leafLine(leaf, eventOf);
+		for await (const leaf of this.leaves(from, tree.size)) {
+			yield eventOf ? await wholeLine(leaf, { eventOf, gone }) : `${bareLine(leaf)}}`;
 			if (mark.done || mark.value.size !== leaf.index + 1) continue;
 			yield checkpointLine(mark.value.note, frontierFrom(mark.value.frontier));
 			mark = await marks.next();
 		}
 		yield checkpointLine(note, tree.frontier);
-		yield JSON.stringify({ type: "end", size });
 	}
 
-	/** Checkpoints of this key, before the last one. */
-	private async *keptBefore(size: number): AsyncGenerator<KeptCheckpoint> {
-		for (let from = 1; from < size; ) {
+	/** Checkpoints of this key from one size on, up to before another. */
+	private async *keptBetween(first: number, size: number): AsyncGenerator<KeptCheckpoint> {
+		for (let from = first; from < size; ) {
 			const page = await this.parts.log.checkpoints({ from, limit: pageRows });
 			for (const kept of page) {
 				if (kept.size >= size) return;
@@ -223,7 +238,9 @@ export class Auditor {
 		let shown: Pick<LeafLine, "leaf" | "salt" | "payload" | "shown"> | undefined;
 		for await (const leaf of this.leaves(0, tree.size)) {
 			hashing.add(leafHash(leaf.body));
-			if (leaf.index === index) shown = JSON.parse(await leafLine(leaf, eventOf));
+			if (leaf.index !== index) continue;
+			const line = eventOf ? await wholeLine(leaf, { eventOf, gone: new Set() }) : `${bareLine(leaf)}}`;
+			shown = JSON.parse(line);
 		}
 		if (!shown) throw rolledBack(tree.size, index);
 		const { leaf, salt, payload, shown: redacted } = shown;
@@ -279,19 +296,49 @@ function frontierFrom(text: string): readonly Buffer[] {
 	}
 }
 
-/** Put together from texts that are already in the form of the line. */
-async function leafLine({ index, body, salt }: StoredLeaf, eventOf: EventOf | undefined): Promise<string> {
-	const hash = leafHash(body).toString("base64url");
-	const bare = `{"type":"leaf","i":${index},"hash":"${hash}","leaf":${body}`;
-	if (!eventOf || salt === undefined) return `${bare}}`;
-	const { run, n } = JSON.parse(body) as Leaf;
-	const found = n === undefined ? undefined : await eventOf(run, n);
+interface Showing {
+	readonly eventOf: EventOf | undefined;
+	/** Runs of which a payload is not there, without a leaf that says that they were erased. */
+	readonly gone: Set<string>;
+}
+
+/** Put together from texts that are already in the form of the line; its last bracket is missing. */
+function bareLine({ index, body }: StoredLeaf): string {
+	return `{"type":"leaf","i":${index},"hash":"${leafHash(body).toString("base64url")}","leaf":${body}`;
+}
+
+/** With its payload, where it has one and that is there. */
+async function wholeLine(stored: StoredLeaf, { eventOf, gone }: Showing): Promise<string> {
+	const bare = bareLine(stored);
+	const leaf = leafOf(stored);
+	// The store was changed: whoever verifies sees that, and where.
+	if (!leaf) return `${bare}}`;
+	const { run, n, payload: digest, event } = leaf;
+	if (n === undefined && event.type === "run.erased") gone.delete(run);
+	if (digest === undefined) return `${bare}}`;
+	const { salt } = stored;
+	const found = n === undefined || salt === undefined ? undefined : await eventOf?.(run, n);
 	const payload = found && splitEvent(found.shown).payload;
-	if (payload === undefined || bare.length + payload.length + salt.length + 32 > lineCharsMax) return `${bare}}`;
+	if (payload === undefined || salt === undefined) {
+		gone.add(run);
+		return `${bare}}`;
+	}
+	if (bare.length + payload.length + salt.length + 32 > lineCharsMax) return `${bare},"shown":${tooLong}}`;
 	// With the salt, somebody who sees the rest could try out what is hidden.
 	if (found?.event !== found?.shown) return `${bare},"shown":${payload}}`;
 	return `${bare},"salt":${JSON.stringify(salt)},"payload":${payload}}`;
 }
+
+function leafOf({ body }: StoredLeaf): Leaf | undefined {
+	try {
+		const value: unknown = JSON.parse(body);
+		return isLeaf(value) ? value : undefined;
+	} catch {
+		return undefined;
+	}
+}
+
+const tooLong = JSON.stringify("[longer than a line of an export]");
 
 function checkpointLine(note: string, frontier: readonly Uint8Array[]): string {
 	const texts = frontier.map((one) => Buffer.from(one).toString("base64"));

@@ -66,7 +66,7 @@ describe("an event parted into facts and payload", () => {
 });
 
 describe("leaves of a run", () => {
-	const toolOf = () => "pay";
+	const madeBy = () => ({ tool: "pay" });
 	const decided = (bound: string): RunEvent => ({
 		type: "call.decided",
 		call: "c1",
@@ -80,7 +80,7 @@ describe("leaves of a run", () => {
 		const made = runLeaves("r").leaves(
 			1,
 			[decided("digest-a"), decided("digest-b"), decided("digest-a")].map((event) => ({ at: 1, event })),
-			toolOf,
+			madeBy,
 		);
 		expect(made.map(({ body }) => leaf(body).event["bound"])).toEqual([1, 2, 1]);
 		expect(made.map(({ body }) => leaf(body).n)).toEqual([1, 2, 3]);
@@ -90,7 +90,7 @@ describe("leaves of a run", () => {
 	test("go on with the same numbers after events that are there already", () => {
 		const leaves = runLeaves("r");
 		leaves.pass([decided("digest-a")]);
-		const [made] = leaves.leaves(2, [{ at: 1, event: decided("digest-a") }], toolOf);
+		const [made] = leaves.leaves(2, [{ at: 1, event: decided("digest-a") }], madeBy);
 		expect(leaf(made?.body ?? "")).toMatchObject({ n: 2, event: { bound: 1, tool: "pay" } });
 	});
 
@@ -99,7 +99,7 @@ describe("leaves of a run", () => {
 		const made = runLeaves("r").leaves(
 			1,
 			Array.from({ length: 1_000 }, () => ({ at: 1, event })),
-			toolOf,
+			madeBy,
 		);
 		expect(new Set(made.map(({ salt }) => salt)).size).toBe(1_000);
 		for (const { body, salt = "" } of made) {
@@ -111,7 +111,7 @@ describe("leaves of a run", () => {
 	test("have one text, whatever their roles are called: what is parsed is written again as it was", () => {
 		const ask = { roles: ["10", "9"], counts: { "10": 2, "9": 1, b: 1 } };
 		const event: RunEvent = { type: "approval.requested", approval: "a", call: "c1", expiresAt: 5, ...ask };
-		const [made] = runLeaves("r").leaves(1, [{ at: 1, event }], toolOf);
+		const [made] = runLeaves("r").leaves(1, [{ at: 1, event }], madeBy);
 		expect(JSON.stringify(JSON.parse(made?.body ?? ""))).toBe(made?.body);
 		expect(leaf(made?.body ?? "").event["counts"]).toEqual([
 			["10", 2],

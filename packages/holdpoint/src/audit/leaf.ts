@@ -13,7 +13,7 @@
 import { randomFillSync } from "node:crypto";
 import { canonicalJson } from "../kit/canonical-json.ts";
 import type { Outcome, RehearsedCall, RunEvent } from "../spec/events.ts";
-import type { StandingEvent } from "../spec/governance.ts";
+import type { GrantScope, GrantTerms, StandingEvent } from "../spec/governance.ts";
 import { noRun, type Write } from "../spec/store.ts";
 import { payloadDigest } from "./verifier/payload-digest.ts";
 
@@ -24,15 +24,16 @@ const facts: { readonly [Type in RunEvent["type"]]: readonly string[] } = {
 	"run.started": ["v", "lib", "agent", "tools", "sandbox", "team"],
 	"run.resumed": ["verdict", "lib", "agent", "tools"],
 	"message.received": ["mode"],
-	"run.handed": ["in", "from", "to", "beside", "call", "results", "only", "joined"],
-	"agent.continued": ["in", "agent"],
-	"agent.done": ["in", "agent"],
+	"run.handed": ["in", "from", "to", "beside", "call", "results", "only", "team", "joined"],
+	"agent.continued": ["in", "agent", "joined"],
+	"agent.done": ["in", "agent", "as", "joined"],
 	"agent.started": ["call", "agent", "team"],
-	"user.asked": ["agent", "replyTo"],
+	"user.asked": ["agent", "replyTo", "beside", "joined"],
 	"model.answered": ["in", "agent", "model", "finish", "usage", "ms", "unheard"],
+	"model.unanswered": [],
 	"output.rejected": ["in", "agent"],
 	"call.asked": ["call", "parent", "line"],
-	"call.decided": ["call", "verdict", "policy", "approvedBy", "ask", "grants"],
+	"call.decided": ["call", "verdict", "policy", "approvedBy", "approvedAs", "ask", "grants"],
 	"approval.requested": ["call", "roles", "count", "counts", "people", "expiresAt", "escalation", "carries", "row"],
 	"grant.given": ["grant", "call", "by"],
 	"approval.escalated": ["call", "roles"],
@@ -132,10 +133,17 @@ export interface LeafEvent {
 
 export type AuditWrite = Extract<Write, { readonly kind: "audit" }>;
 
+/** What a decision was about. */
+export interface MadeCall {
+	readonly tool: string;
+	/** Who made it, where that is not the run's own agent. */
+	readonly agent?: string;
+}
+
 /** Makes the leaves of one run, event after event from its first one. */
 export interface RunLeaves {
 	/** `seq`: the entry with which they become durable. */
-	leaves(seq: number, events: readonly LeafEvent[], toolOf: (call: string) => string): AuditWrite[];
+	leaves(seq: number, events: readonly LeafEvent[], madeBy: (call: string) => MadeCall): AuditWrite[];
 	/** Events whose leaves are there already. */
 	pass(events: readonly RunEvent[]): void;
 }
@@ -167,10 +175,10 @@ export function runLeaves(run: string): RunLeaves {
 	}
 
 	return {
-		leaves(seq, events, toolOf) {
+		leaves(seq, events, madeBy) {
 			return events.map(({ at, event }) => {
 				const { facts: open, payload } = splitEvent(event);
-				const tool = event.type === "call.decided" ? { tool: toolOf(event.call) } : {};
+				const made = event.type === "call.decided" ? madeBy(event.call) : {};
 				const salt = payload === undefined ? undefined : newSalt();
 				const body = canonicalJson({
 					v: leafVersion,
@@ -178,7 +186,7 @@ export function runLeaves(run: string): RunLeaves {
 					n: ++n,
 					seq,
 					at,
-					event: { ...open, ...tool, ...numbers(event) },
+					event: { ...open, ...made, ...numbers(event) },
 					...(payload === undefined || salt === undefined ? {} : { payload: payloadDigest(salt, payload) }),
 				});
 				return { kind: "audit", body, ...(salt === undefined ? {} : { salt }) };
@@ -199,7 +207,7 @@ function numberIn(known: Map<string, number>, text: string): number {
 	return number;
 }
 
-/** What was laid down for every run: grants and kill switches. Whom and what a grant covers is not open. */
+/** What was laid down for every run. Whom and what a grant covers is not open, nor why something was switched off. */
 export function standingLeaf(event: StandingEvent): AuditWrite {
 	const at = event.type === "grant.given" ? event.grant.at : event.at;
 	return { kind: "audit", body: canonicalJson({ v: leafVersion, run: noRun, at, event: standingFacts(event) }) };
@@ -209,14 +217,31 @@ function standingFacts(event: StandingEvent): Fields {
 	const { type } = event;
 	switch (type) {
 		case "grant.given": {
-			const { id, tool, by, expiresAt, usesMax } = event.grant;
-			return { type, grant: id, tool, by, expiresAt, usesMax };
+			const { id, tool, scope, by, expiresAt, usesMax } = event.grant;
+			return { type, grant: id, tool, agent: scope.agent, scope: scopeName(scope), by, expiresAt, usesMax };
 		}
 		case "grant.revoked":
+		case "grant.erased":
 			return { type, grant: event.grant, by: event.by };
+		case "policy.changed":
+			return { type, version: event.version, by: event.by };
+		case "policy.refused":
+			return { type, version: event.version, refused: event.refused, by: event.by };
+		case "budgets.changed": {
+			const budgets = event.budgets.map(({ over, ...budget }) =>
+				over ? { ...budget, over: factOf("ask", over) } : budget,
+			);
+			return { type, budgets, by: event.by };
+		}
 		default:
 			return { type, of: event.of, name: event.name, by: event.by };
 	}
+}
+
+/** How wide it is, and not for whom or in which session. */
+function scopeName({ session, principal }: GrantScope): GrantTerms["scope"] {
+	if (session !== undefined) return "session";
+	return principal === undefined ? "agent" : "principal";
 }
 
 /** That a run's payloads were erased; the run's own events are no more. */

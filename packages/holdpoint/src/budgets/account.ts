@@ -18,7 +18,7 @@ export interface Place {
 
 export interface Account {
 	readonly account: string;
-	/** When it may be forgotten. Milliseconds since 1970. */
+	/** When it ends; the store says when it is forgotten after that. Milliseconds since 1970. */
 	readonly until: number | undefined;
 }
 

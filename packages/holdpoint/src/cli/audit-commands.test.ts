@@ -78,9 +78,9 @@ describe("holdpoint audit", () => {
 		writeFileSync(join(cwd, "bad.jsonl"), file("audit.jsonl").replace('"verdict":"ask"', '"verdict":"allow"'));
 		const bad = await cli("audit", "verify", "bad.jsonl", "--key", "key.pub");
 		expect(bad.code).toBe(1);
-		expect(bad.out).toContain("✗ altered: Leaf 2 is not what it was");
+		expect(bad.out).toContain("✗ altered: Leaf 3 is not what it was");
 		const [json] = (await cli("audit", "verify", "bad.jsonl", "--key", "key.pub", "--json")).json();
-		expect(json).toMatchObject({ ok: false, findings: [{ kind: "altered", index: 2 }] });
+		expect(json).toMatchObject({ ok: false, findings: [{ kind: "altered", index: 3 }] });
 		writeFileSync(join(cwd, "cut.jsonl"), file("audit.jsonl").slice(0, 2_000));
 		expect((await cli("audit", "verify", "cut.jsonl", "--key", "key.pub")).out).toContain("truncated");
 	});
@@ -95,6 +95,20 @@ describe("holdpoint audit", () => {
 		expect((await cli("audit", "verify", "newer.jsonl", "--key", own, "--since", "kept.note")).code).toBe(0);
 		const rolled = await cli("audit", "verify", "older.jsonl", "--key", own, "--since", "kept.note");
 		expect(rolled).toMatchObject({ code: 1, out: expect.stringContaining("rolled_back") });
+	});
+
+	test("which policy and budgets are laid down is listed beside what is granted", async () => {
+		await cli("run", "pay for customer 7");
+		const [json] = (await cli("grants", "--json")).json() as [{ policy: { version: string } }];
+		expect(json.policy.version).toMatch(/^function:/);
+		const listed = (await cli("grants")).out;
+		expect(listed).toContain("Nothing is granted, and nothing is switched off.");
+		expect(listed).toContain(`policy ${json.policy.version}, since`);
+		expect(listed).not.toContain("budgets");
+		const budgets = 'budgets: [{ name: "pays", counts: "calls", max: 5 }],';
+		writeFileSync(join(cwd, "other.mjs"), config.replace("\taudit:", `\t${budgets}\n\taudit:`));
+		await cli("run", "pay for customer 7", "--config", "other.mjs");
+		expect((await cli("grants")).out).toContain("budgets pays, since");
 	});
 
 	test("prove and verify one event", async () => {

@@ -110,6 +110,17 @@ describe("approve --always", () => {
 		});
 	});
 
+	test("--always agent is for whoever the agent works for, and says so", async () => {
+		const { run, ids } = await held("900");
+		const approved = await cli("approve", ids[0] ?? "", "--always", "agent", "--uses", "1");
+		expect(approved.out).toMatch(/for +anybody, by agent payer, in every session/);
+		await cli("resume", run);
+		expect((await cli("grants")).out).toMatch(/for +anybody, by agent payer/);
+		expect((await cli("grants", "--json")).json()[0]).toMatchObject({ grants: [{ scope: { agent: "payer" } }] });
+		expect((await cli("run", "900")).code).toBe(0);
+		expect((await cli("grants")).out).toContain("used up: it answers nothing any more");
+	});
+
 	test("--any, --in and --min widen field by field", async () => {
 		const { ids } = await held("900");
 		const approved = await cli(
@@ -143,7 +154,7 @@ describe("approve --always", () => {
 
 	test.each([
 		[["--max", "cents=5"], "--max needs --always"],
-		[["--always", "world"], "--always is session or principal"],
+		[["--always", "world"], "--always is session, principal, agent"],
 		[["--always", "principal", "--max", "cents"], "has no field"],
 		[["--always", "principal", "--max", "cents=much"], "takes a number"],
 		[["--always", "principal", "--min", "cents=1"], "needs --max"],

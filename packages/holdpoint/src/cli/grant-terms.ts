@@ -1,11 +1,11 @@
-import type { GrantedArguments, GrantedValue, GrantTerms } from "../spec/governance.ts";
+import { type GrantedArguments, type GrantedValue, type GrantTerms, grantScopes } from "../spec/governance.ts";
 import type { Json } from "../spec/json.ts";
 import { type Invocation, type OptionSpec, textOption, textOptions } from "./command.ts";
 import { usageInvalid } from "./parse-arguments.ts";
 
 /** Options that make a standing grant of a yes. */
 export const grantOptions: readonly OptionSpec[] = [
-	{ name: "always", value: "scope", about: "yes to later calls, too: in this session, or for this principal" },
+	{ name: "always", value: "scope", about: "yes to later calls, too, within: session, principal, agent" },
 	{ name: "any", value: "field", about: "with --always: any value of this field", many: true },
 	{ name: "max", value: "field=n", about: "with --always: a number up to this", many: true },
 	{ name: "min", value: "field=n", about: "with --always and --max: a number from this on", many: true },
@@ -19,11 +19,15 @@ export function grantTerms(invocation: Invocation): GrantTerms | undefined {
 	const scope = textOption(invocation, "always");
 	if (scope === undefined) {
 		const alone = grantOptions.find(({ name }) => invocation.options[name] !== undefined);
-		if (alone) throw usageInvalid(`--${alone.name} needs --always`, "Such as --always session.");
+		if (alone)
+			throw usageInvalid(
+				`--${alone.name} needs --always`,
+				`One of ${grantScopes.join(", ")}, such as --always session.`,
+			);
 		return undefined;
 	}
-	if (scope !== "session" && scope !== "principal")
-		throw usageInvalid(`--always is session or principal, and not ${JSON.stringify(scope.slice(0, 40))}`);
+	if (!isScope(scope))
+		throw usageInvalid(`--always is ${grantScopes.join(", ")}, and not ${JSON.stringify(scope.slice(0, 40))}`);
 	const uses = textOption(invocation, "uses");
 	const time = textOption(invocation, "for");
 	return {
@@ -32,6 +36,10 @@ export function grantTerms(invocation: Invocation): GrantTerms | undefined {
 		...(uses === undefined ? {} : { usesMax: numberOf(uses, "uses") }),
 		...(time === undefined ? {} : { expiresInMs: durationOf(time) }),
 	};
+}
+
+function isScope(text: string): text is GrantTerms["scope"] {
+	return grantScopes.some((scope) => scope === text);
 }
 
 function grantedArguments(invocation: Invocation): GrantedArguments {

@@ -58,20 +58,55 @@ describe("rehearse", () => {
 		expect(seen.out).toContain("What the program would do from here. Nothing of it was done:");
 		expect(seen.out).toMatch(/2 +refund \{cents: 200, order: "o2"\}/);
 		expect(seen.out).toContain("To be decided: refund ×3, cents 600 in all");
-		const digest = /--rows all --seen (\S{8})/.exec(seen.out)?.[1] ?? "";
+		const digest = /--rows all --seen=(\S{8})/.exec(seen.out)?.[1] ?? "";
 		expect((await cli("approvals")).out).toContain("refund ×3");
-		expect((await cli("approve", id, "--rows", "all", "--seen", digest)).code).toBe(0);
+		const said = await cli("approve", id, "--rows", "all", `--seen=${digest}`);
+		expect(said).toMatchObject({ code: 0, out: expect.stringContaining("with all that its program would do") });
 		const done = await cli("resume", run);
 		expect(done.code).toBe(0);
-		expect((await cli("show", run)).out).toMatch(/rehearsed.*3 calls, 3 of them to be decided/);
+		const shown = (await cli("show", run)).out;
+		expect(shown).toMatch(/rehearsed.*3 calls, 3 of them to be decided/);
+		expect(shown).toMatch(/approved by .*, with 3 rows of its rehearsal/);
+	});
+
+	test("marks the row at which a budget would be used up, in the list and in JSON", async () => {
+		writeFileSync(
+			join(cwd, "holdpoint.config.mjs"),
+			`${config.replace("agents:", 'budgets: [{ name: "refund-per-day", window: "day", counts: { tool: "refund", sum: "cents" }, max: 400 }],\n\tagents:')}`,
+		);
+		const { id } = await held();
+		const { out } = await cli("rehearse", id);
+		expect(out).toMatch(/2 +refund \{cents: 200, order: "o2"\}\n/);
+		expect(out).toMatch(/3 +refund \{cents: 300, order: "o3"\} {2}will be refused: budget refund-per-day/);
+		expect(out).toContain("To be decided: refund ×2, cents 300 in all");
+		const [json] = (await cli("approvals", "--json")).json();
+		expect(JSON.stringify(json)).toContain('"refusedBy":["refund-per-day"]');
 	});
 
 	test("approve --rows names some: the others are asked about", async () => {
 		const { run, id } = await held();
-		const digest = /--seen (\S{8})/.exec((await cli("rehearse", id)).out)?.[1] ?? "";
-		expect((await cli("approve", id, "--rows", "1-2", "--seen", digest)).code).toBe(0);
+		const digest = /--seen=(\S{8})/.exec((await cli("rehearse", id)).out)?.[1] ?? "";
+		const said = await cli("approve", id, "--rows", "1-2", `--seen=${digest}`);
+		expect(said).toMatchObject({
+			code: 0,
+			out: expect.stringContaining("with rows 1, 2 of what its program would do"),
+		});
 		expect((await cli("resume", run)).code).toBe(3);
 		expect((await cli("approvals")).out).toMatch(/1 +refund.*done[\s\S]*2 +refund.*done/);
+	});
+
+	test("shows every row whole, however many and however long they are: a yes to all of it is one to each", async () => {
+		const long =
+			'for (let n = 1; n <= 70; n++) await tools.refund({ order: ("o" + n + " ").repeat(60) + "end", cents: n });';
+		writeFileSync(
+			join(cwd, "holdpoint.config.mjs"),
+			config.replace(/const code = .*/, `const code = ${JSON.stringify(long)};`),
+		);
+		const { id } = await held();
+		const { out } = await cli("rehearse", id);
+		expect(out.match(/o70/g)).toHaveLength(60);
+		expect(out).toContain("To be decided: refund ×70, cents 2485 in all");
+		expect(out).toContain("held now");
 	});
 
 	test.each([
@@ -88,9 +123,9 @@ describe("rehearse", () => {
 	test("a row that is not there, and an approval that was not rehearsed, are refused", async () => {
 		const { id } = await held();
 		expect((await cli("approve", id, "--rows", "all")).err).toContain("was not rehearsed");
-		const digest = /--seen (\S{8})/.exec((await cli("rehearse", id)).out)?.[1] ?? "";
+		const digest = /--seen=(\S{8})/.exec((await cli("rehearse", id)).out)?.[1] ?? "";
 		expect((await cli("approve", id, "--rows", "all")).err).toContain("Which rehearsal was seen is not said");
 		expect((await cli("approve", id, "--rows", "all", "--seen", "00000000")).err).toContain("found out anew");
-		expect((await cli("approve", id, "--rows", "9", "--seen", digest)).err).toContain("none that needs an answer");
+		expect((await cli("approve", id, "--rows", "9", `--seen=${digest}`)).err).toContain("none that needs an answer");
 	});
 });

@@ -15,3 +15,11 @@ export function rowsOption(invocation: Invocation): readonly number[] | "all" | 
 	});
 	return [...new Set(rows)];
 }
+
+/** ` with rows 2, 3 of its rehearsal`: what an answer is for, beside the held call. */
+export function rowsText(rows: readonly number[] | "all" | undefined): string {
+	if (rows === undefined) return "";
+	if (rows === "all") return " with all that its program would do";
+	const numbers = rows.map((row) => row + 1).join(", ");
+	return ` with row${rows.length === 1 ? "" : "s"} ${numbers} of what its program would do`;
+}

@@ -39,6 +39,24 @@ const cli = (...argv: string[]) => recorded(argv, { cwd });
 const secret = "4000-1234-5678";
 const personal = "jane@example.org";
 
+test.each([[[]], [["--json"]]])("nobody who lists grants sees what is sensitive in them (%j)", async (flags) => {
+	await cli("run", "pay", "--run-id", "r1");
+	const { approvals } = (await cli("approvals", "--json")).json()[0] as { approvals: { approval: string }[] };
+	await cli(
+		"approve",
+		approvals[0]?.approval ?? "",
+		"--always",
+		"principal",
+		"--in",
+		`email=${personal},joe@example.org`,
+	);
+	await cli("resume", "r1");
+	const listed = await cli("grants", ...flags);
+	expect(listed.out).toContain("[personal]");
+	for (const word of [secret, personal, "joe@example.org"]) expect(`${listed.out}${listed.err}`).not.toContain(word);
+	expect((await cli("run", "pay", "--run-id", "r2")).code).toBe(0);
+});
+
 test.each([[[]], [["--json"]]])(
 	"nobody who looks on sees what is sensitive, whoever approves sees whom it is about (%j)",
 	async (flags) => {

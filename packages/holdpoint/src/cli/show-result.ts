@@ -111,6 +111,7 @@ function cardLines(invocation: Invocation, approval: OpenApproval, { shared, typ
 		approve: commandLine(invocation, "approve", approval.approval),
 		deny: commandLine(invocation, "deny", approval.approval, "--reason", "…"),
 		resume: commandLine(invocation, "resume", approval.run),
+		rehearse: commandLine(invocation, "rehearse", approval.approval),
 	};
 	return approvalCard(approval, { style, width, now: Date.now(), commands, ...(shared ? { shared } : {}) });
 }

@@ -3,16 +3,17 @@
  *
  * 1. It is never wider than what was shown: a field that its terms do not name must have the value of the call with
  *    which it was given, and a field that this call did not have must be absent.
- * 2. It holds for one tool as it was, one agent, one principal and one tenant.
+ * 2. It holds for one tool as it was, one agent and one tenant, and for one principal unless its giver said otherwise.
  * 3. It answers for the people who gave it, with the roles that they have now.
  */
 import { canonicalJson } from "../kit/canonical-json.ts";
 import { digest } from "../kit/digest.ts";
 import { fits, isGrantedValue } from "../kit/granted-value.ts";
 import type { Approver } from "../spec/events.ts";
-import type { Grant, GrantedArguments, GrantTerms } from "../spec/governance.ts";
+import { type Grant, type GrantedArguments, type GrantTerms, grantScopes } from "../spec/governance.ts";
 import { isJsonObject, type Json } from "../spec/json.ts";
 import { fixedLimits } from "../spec/limits.ts";
+import type { Marks } from "../spec/marks.ts";
 
 /** The call with whose approval it is given, or that it may cover. */
 export interface GrantedCall {
@@ -23,6 +24,8 @@ export interface GrantedCall {
 	readonly principal: string;
 	readonly tenant: string | undefined;
 	readonly session: string | undefined;
+	/** What the tool marks as sensitive in its arguments. */
+	readonly marks?: Marks | undefined;
 }
 
 interface Giving {
@@ -33,7 +36,7 @@ interface Giving {
 
 /** The same answer makes the same grant, however often it is carried out. */
 export function grantOf(terms: GrantTerms, call: GrantedCall, { approval, by, at }: Giving): Grant {
-	const { agent, principal, tenant, session } = call;
+	const { agent, principal, tenant, session, marks } = call;
 	const people = by.map(({ id }) => id).sort();
 	return {
 		id: `grt_${digest(canonicalJson([approval, people]))
@@ -43,9 +46,10 @@ export function grantOf(terms: GrantTerms, call: GrantedCall, { approval, by, at
 		tool: call.tool,
 		version: call.version,
 		args: { ...shownArguments(call.args), ...terms.args },
+		...(marks ? { marks } : {}),
 		scope: {
 			agent,
-			principal,
+			...(terms.scope === "agent" ? {} : { principal }),
 			...(tenant === undefined ? {} : { tenant }),
 			...(terms.scope === "session" && session !== undefined ? { session } : {}),
 		},
@@ -67,7 +71,7 @@ function shownArguments(args: Json): GrantedArguments {
 export function termsProblem(terms: GrantTerms, { args, session }: GrantedCall): string | undefined {
 	if (!isJsonObject(args)) return "only calls whose arguments are an object can be granted for good";
 	if (terms.scope === "session" && session === undefined) return "the call belongs to no session";
-	if (terms.scope !== "session" && terms.scope !== "principal") return 'its scope is neither "session" nor "principal"';
+	if (!grantScopes.includes(terms.scope)) return `its scope is none of ${grantScopes.join(", ")}`;
 	const { expiresInMs = 1, usesMax = 1, answers = [] } = terms;
 	if (!isWholeUpTo(expiresInMs, fixedLimits.grantExpiresInMsMax)) return "its expiry is no time within 90 days";
 	if (!isWholeUpTo(usesMax, fixedLimits.grantUsesMax)) return "its uses are no number from 1 on";
@@ -101,7 +105,8 @@ export function isCovered(grant: Grant, call: GrantedCall, now: number): boolean
 	const { scope } = grant;
 	if (grant.revoked || now >= grant.expiresAt) return false;
 	if (grant.tool !== call.tool || grant.version !== call.version) return false;
-	if (scope.agent !== call.agent || scope.principal !== call.principal || scope.tenant !== call.tenant) return false;
+	if (scope.agent !== call.agent || scope.tenant !== call.tenant) return false;
+	if (scope.principal !== undefined && scope.principal !== call.principal) return false;
 	if (scope.session !== undefined && scope.session !== call.session) return false;
 	return coversArguments(grant.args, call.args);
 }

@@ -3,7 +3,7 @@ import { memoryStore } from "../adapters/stores/memory.ts";
 import { keyRing } from "../kit/seal.ts";
 import type { Grant, StandingEvent } from "../spec/governance.ts";
 import { fixedLimits } from "../spec/limits.ts";
-import type { Store } from "../spec/store.ts";
+import type { Store, Write } from "../spec/store.ts";
 import { gate, stageKeys } from "../testing/stage.ts";
 import { StandingDocument } from "./standing.ts";
 
@@ -105,5 +105,49 @@ describe("I8: so many grants, and so many kill switches", () => {
 		for (let n = 1; n <= fixedLimits.standingMax; n++) await mine.change(tool(n));
 		await expect(mine.change(tool(0))).rejects.toMatchObject({ code: "grant.invalid" });
 		expect((await mine.change(tool(1))).switches).toHaveLength(fixedLimits.standingMax);
+	});
+});
+
+describe("a change that changes nothing", () => {
+	async function audited() {
+		const store = memoryStore();
+		const leaves: StandingEvent[] = [];
+		const audit = {
+			standingLeaf: (event: StandingEvent): Write => {
+				leaves.push(event);
+				return { kind: "audit", body: JSON.stringify(event) };
+			},
+			wrote: () => undefined,
+		};
+		let now = 1_000;
+		const place = { storeId: await store.id(), ring: keyRing(stageKeys), now: () => now, audit, store };
+		return { standing: new StandingDocument(place), leaves, later: (ms: number) => (now += ms) };
+	}
+	const given: StandingEvent = { type: "grant.given", grant: { id: "g1", expiresAt: 2_000 } as Grant };
+	const by = { by: "ann", at: 1 };
+
+	test.each<StandingEvent>([
+		{ type: "switch.released", of: "tool", name: "none", ...by },
+		{ type: "grant.revoked", grant: "none", ...by },
+		{ type: "grant.erased", grant: "none", ...by },
+		{ type: "policy.changed", version: "p1", ...by },
+		{ type: "policy.refused", version: "p1", refused: "broken", ...by },
+		{ type: "budgets.changed", budgets: [], ...by },
+	])("leaves no leaf, whatever else has ended meanwhile: $type", async (event) => {
+		const { standing, leaves, later } = await audited();
+		await standing.change({ type: "policy.changed", version: "p1", ...by });
+		await standing.change({ type: "policy.refused", version: "p1", refused: "broken", ...by });
+		await standing.change(given);
+		later(fixedLimits.standingGraceMs + 1_000);
+		await standing.change(event);
+		expect(leaves.map(({ type }) => type)).toEqual(["policy.changed", "policy.refused", "grant.given"]);
+	});
+
+	test("a grant is revoked once, by whoever was first", async () => {
+		const { standing, leaves } = await audited();
+		await standing.change(given);
+		for (const who of ["ann", "bob"]) await standing.change({ type: "grant.revoked", grant: "g1", by: who, at: 1 });
+		expect(leaves.map(({ type }) => type)).toEqual(["grant.given", "grant.revoked"]);
+		expect(standing.standing.grants).toMatchObject([{ revoked: { by: "ann" } }]);
 	});
 });

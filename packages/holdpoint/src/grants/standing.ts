@@ -1,9 +1,11 @@
 /**
- * Grants and kill switches: one sealed document of the store, which every run reads.
+ * Grants, kill switches, and which policy and budgets were laid down last: one sealed document of the store, which every
+ * run reads.
  *
  * Owns: its form, and how it is changed. Does not own: what a grant is worth (`grant.ts`), how it is kept
  * (`kit/sealed-document.ts`).
  */
+import { canonicalJson } from "../kit/canonical-json.ts";
 import { type DocumentPlace, SealedDocument } from "../kit/sealed-document.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import type { Grant, Standing, StandingEvent, Switch } from "../spec/governance.ts";
@@ -85,7 +87,10 @@ export class StandingDocument {
 			return audit ? [audit.standingLeaf(event)] : [];
 		};
 		const changed = await this.document.change((before) => {
-			const after = withoutEnded(applied(before, event), this.now());
+			const changed = applied(before, event);
+			// Nothing happened: no leaf says that it did, whatever else has ended meanwhile.
+			if (changed === before) return before;
+			const after = withoutEnded(changed, this.now());
 			if (event.type === "grant.given" && after.grants.length > fixedLimits.standingMax) throw tooManyGrants();
 			if (event.type === "switch.thrown" && after.switches.length > fixedLimits.standingMax) throw tooManySwitches();
 			return after;
@@ -114,24 +119,46 @@ function tooManySwitches(): HoldpointError {
 
 /** What an event makes of it; the same object where it changes nothing. */
 function applied(standing: Standing, event: StandingEvent): Standing {
-	const { grants, switches } = standing;
+	const { grants, switches, policy, budgets } = standing;
 	switch (event.type) {
 		case "grant.given":
 			// The same grant is given once.
-			return grants.some(({ id }) => id === event.grant.id) ? standing : { grants: [...grants, event.grant], switches };
+			return grants.some(({ id }) => id === event.grant.id)
+				? standing
+				: { ...standing, grants: [...grants, event.grant] };
 		case "grant.revoked": {
 			const { grant: id, by, at } = event;
-			const revoked = (grant: Grant) => (grant.id === id && !grant.revoked ? { ...grant, revoked: { by, at } } : grant);
-			return { grants: grants.map(revoked), switches };
+			const isHeld = (grant: Grant) => grant.id === id && !grant.revoked;
+			const revoked = (grant: Grant) => (isHeld(grant) ? { ...grant, revoked: { by, at } } : grant);
+			return grants.some(isHeld) ? { ...standing, grants: grants.map(revoked) } : standing;
+		}
+		case "grant.erased": {
+			const kept = grants.filter(({ id }) => id !== event.grant);
+			return kept.length < grants.length ? { ...standing, grants: kept } : standing;
 		}
 		case "switch.thrown": {
 			const { type: _, ...thrown } = event;
-			return { grants, switches: [...switches.filter((one) => !isOf(one, event)), thrown] };
+			return { ...standing, switches: [...switches.filter((one) => !isOf(one, event)), thrown] };
 		}
 		case "switch.released":
 			return switches.some((one) => isOf(one, event))
-				? { grants, switches: switches.filter((one) => !isOf(one, event)) }
+				? { ...standing, switches: switches.filter((one) => !isOf(one, event)) }
 				: standing;
+		case "policy.changed": {
+			const { type: _, ...laid } = event;
+			return policy?.version === event.version ? standing : { ...standing, policy: laid };
+		}
+		case "policy.refused": {
+			const { type: _, ...laid } = event;
+			return policy?.refused === event.refused
+				? standing
+				: { ...standing, policy: { ...laid, ...policy, refused: event.refused } };
+		}
+		case "budgets.changed": {
+			const { type: _, ...laid } = event;
+			const isSame = canonicalJson(budgets?.budgets ?? []) === canonicalJson(event.budgets);
+			return isSame ? standing : { ...standing, budgets: laid };
+		}
 	}
 }
 

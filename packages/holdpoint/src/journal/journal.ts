@@ -207,6 +207,7 @@ const eventTypes: Readonly<Record<RunEvent["type"], true>> = {
 	"agent.started": true,
 	"user.asked": true,
 	"model.answered": true,
+	"model.unanswered": true,
 	"output.rejected": true,
 	"call.asked": true,
 	"call.decided": true,
@@ -262,6 +263,12 @@ export function writesFor(events: readonly RunEvent[], at: number, about: CallFa
 				for (const { account, holder, amount } of event.spent ?? [])
 					writes.push({ kind: "settle", account, holder, amount });
 				break;
+			case "model.unanswered": {
+				for (const { account, holder, amount } of event.spent) writes.push({ kind: "settle", account, holder, amount });
+				const holders = new Set(event.spent.map(({ holder }) => holder));
+				for (const holder of holders) writes.push({ kind: "settle.rest", holder, unspent: true });
+				break;
+			}
 			case "call.finished":
 			case "call.settled":
 				writes.push(...settlements(about, event));

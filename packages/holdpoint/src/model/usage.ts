@@ -41,6 +41,38 @@ export function inputEstimate({ prompt, tools, responseFormat }: ModelRequest): 
 	return tokenEstimate([prompt, tools, responseFormat]);
 }
 
+/**
+ * At least as many tokens as a provider can count: a tokenizer that works on bytes makes no more of a text than it has
+ * bytes, and the JSON around it is more than what a provider's template puts there. Files have no such bound.
+ */
+export function inputBound({ prompt, tools, responseFormat }: ModelRequest): number {
+	const isDeclaring = (tools?.length ?? 0) > 0 || responseFormat !== undefined;
+	return tokenBound([prompt, tools, responseFormat]) + (isDeclaring ? declaringTokens : 0);
+}
+
+/** What providers put before the declarations of tools and schemas. */
+const declaringTokens = 512;
+
+/** For each file, whose tokens are no matter of its bytes. An estimate. */
+const fileTokens = 4_096;
+
+export function tokenBound(value: unknown): number {
+	let more = 0;
+	function plain(this: unknown, key: string, inner: unknown): unknown {
+		const holder = this as Fields;
+		if (key === "data" && "mediaType" in holder) {
+			more += fileTokens;
+			return 0;
+		}
+		// Before anything makes text of it.
+		const raw = holder[key];
+		if (!ArrayBuffer.isView(raw)) return typeof inner === "bigint" ? String(inner) : inner;
+		more += raw.byteLength;
+		return 0;
+	}
+	return Buffer.byteLength(JSON.stringify(value, plain) ?? "") + more;
+}
+
 export function tokenEstimate(value: unknown): number {
 	return Math.ceil(chars(value) / charsPerToken);
 }

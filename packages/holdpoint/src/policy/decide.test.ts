@@ -10,6 +10,7 @@ const request: PolicyRequest = {
 	tenant: undefined,
 	session: undefined,
 	agent: "tester",
+	depth: 0,
 	provenance: { via: "model" },
 	tool: { name: "pay", version: "1", effect: "write", tags: [] },
 	args: { amount: 5 },

@@ -19,6 +19,11 @@ export function toPolicy(policy: PolicyLike): Policy {
 	return { version: `function:${digest(policy.toString()).slice(0, 8)}`, decide: policy };
 }
 
+/** As it is recorded. */
+export function policyVersion({ version }: Policy): string {
+	return String(version).slice(0, fixedLimits.idCharsMax);
+}
+
 /** Asks the policy. Synchronous policies are answered synchronously. Never throws, never rejects. */
 export function decide(policy: Policy, request: PolicyRequest, timeoutMs: number): Decision | Promise<Decision> {
 	try {

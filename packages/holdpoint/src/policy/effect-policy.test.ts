@@ -5,7 +5,7 @@ import { effectPolicy } from "./effect-policy.ts";
 
 function decideFor(effect: Effect) {
 	const tool = { name: "pay", version: "1", effect, tags: [] };
-	const facts = { run: "r", call: "c", principal: "p", tenant: undefined, session: undefined, agent: "a" };
+	const facts = { run: "r", call: "c", principal: "p", tenant: undefined, session: undefined, agent: "a", depth: 0 };
 	const request: PolicyRequest = { ...facts, provenance: { via: "model" }, tool, args: null, approvedBy: [] };
 	return effectPolicy.decide(request);
 }

@@ -26,7 +26,7 @@ export interface Autonomous {
 	/** Of these agents other numbers. */
 	readonly turnsMaxOf?: { readonly [agent: string]: number };
 	/** What it is told then. */
-	readonly prompt?: string | ((agent: string) => string);
+	readonly prompt?: string | ((agent: string) => string | Promise<string>);
 }
 
 /** `typed` edges: each name must be one of the participants'. */

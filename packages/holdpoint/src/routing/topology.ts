@@ -14,14 +14,11 @@ export function participantOf(team: Team, name: string): Participant | undefined
 	return team.participants.find((one) => one.name === name);
 }
 
-/** The teams that an agent is in, the outermost first; empty where it is in none of them. */
-export function teamsAround(team: Team, agent: string): readonly Team[] {
+/** The teams that an agent or a team is in, the outermost first; empty where it is in none of them. */
+export function teamsAround(team: Team, participant: string): readonly Team[] {
 	for (const one of team.participants) {
-		if (!isTeam(one)) {
-			if (one.name === agent) return [team];
-			continue;
-		}
-		const inner = teamsAround(one, agent);
+		if (one.name === participant) return [team];
+		const inner = isTeam(one) ? teamsAround(one, participant) : [];
 		if (inner.length > 0) return [team, ...inner];
 	}
 	return [];
@@ -40,13 +37,18 @@ export function handoffTool(to: string): string {
 	return `handoff_to_${to}`;
 }
 
+/** A way, and whose it is. */
+export interface Way extends Edge {
+	readonly team: Team;
+}
+
 /** On which ways an agent may hand on, by the name of the tool: those of its own team go before those that lead out of it. */
-export function handoffsOf(team: Team, agent: string): ReadonlyMap<string, Edge> {
-	const found = new Map<string, Edge>();
+export function handoffsOf(team: Team, agent: string): ReadonlyMap<string, Way> {
+	const found = new Map<string, Way>();
 	let name = agent;
 	for (const around of teamsAround(team, agent).toReversed()) {
 		for (const edge of around.edges.get(name) ?? []) {
-			if (!found.has(handoffTool(edge.to))) found.set(handoffTool(edge.to), edge);
+			if (!found.has(handoffTool(edge.to))) found.set(handoffTool(edge.to), { ...edge, team: around });
 		}
 		// Who works beside others does not leave them.
 		if (around.flow.kind === "parallel") break;
@@ -55,11 +57,12 @@ export function handoffsOf(team: Team, agent: string): ReadonlyMap<string, Edge>
 	return found;
 }
 
-/** The participant that a way of an agent leads to. */
-export function targetOf(team: Team, agent: string, to: string): Participant | undefined {
-	for (const around of teamsAround(team, agent).toReversed()) {
-		const found = participantOf(around, to);
-		if (found) return found;
+/** Whose participants have all worked beside each other and are done, the innermost team first. `done`: names of participants. */
+export function teamToJoin(team: Team, done: { has(name: string): boolean }): Team | undefined {
+	for (const one of team.participants) {
+		const inner = isTeam(one) ? teamToJoin(one, done) : undefined;
+		if (inner) return inner;
 	}
-	return undefined;
+	const isDone = team.flow.kind === "parallel" && team.participants.every(({ name }) => done.has(name));
+	return isDone ? team : undefined;
 }

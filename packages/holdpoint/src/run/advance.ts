@@ -28,7 +28,8 @@ import { Redactor } from "./redactor.ts";
 import { resumeLeaves } from "./resume-leaves.ts";
 import type { ReadyAgent, RunPorts } from "./run-ports.ts";
 import { emptyState, type RunState } from "./run-state.ts";
-import { type Observer, Segment, type SegmentStart } from "./segment.ts";
+import { Segment } from "./segment.ts";
+import type { Observer, SegmentStart } from "./segment-start.ts";
 import { libraryVersion } from "./version.ts";
 
 export interface Watching {

@@ -7,15 +7,16 @@ import type { Segment } from "./segment.ts";
 
 /** What this person may say to a call of this run. Synchronous where the approvers port is. */
 export function authorityFor(
-	{ ports, state, ready }: Segment,
+	segment: Segment,
 	by: Approver,
 	about: Pick<Answering, "agent" | "tool" | "args" | "answer">,
 ): KnownAuthority | Promise<KnownAuthority> {
+	const { ports, state } = segment;
 	const { principal = "", tenant } = state.started ?? {};
 	return authorityOf(ports.approvers, {
 		by,
 		about: { ...about, principal, tenant },
-		timeoutMs: ready.limits.policyTimeoutMs,
+		timeoutMs: segment.readyOf(about).limits.policyTimeoutMs,
 	});
 }
 
@@ -46,7 +47,7 @@ export function answersToday(
 export function validAnswers(segment: Segment, call: CallState): readonly ApprovalAnswer[] {
 	const { approval } = call;
 	if (!approval || approval.denied || approval.closed) return [];
-	const oldest = segment.ports.clock.now() - segment.ready.limits.approvalSpendWithinMs;
+	const oldest = segment.ports.clock.now() - segment.readyOf(call.thread).limits.approvalSpendWithinMs;
 	const spent = spentAnswers(call);
 	return approval.answers.filter((answer, i) => i < spent || answer.at > oldest);
 }

@@ -166,7 +166,9 @@ async function examine({ scene, executed, observed, result, prompts }: Played): 
 		busy: new Set<string>(),
 		live: new Set<string>(),
 		room: 8,
-		turnsMax: () => 20,
+		isSpent: () => false,
+		joins: () => false,
+		endings: { has: () => false },
 		ended: new Set<string>(),
 		now: scene.clock.now(),
 	};

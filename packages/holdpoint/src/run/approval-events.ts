@@ -27,7 +27,7 @@ export function applyApprovalEvent(
 			if (call.approval) call.approval.closed = event.why;
 			return;
 		case "grant.given":
-			if (call.approval) call.approval.granted = true;
+			if (call.approval) call.approval.granted = [...(call.approval.granted ?? []), event.by.id];
 	}
 }
 

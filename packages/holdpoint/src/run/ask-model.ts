@@ -12,6 +12,7 @@ import {
 	giveBack,
 	type Held,
 	holdForModel,
+	settleUnanswered,
 	spentFor,
 	timeIsOver,
 	UsedUp,
@@ -34,21 +35,24 @@ export async function askModel(segment: Segment, thread: Thread): Promise<void> 
 	const began = ports.clock.now();
 	if (thread.isCalledUpon && (await isEnded(segment, thread))) return;
 	const heard = thread.messages.length;
-	const asked: Asked = { thread, ready, model: "middleware", times: 0, spent: [] };
+	const own = requestOf(thread, ready);
+	const counting = { counted: undefined, answer: undefined };
+	const asked: Asked = { thread, ready, own, model: "middleware", times: 0, spent: [], ...counting };
 	let answer: ModelAnswer;
 	try {
-		answer = await throughMiddleware(segment, asked, requestOf(thread, ready));
+		answer = await throughMiddleware(segment, asked, own);
 	} catch (error) {
 		if (state.cancel) return;
 		await settleSpent(segment, asked);
 		if (error instanceof AskLater) return setTimer(segment, thread, error);
 		if (!(error instanceof UsedUp)) throw error;
-		segment.usedUp.set(thread.of, error.message);
+		segment.endings.set(thread.of, { error: { code: "limit.budget", message: error.message } });
 		return;
 	}
 	// Cancelled, and over: it came after the grace.
 	if (state.finished || isClosed(state, thread)) return;
 	const { content, finish, usage, dropped } = answer;
+	const counted = countedOf(asked, answer);
 	const unheard = thread.messages.length - heard;
 	segment.emit({
 		type: "model.answered",
@@ -62,12 +66,19 @@ export async function askModel(segment: Segment, thread: Thread): Promise<void> 
 		...(state.started?.labels && dropped?.includes("source") ? { label: foreignLabel } : {}),
 		...(asked.model === thread.model ? {} : { model: asked.model }),
 		...(asked.spent.length > 0 ? { spent: asked.spent } : {}),
+		...(counted === undefined ? {} : { counted }),
 	});
 }
 
 /** The call that it was put to was ended meanwhile. */
 function isClosed(state: RunState, { of: { call } }: Thread): boolean {
 	return call !== undefined && callOf(state, call).phase !== "started";
+}
+
+/** What the provider reported holds for the messages of the run where no layer changed anything on the way. */
+function countedOf({ counted, answer: given }: Asked, { content, usage }: ModelAnswer): string | undefined {
+	const isGiven = content === given?.content && usage === given.usage;
+	return isGiven && !usage.estimated && usage.inputTokens > 0 ? counted : undefined;
 }
 
 function requestOf(thread: Thread, ready: ReadyAgent): ModelRequest {
@@ -86,6 +97,12 @@ function requestOf(thread: Thread, ready: ReadyAgent): ModelRequest {
 interface Asked {
 	readonly thread: Thread;
 	readonly ready: ReadyAgent;
+	/** What the run itself asks, before any layer. */
+	readonly own: ModelRequest;
+	/** See `model.answered`. */
+	counted: string | undefined;
+	/** As the model gave it. */
+	answer: ModelAnswer | undefined;
 	model: string;
 	/** How often a model was asked: layers may ask more than once. */
 	times: number;
@@ -109,13 +126,16 @@ async function callOnce(segment: Segment, asked: Asked, request: ModelRequest): 
 	if (!model) throw new HoldpointError("model.missing", `Agent ${ready.agent.name} has no model`);
 	await settleSpent(segment, asked);
 	const holder = `${thread.work === "model" ? "m" : `m/${thread.work.slice(6)}/`}${thread.turns + 1}.${++asked.times}`;
-	const held = await holdForModel(segment, { thread, ready, model, request, holder });
+	const isOwn = (["prompt", "tools", "responseFormat"] as const).every((part) => request[part] === asked.own[part]);
+	const held = await holdForModel(segment, { thread, ready, model, request, holder, isOwn });
 	const { limits } = ready;
 	const result = held
 		? await callHeld(segment, { model, limits, request, held })
 		: await callFree(segment, { model, limits, request });
 	if (result.kind === "later") throw new AskLater(result.dueInMs, result.reason);
-	if (held) asked.spent.push(...spentFor(segment, held, result.answer.usage));
+	if (held) asked.spent.push(...spentFor(segment, held, result.answer));
+	asked.counted = held && isOwn ? held.counted : undefined;
+	asked.answer = result.answer;
 	asked.model = `${model.provider}/${model.modelId}`;
 	return result.answer;
 }
@@ -123,7 +143,8 @@ async function callOnce(segment: Segment, asked: Asked, request: ModelRequest): 
 /** A layer had an answer before, and wants another one, or none: what that took is spent all the same. */
 async function settleSpent(segment: Segment, { spent }: Asked): Promise<void> {
 	const taken = spent.splice(0);
-	if (taken.length > 0) await segment.settle(taken.map((one) => ({ kind: "settle", ...one })));
+	const [first] = taken;
+	if (first) await settleUnanswered(segment, first.holder, taken);
 }
 
 interface Calling {

@@ -1,22 +1,30 @@
 import { describe, expect, test } from "vitest";
 import type { Leaf, LeafLine } from "../audit/verifier/export-lines.ts";
-import { leafHash, MerkleTree } from "../audit/verifier/merkle.ts";
 import { signCheckpoint } from "../audit/verifier/note.ts";
 import { verifyExport, verifyProof } from "../audit/verifier/verify.ts";
+import { pipeline } from "../routing/shapes.ts";
+import type { Agent } from "../spec/agent.ts";
 import {
 	auditKey,
 	auditSigner,
 	auditStage,
 	exportOf,
+	hashOf,
+	isLeaf,
 	otherSigner,
 	pay,
 	payApproved,
+	signedLog,
 	sixRuns,
 	verifyLines,
 } from "../testing/audit-scene.ts";
 import { storeWithSomebodyElse } from "../testing/somebody-else.ts";
 import { ofType, onlyWait, type Stage, stage } from "../testing/stage.ts";
-import { say } from "../testing/story.ts";
+import { call, say } from "../testing/story.ts";
+import { teamStage } from "../testing/team-stage.ts";
+import { defineTool } from "../tools/define-tool.ts";
+import { jsonSchema } from "../tools/json-schema.ts";
+import { agentTool } from "./agent-tool.ts";
 
 async function scene() {
 	const played = auditStage();
@@ -25,7 +33,6 @@ async function scene() {
 }
 
 const parse = (line: string) => JSON.parse(line) as LeafLine;
-const isLeaf = (line: string): boolean => line.startsWith('{"type":"leaf"');
 
 describe("an export", () => {
 	test("verifies, and every call that was executed has what its decision asked for", async () => {
@@ -86,7 +93,6 @@ function replaced(lines: readonly string[], at: number, change: (line: LeafLine)
 	return lines.map((line, i) => (i === at ? JSON.stringify(change(parse(line))) : line));
 }
 
-const hashOf = (leaf: Leaf) => leafHash(JSON.stringify(leaf)).toString("base64url");
 const forged = (line: LeafLine, event: Leaf["event"]): LeafLine => ({ ...line, leaf: { ...line.leaf, event } });
 const rehashed = (line: LeafLine): LeafLine => ({ ...line, hash: hashOf(line.leaf) });
 /** Numbers the lines anew, as a careful forger would. */
@@ -174,6 +180,11 @@ const mutations: readonly Mutation[] = [
 	},
 	{ name: "it is cut between two lines", kind: "truncated", change: (lines, leaves) => lines.slice(0, leaves[30]) },
 	{ name: "its end is gone", kind: "truncated", change: (lines) => lines.slice(0, -1) },
+	{
+		name: "its end speaks of other leaves",
+		kind: "malformed",
+		change: (lines) => lines.with(-1, JSON.stringify({ type: "end", size: 1 })),
+	},
 	{ name: "its last checkpoint is gone", kind: "truncated", change: (lines) => lines.toSpliced(-2, 1) },
 	{
 		name: "all checkpoints are gone",
@@ -314,21 +325,6 @@ describe("keys and checkpoints", () => {
 	});
 });
 
-/** A log that its own key signed, of leaves that somebody made. */
-function signedLog(leaves: readonly Leaf[]): string[] {
-	const tree = new MerkleTree();
-	const lines = leaves.map((leaf, i) => {
-		tree.add(leafHash(JSON.stringify(leaf)));
-		return JSON.stringify({ type: "leaf", i, hash: hashOf(leaf), leaf });
-	});
-	const note = signCheckpoint({ origin: auditSigner.name, size: leaves.length, root: tree.root() }, auditSigner);
-	const frontier = tree.frontier.map((one) => Buffer.from(one).toString("base64"));
-	const head = { type: "head", format: "holdpoint-audit", v: 1, origin: auditSigner.name, size: leaves.length };
-	return [head, { type: "checkpoint", note, frontier }, { type: "end", size: leaves.length }]
-		.map((line) => JSON.stringify(line))
-		.toSpliced(1, 0, ...lines);
-}
-
 describe("an execution without what its decision asked for is found in a log that its own key signed", () => {
 	async function leavesOf(run: string): Promise<Leaf[]> {
 		const lines = await exportOf(await scene());
@@ -403,6 +399,7 @@ describe("what is laid down for every run", () => {
 			.filter(isLeaf)
 			.flatMap((line) => (parse(line).leaf.n === undefined ? [parse(line).leaf.event] : []));
 		expect(facts).toEqual([
+			{ type: "policy.changed", version: "p1", by: expect.any(String) },
 			expect.objectContaining({
 				type: "grant.given",
 				grant: grant?.id,
@@ -427,6 +424,67 @@ describe("what is laid down for every run", () => {
 				: leaf,
 		);
 		expect((await verifyLines(signedLog(given))).findings).toMatchObject([{ kind: "unapproved_execution", run: "r2" }]);
+	});
+});
+
+describe("a grant in the log", () => {
+	test("covers calls of its tool and its agent only, whomever else it is for", async () => {
+		const played = auditStage();
+		const { approval } = onlyWait(await pay(played, "r1", { amount: 50, to: "eve" }), "approval");
+		await played.harness.approve(approval, { by: { id: "ann", via: "test" }, always: { scope: "agent" } });
+		await played.harness.resume("r1");
+		const other = { principal: "customer-8", runId: "r2" };
+		expect(await played.harness.run(played.agent, '{"amount":50,"to":"eve"}', other)).toMatchObject({
+			status: "completed",
+		});
+		const lines = await exportOf(played);
+		expect(await verifyLines(lines)).toMatchObject({ ok: true, findings: [] });
+
+		const leaves = lines.filter(isLeaf).map((line) => parse(line).leaf);
+		const isGiven = ({ n, event }: Leaf) => event.type === "grant.given" && n === undefined;
+		expect(leaves.find(isGiven)?.event).toMatchObject({ tool: "pay", agent: "tester", scope: "agent" });
+		const changed = (facts: object) =>
+			signedLog(leaves.map((leaf) => (isGiven(leaf) ? { ...leaf, event: { ...leaf.event, ...facts } } : leaf)));
+		const wrong = [{ kind: "unapproved_execution", run: "r2", call: "c1" }];
+		expect((await verifyLines(changed({ tool: "look" }))).findings).toMatchObject(wrong);
+		expect((await verifyLines(changed({ agent: "another" }))).findings).toMatchObject(wrong);
+		// A log of before grants said so.
+		expect((await verifyLines(changed({ agent: undefined, scope: undefined }))).findings).toEqual([]);
+	});
+});
+
+describe("a grant of an agent that works for others", () => {
+	test("covers that agent's calls, in a team and inside of a call, and nobody else's", async () => {
+		const pay = defineTool({
+			name: "pay",
+			description: "Pays.",
+			input: jsonSchema<{ amount: number }>({ type: "object", properties: { amount: { type: "integer" } } }),
+			execute: () => "paid",
+		});
+		const played = teamStage({
+			cast: {
+				boss: [call("ask_clerk", { task: "pay" }), say("done")],
+				clerk: { tools: [pay], story: [call("pay", { amount: 50 }), say("paid")] },
+			},
+			team: ({ boss, clerk }) =>
+				pipeline([{ ...(boss as Agent), tools: [agentTool(clerk as Agent)] }], { name: "office" }),
+			harness: { audit: { key: auditSigner.secretText, everyLeaves: 12 } },
+		});
+		const held = onlyWait(await played.harness.run(played.team, "go", { runId: "r1" }), "approval");
+		await played.harness.approve(held.approval, { by: { id: "ann", via: "test" }, always: { scope: "agent" } });
+		await played.harness.resume("r1");
+		expect(await played.harness.run(played.team, "go", { runId: "r2" })).toMatchObject({ status: "completed" });
+		const lines = await exportOf(played);
+		expect(await verifyLines(lines)).toMatchObject({ ok: true, findings: [] });
+		const leaves = lines.filter(isLeaf).map((line) => parse(line).leaf);
+		const decided = ({ run, event }: Leaf) => run === "r2" && event.type === "call.decided" && event["call"] === "c2";
+		expect(leaves.find(decided)?.event).toMatchObject({ tool: "pay", agent: "clerk" });
+		const changed = signedLog(
+			leaves.map((leaf) => (decided(leaf) ? { ...leaf, event: { ...leaf.event, agent: "boss" } } : leaf)),
+		);
+		expect((await verifyLines(changed)).findings).toMatchObject([
+			{ kind: "unapproved_execution", run: "r2", call: "c2" },
+		]);
 	});
 });
 
@@ -485,6 +543,8 @@ describe("a proof of one event", () => {
 		expect(verifyProof({ ...sent, leaf: { ...sent.leaf, at: 1 } }, auditKey)?.kind).toBe("altered");
 		expect(verifyProof({ ...sent, proof: sent.proof.slice(1) }, auditKey)?.kind).toBe("altered");
 		expect(verifyProof({ ...sent, payload: { other: true }, salt: "x" }, auditKey)?.kind).toBe("altered");
+		const { salt: _, ...unsalted } = sent;
+		expect(verifyProof({ ...unsalted, payload: { forged: true } }, auditKey)?.kind).toBe("altered");
 		expect(verifyProof(sent, otherSigner().text)?.kind).toBe("wrong_key");
 		expect(verifyProof({ ...sent, checkpoint: sent.checkpoint.replace("\n", "x\n") }, auditKey)?.kind).toBe("altered");
 		for (const wrong of [null, [], {}, { ...sent, v: 2 }, { ...sent, proof: [1] }, { ...sent, leaf: 5 }])
@@ -529,6 +589,6 @@ describe("where it is off", () => {
 		await after.harness.approve(held?.approval ?? "", { by: { id: "ann", via: "test" } });
 		await after.harness.resume("r1");
 		const report = await verifyLines(await exportOf(after, { payloads: true }));
-		expect(report).toMatchObject({ ok: true, executions: 1, leaves: (await after.events("r1")).length });
+		expect(report).toMatchObject({ ok: true, executions: 1, leaves: 1 + (await after.events("r1")).length });
 	});
 });

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { LanguageModelV4 } from "@ai-sdk/provider";
 import * as fc from "fast-check";
-import { expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
 import { memoryStore } from "../adapters/stores/memory.ts";
 import { sqliteStore } from "../adapters/stores/sqlite.ts";
@@ -35,21 +35,22 @@ interface Plan {
 	readonly tokens: number;
 	/** Payments of each run. */
 	readonly runs: readonly (readonly Payment[])[];
-	/** One process each; the runs go round. */
-	readonly deaths: readonly Death[];
+	/** One after the other; of each, one process for each death: the runs go round. */
+	readonly generations: readonly (readonly Death[])[];
 }
 
 /** Of each answer: what is held for one is more. */
 const usage = { input: 3, output: 5 };
 
 /** A process that dies at any commit, with or without an entry. */
-function dying(store: Store, { at, when }: Death): Store {
+function dying(store: Store, { at, when }: Death, onDeath: () => void): Store {
 	let commits = 0;
 	const die = () => Promise.reject(new Error("the process is dead"));
 	return {
 		...store,
 		commit: async (run, epoch, writes) => {
 			const now = ++commits;
+			if (now === at) onDeath();
 			if (now > at || (now === at && when === "before")) return die();
 			const receipt = await store.commit(run, epoch, writes);
 			return now === at ? die() : receipt;
@@ -64,6 +65,8 @@ class Play {
 	/** What an honest world did, by its key. */
 	readonly done = new Map<string, number>();
 	readonly overdrawn: string[] = [];
+	/** Processes. */
+	died = 0;
 	private readonly scene: Stage;
 
 	private readonly open: () => Store;
@@ -121,14 +124,20 @@ class Play {
 	}
 
 	async all(): Promise<void> {
-		const processes = this.plan.deaths.map((death) => this.scene.again({ store: dying(this.open(), death) }));
-		const begun = this.plan.runs.map((payments, at) => {
-			const process = processes[at % processes.length] ?? this.scene;
-			const options = { runId: `r${at}`, principal: "ann" };
-			return process.harness.run(process.agent, JSON.stringify(payments), options);
-		});
-		await Promise.allSettled(begun);
-		await Promise.all(processes.map(({ harness }) => harness.close()));
+		for (const [generation, deaths] of this.plan.generations.entries()) {
+			const processes = deaths.map((death) =>
+				this.scene.again({ store: dying(this.open(), death, () => this.died++) }),
+			);
+			const begun = this.plan.runs.map((payments, at) => {
+				// The next ones go on with what others had begun.
+				const process = processes[(at + generation) % processes.length] ?? this.scene;
+				const options = { runId: `r${at}`, principal: "ann" };
+				return process.harness.run(process.agent, JSON.stringify(payments), options);
+			});
+			await Promise.allSettled(begun);
+			await Promise.all(processes.map(({ harness }) => harness.close()));
+			this.scene.clock.advance(60_000);
+		}
 		// Whoever goes on with them is a process that lives.
 		await Promise.all(this.plan.runs.map((payments, at) => this.finish(`r${at}`, payments)));
 	}
@@ -160,7 +169,7 @@ class Play {
 		const answers = journals.flatMap((events) => ofType(events, "model.answered"));
 		const least = answers.length * (usage.input + usage.output);
 		expect(spent.get("tokens") ?? 0).toBeGreaterThanOrEqual(least);
-		if (this.plan.deaths.length === 0) expect(spent.get("tokens") ?? 0).toBe(least);
+		if (this.plan.generations.length === 0) expect(spent.get("tokens") ?? 0).toBe(least);
 	}
 }
 
@@ -185,7 +194,7 @@ const plan: fc.Arbitrary<Plan> = fc.record({
 	times: fc.integer({ min: 1, max: 12 }),
 	tokens: fc.integer({ min: 1, max: 3_000 }),
 	runs: fc.array(fc.array(payment, { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 8 }),
-	deaths: fc.array(death, { maxLength: 3 }),
+	generations: fc.array(fc.array(death, { minLength: 1, maxLength: 3 }), { maxLength: 2 }),
 });
 
 test("in one memory, commits in any order", { timeout: 120_000 }, () =>
@@ -218,15 +227,40 @@ test("in one SQLite file, each process with a connection of its own", { timeout:
 	),
 );
 
-test("a hundred runs at once against one account use all of it, and no more", { timeout: 60_000 }, async () => {
-	const folder = mkdtempSync(join(tmpdir(), "holdpoint-budgets-"));
-	onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-	for (const store of [memoryStore(), sqliteStore(join(folder, "runs.db"))]) {
-		const runs = Array.from({ length: 100 }, () => [{ cents: 3, fails: false }]);
-		const play = new Play({ cents: 100, times: 1_000, tokens: 1e6, runs, deaths: [] }, () => store);
-		await play.all();
-		await play.check();
-		expect(play.done.size).toBe(33);
-		await store.close();
-	}
+describe("a hundred runs at once against one account", () => {
+	const runs = Array.from({ length: 100 }, () => [{ cents: 3, fails: false }]);
+	const hundred = { cents: 100, times: 1_000, tokens: 1e6, runs };
+
+	test("use all of it, and no more", { timeout: 60_000 }, async () => {
+		const folder = mkdtempSync(join(tmpdir(), "holdpoint-budgets-"));
+		onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+		for (const store of [memoryStore(), sqliteStore(join(folder, "runs.db"))]) {
+			const play = new Play({ ...hundred, generations: [] }, () => store);
+			await play.all();
+			await play.check();
+			expect(play.done.size).toBe(33);
+			await store.close();
+		}
+	});
+
+	test("do so too where the processes that share them die at any commit, and others after them", {
+		timeout: 60_000,
+	}, async () => {
+		const anyDeath = fc.record({ at: fc.integer({ min: 1, max: 150 }), when: fc.constantFrom("before", "after") });
+		const generations = fc.array(fc.array(anyDeath, { minLength: 3, maxLength: 5 }), { minLength: 1, maxLength: 3 });
+		let died = 0;
+		await fc.assert(
+			fc.asyncProperty(generations, async (generations) => {
+				const inner = memoryStore();
+				const play = new Play({ ...hundred, generations }, () => ({ ...inner, close: async () => undefined }));
+				await play.all();
+				await play.check();
+				died += play.died;
+				// A payment that failed or was refused in its run is none that a later one would have made.
+				expect(play.done.size).toBe(33);
+			}),
+			{ numRuns: 15 },
+		);
+		expect(died).toBeGreaterThan(15);
+	});
 });

@@ -1,8 +1,10 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
+import { memoryStore } from "../adapters/stores/memory.ts";
 import type { Budget } from "../spec/budget.ts";
-import type { Policy } from "../spec/policy.ts";
+import type { BudgetsNow, Policy } from "../spec/policy.ts";
 import { crashingStore } from "../testing/crashing-store.ts";
+import { fakeClock } from "../testing/fake-clock.ts";
 import { sandboxUnderTest } from "../testing/sandbox-under-test.ts";
 import { gate, ofType, onlyWait, type StageOptions, stage } from "../testing/stage.ts";
 import { call, calls, program, say } from "../testing/story.ts";
@@ -128,6 +130,17 @@ describe("a sum over arguments", () => {
 		expect(Object.keys(await accounts())).toContain(
 			"payments/pay.cents/principal=ann%2Fday%3D2030-01-01/day=2030-01-01",
 		);
+	});
+
+	test("is not forgotten where the clock of some process is a month ahead for a while", async () => {
+		const { scene, run, paid, accounts } = payStage();
+		await run([{ cents: 90 }]);
+		const clock = fakeClock({ startMs: scene.clock.now() + 40 * dayMs });
+		const ahead = scene.again({ harness: { clock } });
+		await ahead.harness.run(ahead.agent, JSON.stringify([{ cents: 30 }]), { principal: "bob" });
+		await run([{ cents: 11 }, { cents: 10 }]);
+		expect(paid).toEqual([90, 30, 10]);
+		expect((await accounts())[today]).toEqual([100, 0]);
 	});
 
 	test.each([
@@ -491,6 +504,7 @@ describe("how budgets stand", () => {
 					spent: 30,
 					held: 10,
 					left: 60,
+					overdrawn: 0,
 				},
 			],
 		});
@@ -499,5 +513,116 @@ describe("how budgets stand", () => {
 		]);
 		scene.clock.advance(dayMs);
 		expect((await scene.harness.governance.budgets())[0]?.accounts).toMatchObject([{ isCurrent: false }]);
+	});
+});
+
+describe("a policy that reads budgets", () => {
+	const calls: Budget = { name: "calls", counts: "calls", per: ["tenant", "agent"], max: 9 };
+	const tokens: Budget = { name: "tokens", counts: "tokens", per: "session", max: 1e6 };
+
+	function watching(reads: Pick<Policy, "readsBudgets"> = { readsBudgets: ({ tool }) => tool.name === "pay" }) {
+		const seen: (BudgetsNow | undefined)[] = [];
+		const policy: Policy = {
+			version: "p",
+			decide: ({ budgets }) => {
+				seen.push(budgets);
+				return { verdict: "allow" };
+			},
+			...reads,
+		};
+		return { seen, policy };
+	}
+
+	test("is shown how each of them stands for the call: of its own principal, tenant and session", async () => {
+		const { seen, policy } = watching();
+		const { run } = payStage({ budgets: [daily, calls, tokens], policy, settings: { maxOutputTokens: 10 } });
+		await run([{ cents: 60 }]);
+		await run([{ cents: 30 }], { principal: "bob" });
+		await run([{ cents: 1 }], { tenant: "acme" });
+		const shown = seen.map((budgets) => [budgets?.["payments"], budgets?.["calls"]]);
+		const [cents, times] = [
+			(spent: number) => ({ spent, held: 0, max: 100 }),
+			(spent: number) => ({ spent, held: 0, max: 9 }),
+		];
+		expect(shown).toEqual([
+			[cents(0), times(0)],
+			[cents(0), times(1)],
+			[cents(60), times(0)],
+		]);
+		// The answer that asks for the call took nothing of what was held for it, and gave it back.
+		expect(seen.map((budgets) => budgets?.["tokens"])).toEqual(Array(3).fill({ spent: 0, held: 0, max: 1e6 }));
+	});
+
+	test("sees what other calls hold, and not what the call itself holds from before its process died", async () => {
+		const { seen, policy } = watching();
+		const { scene, run, paid, accounts } = payStage({ policy, limits: { attemptsMax: 2 } });
+		await run([{ cents: 20, lost: true }]);
+		seen.length = 0;
+		// With a start that is durable, and with one that is only held for.
+		for (const when of ["after", "before"] as const) {
+			const dying = scene.again({ store: crashingStore(scene.store, { at: 2, when }) });
+			const options = { runId: when, principal: "ann" };
+			await expect(dying.harness.run(dying.agent, '[{"cents":30}]', options)).rejects.toThrow();
+			expect((await accounts())[today]?.[1]).toBe(50);
+			scene.clock.advance(60_000);
+			await scene.harness.resume(when);
+		}
+		expect(paid).toEqual([30, 30]);
+		const shown = seen.map((budgets) => budgets?.["payments"]);
+		expect(shown.map((now) => [now?.spent, now?.held])).toEqual([
+			[0, 20],
+			[0, 20],
+			[30, 20],
+			[30, 20],
+		]);
+	});
+
+	test.each([
+		["does not say so", {}],
+		["says that it does not", { readsBudgets: () => false }],
+	])("is told of none, and none is looked up, where it %s", async (_, reads) => {
+		const { seen, policy } = watching(reads);
+		let asked = 0;
+		const inner = memoryStore();
+		const accounts: typeof inner.accounts = (query) => {
+			asked++;
+			return inner.accounts(query);
+		};
+		const { run, paid } = payStage({ policy, store: { ...inner, accounts } });
+		await run([{ cents: 60 }]);
+		expect([paid, seen, asked]).toEqual([[60], [undefined], 0]);
+	});
+
+	test("I4: decides where it does not know whether it reads them, and fails where it decides", async () => {
+		const { seen, policy } = watching({
+			readsBudgets: () => {
+				throw new Error("no idea");
+			},
+		});
+		const { run } = payStage({ policy });
+		await run([{ cents: 60 }]);
+		expect(seen).toMatchObject([{ payments: { spent: 0 } }]);
+	});
+
+	test("decides anew when the call is to start: what was spent meanwhile counts", async () => {
+		const policy: Policy = {
+			version: "p",
+			readsBudgets: () => true,
+			decide: ({ budgets }) => {
+				if ((budgets?.["payments"]?.spent ?? 0) >= 80) return { verdict: "deny", reason: "most of it is spent" };
+				return { verdict: "ask", reason: "money" };
+			},
+		};
+		const { scene, run, paid } = payStage({ policy });
+		const [first, second] = [await run([{ cents: 80 }]), await run([{ cents: 10 }])];
+		for (const held of [first, second]) {
+			await scene.harness.approve(onlyWait(held, "approval").approval, { by });
+			await scene.harness.resume(held.run);
+		}
+		expect(paid).toEqual([80]);
+		expect(ofType(await scene.events(second.run), "call.decided").at(-1)).toMatchObject({
+			verdict: "deny",
+			reason: "most of it is spent",
+		});
 	});
 });

@@ -16,6 +16,8 @@ export interface CallState {
 	readonly thread: Thread;
 	/** Which of the run's calls it is: 1, 2, … */
 	readonly ordinal: number;
+	/** Which of its agent's calls here. */
+	readonly ordinalOfAgent: number;
 	readonly line: number;
 	/** Of all that whoever made it had seen by then. */
 	readonly label?: Label | undefined;
@@ -48,7 +50,7 @@ export interface CallState {
 	inside: Conversation | undefined;
 }
 
-interface NewCall extends Pick<CallState, "id" | "ordinal" | "tool" | "thread"> {
+interface NewCall extends Pick<CallState, "id" | "ordinal" | "ordinalOfAgent" | "tool" | "thread"> {
 	readonly parent?: string;
 	readonly line?: number;
 	readonly label?: Label | undefined;
@@ -62,6 +64,7 @@ export function newCall(call: NewCall): CallState {
 	return {
 		id: call.id,
 		ordinal: call.ordinal,
+		ordinalOfAgent: call.ordinalOfAgent,
 		tool: call.tool,
 		parent: call.parent,
 		thread: call.thread,
@@ -97,8 +100,8 @@ export interface ApprovalState extends Need {
 	readonly sources?: readonly AskSource[];
 	/** The program is to be rehearsed before people decide. */
 	readonly rehearse?: true;
-	/** The grants that went with its answers were given. */
-	granted?: true;
+	/** People whose answers gave a standing grant, and it was given. */
+	granted?: readonly string[];
 	denied: ApprovalAnswer | undefined;
 	/** Why it is over without an answer. */
 	closed: "expired" | "cancelled" | undefined;

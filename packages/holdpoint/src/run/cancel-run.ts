@@ -2,7 +2,7 @@ import { fixedLimits } from "../spec/limits.ts";
 import { closeCall } from "./close-call.ts";
 import { doneOf } from "./conclude.ts";
 import type { Conversation } from "./conversation.ts";
-import { endWith } from "./route.ts";
+import { writeEnd } from "./route.ts";
 import { isWithin } from "./run-state.ts";
 import type { Segment } from "./segment.ts";
 
@@ -32,11 +32,17 @@ export async function cancelRun(segment: Segment): Promise<void> {
 
 /** Models may not be asked any more, and nothing that was started is open: what is left ends, and the run or the call with it. */
 export function giveUp(segment: Segment, of: Conversation): void {
-	const usedUp = segment.usedUp.get(of);
-	const message = usedUp ?? `The model answered ${of.turns} times without coming to an end (turnsMax)`;
-	const code = usedUp === undefined ? "limit.turns" : "limit.budget";
-	closeCalls(segment, message, { inFlight: true, of });
-	endWith(segment, of, { error: { code, message } });
+	const ending = segment.endings.get(of) ?? { error: { code: "limit.turns", message: turnsReason(segment, of) } };
+	const reason = "error" in ending ? ending.error.message : `The work of ${of.name} came to its end without it`;
+	closeCalls(segment, reason, { inFlight: true, of });
+	writeEnd(segment, of, ending);
+}
+
+function turnsReason(segment: Segment, of: Conversation): string {
+	const { turnsMax } = segment.readyFor(of).limits;
+	const spent = of.turns >= turnsMax ? undefined : of.active.find((thread) => segment.isSpent(thread));
+	if (spent) return `${spent.agent} answered ${spent.answers} times without coming to an end (turnsMax)`;
+	return `The model answered ${of.turns} times without coming to an end (turnsMax)`;
 }
 
 interface Closing {

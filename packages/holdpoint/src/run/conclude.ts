@@ -24,7 +24,7 @@ export async function conclude(segment: Segment, thread: Thread): Promise<void> 
 	if (!wanted) return follow(segment, thread, thread.text);
 	const parsed = jsonOf(thread.text);
 	if (parsed === undefined) return unusable("it is no JSON");
-	const result = await validate(wanted.schema, parsed, segment.parsing.patience);
+	const result = await validate(wanted.schema, parsed, segment.parsingFor(thread).patience);
 	if (await isSpokenTo(segment, thread)) return;
 	if (!result.ok) return unusable(result.issues);
 	const output = plain(result.value);
@@ -109,10 +109,9 @@ export function waitsOf(state: RunState): Wait[] {
 	for (const { timer } of threadsAtWork(state)) {
 		if (timer) waits.push({ kind: "timer", dueAt: timer.dueAt, why: timer.why });
 	}
-	const { asked, said = [] } = state.conversation.team ?? {};
+	const { asked } = state.conversation.team ?? {};
 	if (asked) {
-		const text = said.findLast(({ by }) => by === asked.agent)?.text ?? "";
-		waits.push({ kind: "user", agent: asked.agent, text });
+		waits.push({ kind: "user", agent: asked.agent, text: asked.text });
 	}
 	return waits;
 }

@@ -29,25 +29,45 @@ export interface TeamTalk {
 	readonly said: Said[];
 	/** Of all that. */
 	label: Label | undefined;
-	/** Handoffs since the user's last words. */
-	handoffs: number;
-	/** How often the team's own order said who is next, since then. */
-	rounds: number;
+	/** Handoffs since the user's last words, by the name of the team on whose ways they were made. */
+	readonly handoffs: Map<string, number>;
+	/** How often a team's own order said who is next, since then. */
+	readonly rounds: Map<string, number>;
 	/** Handoffs in a row between the same two agents, with nothing done in between. */
 	pingPong: number;
 	lastHandoff: { readonly from: string; readonly to: string } | undefined;
 	/** Who handed the work on to whoever is at work, the first one first. */
 	path: readonly string[];
-	/** An agent asked the user; whoever reads the reply. */
-	asked: { readonly agent: string; readonly replyTo: string } | undefined;
-	/** Those that worked beside each other and are done, with their answers. */
-	readonly done: Map<string, string>;
+	/** Somebody asked the user. */
+	asked: UserQuestion | undefined;
+	/** Participants that worked beside each other and are done, with their answers. None of their agents is at work. */
+	readonly done: Map<string, Part>;
+}
+
+/** What one of those came to that worked beside each other. */
+export interface Part {
+	readonly text: string;
+	/** Names of the agents that were at work last. */
+	readonly agents: readonly string[];
+}
+
+export interface UserQuestion {
+	readonly agent: string;
+	readonly text: string;
+	/** Names of the agents that read the reply. */
+	readonly readers: readonly string[];
+	/** Who works beside them. */
+	readonly apart: ReadonlySet<string>;
 }
 
 export interface Said {
 	/** `user`, or the name of an agent. No agent of a team is named so. */
 	readonly by: string;
 	readonly text: string;
+	/** Of the user's words: agents that read them as they came. */
+	readonly to?: readonly string[];
+	/** Of what whoever said it had seen. */
+	readonly label?: Label | undefined;
 }
 
 /** A handoff that was made and not taken yet: it waits until nothing of whoever made it is open. */
@@ -78,8 +98,12 @@ export interface Thread {
 	model: string | undefined;
 	/** Answers of the model. */
 	turns: number;
+	/** Those since the user's last words. */
+	answers: number;
+	/** Calls that it made, those of its programs included. */
+	calls: number;
 	/** So many tokens the first so many messages had, instructions and tools included, as the last answer told. */
-	measured: { readonly tokens: number; readonly messages: number } | undefined;
+	measured: Measured | undefined;
 	/** Of the last answer. */
 	text: string;
 	/** Structured answers that were rejected. */
@@ -94,6 +118,8 @@ export interface Thread {
 	handing: Handing | undefined;
 	/** So much of what was said in the team's conversation it knows. */
 	heard: number;
+	/** Agents that work beside it: what they say and find out is not for it. */
+	readonly apart: Set<string>;
 	/** So many of the run's calls were made by then: the results of later ones were not carried to it. */
 	carried: number;
 	/** Somebody spoke to it, and its model was not asked since. */
@@ -114,13 +140,13 @@ export function newConversation({ call, name, isTeam }: NewConversation): Conver
 		? {
 				said: [],
 				label: undefined,
-				handoffs: 0,
-				rounds: 0,
+				handoffs: new Map<string, number>(),
+				rounds: new Map<string, number>(),
 				pingPong: 0,
 				lastHandoff: undefined,
 				path: [],
 				asked: undefined,
-				done: new Map<string, string>(),
+				done: new Map<string, Part>(),
 			}
 		: undefined;
 	return { call, name, threads: new Map(), active: [], team, turns: 0 };
@@ -134,6 +160,14 @@ export function threadFor(of: Conversation, agent: string): Thread {
 		of.threads.set(agent, thread);
 	}
 	return thread;
+}
+
+/** What a provider reported of the first messages. */
+export interface Measured {
+	readonly tokens: number;
+	readonly messages: number;
+	/** Digest of whom it asked, and with what beside them. */
+	readonly counted: string;
 }
 
 /** `history`: what the agent has seen and said before. */
@@ -150,6 +184,8 @@ export function newThread(of: Conversation, agent: string, history: readonly Mes
 		modelDue: false,
 		model: undefined,
 		turns: 0,
+		answers: 0,
+		calls: 0,
 		measured: undefined,
 		text: "",
 		rejections: 0,
@@ -160,11 +196,29 @@ export function newThread(of: Conversation, agent: string, history: readonly Mes
 		modelIds: new Set(history.flatMap(callIds)),
 		handing: undefined,
 		heard: 0,
+		apart: new Set(),
 		carried: 0,
 		isCalledUpon: false,
 		continued: 0,
 		only: undefined,
 	};
+}
+
+export interface Source {
+	/** An agent, or a team whose agents worked beside each other. */
+	readonly from: string;
+	/** Participants whose answers are joined. */
+	readonly joined?: readonly string[] | undefined;
+}
+
+/** Who works beside whoever takes over from there. */
+export function apartFrom({ threads, team }: Conversation, { from, joined = [] }: Source): ReadonlySet<string> {
+	const thread = threads.get(from);
+	if (thread) return thread.apart;
+	const agents = joined.flatMap((name) => team?.done.get(name)?.agents ?? []);
+	const [first, ...others] = agents.flatMap((agent) => threads.get(agent)?.apart ?? []);
+	const shared = [...(first ?? [])].filter((agent) => others.every((set) => set.has(agent)));
+	return new Set(shared.filter((agent) => !agents.includes(agent)));
 }
 
 /** Ids of calls that the model has seen already; none may be used again in the same thread. */

@@ -19,6 +19,7 @@ import type { Decision, PolicyRequest, Provenance } from "../spec/policy.ts";
 import type { Tool } from "../spec/tool.ts";
 import { answersToday, validAnswers } from "./answering.ts";
 import { aroundCall } from "./around-call.ts";
+import { shortOf } from "./call-budgets.ts";
 import type { ApprovalAnswer, CallState } from "./call-state.ts";
 import { type CanonicalArguments, canonicalArguments } from "./canonical-arguments.ts";
 import { failedWith } from "./failed-with.ts";
@@ -66,6 +67,10 @@ export function decideCall(segment: Segment, call: CallState): void | Promise<vo
 	const { callsMax } = segment.ready.limits;
 	if (call.ordinal > callsMax) return fail(place, "limit.calls", `This run has made its ${callsMax} calls (callsMax)`);
 	const ready = segment.readyOf(call.thread);
+	const { callsMax: ownMax = callsMax } = ready.agent.limits;
+	if (call.ordinalOfAgent > ownMax) {
+		return fail(place, "limit.calls", `${call.thread.agent} has made its ${ownMax} calls (callsMax)`);
+	}
 	if (call.phase === "asked" && ready.handoffs.has(tool.name) && isSecondHandoff(call, segment.state.calls, ready)) {
 		return fail(place, "handoff.second", "Another handoff of the same answer goes first");
 	}
@@ -128,7 +133,7 @@ export async function preparedArguments(segment: Segment, call: CallState): Prom
 		// A copy: what was asked is in the journal, and nobody changes it in place.
 		const about = { call: call.id, tool: call.tool, parent: call.parent, args: structuredClone(args) };
 		const prepared: Json | Promise<Json> = layer.prepareCall(about, info);
-		const { patience } = segment.parsing;
+		const { patience } = segment.parsingFor(call.thread);
 		args = prepared instanceof Promise ? await inTime(prepared, `the layer ${layer.name}`, patience) : prepared;
 	}
 	return args;
@@ -148,7 +153,7 @@ async function decidePrepared(deciding: Deciding): Promise<void> {
 }
 
 function decideArguments(deciding: Deciding, asked: Json): void | Promise<void> {
-	const parsed = canonicalArguments(deciding.tool, asked, deciding.segment.parsing);
+	const parsed = canonicalArguments(deciding.tool, asked, deciding.segment.parsingFor(deciding.call.thread));
 	return parsed instanceof Promise
 		? parsed.then((value) => decideParsed(deciding, value))
 		: decideParsed(deciding, parsed);
@@ -237,6 +242,7 @@ export function policyRequest({
 		tenant: started?.tenant,
 		session: started?.session?.id,
 		agent: call.thread.agent,
+		depth: callersOf(segment.state, call.thread).length,
 		provenance: provenanceOf(segment, call),
 		tool: { name: tool.name, version: tool.version, effect: tool.effect, tags: tool.tags, labels: tool.labels },
 		args,
@@ -277,11 +283,14 @@ function isAnswered(candidate: Candidate, decision: Asking, sources: readonly As
 	return lacking(needFor(candidate, decision), candidate.answers) === undefined && isShown(candidate, sources);
 }
 
-function isShown({ call, row }: Candidate, sources: readonly AskSource[]): boolean {
+function isShown({ call, row, answers }: Candidate, sources: readonly AskSource[]): boolean {
 	// A repetition is the call that was answered.
 	if (call.attempt > 0 || sources.length === 0) return true;
-	const shown = call.approval ? call.approval.sources : row?.sources;
-	return sources.every((source) => shown?.includes(source));
+	const wasHeld = call.approval?.sources ?? [];
+	// Whoever answered a held call by its row saw what the row foresaw, too.
+	const isByRow = answers.every(({ by, at }) => row?.answers.some((one) => one.by.id === by.id && one.at === at));
+	const shown = call.approval && !isByRow ? wasHeld : [...wasHeld, ...(row?.sources ?? [])];
+	return sources.every((source) => shown.includes(source));
 }
 
 /** Who is asked anew is told why. */
@@ -294,13 +303,7 @@ function withLost({ lost }: Candidate, decision: Decision): Decision {
 async function foresee(candidate: Candidate, { wants }: Judgement, { exhausted }: Known): Promise<void> {
 	const { segment, call } = candidate;
 	if (call.attempt === 0 && !segment.isNew(call.id)) await segment.settle([givenBack(call.id)]);
-	const rows = await segment.accountsOf(wants.map(({ account }) => account));
-	const short = wants.flatMap(({ account, amount, max }) => {
-		const { spent = 0, held = 0 } = rows.get(account) ?? {};
-		const own = call.attempt === 0 ? undefined : call.holds?.find((hold) => hold.account === account);
-		const used = spent + held - (own?.amount ?? 0);
-		return used + amount > max ? [[account, used] as const] : [];
-	});
+	const short = await shortOf(segment, wants, call.attempt > 0 && call.holds ? { own: call.holds } : {});
 	const known: Known = { exhausted: new Map([...exhausted, ...short]), isForeseen: true };
 	if (!hasMoved(candidate) && !(await segment.isUnread("cancel"))) return askPolicy(candidate, known);
 }
@@ -357,11 +360,21 @@ function note(candidate: Candidate, { decision, version, grants }: Judgement): v
 		policy: version,
 		digest,
 		...(decision.verdict === "ask" ? askedNow(call, decidedAsk(needFor(candidate, decision))) : {}),
-		...(answers.length > 0 ? { approvedBy: answers.map((answer) => answer.by.id) } : {}),
+		...(answers.length > 0 ? { approvedBy: answers.map((answer) => answer.by.id), ...rolesNow(candidate) } : {}),
 		...(grants.length > 0 ? { grants: grants.map(({ id }) => id) } : {}),
 		// Parsed anew: the policy has had the candidate's in its hands.
 		...(sameArguments(call, text) ? {} : { args: JSON.parse(text) as Json }),
 	});
+}
+
+/** With which roles answers count, where these are not the ones that stand in them. */
+function rolesNow({ call, row, answers }: Candidate): { readonly approvedAs?: readonly (readonly string[])[] } {
+	const before = [...(call.approval?.answers ?? []), ...(row?.answers ?? [])];
+	const isSame = answers.every(({ by, at }) => {
+		const said = before.find((one) => one.by.id === by.id && one.at === at);
+		return canonicalJson(said?.by.roles ?? []) === canonicalJson(by.roles ?? []);
+	});
+	return isSame ? {} : { approvedAs: answers.map(({ by }) => by.roles ?? []) };
 }
 
 /** One person, and nobody asked before: that goes without saying. */
@@ -407,7 +420,7 @@ function hold(candidate: Candidate, decision: Asking, sources: readonly AskSourc
 		...(counts ? { counts } : {}),
 		...(people === undefined ? {} : { people }),
 		...(except ? { except } : {}),
-		expiresAt: now + (expiresInMs ?? segment.ready.limits.approvalExpiresInMs),
+		expiresAt: now + (expiresInMs ?? segment.readyOf(call.thread).limits.approvalExpiresInMs),
 		...(rehearse ? { rehearse } : {}),
 		...(escalate ? { escalation: { at: now + escalate.afterMs, roles: escalate.roles } } : {}),
 		...(carries.length > 0 ? { carries: carries.map(({ by }) => by.id) } : {}),
@@ -456,7 +469,7 @@ function decideAgain(place: Place, tool: Tool | string): void | Promise<void> {
 	if (candidate.digest !== call.digest)
 		return unknown("it was started, its outcome was never written, and the tool has changed since");
 	if (tool.repeat === "once") return unknown("it was started, and its outcome was never written");
-	if (call.attempt >= segment.ready.limits.attemptsMax && tool.effect !== "internal") {
+	if (call.attempt >= segment.readyOf(call.thread).limits.attemptsMax && tool.effect !== "internal") {
 		return unknown(`it was started ${call.attempt} times and no outcome was ever written`);
 	}
 	return askPolicy(candidate);

@@ -2,15 +2,19 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { memoryStore } from "../adapters/stores/memory.ts";
 import { sqliteStore } from "../adapters/stores/sqlite.ts";
 import { callDigest } from "../approvals/approvals.ts";
 import type { LeafLine } from "../audit/verifier/export-lines.ts";
 import { payloadDigest } from "../audit/verifier/payload-digest.ts";
 import { canonicalJson } from "../kit/canonical-json.ts";
 import { digest } from "../kit/digest.ts";
-import { auditStage, exportOf, pay, payApproved, verifyLines } from "../testing/audit-scene.ts";
-import { stage } from "../testing/stage.ts";
+import { HoldpointError } from "../spec/errors.ts";
+import type { Store } from "../spec/store.ts";
+import { auditStage, exportOf, leavesIn, pay, payApproved, signedLog, verifyLines } from "../testing/audit-scene.ts";
+import { onlyWait, stage } from "../testing/stage.ts";
 import { say } from "../testing/story.ts";
+import { webhookReceiver, webhookSecret } from "../testing/webhook-receiver.ts";
 
 const secret = "Jane Q. Public, 12 Elm Street";
 
@@ -99,6 +103,81 @@ describe("an erased run", () => {
 	});
 });
 
+describe("what was granted with an erased run", () => {
+	async function granted(store?: Store) {
+		const scene = auditStage(store ? { store } : {});
+		const args = { amount: 42, to: secret };
+		const { approval } = onlyWait(await pay(scene, "r1", args), "approval");
+		await scene.harness.approve(approval, { by: { id: "ann", via: "test" }, always: { scope: "principal" } });
+		await scene.harness.resume("r1");
+		expect(await pay(scene, "r2", args)).toMatchObject({ status: "completed" });
+		const [grant] = (await scene.harness.governance.standing()).grants;
+		return { scene, args, grant: grant?.id ?? "" };
+	}
+	const standingText = async (store: Store) => JSON.stringify(await store.document("standing"));
+
+	test("ends with it and is gone, and the log says so; what was granted elsewhere stays", async () => {
+		const { scene, args, grant } = await granted();
+		const other = onlyWait(await pay(scene, "r3", { amount: 43, to: "shop" }), "approval");
+		await scene.harness.approve(other.approval, { by: { id: "ann", via: "test" }, always: { scope: "principal" } });
+		await scene.harness.resume("r3");
+		expect(await standingText(scene.store)).toContain(secret);
+		await scene.harness.audit.erase({ run: "r1", by: "dpo" });
+		expect(await standingText(scene.store)).not.toContain(secret);
+		expect((await scene.harness.governance.standing()).grants).toMatchObject([{ approval: other.approval }]);
+		expect(await pay(scene, "r4", args)).toMatchObject({ status: "waiting" });
+		const lines = await exportOf(scene);
+		const leaves = leavesIn(lines);
+		const ended = { type: "grant.erased", grant, by: "dpo" };
+		expect(leaves.filter(({ event }) => event.type === "grant.erased")).toMatchObject([{ event: ended }]);
+		expect((await verifyLines(lines)).findings).toEqual([]);
+
+		const late = leaves.filter(({ run }) => run === "r2").map((leaf) => ({ ...leaf, run: "r9" }));
+		expect((await verifyLines(signedLog([...leaves, ...late]))).findings).toMatchObject([
+			{ kind: "unapproved_execution", run: "r9" },
+		]);
+	});
+
+	test("goes first: a process that dies then leaves a run that is erased the next time", async () => {
+		const inner = memoryStore();
+		let isDown = false;
+		const commit: Store["commit"] = async (run, epoch, writes) => {
+			if (isDown && writes.some(({ kind }) => kind === "erase")) throw new HoldpointError("store.failed", "killed");
+			return inner.commit(run, epoch, writes);
+		};
+		const { scene } = await granted({ ...inner, commit });
+		isDown = true;
+		await expect(scene.harness.audit.erase({ run: "r1" })).rejects.toThrow("killed");
+		expect((await scene.harness.show("r1")).events).not.toEqual([]);
+		expect(await standingText(inner)).not.toContain(secret);
+		isDown = false;
+		await scene.harness.audit.erase({ run: "r1" });
+		await expect(scene.harness.show("r1")).rejects.toMatchObject({ code: "run.erased" });
+	});
+});
+
+describe("webhooks", () => {
+	const events = ["approval.requested", "run.finished"] as const;
+
+	test("are told of other runs though one was erased, and what was pending of that is told nobody", async () => {
+		await using there = await webhookReceiver();
+		there.answer = (response) => response.writeHead(500).end();
+		const webhooks = [{ url: there.url, secret: webhookSecret, payload: "arguments", events } as const];
+		const scene = auditStage({ harness: { webhooks } });
+		await payApproved(scene, "r1", { by: ["ann"], amount: 42, to: secret });
+		expect(await scene.harness.webhooks.deliver()).toMatchObject({ pending: 2 });
+		await scene.harness.audit.erase({ run: "r1" });
+		there.answer = (response) => response.writeHead(204).end();
+		const before = there.received.length;
+		await pay(scene, "r2", { amount: 5, to: "shop" });
+		scene.clock.advance(3_600_000);
+		await scene.harness.webhooks.deliver();
+		expect(await scene.harness.webhooks.status()).toMatchObject([{ pending: [], failed: [] }]);
+		expect(there.received.slice(before).map(({ data }) => data.run)).toEqual(["r2"]);
+		await scene.harness.close();
+	});
+});
+
 test("a run that is not over is not erased", async () => {
 	const scene = auditStage();
 	await pay(scene, "r1", { amount: 50, to: "shop" });
@@ -130,6 +209,23 @@ describe("the bytes of an erased run", () => {
 		readdirSync(folder)
 			.map((name) => readFileSync(join(folder, name), "latin1"))
 			.join("\n");
+
+	test("are not there of what was granted with it, though that was changed since", async () => {
+		const scene = auditStage({ store: sqliteStore(join(folder, "runs.db")) });
+		const to = `${secret}${"x".repeat(20_000)}`;
+		const { approval } = onlyWait(await pay(scene, "r1", { amount: 42, to }), "approval");
+		await scene.harness.approve(approval, { by: { id: "ann", via: "test" }, always: { scope: "principal" } });
+		await scene.harness.resume("r1");
+		await scene.harness.governance.switchOff({ of: "tool", name: "other", reason: "kept words" });
+		const [grant] = (await scene.harness.governance.standing()).grants;
+		await scene.harness.governance.revoke(grant?.id ?? "");
+		await scene.harness.audit.erase({ run: "r1" });
+		await scene.harness.close();
+		const left = bytesBelow();
+		expect(left.includes(secret)).toBe(false);
+		expect(left.includes("x".repeat(100))).toBe(false);
+		expect(left.includes("kept words")).toBe(true);
+	});
 
 	test("are not in the database's files any more once it was closed", async () => {
 		const scene = auditStage({ store: sqliteStore(join(folder, "runs.db")) });

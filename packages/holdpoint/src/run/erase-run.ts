@@ -1,7 +1,7 @@
 import { runSeal } from "../journal/journal.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import type { StoredRun, Write } from "../spec/store.ts";
-import { openRun } from "./open-run.ts";
+import { eventsOf, type OpenedRun, openRun } from "./open-run.ts";
 import type { RunPorts } from "./run-ports.ts";
 
 export interface EraseRequest {
@@ -11,8 +11,9 @@ export interface EraseRequest {
 }
 
 /**
- * Drops what a run said and did, for good: its journal, its values, and the salts of its leaves. Its row stays and says so,
- * its leaves stay and prove what they proved; that it was erased is a leaf of its own.
+ * Drops what a run said and did, for good: its journal, its values, the salts of its leaves, and the grants that were given
+ * with its calls. Its row stays and says so, its leaves stay and prove what they proved; that it was erased is a leaf of
+ * its own.
  *
  * A run and not a call: what a call returned is in what the model said afterwards.
  * Errors: `run.unknown`, `run.busy`, `run.open`, `run.erased`, `journal.*`, `store.*`.
@@ -33,14 +34,33 @@ export async function eraseRun(ports: RunPorts, run: string, { by, leaseMs }: Er
 async function eraseHeld(ports: RunPorts, stored: StoredRun, by: string): Promise<void> {
 	const { store, storeId, ring, clock, audit } = ports;
 	const { run, epoch, head } = stored;
-	const { state } = await openRun(ports, stored);
+	const opened = await openRun(ports, stored);
+	const { state } = opened;
 	if (state.status === "running") {
 		throw new HoldpointError("run.open", `Run ${run} is not over, and cannot be erased`, { details: { run } });
 	}
 	const at = clock.now();
+	await eraseGrants(ports, opened, { by, at });
 	const { status, agent, session } = head;
 	const erased = runSeal(ring, storeId, run).erased({ status, agent, session, updatedAt: at });
 	const leaves: readonly Write[] = audit ? [audit.erasedLeaf({ run, at, by })] : [];
 	await store.commit(run, epoch, [{ kind: "erase" }, { kind: "head", head: erased }, ...leaves, { kind: "release" }]);
 	audit?.wrote(leaves.length);
+}
+
+/**
+ * A grant has the arguments of the call with which it was given. Grants go first: they are found by the approvals in the
+ * journal, so that a process that dies here leaves a run that is erased the next time.
+ */
+async function eraseGrants(
+	{ standing }: RunPorts,
+	opened: OpenedRun,
+	erased: { readonly by: string; readonly at: number },
+): Promise<void> {
+	const asked = eventsOf(opened).flatMap((event) => (event.type === "approval.requested" ? event.approval : []));
+	const approvals = new Set(asked);
+	if (approvals.size === 0) return;
+	const { grants } = await standing.refresh();
+	for (const { id: grant, approval } of grants)
+		if (approvals.has(approval)) await standing.change({ type: "grant.erased", grant, ...erased });
 }

@@ -267,7 +267,7 @@ interface Returned {
 async function toOutcome(segment: Segment, { call, tool, value, keep }: Returned): Promise<Outcome> {
 	let checked = value;
 	if (tool.output) {
-		const result = await validate(tool.output, value, segment.parsing.patience);
+		const result = await validate(tool.output, value, segment.parsingFor(call.thread).patience);
 		if (!result.ok)
 			return failedWith(
 				"tool.result_invalid",

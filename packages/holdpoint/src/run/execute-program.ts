@@ -19,7 +19,8 @@ import { roomFor } from "./program-room.ts";
 import { end, takeSlice, tryToEnd } from "./program-slice.ts";
 import { bringBack } from "./restore-program.ts";
 import type { ReadyAgent } from "./run-ports.ts";
-import type { LiveProgram, Segment } from "./segment.ts";
+import type { Segment } from "./segment.ts";
+import type { LiveProgram } from "./segment-start.ts";
 
 /** Pre-flight, then the first slice. */
 export async function startProgram(segment: Segment, call: CallState): Promise<void> {

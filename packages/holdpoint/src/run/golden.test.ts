@@ -10,14 +10,20 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { wasmSandbox } from "../adapters/sandboxes/wasm/provider.ts";
+import { defineTeam, handoff } from "../routing/handoff.ts";
+import { parallel, pipeline } from "../routing/shapes.ts";
+import type { Agent } from "../spec/agent.ts";
 import type { RunEvent } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
 import type { RunResult } from "../spec/result.ts";
-import { type Stage, type StageOptions, stage } from "../testing/stage.ts";
+import { onlyWait, type Stage, type StageOptions, stage } from "../testing/stage.ts";
 import { call, calls, failing, json, program, say } from "../testing/story.ts";
+import { type TeamStage, teamStage } from "../testing/team-stage.ts";
 import { defineTool } from "../tools/define-tool.ts";
 import { OutcomeUnknown } from "../tools/outcome-unknown.ts";
+import { agentTool } from "./agent-tool.ts";
 import { resultOf, waitsOf } from "./conclude.ts";
+import type { Conversation } from "./conversation.ts";
 import { emptyState, mainThread, type RunState } from "./run-state.ts";
 import { apply } from "./state.ts";
 
@@ -48,6 +54,8 @@ function summaryOf(state: RunState): Json {
 	const { status, turns, usage, text, cancel } = state;
 	const { messages, turn, late, queued, modelDue, rejections, timer } = mainThread(state);
 	const result = state.finished ? resultOf(state) : undefined;
+	const conversations = [...allConversations(state)].map(conversationSummary);
+	const isSingle = !state.conversation.team && conversations.length === 1;
 	const versions = Object.fromEntries(state.tools);
 	const whole = {
 		status,
@@ -66,8 +74,23 @@ function summaryOf(state: RunState): Json {
 		versions,
 		waits: waitsOf(state),
 		result,
+		...(isSingle ? {} : { conversations }),
 	};
 	return JSON.parse(JSON.stringify(whole)) as Json;
+}
+
+function* allConversations(state: RunState): Generator<Conversation> {
+	yield state.conversation;
+	for (const { inside } of state.calls.values()) if (inside) yield inside;
+}
+
+function conversationSummary({ name, call, threads, active, team, turns }: Conversation): object {
+	const seen = [...threads.values()].map(({ agent, messages, turn, late, handing, heard, only }) => {
+		return { agent, messages, turn, late, handing, heard, only };
+	});
+	const { done, handoffs, rounds, ...talk } = team ?? { done: new Map(), handoffs: new Map(), rounds: new Map() };
+	const counted = { done: [...done], handoffs: [...handoffs], rounds: [...rounds] };
+	return { name, call, turns, active: active.map(({ agent }) => agent), ...talk, ...counted, threads: seen };
 }
 
 type Scene = (play: (options: StageOptions) => Stage) => Promise<RunResult>;
@@ -226,6 +249,22 @@ const scenes: Record<string, readonly [about: string, scene: Scene]> = {
 			);
 		},
 	],
+	"standing-grants": [
+		"Two people grant a call for good, one of them for the agent; the next call rests on both grants.",
+		async (play) => {
+			const policy = () => ({ verdict: "ask", reason: "money", ask: { count: 2 } }) as const;
+			const twice = [call("pay", { amount: 5 }), call("pay", { amount: 5 }), say("done")];
+			const scene = play({ story: twice, tools: [pay], harness: { policy } });
+			const held = await run(scene);
+			for (const wait of held.status === "waiting" ? held.waits : []) {
+				if (wait.kind !== "approval") continue;
+				await scene.harness.approve(wait.approval, { by, always: { scope: "agent" } });
+				const bob = { id: "bob", via: "test" };
+				await scene.harness.approve(wait.approval, { by: bob, always: { scope: "principal", usesMax: 3 } });
+			}
+			return scene.harness.resume(held.run);
+		},
+	],
 	"program-suspended": [
 		"A program that reads, is held in its middle, is approved and goes on from its snapshot.",
 		async (play) => {
@@ -247,11 +286,83 @@ const scenes: Record<string, readonly [about: string, scene: Scene]> = {
 	],
 };
 
+/** Scenes of teams; each plays in a run named `golden`. */
+const teamScenes: Record<string, readonly [about: string, scene: () => Promise<TeamStage>]> = {
+	"team-handoffs": [
+		"A held handoff with a carried result, a second one refused, the user asked, a reply, a return, the end.",
+		async () => {
+			const scene = teamStage({
+				cast: {
+					desk: {
+						tools: [look],
+						story: [
+							call("look"),
+							calls([
+								{ tool: "handoff_to_refund", args: { reason: "a refund", summary: "it is late" } },
+								{ tool: "handoff_to_shop", args: { reason: "or the shop" } },
+							]),
+							say("Anything else?"),
+						],
+					},
+					refund: {
+						tools: [pay],
+						story: [call("pay", { amount: 5 }), say("Paid. All well?"), call("handoff_to_desk", { reason: "done" })],
+					},
+					shop: [],
+				},
+				team: ({ desk, refund, shop }) =>
+					handoff({ name: "support" })
+						.participants([desk, refund, shop] as never)
+						.coordinator("desk" as never)
+						.terminateWhen((said) => said.at(-1)?.text === "Anything else?")
+						.build(),
+				harness: {
+					policy: ({ tool }) =>
+						tool.name === "handoff_to_refund" ? { verdict: "ask", reason: "who?" } : { verdict: "allow" },
+				},
+			});
+			const held = await scene.harness.run(scene.team, "refund me", { runId: "golden", principal: "ann" });
+			await scene.harness.approve(onlyWait(held, "approval").approval, { by });
+			await scene.harness.resume("golden");
+			await scene.harness.tell("golden", "yes, thanks");
+			await scene.harness.resume("golden");
+			return scene;
+		},
+	],
+	"team-inside-a-call": [
+		"A pipeline whose first agent puts a task to two that work beside each other; one of them goes on by itself.",
+		async () => {
+			const scene = teamStage({
+				cast: {
+					boss: [call("ask_both", { task: "look at it" }), say("They looked.")],
+					a: [say("seen by a")],
+					b: [say("on it"), say("seen by b")],
+					last: [say("the end")],
+				},
+				team: ({ boss, a, b, last }) => {
+					const alone = defineTeam({
+						name: "alone",
+						participants: [b as Agent],
+						coordinator: "b",
+						interaction: { mode: "autonomous", turnsMax: 1 },
+					});
+					const both = parallel([a as Agent, alone], { name: "both" });
+					return pipeline([{ ...(boss as Agent), tools: [agentTool(both)] }, last as Agent], { name: "office" });
+				},
+			});
+			await scene.harness.run(scene.team, "go", { runId: "golden", principal: "ann" });
+			return scene;
+		},
+	],
+};
+
 function run(scene: Stage): Promise<RunResult> {
 	return scene.harness.run(scene.agent, "go", { runId: "golden", principal: "ann" });
 }
 
 async function record(name: string): Promise<void> {
+	const [told, playTeam] = teamScenes[name] ?? [];
+	if (told && playTeam) return keep(name, told, await playTeam());
 	const [about, scene] = scenes[name] ?? [];
 	if (!about || !scene) throw new Error(`There is no scene ${name}`);
 	const played: Stage[] = [];
@@ -260,8 +371,12 @@ async function record(name: string): Promise<void> {
 		played.push(made);
 		return made;
 	});
-	const view = await played[0]?.harness.show("golden");
-	if (!view) throw new Error(`The scene ${name} played nothing`);
+	if (!played[0]) throw new Error(`The scene ${name} played nothing`);
+	return keep(name, about, played[0]);
+}
+
+async function keep(name: string, about: string, { harness }: Pick<Stage, "harness">): Promise<void> {
+	const view = await harness.show("golden");
 	const events = view.events.map(({ event }) => event);
 	const blobs = Object.fromEntries(view.state.blobs);
 	const golden: Golden = { about, events, blobs, summary: summaryOf(fold({ events, blobs })) };
@@ -270,12 +385,13 @@ async function record(name: string): Promise<void> {
 
 describe("golden journals", async () => {
 	if (process.env["HOLDPOINT_RECORD_GOLDEN"]) {
-		for (const name of Object.keys(scenes)) if (!existsSync(`${folder}${name}.json`)) await record(name);
+		for (const name of Object.keys({ ...scenes, ...teamScenes }))
+			if (!existsSync(`${folder}${name}.json`)) await record(name);
 	}
 	const names = readdirSync(folder).map((file) => file.replace(/\.json$/, ""));
 
 	test("every scene has its recorded journal", () => {
-		expect(Object.keys(scenes).filter((name) => !names.includes(name))).toEqual([]);
+		expect(Object.keys({ ...scenes, ...teamScenes }).filter((name) => !names.includes(name))).toEqual([]);
 	});
 
 	test.each(names)("%s folds to what it folded to when it was written", (name) => {
@@ -300,6 +416,11 @@ describe("golden journals", async () => {
 				"program.restored",
 				"program.suspended",
 				"timer.fired",
+				"run.handed",
+				"user.asked",
+				"agent.started",
+				"agent.continued",
+				"agent.done",
 			]),
 		);
 	});

@@ -3,7 +3,9 @@ import type { BudgetAccount, BudgetStatus } from "../spec/budget.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import type { Standing, Switch } from "../spec/governance.ts";
 import { fixedLimits } from "../spec/limits.ts";
+import type { Marks } from "../spec/marks.ts";
 import type { RunPorts } from "./run-ports.ts";
+import { shownGrant } from "./shown-grant.ts";
 
 export interface SwitchRequest extends Pick<Switch, "of"> {
 	/** Of the tool, agent or tenant; left out for `all`. */
@@ -13,21 +15,30 @@ export interface SwitchRequest extends Pick<Switch, "of"> {
 	readonly by?: string;
 }
 
+/** What a tool of an agent marks in its arguments, where both are known. */
+type MarksOf = (agent: string, tool: string) => Marks | undefined;
+
 /** What people lay down for every run of a store: the doors to it. */
 export class Governance {
 	readonly #ports: () => Promise<RunPorts>;
 	readonly #principal: () => string;
+	readonly #marksOf: MarksOf;
 
-	constructor(ports: () => Promise<RunPorts>, principal: () => string) {
+	constructor(ports: () => Promise<RunPorts>, principal: () => string, marksOf: MarksOf) {
 		this.#ports = ports;
 		this.#principal = principal;
+		this.#marksOf = marksOf;
 	}
 
-	/** Grants and kill switches as they stand, ended grants left out. Errors: `journal.*`, `store.*`. */
+	/**
+	 * What was laid down for every run, as it stands; ended grants left out, and of the others what their tools mark as
+	 * sensitive. Errors: `journal.*`, `store.*`.
+	 */
 	async standing(): Promise<Standing> {
 		const { standing, clock } = await this.#ports();
-		const { grants, switches } = await standing.refresh();
-		return { grants: grants.filter(({ expiresAt }) => clock.now() < expiresAt), switches };
+		const laid = await standing.refresh();
+		const grants = laid.grants.filter(({ expiresAt }) => clock.now() < expiresAt);
+		return { ...laid, grants: grants.map((grant) => shownGrant(grant, this.#marksOf(grant.scope.agent, grant.tool))) };
 	}
 
 	/** Budgets, each with the accounts that it has by now, up to 1,000. Errors: `store.*`. */
@@ -39,7 +50,9 @@ export class Governance {
 				const rows = await store.accounts({ prefix: accountPrefix(budget), limit: fixedLimits.queryLimitMax });
 				const accounts = rows.flatMap(({ account, spent, held }): BudgetAccount[] => {
 					const read = readAccount(budget, account, now);
-					return read ? [{ account, ...read, spent, held, left: Math.max(0, budget.max - spent - held) }] : [];
+					const left = budget.max - spent - held;
+					const rest = { left: Math.max(0, left), overdrawn: Math.max(0, -left) };
+					return read ? [{ account, ...read, spent, held, ...rest }] : [];
 				});
 				return { budget, accounts };
 			}),

@@ -1,7 +1,4 @@
-/** The harness: what a program, a CLI or a server holds in its hand. Each method is a thin door to `run/`. */
-import { checkSums } from "../budgets/check-budgets.ts";
 import { unlessAborted } from "../kit/unless-aborted.ts";
-import type { Agent } from "../spec/agent.ts";
 import type { Budget } from "../spec/budget.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
 import type { Approver, RunStarted, SessionPlace } from "../spec/events.ts";
@@ -26,9 +23,9 @@ import {
 	openApprovals,
 	settleCall,
 } from "./inbox.ts";
+import { KnownAgents } from "./known-agents.ts";
 import { limitProblem } from "./limit-problem.ts";
 import { inputOf, runAfter, type UnreadMessage, unlessThere } from "./next-run.ts";
-import { castOf, type ReadyOptions, readyAgent } from "./ready-agent.ts";
 import { type ReadyPolicy, readyPolicy } from "./ready-policy.ts";
 import type { ApproveOptions, DenyOptions, RunOptions } from "./run-options.ts";
 import type { ReadyAgent, RunPorts } from "./run-ports.ts";
@@ -53,8 +50,7 @@ export interface HarnessParts {
 
 export class Harness {
 	private readonly parts: HarnessParts;
-	private readonly agents = new Map<string, Participant>();
-	private readonly ready = new WeakMap<Participant, ReadyAgent>();
+	private readonly agents: KnownAgents;
 	private readonly active = new Map<string, Segment>();
 	/** Runs that are advanced here, each until its promise resolves. */
 	private readonly busy = new Map<string, Promise<void>>();
@@ -74,14 +70,18 @@ export class Harness {
 		this.parts = parts;
 		this.audit = auditDoors(() => this.ports(), parts.principal);
 		this.readyPolicy = readyPolicy(parts);
-		this.governance = new Governance(() => this.ports(), parts.principal);
+		this.governance = new Governance(
+			() => this.ports(),
+			parts.principal,
+			(agent, tool) => this.agents.named(agent)?.tools.find(({ name }) => name === tool)?.marks?.args,
+		);
 		this.webhooks = new Webhooks(() => this.ports(), parts.webhooks);
 		const problem = limitProblem(parts.limits, defaultLimits);
 		if (problem) {
 			const hint = "docs/reference/limits.md lists them.";
 			throw new HoldpointError("config.invalid", `createHarness({ limits }) sets ${problem}`, { hint });
 		}
-		for (const agent of parts.agents) this.know(agent);
+		this.agents = new KnownAgents(parts);
 	}
 
 	/** Runs an agent until it finishes or waits. Errors: `run.exists`, `run.busy`, `run.input_invalid`, `model.*`, `store.*`. */
@@ -117,7 +117,7 @@ export class Harness {
 	/** A conversation that spans runs. */
 	session(id: string, agent: Participant): Session {
 		checkSessionId(id);
-		this.know(agent);
+		this.agents.add(agent);
 		const doors: SessionDoors = {
 			newest: async () => (await (await this.ports()).store.runs({ session: id, limit: 1 }))[0],
 			find: async (run) => {
@@ -240,21 +240,6 @@ export class Harness {
 		await this.parts.close();
 	}
 
-	private know(agent: Participant): void {
-		this.check(agent);
-		this.agents.set(agent.name, agent);
-	}
-
-	/** Errors: `agent.invalid`, and those of budgets. */
-	private check(agent: Participant): void {
-		const known = this.agents.get(agent.name);
-		if (known && known !== agent && known.digest !== agent.digest) {
-			throw new HoldpointError("agent.invalid", `Two different agents are named ${agent.name}`);
-		}
-		if (known === agent) return;
-		for (const one of castOf(agent)) checkSums(this.parts.budgets, one.tools);
-	}
-
 	private ports(): Promise<RunPorts> {
 		if (this.closed) throw wasClosed();
 		this.opened ??= this.parts.ports().then(
@@ -278,7 +263,7 @@ export class Harness {
 
 	private async answer(request: Parameters<typeof answerApproval>[1]) {
 		const knownAgent = (name: string) => {
-			const agent = this.agentNamed(name);
+			const agent = this.agents.named(name);
 			if (!agent) return undefined;
 			const tools = new Map(agent.tools.map((tool) => [tool.name, tool]));
 			return { tools, limits: { ...defaultLimits, ...this.parts.limits, ...agent.limits } };
@@ -303,42 +288,17 @@ export class Harness {
 		return id;
 	}
 
-	/** Whoever has that name among all who may work here. */
-	private agentNamed(name: string): Agent | undefined {
-		for (const known of this.agents.values()) {
-			const found = castOf(known).find((one) => one.name === name);
-			if (found) return found;
-		}
-		return undefined;
-	}
-
-	private readyFor(ports: RunPorts, agent: Participant, who: Pick<RunStarted, "principal" | "tenant">): ReadyAgent {
-		const { policy } = ports;
-		const { model, limits } = this.parts;
-		if (policy.declares) {
-			const facts = { principal: who.principal, tenant: who.tenant };
-			const declared: ReadyOptions["declared"] = (tool, name) =>
-				policy.declares?.({ ...facts, agent: name, tool }) ?? true;
-			return readyAgent(agent, { model, limits, declared });
-		}
-		let ready = this.ready.get(agent);
-		if (!ready) {
-			ready = readyAgent(agent, { model, limits, declared: () => true });
-			this.ready.set(agent, ready);
-		}
-		return ready;
-	}
-
 	private async start(agent: Participant, request: StartParts): Promise<RunResult> {
 		const ports = this.openedNow ?? (await this.ports());
 		if (ports.policy.ready) {
-			this.check(agent);
+			this.agents.check(agent);
 			await this.readyPolicy(ports.policy, agent);
 		}
-		this.know(agent);
+		await ports.layDown();
+		this.agents.add(agent);
 		const { input, options, session } = request;
 		const principal = options.principal ?? this.parts.principal();
-		const ready = this.readyFor(ports, agent, {
+		const ready = this.agents.readyFor(ports.policy, agent, {
 			principal,
 			...(options.tenant === undefined ? {} : { tenant: options.tenant }),
 		});
@@ -364,9 +324,10 @@ export class Harness {
 		const ports = await this.ports();
 		const leaseMs = { ...defaultLimits, ...this.parts.limits }.leaseMs;
 		const agentOf = async (started: RunStarted): Promise<ReadyAgent> => {
-			const agent = this.agentOf(run, started);
+			const agent = this.agents.of(run, started);
 			if (ports.policy.ready) await this.readyPolicy(ports.policy, agent);
-			return this.readyFor(ports, agent, started);
+			await ports.layDown();
+			return this.agents.readyFor(ports.policy, agent, started);
 		};
 		const left: { started?: RunStarted; messages?: readonly UnreadMessage[] } = {};
 		const onLeft: ResumeOptions["onLeft"] = (started, messages) => Object.assign(left, { started, messages });
@@ -374,15 +335,6 @@ export class Harness {
 			resumeRun(ports, run, { ...inner, leaseMs, agentOf, onLeft }),
 		);
 		return { result, ...left };
-	}
-
-	private agentOf(run: string, { agent: { name } }: RunStarted): Participant {
-		const agent = this.agents.get(name);
-		if (agent) return agent;
-		throw new HoldpointError(
-			"agent.unknown",
-			`Run ${run} belongs to the agent ${name}, which this harness does not know`,
-		);
 	}
 
 	/** What a session's run ended without reading starts its next run. */
@@ -398,7 +350,7 @@ export class Harness {
 			...(signal ? { signal } : {}),
 		};
 		const session = { id: place.id, after: run, read };
-		const result = await this.start(this.agentOf(run, started), { input, options, watching, session }).catch(
+		const result = await this.start(this.agents.of(run, started), { input, options, watching, session }).catch(
 			unlessThere(next),
 		);
 		// The next run has them, so that they go here; if that fails, whoever resumes this run does it.

@@ -33,6 +33,8 @@ import { callOf, type RunState } from "./run-state.ts";
 /** A held call as the person who decides sees it; read from the sealed journal, not from the index. */
 export interface OpenApproval extends Omit<Extract<Wait, { kind: "approval" }>, "kind" | "program"> {
 	readonly run: string;
+	/** The team that its agent works in, or the agent that put the work to it. */
+	readonly of?: string;
 	readonly principal: string;
 	readonly requestedAt: number;
 	readonly digest: string;
@@ -139,13 +141,14 @@ function approvalOf(view: RunView, row: ApprovalRow): OpenApproval | undefined {
 		args: redactor.value(shown.args, wait.call),
 		reason: redactor.text(shown.reason),
 		run: state.run,
+		...(state.started && state.started.agent.name !== shown.agent ? { of: state.started.agent.name } : {}),
 		principal: state.started?.principal ?? "",
 		requestedAt: row.requestedAt,
 		digest: call.digest,
 		answeredBy: call.approval?.answers.map((answer) => answer.by) ?? [],
 		unread: unreadAnswers(view, row.approval, call.digest).map(({ by, answer }) => ({ by, answer })),
 		...(program ? { program: { ...program, ...programView(view, program.call) } } : {}),
-		...rehearsalOf(view, program?.call),
+		...rehearsalOf(view, call),
 	};
 }
 
@@ -181,7 +184,7 @@ export interface AnswerRequest {
 	readonly rehearsal?: string;
 	/** The rows hold in their order only. */
 	readonly inOrder?: boolean;
-	/** The run's agent, where it is known here: an answer that would be worth nothing is refused at once. */
+	/** The agent that asks, where it is known here: an answer that would be worth nothing is refused at once. */
 	readonly knownAgent?: (name: string) => KnownAgent | undefined;
 }
 

@@ -10,14 +10,14 @@ import { lacking, needOf } from "../approvals/need.ts";
 import { type GrantedCall, isCovered } from "../grants/grant.ts";
 import { switchFor } from "../grants/standing.ts";
 import { labelDecision } from "../labels/label.ts";
-import { decide, joinDecisions } from "../policy/decide.ts";
+import { decide, joinDecisions, policyVersion } from "../policy/decide.ts";
 import type { Approver, AskSource } from "../spec/events.ts";
 import type { Grant } from "../spec/governance.ts";
 import { fixedLimits } from "../spec/limits.ts";
 import type { Decision, PolicyRequest } from "../spec/policy.ts";
 import { authorityFor } from "./answering.ts";
 import type { AroundCall } from "./around-call.ts";
-import { type Charging, chargesOf } from "./call-budgets.ts";
+import { type Charging, chargesOf, readsBudgets, refusing, withBudgets } from "./call-budgets.ts";
 import type { Segment } from "./segment.ts";
 import type { Wanted } from "./wanted.ts";
 
@@ -35,38 +35,49 @@ export interface Judgement {
 	readonly grants: readonly Grant[];
 	/** What asks beside the policy. */
 	readonly sources: readonly AskSource[];
+	/** Budgets that deny it. */
+	readonly refusedBy: readonly string[];
 	/** What has to be held of budgets before it starts. */
 	readonly wants: readonly Wanted[];
 }
 
 export interface Judging extends Charging {
-	readonly around: AroundCall;
 	/** Whether people have answered all that is asked: then no grant is used up. */
 	readonly isAnswered: (decision: Asking, sources: readonly AskSource[]) => boolean;
 }
 
 export type Asking = Extract<Decision, { verdict: "ask" }>;
 
+const free = { grants: [], sources: [], refusedBy: [], wants: [] };
+
 /** Synchronous where the policy is. */
 export function judgeCall(segment: Segment, request: PolicyRequest, judging: Judging): Judgement | Promise<Judgement> {
 	const { policy } = segment.ports;
 	const { agents, narrowed } = judging.around;
 	const off = switchedOff(segment, { ...request, agents }) ?? narrowed;
-	if (off)
-		return { decision: { verdict: "deny", reason: off }, version: policy.version, grants: [], sources: [], wants: [] };
+	if (off) return { ...free, decision: { verdict: "deny", reason: off }, version: policyVersion(policy) };
+	if (!readsBudgets(policy, request)) return asked(segment, request, judging);
+	return withBudgets(segment, request, judging).then((shown) => asked(segment, shown, judging));
+}
+
+function asked(segment: Segment, request: PolicyRequest, judging: Judging): Judgement | Promise<Judgement> {
+	const { policy } = segment.ports;
 	const decision = decided(segment, request, judging.around);
-	return decision instanceof Promise
-		? decision.then((later) => joined(segment, request, { ...judging, policy: later }))
-		: joined(segment, request, { ...judging, policy: decision });
+	const join = (said: Decision) =>
+		laidDown(segment, request, { ...judging, policy: said, version: policyVersion(policy) });
+	return decision instanceof Promise ? decision.then(join) : join(decision);
+}
+
+/** A policy that is another one by now is laid down before anything rests on it. */
+function laidDown(segment: Segment, request: PolicyRequest, said: Said): Judgement | Promise<Judgement> {
+	const isDurable = segment.ports.layDown();
+	return isDurable ? isDurable.then(() => joined(segment, request, said)) : joined(segment, request, said);
 }
 
 /** By the policy, of the agent and of every agent that it works for. */
-function decided(
-	{ ports, ready }: Segment,
-	request: PolicyRequest,
-	{ callers }: AroundCall,
-): Decision | Promise<Decision> {
-	const { policyTimeoutMs } = ready.limits;
+function decided(segment: Segment, request: PolicyRequest, { callers }: AroundCall): Decision | Promise<Decision> {
+	const { ports } = segment;
+	const { policyTimeoutMs } = segment.readyOf(request).limits;
 	const own = decide(ports.policy, request, policyTimeoutMs);
 	if (callers.length === 0) return own;
 	const others = callers.map((agent) => decide(ports.policy, { ...request, agent }, policyTimeoutMs));
@@ -75,6 +86,8 @@ function decided(
 
 interface Said extends Judging {
 	readonly policy: Decision;
+	/** Of the policy that said so. */
+	readonly version: string;
 }
 
 function usesAccount({ id }: Grant): string {
@@ -113,10 +126,9 @@ export function switchedOff(
 }
 
 function joined(segment: Segment, request: PolicyRequest, judging: Said): Judgement | Promise<Judgement> {
-	const { policy, isAnswered, exhausted } = judging;
-	const { version } = segment.ports.policy;
-	const { says, wants } = chargesOf(segment, request, { ...judging, callers: judging.around.callers });
-	const limits = says.map((decision): Say => ({ source: "limit", decision }));
+	const { policy, version, isAnswered, exhausted } = judging;
+	const { says, wants } = chargesOf(segment, request, judging);
+	const limits = says.map(({ decision }): Say => ({ source: "limit", decision }));
 	const said: Say[] = [{ source: "policy", decision: policy }, ...limits];
 	const { labels } = segment.ports;
 	const label = labels && labelDecision(request, labels);
@@ -125,7 +137,7 @@ function joined(segment: Segment, request: PolicyRequest, judging: Said): Judgem
 	const sources = said.flatMap(({ source, decision: { verdict } }) =>
 		verdict === "ask" && source !== "policy" ? source : [],
 	);
-	const plain = { decision, version, grants: [], sources, wants };
+	const plain = { decision, version, grants: [], sources, refusedBy: refusing({ says }), wants };
 	if (decision.verdict !== "ask" || isAnswered(decision, sources)) return plain;
 	const grants = grantsFor(segment, request).filter((grant) => !exhausted.has(usesAccount(grant)));
 	if (grants.length === 0) return plain;

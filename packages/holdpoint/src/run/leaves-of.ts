@@ -5,5 +5,9 @@ import { callOf, type RunState } from "./run-state.ts";
 /** The leaves of one entry: they go into its commit. */
 export function leavesOf(leaves: RunLeaves, state: RunState, entry: Entry): AuditWrite[] {
 	const events = entry.events.map((event, index) => ({ at: timeOf(entry, index), event }));
-	return leaves.leaves(entry.seq, events, (call) => callOf(state, call).tool);
+	const own = state.started?.agent.name;
+	return leaves.leaves(entry.seq, events, (id) => {
+		const { tool, thread } = callOf(state, id);
+		return thread.agent === own ? { tool } : { tool, agent: thread.agent };
+	});
 }

@@ -38,7 +38,7 @@ function modelStage({ budgets, prices = {}, usage = [100, 10], during, harness, 
 	});
 	const scene = stage({
 		story: [say("done")],
-		instructions: "x".repeat(380),
+		instructions: "x".repeat(397),
 		settings: { maxOutputTokens: 50 },
 		around,
 		harness: { budgets, prices, ...harness },
@@ -54,12 +54,12 @@ function modelStage({ budgets, prices = {}, usage = [100, 10], during, harness, 
 
 const tokens = (max: number): Budget => ({ name: "t", counts: "tokens", max });
 const price: Prices = { scripted: { input: 1, output: 2.5 } };
-/** What is estimated of the prompt: 380 characters of instructions, and what stands around them. */
-const estimate = 100;
+/** What is held of the prompt: its bytes as JSON, 397 of them instructions. */
+const bound = 500;
 
 describe("tokens", () => {
 	test("are held while the model is asked, and what it took is spent with its answer", async () => {
-		const during = async () => expect(await accounts()).toEqual({ "t/tokens": [0, estimate + 50] });
+		const during = async () => expect(await accounts()).toEqual({ "t/tokens": [0, bound + 50] });
 		const { scene, run, accounts, caps } = modelStage({ budgets: [tokens(1_000)], during: () => during() });
 		const { run: id } = await run();
 		expect(await accounts()).toEqual({ "t/tokens": [110, 0] });
@@ -70,10 +70,10 @@ describe("tokens", () => {
 
 	test("that are left to the last one let the model answer, cut to them; with one less it is not asked", async () => {
 		for (const [left, cap] of [
-			[estimate + 50, 50],
-			[estimate + 49, 49],
-			[estimate + 1, 1],
-			[estimate, undefined],
+			[bound + 50, 50],
+			[bound + 49, 49],
+			[bound + 1, 1],
+			[bound, undefined],
 		] as const) {
 			const { run, caps, accounts } = modelStage({ budgets: [tokens(left)], usage: [100, 1] });
 			const result = await run();
@@ -83,13 +83,13 @@ describe("tokens", () => {
 	});
 
 	test("that are used up end the run, which says of which budget and when it is renewed", async () => {
-		const budget: Budget = { ...tokens(200), per: "principal", window: "day" };
+		const budget: Budget = { ...tokens(600), per: "principal", window: "day" };
 		const { scene, run } = modelStage({ budgets: [budget] });
 		await run();
 		const result = await run();
 		expect(result).toMatchObject({ status: "failed", error: { code: "limit.budget" } });
 		expect(result.status === "failed" && result.error.message).toBe(
-			`The model is not asked any more. The budget t allows 200 tokens per principal and day: 90 of 200 is left, and this needs ${estimate + 1}. It is renewed at 2030-01-02T00:00:00Z.`,
+			`The model is not asked any more. The budget t allows 600 tokens per principal and day: 490 of 600 is left, and this needs ${bound + 1}. It is renewed at 2030-01-02T00:00:00Z.`,
 		);
 		scene.clock.advance(24 * 3_600_000);
 		expect(await run()).toMatchObject({ status: "completed" });
@@ -97,7 +97,7 @@ describe("tokens", () => {
 
 	test("of the input alone, and of the output alone", async () => {
 		const budgets: Budget[] = [
-			{ name: "i", counts: "inputTokens", max: estimate },
+			{ name: "i", counts: "inputTokens", max: bound },
 			{ name: "o", counts: "outputTokens", max: 20 },
 		];
 		const { run, accounts, caps } = modelStage({ budgets });
@@ -137,9 +137,9 @@ describe("tokens", () => {
 		});
 		await run();
 		const [, second] = held as { "t/tokens": [number, number] }[];
-		// 1,010 as reported, what came since, and the answer.
+		// 1,010 as reported, the bytes of what came since, and the answer.
 		const [spent, next] = second?.["t/tokens"] ?? [0, 0];
-		expect([spent, next >= 1_010 + 10 + 50, next < 1_010 + 40 + 50]).toEqual([1_010, true, true]);
+		expect([spent, next >= 1_010 + 40 + 50, next < 1_010 + 300 + 50]).toEqual([1_010, true, true]);
 	});
 
 	test("of an answer that failed are given back", async () => {
@@ -179,7 +179,7 @@ describe("tokens", () => {
 		const cached = modelStage({ budgets: [tokens(1_000)], middleware: [itself] });
 		await cached.run();
 		expect(await cached.accounts()).toEqual({});
-		const small = modelStage({ budgets: [tokens(200)], middleware: [twice] });
+		const small = modelStage({ budgets: [tokens(600)], middleware: [twice] });
 		expect(await small.run()).toMatchObject({ status: "failed", error: { code: "limit.budget" } });
 		expect(await small.accounts()).toEqual({ "t/tokens": [110, 0] });
 	});
@@ -193,7 +193,7 @@ describe("tokens", () => {
 			asked.resolve();
 			return times === 1 ? open.promise : undefined;
 		};
-		const { scene, run, accounts, caps } = modelStage({ budgets: [tokens(299)], during });
+		const { scene, run, accounts, caps } = modelStage({ budgets: [tokens(1_099)], during });
 		const first = run();
 		await asked.promise;
 		const second = await run();
@@ -211,10 +211,10 @@ describe("tokens", () => {
 
 	test("that a process held which died before its answer was durable are spent, once", async () => {
 		for (const [when, spent] of [
-			["before", estimate + 50 + 110],
+			["before", bound + 50 + 110],
 			["after", 110],
 		] as const) {
-			const { scene, accounts } = modelStage({ budgets: [tokens(1_000)] });
+			const { scene, accounts } = modelStage({ budgets: [tokens(2_000)] });
 			const dying = scene.again({ store: crashingStore(scene.store, { at: 2, when }) });
 			await expect(dying.harness.run(dying.agent, "hello", { runId: "r" })).rejects.toThrow();
 			scene.clock.advance(60_000);
@@ -228,12 +228,12 @@ describe("money", () => {
 	const money = (max: number): Budget => ({ name: "m", counts: "money", max });
 
 	test("is what the tokens cost, rounded up; the last micro-USD may be used", async () => {
-		const most = estimate + 50 * 2.5;
+		const most = bound + 50 * 2.5;
 		for (const [max, cap] of [
 			[most, 50],
 			[most - 1, 49],
-			[estimate + 3, 1],
-			[estimate + 2, undefined],
+			[bound + 3, 1],
+			[bound + 2, undefined],
 		] as const) {
 			const { run, caps, accounts } = modelStage({ budgets: [money(max)], prices: price, usage: [100, 1] });
 			expect((await run()).status).toBe(cap === undefined ? "failed" : "completed");
@@ -295,10 +295,11 @@ describe("a run whose budget is used up", () => {
 		});
 		const id = "r";
 		const { scene } = modelStage({
-			budgets: [tokens(160)],
+			budgets: [tokens(1_400)],
+			usage: [1_000, 10],
 			tools: [slow],
 			story: [call("slow"), say("no")],
-			harness: { budgets: [tokens(160)], policy: () => ({ verdict: "allow" }) },
+			harness: { budgets: [tokens(1_400)], policy: () => ({ verdict: "allow" }) },
 		});
 		const running = scene.harness.run(scene.agent, "go", { runId: id });
 		open.resolve();

@@ -10,12 +10,13 @@
 import { overReason, quantity } from "../budgets/call-charges.ts";
 import { amountOf, cutTo, type ModelCharge, modelCharges, type Share, usedOf } from "../budgets/model-charges.ts";
 import { priceOf } from "../budgets/price.ts";
-import { inputEstimate, tokenEstimate } from "../model/usage.ts";
+import { digest } from "../kit/digest.ts";
+import { inputBound, tokenBound } from "../model/usage.ts";
 import type { Price } from "../spec/budget.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import type { Spent } from "../spec/events.ts";
 import type { Limits } from "../spec/limits.ts";
-import type { LanguageModel, ModelRequest, ModelUsage } from "../spec/model.ts";
+import type { LanguageModel, ModelAnswer, ModelRequest, ModelUsage } from "../spec/model.ts";
 import { AskLater } from "./ask-later.ts";
 import type { Thread } from "./conversation.ts";
 import type { ReadyAgent } from "./run-ports.ts";
@@ -32,6 +33,8 @@ export interface Held {
 	readonly charges: readonly ModelCharge[];
 	readonly share: Share;
 	readonly price: Price | undefined;
+	/** See `model.answered`; undefined: no budget counts tokens. */
+	readonly counted: string | undefined;
 	/** The budget that cut its time, where one did. */
 	readonly timeCutBy: string | undefined;
 	readonly began: number;
@@ -44,6 +47,7 @@ interface Asking {
 	readonly charges: readonly ModelCharge[];
 	readonly price: Price | undefined;
 	readonly full: Share;
+	readonly counted: string | undefined;
 }
 
 /** Whose model is to be asked what. */
@@ -53,13 +57,15 @@ interface Wish {
 	readonly model: LanguageModel;
 	readonly request: ModelRequest;
 	readonly holder: string;
+	/** It is what the run says, and no layer changed it. */
+	readonly isOwn: boolean;
 }
 
 /** Undefined: no budget counts it. Errors: `UsedUp`, `AskLater`, `config.invalid` where nobody said what the model costs. */
 export async function holdForModel(segment: Segment, wish: Wish): Promise<Held | undefined> {
 	const { ports } = segment;
 	if (ports.budgets.length === 0) return undefined;
-	const { thread, ready, model, request, holder } = wish;
+	const { thread, ready, model, request, holder, isOwn } = wish;
 	const { run, session, principal } = segment.info;
 	const now = ports.clock.now();
 	// Whoever put the work to this agent pays for it, too.
@@ -71,8 +77,9 @@ export async function holdForModel(segment: Segment, wish: Wish): Promise<Held |
 	const price = priceFor(segment, model, charges);
 	const { modelOutputTokensMax, modelTimeoutMs } = ready.limits;
 	const wished = request.settings?.maxOutputTokens;
+	const counted = charges.some(countsTokens) ? basisOf(model, request) : undefined;
 	const full: Share = {
-		inputTokens: inputTokensOf(thread, request),
+		inputTokens: counted === undefined ? 0 : inputTokensOf(thread, request, isOwn ? counted : undefined),
 		outputTokens: isCount(wished) ? wished : modelOutputTokensMax,
 		ms: modelTimeoutMs,
 	};
@@ -81,8 +88,20 @@ export async function holdForModel(segment: Segment, wish: Wish): Promise<Held |
 		await segment.flush();
 		await segment.settle([{ kind: "settle.rest", holder }]);
 	}
-	return hold({ segment, limits: ready.limits, holder, charges, price, full });
+	return hold({ segment, limits: ready.limits, holder, charges, price, full, counted });
 }
+
+function countsTokens({ budget }: ModelCharge): boolean {
+	return budget.counts !== "wallMs";
+}
+
+/** Of whom is asked, and with what beside the messages: what was counted for another one says nothing here. */
+function basisOf({ provider, modelId }: LanguageModel, { prompt, tools, responseFormat }: ModelRequest): string {
+	const [system] = prompt;
+	return digest(JSON.stringify([provider, modelId, system, tools, responseFormat])).slice(0, basisChars);
+}
+
+const basisChars = 12;
 
 /** What is handed on to a provider as it is may be anything. */
 function isCount(value: unknown): value is number {
@@ -104,10 +123,10 @@ function priceFor({ ports }: Segment, model: LanguageModel, charges: readonly Mo
 	);
 }
 
-/** What the last answer told counts for all that was there by then; what came since is estimated. */
-function inputTokensOf({ measured, messages }: Thread, request: ModelRequest): number {
-	if (!measured) return inputEstimate(request);
-	return measured.tokens + tokenEstimate(messages.slice(measured.messages));
+/** What the last answer told counts for all that was there by then; what came since cannot have more tokens than bytes. */
+function inputTokensOf({ measured, messages }: Thread, request: ModelRequest, counted: string | undefined): number {
+	if (!measured || measured.counted !== counted) return inputBound(request);
+	return measured.tokens + tokenBound(messages.slice(measured.messages));
 }
 
 const waitFirstMs = 50;
@@ -128,7 +147,7 @@ async function hold(asking: Asking): Promise<Held> {
 
 /** `busy`: the budget of which others hold what it needs. */
 async function tryToHold(asking: Asking): Promise<Held | { readonly busy: string }> {
-	const { segment, holder, charges, price } = asking;
+	const { segment, holder, charges, price, counted } = asking;
 	let share = asking.full;
 	let timeCutBy: string | undefined;
 	// Each round knows one more account that has not enough left, or knows it better.
@@ -138,7 +157,7 @@ async function tryToHold(asking: Asking): Promise<Held | { readonly busy: string
 			return amount > 0 ? [{ account, amount, max: budget.max, until }] : [];
 		});
 		const short = await segment.reserve(holder, wants, { instead: !segment.isNew(holder) });
-		if (!short) return { holder, charges, share, price, timeCutBy, began: segment.ports.clock.now() };
+		if (!short) return { holder, charges, share, price, counted, timeCutBy, began: segment.ports.clock.now() };
 		const charge = charges.find(({ account }) => account === short.account);
 		if (!charge) throw new Error(`Holdpoint bug: it should hold that ${short.account} was asked for`);
 		const cut = await cutShare(asking, charge, { share, used: short.used });
@@ -191,13 +210,24 @@ export function countsOutput({ charges }: Held): boolean {
 }
 
 /** What it took, to be spent with its answer. */
-export function spentFor(segment: Segment, held: Held, usage: ModelUsage): readonly Spent[] {
+export function spentFor(segment: Segment, held: Held, answer: ModelAnswer): readonly Spent[] {
 	const ms = elapsed(segment, held);
-	return held.charges.map(({ budget, account }) => ({
-		account,
-		amount: usedOf(budget, usage, { price: held.price, ms }),
-		holder: held.holder,
-	}));
+	const { holder, price, share } = held;
+	const usage = usageOf(held, answer);
+	return held.charges.map(({ budget, account }) => {
+		const amount = usedOf(budget, usage, { price, ms });
+		const beyond = amount - amountOf(budget, share, price);
+		return { account, amount, holder, ...(beyond > 0 ? { overdrawn: beyond } : {}) };
+	});
+}
+
+/** Where the provider said nothing, as much as it may have been. */
+function usageOf({ share }: Held, { usage, content }: ModelAnswer): ModelUsage {
+	if (!usage.estimated) return usage;
+	return {
+		inputTokens: Math.max(usage.inputTokens, share.inputTokens),
+		outputTokens: Math.max(usage.outputTokens, Math.min(share.outputTokens, tokenBound(content))),
+	};
 }
 
 /** It gave no answer: only the time is spent. */
@@ -205,8 +235,21 @@ export async function giveBack(segment: Segment, held: Held): Promise<void> {
 	const { holder } = held;
 	const ms = elapsed(segment, held);
 	const times = held.charges.filter(({ budget }) => budget.counts === "wallMs");
-	const spent = times.map(({ account }) => ({ kind: "settle", account, holder, amount: ms }) as const);
-	await segment.settle([...spent, givenBack(holder)]);
+	await settleUnanswered(
+		segment,
+		holder,
+		times.map(({ account }) => ({ account, amount: ms, holder })),
+	);
+}
+
+/** What was spent without an answer is an event like any other: whoever adds up finds it. What else was held is given back. */
+export async function settleUnanswered(segment: Segment, holder: string, spent: readonly Spent[]): Promise<void> {
+	const taken = spent.filter(({ amount }) => amount > 0);
+	if (taken.length === 0) return segment.settle([givenBack(holder)]);
+	// The end of the run has spent all that it held.
+	if (segment.state.finished) return;
+	segment.emit({ type: "model.unanswered", spent: taken });
+	await segment.flush();
 }
 
 /** Not more than was held; a clock that was put back has not moved. */

@@ -15,7 +15,7 @@ export type Step =
 	/** Start the guest, or deliver what its calls returned. */
 	| { readonly do: "advance-program"; readonly call: CallState; readonly answers: readonly string[] }
 	| { readonly do: "cancel" }
-	/** Models have had all the turns that they may have here. */
+	/** Models have had all the turns that they may have here, or it is at its end while others are at work. */
 	| { readonly do: "give-up"; readonly of: Conversation }
 	/** An agent made a handoff, and nothing of it is open. */
 	| { readonly do: "hand-on"; readonly thread: Thread }
@@ -33,8 +33,12 @@ export interface Doing {
 	readonly ended: { has(call: string): boolean };
 	/** How many more tool calls may run at the same time. */
 	readonly room: number;
-	/** How many answers of models a conversation may take. */
-	turnsMax(of: Conversation): number;
+	/** Conversations that end as soon as nothing is in flight there. */
+	readonly endings: { has(of: Conversation): boolean };
+	/** Whether its model may be asked no more. */
+	isSpent(thread: Thread): boolean;
+	/** Whether all who worked beside each other in one of its teams are done. */
+	joins(of: Conversation): boolean;
 	readonly now: number;
 }
 
@@ -57,19 +61,22 @@ interface Look {
 function stepsOfConversation(look: Look, of: Conversation): void {
 	const { state, doing, steps } = look;
 	const first = steps.length;
-	let isOver = false;
-	let atWork = 0;
+	let isOver = doing.endings.has(of);
 	for (const thread of of.active) {
-		if (of.team?.done.has(thread.agent)) continue;
-		atWork++;
 		for (const id of thread.turn) stepsOfCall(look, callOf(state, id));
 		for (const id of thread.late) stepsOfCall(look, callOf(state, id));
 		const step = stepOfThread(look, thread);
-		if (step?.do === "ask-model" && of.turns >= doing.turnsMax(of)) isOver = true;
+		if (step?.do === "ask-model" && doing.isSpent(thread)) isOver = true;
 		else if (step) steps.push(step);
 	}
 	if (isOver) steps.push(...lastSteps(look, of, steps.splice(first)));
-	else if (atWork === 0 && !doing.busy.has(joinWork(of))) steps.push({ do: "join", of });
+	else if (of.team && isToJoin(of, doing)) steps.push({ do: "join", of });
+}
+
+/** With nobody at work there is nothing else that could be done. */
+function isToJoin(of: Conversation, doing: Doing): boolean {
+	if (of.team?.asked || doing.busy.has(joinWork(of))) return false;
+	return of.active.length === 0 || doing.joins(of);
 }
 
 /** The name under which the driver is busy with joining what several said. */
@@ -82,7 +89,8 @@ function stepOfThread({ state, doing }: Look, thread: Thread): Step | undefined 
 	if (isBeingWritten(state, thread, doing)) return undefined;
 	const isOpen = thread.late.length > 0;
 	if (thread.handing && !isOpen) return { do: "hand-on", thread };
-	if (thread.of.team?.asked) return undefined;
+	// Until the user has replied nobody else asks, and nobody begins anything.
+	if (thread.of.team?.asked && (thread.isCalledUpon || !thread.modelDue)) return undefined;
 	if (thread.modelDue) return { do: "ask-model", thread };
 	return isOpen ? undefined : { do: "conclude", thread };
 }

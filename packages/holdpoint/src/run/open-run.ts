@@ -90,13 +90,8 @@ export async function historyOf(ports: RunPorts, started: RunStarted): Promise<H
 		after = run.started.session?.after;
 	}
 	let last: RunState | undefined;
-	for (const run of before.reverse()) last = fold(run, last ? saidIn(last) : []);
-	return { before: last ? saidIn(last) : [], label: last && labelFor(started.principal, last) };
-}
-
-function saidIn({ conversation }: RunState): Before {
-	const [thread] = conversation.active;
-	return conversation.team ? conversation : (thread?.messages ?? []);
+	for (const run of before.reverse()) last = fold(run, last?.conversation ?? []);
+	return { before: last?.conversation ?? [], label: last && labelFor(started.principal, last) };
 }
 
 /** What is known at the end of a run, for the next one, which may work on somebody else's behalf. */
@@ -154,8 +149,9 @@ export function compatibility(state: RunState, ready: ReadyAgent, known: KnownVe
 		else if (now !== version) changes.push(`tool ${name}: ${version} → ${now}`);
 	}
 	for (const name of Object.keys(ready.toolVersions)) if (!state.tools.has(name)) changes.push(`tool ${name}: added`);
-	for (const { name, active } of openConversations(state)) {
-		const gone = [name, ...active.map(({ agent }) => agent)].find((agent) => !ready.cast.has(agent));
+	for (const { name, active, team } of openConversations(state)) {
+		const atWork = [name, ...active.map(({ agent }) => agent), ...(team?.asked?.readers ?? [])];
+		const gone = atWork.find((agent) => !ready.cast.has(agent));
 		if (gone !== undefined) broken.push(`${gone} is at work, and is no agent of ${ready.agent.name} any more`);
 	}
 	if (!state.conversation.team !== !ready.team)

@@ -48,7 +48,10 @@ export function roomFor(
 }
 
 /** What fails, or is no answer, may be held. */
-function mayBeHeld(segment: Segment, agent: string, { name, version, effect, tags, labels }: Tool): boolean {
+function mayBeHeld(segment: Segment, agent: string, asked: Tool): boolean {
+	// What it does is its own affair, and may wait for anything.
+	if (asked.agent) return true;
+	const { name, version, effect, tags, labels } = asked;
 	const { policy, labels: rules } = segment.ports;
 	const changes = effect !== "read" && effect !== "internal";
 	// What was read by then may have a label that is asked about, whatever the policy says.

@@ -15,7 +15,8 @@ import { failedWith } from "./failed-with.ts";
 import { keepBeside } from "./keep-beside.ts";
 import { codeOf, limitsOf, programOf } from "./program-guest.ts";
 import { callOf } from "./run-state.ts";
-import type { LiveProgram, Segment } from "./segment.ts";
+import type { Segment } from "./segment.ts";
+import type { LiveProgram } from "./segment-start.ts";
 
 /** Writes down what a slice asked, and ends the program where it is over. */
 export function takeSlice(
@@ -102,7 +103,7 @@ function outcomeOf(segment: Segment, call: CallState, { console, ending }: Ended
 	const extra = { console, edited: editedCalls(segment, call) };
 	switch (ending.kind) {
 		case "returned":
-			return returned(segment, extra, ending.value);
+			return returned(segment, call, { extra, valueText: ending.value });
 		case "threw":
 			return failure("program.threw", describeError(call, ending.error), extra);
 		case "stopped":
@@ -110,8 +111,12 @@ function outcomeOf(segment: Segment, call: CallState, { console, ending }: Ended
 	}
 }
 
-function returned(segment: Segment, extra: Extra, valueText: string): Outcome {
-	const { resultBytesMax, inlineBytesMax } = segment.ready.limits;
+function returned(
+	segment: Segment,
+	call: CallState,
+	{ extra, valueText }: { readonly extra: Extra; readonly valueText: string },
+): Outcome {
+	const { resultBytesMax, inlineBytesMax } = segment.readyOf(call.thread).limits;
 	if (Buffer.byteLength(valueText) >= resultBytesMax) {
 		const message = `The program's value has ${resultBytesMax} bytes or more (resultBytesMax)`;
 		return failure("tool.result_too_large", message, extra);

@@ -1,10 +1,10 @@
-import { agentsOf, handoffsOf } from "../routing/topology.ts";
+import { agentsOf, handoffsOf, teamsAround, type Way } from "../routing/topology.ts";
 import { declareTools, describeTool, searchTools } from "../sandbox/declarations.ts";
 import type { Agent } from "../spec/agent.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import { defaultLimits, type Limits } from "../spec/limits.ts";
 import type { LanguageModel, ModelTool } from "../spec/model.ts";
-import { type Edge, isTeam, type Participant, type Team } from "../spec/team.ts";
+import { isTeam, type Participant, type Team } from "../spec/team.ts";
 import type { Tool } from "../spec/tool.ts";
 import { withoutMarks } from "../tools/sensitive-marks.ts";
 import { executeCodeName } from "./execute-code-name.ts";
@@ -51,13 +51,20 @@ function addToCast(cast: Map<string, ReadyAgent>, one: Participant, options: Rea
 	if (twice) throw new HoldpointError("agent.invalid", `The agent ${twice.name} takes part in two teams of one run`);
 	if (isTeam(one)) cast.set(one.name, readyTeam(one, cast, options));
 	for (const agent of members) {
-		const handoffs = isTeam(one) ? handoffsOf(one, agent.name) : new Map<string, Edge>();
-		cast.set(agent.name, readyMember(agent, { ...options, cast, handoffs }));
+		const handoffs = isTeam(one) ? handoffsOf(one, agent.name) : new Map<string, Way>();
+		const limits = isTeam(one) ? limitsIn(one, agent, options.limits) : options.limits;
+		cast.set(agent.name, readyMember(agent, { ...options, limits, cast, handoffs }));
 	}
 	for (const { tools } of members)
 		for (const { agent } of tools) if (agent) addToCast(cast, agent as Participant, options);
 	const ready = cast.get(one.name) as ReadyAgent;
 	if (cast.size > 1) cast.set(one.name, { ...ready, ...togetherOf(cast) });
+}
+
+/** What its teams set holds for an agent that sets nothing else; their `turnsMax` counts the answers of all together. */
+function limitsIn(team: Team, { name }: Agent, limits: Partial<Limits>): Partial<Limits> {
+	const set = teamsAround(team, name).map(({ limits: { turnsMax: _all, ...own } }) => own);
+	return Object.assign({}, limits, ...set);
 }
 
 /** In the place of a team: it has its name and its limits, and nothing of its own to do. */
@@ -84,7 +91,7 @@ function togetherOf(cast: ReadonlyMap<string, ReadyAgent>): Pick<ReadyAgent, "to
 
 interface MemberOptions extends ReadyOptions {
 	readonly cast: ReadyAgent["cast"];
-	readonly handoffs: ReadonlyMap<string, Edge>;
+	readonly handoffs: ReadonlyMap<string, Way>;
 }
 
 function readyMember(agent: Agent, options: MemberOptions): ReadyAgent {

@@ -1,11 +1,11 @@
-import type { GovernedAgent, Policy } from "../spec/policy.ts";
+import type { GovernedAgent, GovernedParts, Policy } from "../spec/policy.ts";
 import type { Participant } from "../spec/team.ts";
 import { type ReadyOptions, readyAgent } from "./ready-agent.ts";
 
 /** Resolves once the policy has taken the agent. Errors: `policy.*`, and whatever else the policy throws. */
 export type ReadyPolicy = (policy: Policy, agent: Participant) => Promise<void>;
 
-interface KnownParts extends Pick<ReadyOptions, "model" | "limits"> {
+interface KnownParts extends Pick<ReadyOptions, "model" | "limits">, GovernedParts {
 	/** Those that are known from the start. */
 	readonly agents: readonly Participant[];
 }
@@ -14,14 +14,15 @@ interface KnownParts extends Pick<ReadyOptions, "model" | "limits"> {
  * Shows a policy that wants to see them the tools of every agent: of those that are known from the start, and of each
  * further one before it runs. One that it does not take is shown no more, and those that it took before go on.
  */
-export function readyPolicy({ agents: first, model, limits }: KnownParts): ReadyPolicy {
+export function readyPolicy({ agents: first, budgets, model, limits }: KnownParts): ReadyPolicy {
 	let taken = new Map<string, Participant>();
 	let before = Promise.resolve();
 	const show = async (policy: Policy, agent: Participant): Promise<void> => {
 		if (!policy.ready || taken.get(agent.name) === agent) return;
 		const known = taken.size > 0 ? taken : new Map(first.map((one) => [one.name, one]));
 		const agents = new Map(known).set(agent.name, agent);
-		await policy.ready([...agents.values()].flatMap((one) => governedAgents(one, { model, limits })));
+		const governed = [...agents.values()].flatMap((one) => governedAgents(one, { model, limits }));
+		await policy.ready(governed, { budgets });
 		taken = agents;
 	};
 	return (policy, agent) => {

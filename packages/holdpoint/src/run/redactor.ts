@@ -8,14 +8,13 @@
  * 3. Pure. An event without anything to hide stays the same object.
  */
 import { mapTexts, type Rule, redactJson, textsAt } from "../kit/redact-json.ts";
-import type { Outcome, RunEvent } from "../spec/events.ts";
+import type { ApprovalResolved, Outcome, RunEvent } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
-import type { Mark, Marks, ToolMarks } from "../spec/marks.ts";
+import type { ToolMarks } from "../spec/marks.ts";
 import type { AnswerPart, ModelDelta } from "../spec/model.ts";
 import { executeCodeName } from "./execute-code-name.ts";
-
-/** `all`: for those who look on. `secret`: for those who decide, and must see whom it is about. */
-export type Hiding = "all" | "secret";
+import { type Hiding, rulesFor } from "./mark-rules.ts";
+import { shownTerms, valuesIn } from "./shown-grant.ts";
 
 interface ToolRules {
 	readonly args: readonly Rule[];
@@ -67,8 +66,10 @@ export class Redactor {
 			case "program.rehearsed":
 				for (const { tool, args } of event.rows) this.note(args, this.tools.get(tool)?.args);
 				return;
-			case "call.decided":
 			case "approval.resolved":
+				for (const args of valuesIn(event.always?.args ?? {})) this.note(args, this.calls.get(event.call)?.args);
+				return this.note(event.args, this.calls.get(event.call)?.args);
+			case "call.decided":
 				return this.note(event.args, this.calls.get(event.call)?.args);
 			case "call.finished":
 			case "call.settled":
@@ -105,12 +106,7 @@ export class Redactor {
 	}
 
 	private rulesOf({ args, result }: ToolMarks): ToolRules {
-		return { args: this.rules(args), result: this.rules(result) };
-	}
-
-	private rules(marks: Marks | undefined): Rule[] {
-		const hidden = Object.entries(marks ?? {}).filter(([, mark]) => this.hiding === "all" || mark === "secret");
-		return hidden.map(([place, mark]) => ({ steps: stepsOf(place), instead: insteadOf(mark) }));
+		return { args: rulesFor(args, this.hiding), result: rulesFor(result, this.hiding) };
 	}
 
 	private get isIdle(): boolean {
@@ -142,13 +138,11 @@ export class Redactor {
 				);
 				return rows.every((row, at) => row === event.rows[at]) ? event : { ...event, rows };
 			}
+			case "approval.resolved":
+				return this.terms(this.arguments(event));
 			case "call.asked":
 			case "call.decided":
-			case "approval.resolved": {
-				if (event.args === undefined) return event;
-				const args = redactJson(event.args, this.calls.get(event.call)?.args ?? []);
-				return args === event.args ? event : { ...event, args };
-			}
+				return this.arguments(event);
 			case "call.finished":
 			case "call.settled": {
 				const outcome = this.outcome(event.call, event.outcome);
@@ -157,6 +151,19 @@ export class Redactor {
 			default:
 				return event;
 		}
+	}
+
+	private arguments<One extends { readonly call: string; readonly args?: Json }>(event: One): One {
+		if (event.args === undefined) return event;
+		const args = redactJson(event.args, this.calls.get(event.call)?.args ?? []);
+		return args === event.args ? event : { ...event, args };
+	}
+
+	private terms(event: ApprovalResolved): ApprovalResolved {
+		const { always } = event;
+		if (!always?.args) return event;
+		const args = shownTerms(always.args, this.calls.get(event.call)?.args ?? []);
+		return args === always.args ? event : { ...event, always: { ...always, args } };
 	}
 
 	private outcome(call: string, outcome: Outcome): Outcome {
@@ -220,15 +227,6 @@ export class Redactor {
 
 function replaced<T, Name extends keyof T>(from: T, name: Name, value: T[Name]): T {
 	return from[name] === value ? from : { ...from, [name]: value };
-}
-
-function insteadOf(mark: Mark): string {
-	return `[${mark}]`;
-}
-
-function stepsOf(place: string): string[] {
-	const [, ...steps] = place.split("/");
-	return steps.map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"));
 }
 
 function parsed(text: string): Json | undefined {

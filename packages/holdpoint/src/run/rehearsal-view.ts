@@ -1,6 +1,9 @@
 /** A rehearsal for those who decide: what they see of it, and the rows that they name. */
+import { canonicalJson } from "../kit/canonical-json.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import type { ProgramRehearsed, RehearsedCall } from "../spec/events.ts";
+import { type CallEnd, endOf } from "./call-end.ts";
+import type { CallState, RehearsalState } from "./call-state.ts";
 import type { Redactor } from "./redactor.ts";
 import { rehearsalDigest, totalsOf } from "./rehearsed-rows.ts";
 import { callOf, type RunState } from "./run-state.ts";
@@ -13,9 +16,14 @@ export interface RehearsalView {
 		/** Who approved it so far, in the order of their answers. */
 		readonly approvedBy: readonly string[];
 		readonly deniedBy?: string;
+		/** A call of the program was this one: no other call rests on it. */
 		readonly isSpent: boolean;
+		/** What became of that call so far. */
+		readonly became?: CallEnd;
+		/** It is the call that is held: a yes to that is one to this row. */
+		readonly isHeld: boolean;
 	})[];
-	/** By tool: how many calls that need an answer, and the sums of their numbers. */
+	/** By tool: how many calls that need an answer and are neither made nor denied, and the sums of their numbers. */
 	readonly totals: readonly {
 		readonly tool: string;
 		readonly count: number;
@@ -29,12 +37,13 @@ export interface RehearsalView {
 
 export function rehearsalOf(
 	{ state, redactor }: { readonly state: RunState; readonly redactor: Redactor },
-	program: string | undefined,
+	held: CallState,
 ): { readonly rehearsal?: RehearsalView } {
-	const rehearsal = program === undefined ? undefined : callOf(state, program).program?.rehearsal;
+	const rehearsal = held.parent === undefined ? undefined : callOf(state, held.parent).program?.rehearsal;
 	if (!rehearsal) return {};
 	const { event } = rehearsal;
 	const { reads, end, why } = event;
+	const heldAt = heldRow(rehearsal, held);
 	const rows = event.rows.map((row, i) => {
 		const { answers = [], denied, spent } = rehearsal.rows[i] ?? {};
 		const approvedBy = answers.map(({ by }) => by.id);
@@ -47,18 +56,32 @@ export function rehearsalOf(
 			approvedBy,
 			...(denied ? { deniedBy: denied.by.id } : {}),
 			isSpent: spent !== undefined,
+			...(spent === undefined ? {} : { became: endOf(callOf(state, spent)) }),
+			isHeld: i === heldAt,
 		};
 	});
+	const open = rows.filter(({ isSpent, deniedBy }) => !isSpent && deniedBy === undefined);
 	return {
 		rehearsal: {
 			digest: rehearsalDigest(event),
 			rows,
-			totals: totalsOf(rows),
+			totals: totalsOf(open),
 			reads,
 			end,
 			...(why ? { why: redactor.text(why) } : {}),
 		},
 	};
+}
+
+/** The row that is this call: by its id or, where it was foreseen before it was made, by what it is. */
+function heldRow({ event, rows }: RehearsalState, held: CallState): number {
+	const own = event.rows.findIndex(({ call }, i) => call === held.id || rows[i]?.spent === held.id);
+	if (own >= 0) return own;
+	const text = canonicalJson(held.args ?? null);
+	return event.rows.findIndex(({ call, tool, verdict, args }, i) => {
+		const isOpen = call === undefined && verdict === "ask" && rows[i]?.spent === undefined;
+		return isOpen && tool === held.tool && canonicalJson(args) === text;
+	});
 }
 
 function redactedTexts({ reason, fails }: RehearsedCall, redactor: Redactor): Pick<RehearsedCall, "reason" | "fails"> {

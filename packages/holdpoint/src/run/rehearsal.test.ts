@@ -3,8 +3,11 @@ import { z } from "zod";
 
 import type { HarnessOptions } from "../holdpoint.ts";
 import type { CallInfo, ProgramOptions } from "../spec/agent.ts";
+import type { Budget } from "../spec/budget.ts";
+import { HoldpointError } from "../spec/errors.ts";
 import type { Approver } from "../spec/events.ts";
 import type { Ask, Policy, PolicyRequest } from "../spec/policy.ts";
+import type { Store } from "../spec/store.ts";
 import { auditSigner, exportOf, verifyLines } from "../testing/audit-scene.ts";
 import { sandboxUnderTest } from "../testing/sandbox-under-test.ts";
 import { ofType, onlyWait, type Stage, type StageOptions, stage } from "../testing/stage.ts";
@@ -168,9 +171,35 @@ describe("a rehearsal", () => {
 		const wait = onlyWait(await play.scene.harness.resume(run), "approval");
 		expect(wait).toMatchObject({ tool: "refund", args: orders[2] });
 		expect(play.done).toEqual(["list", ...refunds.slice(0, 2)]);
+		const [now] = await play.scene.harness.approvals();
+		expect(now?.rehearsal?.rows.map(({ isHeld, became }) => [isHeld, became])).toEqual([
+			[false, "ok"],
+			[false, "ok"],
+			[true, undefined],
+			[false, undefined],
+			[false, undefined],
+		]);
+		// What is done is not to be decided any more.
+		expect(now?.rehearsal?.totals).toEqual([{ tool: "refund", count: 2, sums: { cents: 700 } }]);
 		await play.scene.harness.approve(wait.approval, { by: bob });
 		expect(await play.scene.harness.resume(run)).toMatchObject({ status: "completed" });
 		expect(play.done).toEqual(["list", ...refunds, "note refunded 1000"]);
+	});
+
+	test("adds amounts up as people do", async () => {
+		const source = "for (const cents of [0.1, 0.2]) await tools.pay({ cents });";
+		const pay = defineTool({
+			name: "pay",
+			description: "Pays.",
+			input: z.object({ cents: z.number() }),
+			execute: () => null,
+		});
+		const policy: Policy = {
+			version: "p",
+			decide: ({ tool }) => (tool.name === "pay" ? { verdict: "ask", reason: "money" } : { verdict: "allow" }),
+		};
+		const { rehearsal } = await held(shop({ source, tools: [pay], harness: { policy } }));
+		expect(rehearsal?.totals).toEqual([{ tool: "pay", count: 2, sums: { cents: 0.3 } }]);
 	});
 
 	test("is denied as a whole: nothing of it is done, and the program may catch it", async () => {
@@ -456,7 +485,7 @@ describe("what cannot be foreseen", () => {
 			await tools.list_orders({});
 			return null;`;
 		const budgets = [
-			{ name: "calls", counts: "calls", max: 2 },
+			{ name: "calls", counts: "calls", max: 5 },
 			{ name: "money", counts: { tool: "refund", sum: "cents" }, max: 1_000 },
 		] as const;
 		const play = shop({ source, harness: { budgets } });
@@ -525,7 +554,8 @@ describe("what cannot be foreseen", () => {
 			harness: { budgets: [{ name: "calls", counts: "calls", tools: ["list_orders"], max: 1 }] },
 		});
 		const { rehearsal } = await held(play);
-		expect(rehearsal).toMatchObject({ end: "threw", reads: 1, why: expect.stringContaining("used up") });
+		expect(rehearsal).toMatchObject({ end: "threw", reads: 1, why: expect.stringContaining("budget calls allows 1") });
+		expect(rehearsal?.rows.at(-1)).toMatchObject({ tool: "list_orders", verdict: "deny", refusedBy: ["calls"] });
 	});
 
 	test("reads are really made, governed, and enter nothing", async () => {
@@ -538,6 +568,162 @@ describe("what cannot be foreseen", () => {
 		expect(rehearsal).toMatchObject({ reads: 1, rows: [{ tool: "refund" }, { tool: "note", args: { text: "4" } }] });
 		expect(play.done).toEqual(["list"]);
 		expect(ofType(await play.scene.events(run), "call.asked")).toHaveLength(1);
+	});
+});
+
+describe("budgets", () => {
+	const daily = (over?: Ask): Budget => ({
+		name: "refund-per-day",
+		per: "principal",
+		window: "day",
+		counts: { tool: "refund", sum: "cents" },
+		max: 600,
+		...(over ? { over } : {}),
+	});
+	const oneByOne = `const done = [];
+		for (const args of await tools.list_orders({})) done.push(await tools.refund(args).then(() => "yes", (e) => e.name));
+		return done;`;
+	const atOnce = `const all = (await tools.list_orders({})).map((args) => tools.refund(args).then(() => "yes", (e) => e.name));
+		return Promise.all(all);`;
+	const used = async ({ scene }: { readonly scene: Stage }) =>
+		(await scene.store.accounts({ prefix: "budget:" })).map(({ spent, held: left }) => [spent, left]);
+
+	test.each([
+		["one by one", oneByOne, "deny"],
+		["at once", atOnce, "ask"],
+	])(
+		"add up over calls that are made %s: the row at which one would be used up is marked",
+		async (_, source, verdict) => {
+			const play = shop({ source, harness: { budgets: [daily()] } });
+			const { run, approval, rehearsal } = await held(play);
+			expect(rehearsal?.rows.map((row) => [row.args, row.verdict, row.refusedBy])).toEqual([
+				...orders.slice(0, 3).map((args) => [args, "ask", undefined]),
+				[orders[3], verdict, ["refund-per-day"]],
+			]);
+			expect(rehearsal?.rows[3]?.reason).toContain("0 of 600 is left, and this needs 400");
+			expect(rehearsal?.end).toBe("returned");
+			// Nothing is spent or held for what was only foreseen.
+			expect(await used(play)).toEqual([]);
+			await play.scene.harness.approve(approval.approval, { by: bob, ...seen(approval), rows: "all" });
+			// It is refused as it was foreseen, and nobody is asked for it anew.
+			expect(await play.scene.harness.resume(run)).toMatchObject({ status: "completed" });
+			expect(play.done).toEqual(["list", ...refunds.slice(0, 3)]);
+			expect(await used(play)).toEqual([[600, 0]]);
+		},
+	);
+
+	test.each([
+		["one by one", oneByOne],
+		["at once", atOnce],
+	])(
+		"beyond which people are asked, of calls made %s, are asked about in the row: one answer is enough",
+		async (_, source) => {
+			const play = shop({ source, harness: { budgets: [daily({ roles: ["finance"] })], rolesOf: () => ["finance"] } });
+			const { run, approval, rehearsal } = await held(play);
+			expect(rehearsal?.rows.map(({ verdict, sources }) => [verdict, sources])).toEqual([
+				...Array(3).fill(["ask", undefined]),
+				["ask", ["limit"]],
+			]);
+			await play.scene.harness.approve(approval.approval, { by: bob, ...seen(approval), rows: "all" });
+			expect(await play.scene.harness.resume(run)).toMatchObject({ status: "completed" });
+			expect(play.done).toEqual(["list", ...refunds]);
+			expect(await used(play)).toEqual([[1_000, 0]]);
+		},
+	);
+
+	test("I5: who answered a held call without its row was not shown what the row foresaw, and is asked anew", async () => {
+		const play = shop({ source: atOnce, harness: { budgets: [daily({ count: 1 })] } });
+		const { run } = await held(play);
+		for (const { approval } of await play.scene.harness.approvals()) {
+			await play.scene.harness.approve(approval, { by: bob });
+		}
+		expect(await play.scene.harness.resume(run)).toMatchObject({ status: "waiting" });
+		expect(play.done).toEqual(["list", ...refunds.slice(0, 3)]);
+	});
+
+	test("I5: nor does the row of one person show it to another one, who answered the call alone", async () => {
+		const play = shop({ source: atOnce, ask: { count: 2 }, harness: { budgets: [daily({ count: 2 })] } });
+		const { run, approval } = await held(play);
+		const last = (await play.scene.harness.approvals()).at(-1);
+		await play.scene.harness.approve(last?.approval ?? "", { by: ann });
+		await play.scene.harness.approve(approval.approval, { by: bob, ...seen(approval), rows: "all" });
+		for (const { approval: one, call } of await play.scene.harness.approvals()) {
+			if (call !== last?.call) await play.scene.harness.approve(one, { by: ann });
+		}
+		expect(await play.scene.harness.resume(run)).toMatchObject({ status: "waiting" });
+		expect(play.done).toEqual(["list", ...refunds.slice(0, 3)]);
+	});
+
+	test("count what others have spent by then, and nothing for a call that would fail", async () => {
+		const source = `await tools.refund({ order: "o1", cents: 100 });
+			await tools.refund({ order: "o-none", cents: 300 }).catch(() => 0);
+			await tools.refund({ order: "o2", cents: 300 });
+			await tools.refund({ order: "o3", cents: 200 });
+			return 1;`;
+		const play = shop({
+			source: 'await tools.refund({ order: "o0", cents: 100 }); return 1',
+			harness: { budgets: [daily()] },
+		});
+		const first = await held(play);
+		await play.scene.harness.approve(first.approval.approval, { by: bob });
+		await play.scene.harness.resume(first.run);
+		const { rehearsal } = await held(shop({ source, store: play.scene.store, harness: { budgets: [daily()] } }));
+		expect(rehearsal?.rows.map(({ refusedBy, fails }) => refusedBy ?? fails)).toEqual([
+			undefined,
+			"there is no such order",
+			undefined,
+			["refund-per-day"],
+		]);
+	});
+
+	test("are shown to a policy that reads them as they would stand by then", async () => {
+		const policy: Policy = {
+			version: "p",
+			readsBudgets: ({ tool }) => tool.name === "refund",
+			decide: ({ tool, budgets }) => {
+				if (tool.name !== "refund") return { verdict: "allow" };
+				const { spent = 0, held: left = 0 } = budgets?.["refund-per-day"] ?? {};
+				return { verdict: "ask", reason: `${spent} spent, ${left} held` };
+			},
+		};
+		const { rehearsal } = await held(shop({ source: oneByOne, harness: { policy, budgets: [daily()] } }));
+		const reasons = rehearsal?.rows.map(({ reason }) => reason);
+		expect(reasons?.slice(0, 3)).toEqual(["0 spent, 0 held", "0 spent, 100 held", "0 spent, 300 held"]);
+	});
+
+	test.each([
+		["answered meanwhile", true],
+		["rehearsed anew", false],
+	])("what a rehearsal held whose process died is given back: its program is %s", async (_, isAnswered) => {
+		const source = `await tools.refund({ order: "o1", cents: 1 });
+			await tools.list_orders({});
+			return 1;`;
+		const budgets: Budget[] = [{ name: "reads", counts: "calls", tools: ["list_orders"], max: 5 }];
+		const play = shop({ source, harness: { budgets } });
+		const inner = play.scene.store;
+		let isDead = false;
+		const die = () => Promise.reject(new HoldpointError("store.failed", "the process is dead"));
+		// It dies while its rehearsal reads.
+		const dying: Store = {
+			...inner,
+			commit: async (...args) => {
+				if (isDead) return die();
+				const receipt = await inner.commit(...args);
+				isDead = args[2].some(({ kind }) => kind === "reserve");
+				return isDead ? die() : receipt;
+			},
+		};
+		const dead = play.scene.again({ store: dying, harness: { sandbox: sandboxUnderTest() } });
+		onTestFinished(() => dead.harness.close());
+		await expect(dead.harness.run(dead.agent, "go", { runId: "r" })).rejects.toThrow("dead");
+		expect(await used(play)).toEqual([[0, 1]]);
+		play.scene.clock.advance(60_000);
+		const [open] = await play.scene.harness.approvals();
+		const { approval = "" } = open ?? {};
+		if (isAnswered) await play.scene.harness.deny(approval, { by: bob });
+		await play.scene.harness.resume("r");
+		// A denied program is over; one that was rehearsed has read once.
+		expect(await used(play)).toEqual([[isAnswered ? 0 : 1, 0]]);
 	});
 });
 
@@ -587,4 +773,21 @@ test("the audit of a rehearsed program verifies, with an answer that was carried
 	expect(await other.harness.resume(run)).toMatchObject({ status: "completed" });
 	await other.harness.audit.checkpoint();
 	expect(await verifyLines(await exportOf(other))).toMatchObject({ ok: true, findings: [], executions: 3 });
+});
+
+test("what a rehearsal foresaw, and the frozen program, are erased with the run", async () => {
+	const source = `const words = "kept in " + "memory";
+		await tools.refund({ order: "jane's order", cents: 1 });
+		return words;`;
+	const play = shop({ source, harness: { audit: { key: auditSigner.secretText } } });
+	const { run } = await held(play);
+	const events = await play.scene.events(run);
+	expect(JSON.stringify(ofType(events, "program.rehearsed"))).toContain("jane's order");
+	const snapshots = ofType(events, "program.suspended").flatMap(({ snapshot }) => snapshot?.digest ?? []);
+	await play.scene.harness.cancel(run);
+	await play.scene.harness.audit.erase({ run });
+	const { store } = play.scene;
+	for (const digest of snapshots) expect(await store.blob(run, digest)).toBeUndefined();
+	const left = [await store.load(run), await exportOf(play.scene, { payloads: true }), await store.approvals({})];
+	for (const word of ["jane's order", "kept in"]) expect(JSON.stringify(left)).not.toContain(word);
 });

@@ -4,7 +4,8 @@
  * 1. In the copy every call that is not an allowed read is simulated, whatever the policy says of it: an allowed write
  *    does not run either.
  * 2. Reads are governed like any other, and really made. They are limited, and nothing of them enters the run.
- * 3. Whatever goes wrong in it is what the rehearsal says, and no failure of the run.
+ * 3. What is simulated counts against budgets within the rehearsal, and nothing of it is held or spent.
+ * 4. Whatever goes wrong in it is what the rehearsal says, and no failure of the run.
  */
 
 import { spentOf } from "../journal/journal.ts";
@@ -17,10 +18,12 @@ import type { Outcome, ProgramRehearsed, RehearsedCall } from "../spec/events.ts
 import type { Json } from "../spec/json.ts";
 import type { Label } from "../spec/label.ts";
 import { fixedLimits } from "../spec/limits.ts";
+import type { PolicyRequest } from "../spec/policy.ts";
 import type { Answer, Ask, Guest } from "../spec/sandbox.ts";
 import type { Tool } from "../spec/tool.ts";
 import { validate } from "../tools/validate.ts";
 import { aroundCall } from "./around-call.ts";
+import { type Charging, chargesOf, refusing, shortOf } from "./call-budgets.ts";
 import type { CallState } from "./call-state.ts";
 import { newCall } from "./call-state.ts";
 import { canonicalArguments } from "./canonical-arguments.ts";
@@ -33,7 +36,7 @@ import { isForeseen } from "./rehearsed-rows.ts";
 import { forkOf } from "./restore-program.ts";
 import { callOf } from "./run-state.ts";
 import type { Segment } from "./segment.ts";
-import type { Wanted } from "./wanted.ts";
+import { rehearsalHolder, type Wanted } from "./wanted.ts";
 
 /** Before the run waits. Returns whether one was rehearsed. */
 export async function rehearsePrograms(segment: Segment): Promise<boolean> {
@@ -76,6 +79,8 @@ class Rehearsal {
 	private chars = 0;
 	/** A value was made up: what comes after it may come otherwise. */
 	private isUncertain = false;
+	/** By account, what the program would take by now. Its reads will be made, and count, once more. */
+	private readonly foreseen = new Map<string, number>();
 	private label: Label | undefined;
 
 	constructor(segment: Segment, call: CallState) {
@@ -143,34 +148,62 @@ class Rehearsal {
 			if (!open.has(id)) continue;
 			const held = callOf(this.segment.state, id);
 			const tool = this.segment.toolOf(held);
-			const args = held.args ?? null;
+			// In the order of every other row, so that rows can be compared.
+			const args = JSON.parse(canonicalJson(held.args ?? null)) as Json;
 			const n = asks.indexOf(id) + 1;
 			if (held.phase !== "held" || !tool) {
 				this.isUncertain = true;
 				answers.push({ n, ok: "null" });
 				continue;
 			}
-			const { tool: name, line } = held;
-			const reason = held.verdict?.reason;
-			answers.push(
-				await this.simulated({
-					n,
-					tool,
-					args,
-					row: {
-						call: id,
-						tool: name,
-						version: tool.version,
-						args,
-						line,
-						verdict: "ask",
-						...(reason ? { reason } : {}),
-						...(held.approval?.sources ? { sources: held.approval.sources } : {}),
-					},
-				}),
-			);
+			answers.push(await this.heldAnswer(n, { call: held, tool, args }));
 		}
 		return answers;
+	}
+
+	/** It was judged alone; of budgets, those that are held beside it and before it take their parts, too. */
+	private async heldAnswer(n: number, { call, tool, args }: Omit<Parsed, "text">): Promise<Answer> {
+		const request = policyRequest({ segment: this.segment, call, tool, args, answers: [] });
+		const charged = chargesOf(this.segment, request, await this.charging(request, { call, tool }));
+		const refusedBy = refusing(charged);
+		const asks = charged.says.some(({ decision }) => decision.verdict === "ask") ? (["limit"] as const) : [];
+		const sources = [...new Set([...(call.approval?.sources ?? []), ...asks])];
+		const reasons = [call.verdict?.reason, ...charged.says.map(({ decision }) => decision.reason)];
+		const reason = reasons.filter((one) => one !== undefined && one !== "").join("; ");
+		const row: RehearsedCall = {
+			call: call.id,
+			tool: call.tool,
+			version: tool.version,
+			args,
+			line: call.line,
+			verdict: "ask",
+			...(reason ? { reason } : {}),
+			...(sources.length > 0 ? { sources } : {}),
+			...(refusedBy.length > 0 ? { refusedBy } : {}),
+		};
+		return refusedBy.length > 0 ? this.denied(n, row) : this.simulated({ n, tool, args, row, wants: charged.wants });
+	}
+
+	/** What is known of the accounts that a call would take something of. */
+	private async charging(request: PolicyRequest, { call, tool }: Pick<Parsed, "call" | "tool">): Promise<Charging> {
+		const { segment, foreseen } = this;
+		const timeoutMs = tool.timeoutMs ?? segment.readyOf(call.thread).limits.toolTimeoutMs;
+		const around = aroundCall(segment, call);
+		const charging = { around, exhausted: new Map<string, number>(), holds: [], timeoutMs, foreseen };
+		const { wants } = chargesOf(segment, request, charging);
+		return wants.length === 0 ? charging : { ...charging, exhausted: await shortOf(segment, wants, { foreseen }) };
+	}
+
+	/** How long a call takes nobody foresees. */
+	private foresee(wants: readonly Wanted[]): void {
+		for (const { account, amount, timeMs } of wants) {
+			if (timeMs === undefined) this.foreseen.set(account, (this.foreseen.get(account) ?? 0) + amount);
+		}
+	}
+
+	private denied(n: number, row: RehearsedCall): Answer {
+		this.add(row);
+		return { n, error: { name: "ToolDenied", message: `Denied by policy, not executed: ${row.reason ?? ""}` } };
 	}
 
 	/** What a call of the copy gets. */
@@ -181,7 +214,14 @@ class Rehearsal {
 		const { args: asked, unreadable } = askedWith(segment, program, ask);
 		const ordinal = segment.state.calls.size + this.calls;
 		const about = { tool: ask.tool, parent: program.id, line, label: this.label, asked };
-		const call = newCall({ id: `${program.id}.${n}`, ordinal, thread: program.thread, ...about });
+		const { thread } = program;
+		const call = newCall({
+			id: `${program.id}.${n}`,
+			ordinal,
+			ordinalOfAgent: thread.calls + this.calls,
+			thread,
+			...about,
+		});
 		const tool = toolFor({ segment, call });
 		if (typeof tool === "string") return failed(tool);
 		if (unreadable !== undefined) return failed(unreadable);
@@ -192,7 +232,7 @@ class Rehearsal {
 			segment.check();
 			return failed(reasonOf(error));
 		}
-		const parsed = await canonicalArguments(tool, prepared, segment.parsing);
+		const parsed = await canonicalArguments(tool, prepared, segment.parsingFor(call.thread));
 		return parsed.ok ? this.judged(n, { call, tool, ...parsed }) : failed(parsed.message);
 	}
 
@@ -201,10 +241,8 @@ class Rehearsal {
 		// A kill switch reaches it like every other decision.
 		await segment.ports.standing.refresh();
 		const request = policyRequest({ segment, call, tool, args: JSON.parse(text) as Json, answers: [] });
-		const timeoutMs = tool.timeoutMs ?? segment.readyOf(call.thread).limits.toolTimeoutMs;
-		const around = aroundCall(segment, call);
-		const judging = { isAnswered: () => false, exhausted: new Map(), holds: [], timeoutMs, around };
-		const { decision, wants, grants, sources } = await judgeCall(segment, request, judging);
+		const judging = { ...(await this.charging(request, { call, tool })), isAnswered: () => false };
+		const { decision, wants, grants, sources, refusedBy } = await judgeCall(segment, request, judging);
 		const { verdict, reason } = decision;
 		// A grant allows calls of the run; a rehearsal uses none of it up.
 		if (verdict === "allow" && grants.length === 0 && (tool.effect === "read" || isOwnTool(tool)))
@@ -219,16 +257,15 @@ class Rehearsal {
 			verdict,
 			...(reason ? { reason } : {}),
 			...asking,
+			...(refusedBy.length > 0 ? { refusedBy } : {}),
 		};
-		if (verdict !== "deny") return this.simulated({ n, tool, args, row });
-		this.add(row);
-		return { n, error: { name: "ToolDenied", message: `Denied by policy, not executed: ${decision.reason}` } };
+		return verdict === "deny" ? this.denied(n, row) : this.simulated({ n, tool, args, row, wants });
 	}
 
 	/** A real read, counted like any other. */
 	private async read(n: number, { call, tool, text, wants }: Reading): Promise<Answer> {
 		const { segment } = this;
-		const holder = `${call.id}~`;
+		const holder = rehearsalHolder(this.call.id);
 		const short = wants.length > 0 && (await segment.reserve(holder, wants, { instead: true }));
 		if (short) {
 			this.isUncertain = true;
@@ -238,6 +275,7 @@ class Rehearsal {
 			};
 		}
 		this.reads++;
+		this.foresee(wants);
 		const began = segment.ports.clock.now();
 		const keep = (_: Segment, __: string, ok: Json) => ({ ok });
 		const outcome: Outcome = await attempt(segment, { ...call, holds: wants }, { tool, text, keep });
@@ -254,10 +292,11 @@ class Rehearsal {
 		return { n, error: { name: "ToolFailed", message } };
 	}
 
-	private async simulated({ n, tool, args, row }: Simulating): Promise<Answer> {
+	private async simulated({ n, tool, args, row, wants }: Simulating): Promise<Answer> {
 		const made = await this.simulate(tool, args);
 		this.add("fails" in made ? { ...row, fails: made.fails } : row);
 		if ("fails" in made) return { n, error: { name: "ToolFailed", message: made.fails } };
+		this.foresee(wants);
 		this.isUncertain ||= made.isMadeUp;
 		return { n, ok: JSON.stringify(made.value) };
 	}
@@ -269,7 +308,7 @@ class Rehearsal {
 
 	/** By the tool's own word, else from its output schema. */
 	private async simulate(tool: Tool, args: Json): Promise<Simulated> {
-		const { parsing } = this.segment;
+		const parsing = this.segment.parsingFor(this.call.thread);
 		const own = tool.simulate;
 		if (!own) return { value: await this.madeUp(tool), isMadeUp: true };
 		try {
@@ -295,7 +334,7 @@ class Rehearsal {
 	private async madeUp({ output, outputSchema }: Tool): Promise<Json> {
 		const value = outputSchema && sampleOf(outputSchema);
 		if (value === undefined || !output) return null;
-		const checked = await validate(output, value, this.segment.parsing.patience);
+		const checked = await validate(output, value, this.segment.parsingFor(this.call.thread).patience);
 		return checked.ok ? value : null;
 	}
 }
@@ -328,4 +367,6 @@ interface Simulating {
 	readonly tool: Tool;
 	readonly args: Json;
 	readonly row: RehearsedCall;
+	/** What it would take of budgets. */
+	readonly wants: readonly Wanted[];
 }

@@ -27,7 +27,7 @@ export function rowFor(
 ): FittingRow | undefined {
 	const rehearsal = call.parent === undefined ? undefined : callOf(segment.state, call.parent).program?.rehearsal;
 	if (!rehearsal) return undefined;
-	const oldest = segment.ports.clock.now() - segment.ready.limits.approvalSpendWithinMs;
+	const oldest = segment.ports.clock.now() - segment.readyOf(call.thread).limits.approvalSpendWithinMs;
 	for (const [index, row] of rehearsal.rows.entries()) {
 		const isOwn = row.spent === call.id;
 		if (row.answers.length === 0 && !row.denied) continue;
@@ -87,8 +87,13 @@ export function totalsOf(rows: readonly RehearsedCall[]): Total[] {
 		totals.set(tool, total);
 		total.count++;
 		for (const [field, value] of isJsonObject(args) ? Object.entries(args) : []) {
-			if (typeof value === "number") total.sums.set(field, (total.sums.get(field) ?? 0) + value);
+			if (typeof value === "number") total.sums.set(field, rounded((total.sums.get(field) ?? 0) + value));
 		}
 	}
 	return [...totals].map(([tool, { count, sums }]) => ({ tool, count, sums: Object.fromEntries(sums) }));
+}
+
+/** 0.1 and 0.2 are 0.3 to whoever decides on them. */
+function rounded(sum: number): number {
+	return Number(sum.toPrecision(15));
 }

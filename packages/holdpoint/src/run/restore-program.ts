@@ -14,7 +14,8 @@ import type { CallState, ProgramState } from "./call-state.ts";
 import { deliveryOf, limitsOf, programOf, sandboxOf, specOf } from "./program-guest.ts";
 import { askedWith, takeSlice } from "./program-slice.ts";
 import { callOf } from "./run-state.ts";
-import type { LiveProgram, Segment } from "./segment.ts";
+import type { Segment } from "./segment.ts";
+import type { LiveProgram } from "./segment-start.ts";
 
 /** Before the run waits: every guest becomes a row. */
 export async function suspendPrograms(segment: Segment): Promise<void> {

@@ -6,45 +6,45 @@
  * 2. A team inside a team has its own order; where that is at its end, its answer is that of one participant.
  * 3. Whatever functions of the user's say is asked in time; one that fails keeps the run as it is.
  */
-import { inTime } from "../kit/in-time.ts";
-import { reasonOf } from "../kit/reason-of.ts";
 import { tokenEstimate } from "../model/usage.ts";
-import { agentsOf, entryOf, participantOf, targetOf, teamsAround } from "../routing/topology.ts";
+import { agentsOf, entryOf, participantOf, teamsAround, teamToJoin, type Way } from "../routing/topology.ts";
 import { HoldpointError } from "../spec/errors.ts";
-import type { RunFailureCode, RunHanded } from "../spec/events.ts";
+import type { RunEvent, RunHanded } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
 import { defaultTeamLimits } from "../spec/limits.ts";
-import { type Carry, type Edge, isTeam, type Participant, type Team } from "../spec/team.ts";
+import type { Carry, Participant, Team } from "../spec/team.ts";
 import type { CallState } from "./call-state.ts";
-import { type Conversation, type Thread, whoOf } from "./conversation.ts";
+import { apartFrom, type Conversation, type Part, type Thread, threadFor, whoOf } from "./conversation.ts";
 import { failedWith } from "./failed-with.ts";
 import { keepBeside } from "./keep-beside.ts";
 import { resultLine } from "./routing-events.ts";
 import { callOf, valueOf } from "./run-state.ts";
 import type { Segment } from "./segment.ts";
+import type { Ending } from "./segment-start.ts";
+import { chosenBy, isTerminated, joinedBy, promptFor } from "./team-functions.ts";
 
 /** An answer on its way outwards through the teams around whoever gave it. */
 interface Answer {
 	readonly of: Conversation;
-	/** Whoever gave it last. */
-	readonly thread: Thread;
+	/** Who gave it; undefined: several who worked beside each other. */
+	readonly by: Thread | undefined;
 	/** The participant whose answer it is by now: the agent, or a team that it is in. */
 	readonly name: string;
 	readonly output: Json;
-	/** Of several that worked beside each other. */
-	readonly joined?: true;
+	/** Participants whose answers are joined in it. */
+	readonly joined?: readonly string[];
 }
 
 /** An agent answered without a call. */
 export async function follow(segment: Segment, thread: Thread, output: Json): Promise<void> {
-	const around = teamsOf(segment, thread);
-	await outwards(segment, { of: thread.of, thread, name: thread.agent, output }, around);
+	const { of, agent } = thread;
+	await outwards(segment, { of, by: thread, name: agent, output }, teamsOf(segment, of, agent));
 }
 
-/** The teams around an agent, the innermost first. */
-function teamsOf(segment: Segment, { of, agent }: Thread): readonly Team[] {
+/** The teams around a participant, the innermost first. */
+function teamsOf(segment: Segment, of: Conversation, participant: string): readonly Team[] {
 	const { team } = segment.readyFor(of);
-	return team ? teamsAround(team, agent).toReversed() : [];
+	return team ? teamsAround(team, participant).toReversed() : [];
 }
 
 async function outwards(segment: Segment, answer: Answer, around: readonly Team[]): Promise<void> {
@@ -56,23 +56,33 @@ async function outwards(segment: Segment, answer: Answer, around: readonly Team[
 	endWith(segment, answer.of, { output: answer.output });
 }
 
+/** While a function was asked, whoever works beside may have brought all to its end. */
+function isOver(segment: Segment, of: Conversation): boolean {
+	const { state, endings } = segment;
+	const isClosed = of.call !== undefined && callOf(state, of.call).phase !== "started";
+	return isClosed || endings.has(of) || state.status !== "running" || state.cancel !== undefined;
+}
+
+function tell(segment: Segment, of: Conversation, events: readonly RunEvent[]): true {
+	if (!isOver(segment, of)) segment.emit(...events);
+	return true;
+}
+
 /** Whether somebody goes on in this team; otherwise the answer is that of the team. */
 async function isTaken(segment: Segment, team: Team, answer: Answer): Promise<boolean> {
 	const { flow } = team;
-	if (flow.kind !== "parallel" && (await isTerminated(segment, team, answer.of))) return false;
+	if (await isTerminated(segment, team, answer.of)) return false;
 	switch (flow.kind) {
 		case "user":
-			return asksUser(segment, answer, flow.returnTo === "same" ? undefined : firstOf(team));
+			return asksUser(segment, answer, flow.returnTo === "same" ? undefined : participantOf(team, firstOf(team)));
 		case "autonomous":
-			return goesOn(segment, flow, answer);
+			return goesOn(segment, team, answer);
 		case "pipeline":
-			return isHanded(segment, answer, team.participants[indexIn(team, answer.name) + 1]);
+			return isHanded(segment, team, { answer, to: team.participants[indexIn(team, answer.name) + 1] });
 		case "parallel":
-			if (answer.joined) return false;
-			segment.emit({ type: "agent.done", ...whoOf(answer.thread) });
-			return true;
+			return isDone(segment, answer);
 		case "group-chat":
-			return isHanded(segment, answer, await chosen(segment, team, answer));
+			return isHanded(segment, team, { answer, to: await chosen(segment, team, answer) });
 	}
 }
 
@@ -84,140 +94,173 @@ function firstOf({ start: [first = ""] }: Team): string {
 	return first;
 }
 
-/** Who is asked inside of a call has the caller for a user: the answer is the call's. */
-function asksUser(segment: Segment, { of, thread, name }: Answer, replyTo: string | undefined): boolean {
-	if (of.call !== undefined) return false;
-	const team = teamsOf(segment, thread).find((one) => participantOf(one, name));
-	const participant = replyTo === undefined || !team ? undefined : participantOf(team, replyTo);
-	const [reader] = participant ? entryOf(participant) : [];
-	const { agent } = thread;
-	segment.emit({ type: "user.asked", agent, ...(reader === undefined || reader === agent ? {} : { replyTo: reader }) });
-	return true;
+function joinedIn({ joined }: Answer): Pick<Answer, "joined"> {
+	return joined ? { joined } : {};
 }
 
-function goesOn(segment: Segment, flow: Extract<Team["flow"], { kind: "autonomous" }>, answer: Answer): boolean {
-	const { thread, name } = answer;
+function textOf(output: Json): string {
+	return typeof output === "string" ? output : JSON.stringify(output);
+}
+
+/** The agents that an answer is of, and that go on where its user or its team wants that. */
+function agentsBehind(segment: Segment, { of, by, name }: Answer): readonly string[] {
+	if (by) return [by.agent];
+	const team = segment.readyFor(of).team;
+	const [around] = teamsOf(segment, of, name);
+	const participant = around && participantOf(around, name);
+	return participant && team ? entryOf(participant) : [];
+}
+
+/** Who is asked inside of a call has the caller for a user: the answer is the call's. */
+function asksUser(segment: Segment, answer: Answer, replyTo: Participant | undefined): boolean {
+	const { of, by, name, output } = answer;
+	if (of.call !== undefined) return false;
+	// One question at a time: this one is asked when the other one is answered.
+	if (of.team?.asked) return true;
+	const agent = by?.agent ?? name;
+	const [reader = agent, ...beside] = replyTo ? entryOf(replyTo) : agentsBehind(segment, answer);
+	const event: RunEvent = {
+		type: "user.asked",
+		agent,
+		...(reader === agent ? {} : { replyTo: reader }),
+		...(beside.length > 0 ? { beside } : {}),
+		...(by ? {} : { text: textOf(output) }),
+		...joinedIn(answer),
+	};
+	return tell(segment, of, [event]);
+}
+
+async function goesOn(segment: Segment, team: Team, answer: Answer): Promise<boolean> {
+	const { flow } = team;
+	if (flow.kind !== "autonomous") return false;
+	const { of, name } = answer;
+	const threads = agentsBehind(segment, answer).map((agent) => threadFor(of, agent));
 	const turnsMax = Object.hasOwn(flow.turnsMaxOf, name) ? (flow.turnsMaxOf[name] as number) : flow.turnsMax;
-	if (thread.continued >= turnsMax) return asksUser(segment, answer, undefined);
-	const prompt =
-		typeof flow.prompt === "string"
-			? flow.prompt
-			: said(() => String((flow.prompt as (agent: string) => string)(thread.agent)), "prompt");
-	segment.emit({ type: "agent.continued", ...whoOf(thread), prompt });
-	return true;
+	if (threads.some(({ continued }) => continued >= turnsMax)) return asksUser(segment, answer, undefined);
+	const prompts = await Promise.all(threads.map(({ agent }) => promptFor(segment, team, agent)));
+	const events = threads.map((thread, at): RunEvent => {
+		const prompt = prompts[at] ?? "";
+		return { type: "agent.continued", ...whoOf(thread), prompt, ...(at === 0 ? joinedIn(answer) : {}) };
+	});
+	return tell(segment, of, events);
+}
+
+function isDone(segment: Segment, answer: Answer): boolean {
+	const { of, by, name, output } = answer;
+	const agent = by?.agent ?? name;
+	const event: RunEvent = {
+		type: "agent.done",
+		...inCall(of),
+		agent,
+		...(name === agent ? {} : { as: name }),
+		...(by && (name === agent || by.text === output) ? {} : { answer: textOf(output) }),
+		...joinedIn(answer),
+	};
+	return tell(segment, of, [event]);
+}
+
+function inCall({ call }: Conversation): { readonly in?: string } {
+	return call === undefined ? {} : { in: call };
 }
 
 async function chosen(segment: Segment, team: Team, { of, name }: Answer): Promise<Participant | undefined> {
 	const { flow } = team;
-	if (flow.kind !== "group-chat" || (of.team?.rounds ?? 0) >= flow.roundsMax) return undefined;
+	if (flow.kind !== "group-chat" || (of.team?.rounds.get(team.name) ?? 0) >= flow.roundsMax) return undefined;
 	const { choose } = flow;
+	if (choose) return chosenBy(segment, { team, of }, choose);
 	// An agent that chooses hands on; what it answers itself is the end.
-	if (!choose) return name === firstOf(team) ? undefined : participantOf(team, firstOf(team));
-	const next = await asked(segment, { team, what: "chooser" }, () => choose(utterances(of)));
-	if (next === undefined || next === null) return undefined;
-	const found = typeof next === "string" ? participantOf(team, next) : undefined;
-	if (found) return found;
-	throw functionFailed(
-		{ team, what: "chooser" },
-		`it chose ${JSON.stringify(next)?.slice(0, 100)}, who is no participant`,
-	);
+	return name === firstOf(team) ? undefined : participantOf(team, firstOf(team));
+}
+
+interface Next {
+	readonly answer: Answer;
+	readonly to: Participant | undefined;
 }
 
 /** The team's own order says who is next. */
-function isHanded(
-	segment: Segment,
-	{ of, thread, name, output, joined }: Answer,
-	participant: Participant | undefined,
-): boolean {
-	if (!participant) return false;
-	const [first = "", ...beside] = entryOf(participant);
-	const results = carriedTo(segment, threadIn(of, first), {
-		from: of,
+function isHanded(segment: Segment, team: Team, { answer, to }: Next): boolean {
+	if (!to) return false;
+	const { of, by, name, output } = answer;
+	const [first = "", ...beside] = entryOf(to);
+	const from = by?.agent ?? name;
+	const apart = apartFrom(of, { from, joined: answer.joined });
+	const results = carriedTo(segment, of.threads.get(first), {
+		of,
+		apart,
 		carry: "results",
 		tokensMax: defaultTeamLimits.carryTokensMax,
 	});
-	segment.emit({
+	const event: RunEvent = {
 		type: "run.handed",
-		...(of.call === undefined ? {} : { in: of.call }),
-		from: joined ? name : thread.agent,
+		...inCall(of),
+		from,
 		to: first,
 		...(beside.length > 0 ? { beside } : {}),
-		...(joined ? { summary: typeof output === "string" ? output : JSON.stringify(output), joined } : {}),
+		...whose(of, team),
+		...(by ? {} : { summary: textOf(output) }),
 		...(results.length > 0 ? { results } : {}),
-	});
-	return true;
+		...joinedIn(answer),
+	};
+	return tell(segment, of, [event]);
 }
 
-function threadIn({ threads }: Conversation, agent: string): Thread | undefined {
-	return threads.get(agent);
+function whose({ name }: Conversation, team: Team): { readonly team?: string } {
+	return team.name === name ? {} : { team: team.name };
 }
 
-/** All who worked beside each other are done: their answers become one. */
+/** All who worked beside each other are done: their answers become one. Errors: `run.incompatible`, `team.function_failed`. */
 export async function joinAnswers(segment: Segment, of: Conversation): Promise<void> {
-	const [thread] = of.active;
-	if (!thread) throw new Error("Holdpoint bug: it should hold that whoever is joined was at work");
-	const around = teamsOf(segment, thread);
-	const at = around.findIndex(({ flow }) => flow.kind === "parallel");
-	const team = around[at];
-	if (team?.flow.kind !== "parallel")
-		throw incompatible(segment, `the agents of ${of.name} no longer work beside each other`);
-	const answers = answersOf(team, of);
-	const { join } = team.flow;
-	const output = join ? await asked(segment, { team, what: "join" }, () => join(answers)) : answers;
-	const kept = said(() => JSON.parse(JSON.stringify(output) ?? "null") as Json, "join");
-	await outwards(segment, { of, thread, name: team.name, output: kept, joined: true }, around.slice(at + 1));
-}
-
-function answersOf({ participants }: Team, { team }: Conversation): { readonly [name: string]: string } {
-	const answers: Record<string, string> = {};
-	for (const one of participants) {
-		const agents = isTeam(one) ? agentsOf(one).map(({ name }) => name) : [one.name];
-		const agent = agents.findLast((name) => team?.done.has(name));
-		if (agent !== undefined) answers[one.name] = team?.done.get(agent) ?? "";
-	}
-	return answers;
+	const { team: root } = segment.readyFor(of);
+	const done = of.team?.done ?? new Map<string, Part>();
+	const team = root && teamToJoin(root, done);
+	if (!team) throw incompatible(segment, `the agents of ${of.name} no longer work beside each other`);
+	const names = team.participants.map(({ name }) => name);
+	const answers = Object.fromEntries(names.map((name) => [name, done.get(name)?.text ?? ""]));
+	const output = await joinedBy(segment, team, answers);
+	const answer: Answer = { of, by: undefined, name: team.name, output, joined: names };
+	await outwards(segment, answer, teamsOf(segment, of, team.name));
 }
 
 /** An agent made a handoff, and nothing of it is open any more. Errors: `run.incompatible` where the way is gone. */
 export function handOn(segment: Segment, thread: Thread): void {
 	const { of, agent, handing } = thread;
-	const { team } = segment.readyFor(of);
-	if (!handing || !of.team || !team) throw incompatible(segment, `${agent} handed on outside of a team`);
+	if (!handing || !of.team) throw incompatible(segment, `${agent} handed on outside of a team`);
 	const call = callOf(segment.state, handing.call);
-	const edge = segment.readyOf(thread).handoffs.get(call.tool);
-	const target = targetOf(team, agent, handing.to);
-	if (!edge || !target) throw incompatible(segment, `there is no way from ${agent} to ${handing.to} any more`);
+	const way = segment.readyOf(thread).handoffs.get(call.tool);
+	const target = way && participantOf(way.team, handing.to);
+	if (!target) throw incompatible(segment, `there is no way from ${agent} to ${handing.to} any more`);
 	const [to = "", ...beside] = entryOf(target);
-	const bound = boundOf(segment, thread, to);
+	const bound = boundOf(thread, way, to);
 	if (bound !== undefined) return endWith(segment, of, { error: { code: "limit.handoffs", message: bound } });
-	segment.emit(handedEvent(segment, { thread, call, edge, to, beside }));
+	segment.emit(handedEvent(segment, { thread, call, way, to, beside }));
 }
 
 interface Handed {
 	readonly thread: Thread;
 	readonly call: CallState;
-	readonly edge: Edge;
+	readonly way: Way;
 	readonly to: string;
 	readonly beside: readonly string[];
 }
 
-function handedEvent(segment: Segment, { thread, call, edge, to, beside }: Handed): RunHanded {
+function handedEvent(segment: Segment, { thread, call, way, to, beside }: Handed): RunHanded {
 	const { of, agent } = thread;
 	const { reason = "", summary, carry } = call.args as { reason?: string; summary?: string; carry?: Carry };
-	const kept = lesser(edge.carry, carry ?? edge.carry);
-	const tokensMax = edge.carryTokensMax;
-	const results = carriedTo(segment, threadIn(of, to), { from: of, carry: kept, tokensMax });
+	const kept = lesser(way.carry, carry ?? way.carry);
+	const tokensMax = way.carryTokensMax;
+	const results = carriedTo(segment, of.threads.get(to), { of, apart: thread.apart, carry: kept, tokensMax });
 	return {
 		type: "run.handed",
-		...(of.call === undefined ? {} : { in: of.call }),
+		...inCall(of),
 		from: agent,
 		to,
 		...(beside.length > 0 ? { beside } : {}),
+		...whose(of, way.team),
 		call: call.id,
 		reason,
 		...(summary && kept !== "none" ? { summary } : {}),
 		...(results.length > 0 ? { results } : {}),
-		...(edge.only ? { only: edge.only } : {}),
+		...(way.only ? { only: way.only } : {}),
 	};
 }
 
@@ -228,20 +271,24 @@ function lesser(a: Carry, b: Carry): Carry {
 }
 
 interface Carrying {
-	readonly from: Conversation;
+	readonly of: Conversation;
+	/** Who works beside it. */
+	readonly apart: ReadonlySet<string>;
 	readonly carry: Carry;
 	readonly tokensMax: number;
 }
 
 /** The newest results of others that fit, oldest first; what it was told before is not told again. */
-function carriedTo({ state }: Segment, to: Thread | undefined, { from, carry, tokensMax }: Carrying): string[] {
+function carriedTo({ state }: Segment, to: Thread | undefined, { of, apart, carry, tokensMax }: Carrying): string[] {
 	if (carry !== "results") return [];
 	const carried: string[] = [];
 	let left = tokensMax;
 	for (const call of [...state.calls.values()].toReversed()) {
 		if (call.ordinal <= (to?.carried ?? 0)) break;
 		const { outcome } = call;
-		const isResult = call.thread.of === from && call.parent === undefined && call.thread !== to;
+		const { thread } = call;
+		const isOthers = thread.of === of && thread !== to && !apart.has(thread.agent);
+		const isResult = isOthers && call.parent === undefined;
 		if (!isResult || !outcome || !("ok" in outcome || "blob" in outcome) || isHandoff(call)) continue;
 		left -= tokenEstimate(resultLine(call, valueOf(state, call)));
 		if (left < 0) break;
@@ -255,84 +302,36 @@ function isHandoff({ handsTo }: CallState): boolean {
 }
 
 /** Why no further handoff is taken. */
-function boundOf(segment: Segment, thread: Thread, to: string): string | undefined {
-	const talk = thread.of.team;
-	if (!talk) return undefined;
-	const { handoffs, pingPong, lastHandoff } = talk;
-	const isBack = lastHandoff?.from === to && lastHandoff.to === thread.agent;
-	for (const team of teamsOf(segment, thread)) {
-		if (handoffs >= team.handoffsMax) {
-			return `The agents of ${team.name} handed on ${handoffs} times without coming to an end (handoffsMax)`;
-		}
-		if (isBack && pingPong >= team.pingPongMax) {
-			return `${thread.agent} and ${to} handed on to each other ${pingPong} times with nothing done in between (pingPongMax)`;
-		}
+function boundOf({ of, agent }: Thread, { team }: Way, to: string): string | undefined {
+	const { name, handoffsMax, pingPongMax } = team;
+	const { handoffs, pingPong = 0, lastHandoff } = of.team ?? {};
+	const made = handoffs?.get(name) ?? 0;
+	if (made >= handoffsMax) {
+		return `The agents of ${name} handed on ${made} times without coming to an end (handoffsMax)`;
 	}
-	return undefined;
+	const isBack = lastHandoff?.from === to && lastHandoff.to === agent;
+	if (!isBack || pingPong < pingPongMax) return undefined;
+	return `${agent} and ${to} handed on to each other ${pingPong} times with nothing done in between (pingPongMax)`;
 }
 
 /** Before an agent works that was spoken to: whether that is needed any more. */
 export async function isEnded(segment: Segment, thread: Thread): Promise<boolean> {
 	const { of } = thread;
 	if (!of.team) return false;
-	const around = teamsOf(segment, thread);
+	const { said } = of.team;
+	const heard = said.length;
+	const around = teamsOf(segment, of, thread.agent);
 	for (const [at, team] of around.entries()) {
-		if (!(await isTerminated(segment, team, of))) continue;
-		const output = of.team.said.findLast(({ by }) => by !== "user")?.text ?? "";
-		await outwards(segment, { of, thread, name: team.name, output }, around.slice(at + 1));
+		const isAtEnd = await isTerminated(segment, team, of);
+		// Somebody spoke meanwhile, or it is over already: whoever drives looks again.
+		if (isOver(segment, of) || said.length !== heard) return true;
+		if (!isAtEnd) continue;
+		const members = new Set(agentsOf(team).map(({ name }) => name));
+		const output = said.findLast(({ by }) => members.has(by))?.text ?? "";
+		await outwards(segment, { of, by: thread, name: team.name, output }, around.slice(at + 1));
 		return true;
 	}
 	return false;
-}
-
-async function isTerminated(segment: Segment, team: Team, of: Conversation): Promise<boolean> {
-	const { terminateWhen } = team;
-	if (!terminateWhen) return false;
-	const is = await asked(segment, { team, what: "terminateWhen" }, () => terminateWhen(utterances(of)));
-	if (typeof is === "boolean") return is;
-	throw functionFailed(
-		{ team, what: "terminateWhen" },
-		`it said ${JSON.stringify(is)?.slice(0, 100)}, which is neither true nor false`,
-	);
-}
-
-/** Copies: nobody changes what was said. */
-function utterances({ team }: Conversation): { readonly by: string; readonly text: string }[] {
-	return (team?.said ?? []).map(({ by, text }) => ({ by, text }));
-}
-
-/** A function that the user gave to a team. */
-interface Given {
-	readonly team: Team;
-	readonly what: string;
-}
-
-/** Errors: `team.function_failed`. */
-async function asked<Said>(segment: Segment, given: Given, ask: () => Said | Promise<Said>): Promise<Said> {
-	const patience = { timeoutMs: defaultTeamLimits.conditionTimeoutMs, signal: segment.abort.signal };
-	try {
-		return await inTime(Promise.resolve(ask()), `${given.what} of the team ${given.team.name}`, patience);
-	} catch (error) {
-		segment.check();
-		throw functionFailed(given, reasonOf(error), error);
-	}
-}
-
-function said<Said>(make: () => Said, what: string): Said {
-	try {
-		return make();
-	} catch (error) {
-		throw new HoldpointError("team.function_failed", `The ${what} of a team failed: ${reasonOf(error)}`, {
-			cause: error,
-		});
-	}
-}
-
-function functionFailed({ team: { name }, what }: Given, why: string, cause?: unknown): HoldpointError {
-	return new HoldpointError("team.function_failed", `${what} of the team ${name} failed: ${why}`, {
-		...(cause === undefined ? {} : { cause }),
-		details: { team: name, function: what },
-	});
 }
 
 function incompatible({ state }: Segment, why: string): HoldpointError {
@@ -341,20 +340,28 @@ function incompatible({ state }: Segment, why: string): HoldpointError {
 	});
 }
 
-type End = { readonly output: Json } | { readonly error: { readonly code: RunFailureCode; readonly message: string } };
+/** The end of a run, or of the call that was put to these agents. Whatever is in flight beside is waited for (I7). */
+export function endWith(segment: Segment, of: Conversation, ending: Ending): void {
+	if (isOver(segment, of)) return;
+	const isOpen = (thread: Thread) =>
+		thread.turn.length > 0 || thread.late.length > 0 || thread.timer || segment.busy.has(thread.work);
+	if (of.active.some(isOpen)) segment.endings.set(of, ending);
+	else writeEnd(segment, of, ending);
+}
 
-/** The end of a run, or of the call that was put to these agents. */
-export function endWith(segment: Segment, { call, name }: Conversation, end: End): void {
+export function writeEnd(segment: Segment, { call, name }: Conversation, ending: Ending): void {
 	if (call === undefined) {
 		segment.emit(
-			"output" in end
-				? { type: "run.finished", status: "completed", output: end.output }
-				: { type: "run.finished", status: "failed", error: end.error },
+			"output" in ending
+				? { type: "run.finished", status: "completed", output: ending.output }
+				: { type: "run.finished", status: "failed", error: ending.error },
 		);
 		return;
 	}
 	const outcome =
-		"output" in end ? valueOutcome(segment, end.output) : failedWith("agent.failed", `${name}: ${end.error.message}`);
+		"output" in ending
+			? valueOutcome(segment, ending.output)
+			: failedWith("agent.failed", `${name}: ${ending.error.message}`);
 	segment.emit({ type: "call.finished", call, outcome });
 }
 

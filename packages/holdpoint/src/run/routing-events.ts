@@ -7,6 +7,7 @@
 import { joinLabels } from "../labels/label.ts";
 import type {
 	AgentContinued,
+	AgentDone,
 	AgentStarted,
 	MessageReceived,
 	RunHanded,
@@ -17,7 +18,16 @@ import type {
 import type { Json } from "../spec/json.ts";
 import type { Label } from "../spec/label.ts";
 import type { CallState } from "./call-state.ts";
-import { type Conversation, newConversation, newThread, type Said, type Thread, threadFor } from "./conversation.ts";
+import {
+	apartFrom,
+	type Conversation,
+	type Message,
+	newConversation,
+	newThread,
+	type Said,
+	type Thread,
+	threadFor,
+} from "./conversation.ts";
 import { type Before, callOf, type RunState, valueOf } from "./run-state.ts";
 import { closeTurn, hasOpenCalls, say, sayWhenPossible } from "./thread-events.ts";
 
@@ -41,13 +51,13 @@ interface Beginning extends TeamStart {
 
 function begin(of: Conversation, { start, input, label }: Beginning): void {
 	if (of.team) of.team.label = joinLabels(of.team.label, label);
-	of.active = start.map((agent) => threadFor(of, agent));
+	of.active = beside(of, start, new Set());
 	for (const thread of of.active) {
 		thread.label = joinLabels(thread.label, label);
 		catchUp(thread);
 		call(thread, input);
 	}
-	heardByUser(of, input);
+	noteWords(of, { text: input, readers: of.active, label });
 }
 
 /** What a session's run goes on from, be it of a single agent or a team. */
@@ -58,21 +68,26 @@ function conversationAfter(
 	const conversation = newConversation({ call: undefined, name, isTeam: team !== undefined });
 	const earlier = "threads" in before ? before : undefined;
 	if (!team) {
-		const messages = earlier
-			? saidAsMessages(earlier.team?.said ?? [])
-			: (before as Extract<Before, readonly unknown[]>);
-		conversation.threads.set(name, newThread(conversation, name, messages));
+		const [one] = earlier && !earlier.team ? earlier.active : [];
+		const messages = earlier?.team ? saidAsMessages(earlier.team.said) : (one?.messages ?? messagesIn(before));
+		const thread = newThread(conversation, name, messages);
+		thread.measured = one?.measured;
+		conversation.threads.set(name, thread);
 		return conversation;
 	}
-	if (earlier) {
-		conversation.team?.said.push(...(earlier.team?.said ?? []));
+	if (earlier?.team) {
+		conversation.team?.said.push(...earlier.team.said);
 		for (const { agent, messages, heard } of earlier.threads.values()) {
 			const thread = newThread(conversation, agent, messages);
 			thread.heard = heard;
 			conversation.threads.set(agent, thread);
 		}
-	} else conversation.team?.said.push(...messagesAsSaid(before as Extract<Before, readonly unknown[]>));
+	} else conversation.team?.said.push(...messagesAsSaid(earlier?.active[0]?.messages ?? messagesIn(before)));
 	return conversation;
+}
+
+function messagesIn(before: Before): readonly Message[] {
+	return "threads" in before ? [] : before;
 }
 
 function saidAsMessages(said: readonly Said[]): Thread["messages"] {
@@ -83,7 +98,7 @@ function saidAsMessages(said: readonly Said[]): Thread["messages"] {
 	);
 }
 
-function messagesAsSaid(messages: Thread["messages"] | readonly Thread["messages"][number][]): Said[] {
+function messagesAsSaid(messages: readonly Message[]): Said[] {
 	return messages.flatMap((message): Said[] => {
 		if (message.role !== "user" && message.role !== "assistant") return [];
 		const text = message.content.map((part) => (part.type === "text" ? part.text : "")).join("");
@@ -94,30 +109,43 @@ function messagesAsSaid(messages: Thread["messages"] | readonly Thread["messages
 /** The user speaks to whoever works, or to whoever reads the reply. */
 export function hear(state: RunState, event: MessageReceived): void {
 	const { conversation } = state;
-	const { team } = conversation;
-	if (team?.asked) {
-		const { agent, replyTo } = team.asked;
-		team.asked = undefined;
-		takeOver(conversation, { from: agent, agents: [replyTo] });
-	}
-	for (const thread of conversation.active) {
+	const readers = readersOf(conversation);
+	for (const thread of readers) {
 		thread.continued = 0;
 		if (event.mode === "turn" && thread.turn.length > 0) closeTurn(state, thread);
 		if (event.mode === "queue" && hasOpenCalls(thread)) thread.queued.push(event.text);
 		else sayWhenPossible(thread, event.text);
 		thread.isCalledUpon = true;
 	}
-	heardByUser(conversation, event.text);
+	noteWords(conversation, { text: event.text, readers });
 }
 
-function heardByUser(of: Conversation, text: string): void {
+/** Who was asked for is who reads the reply; those beside them go on with what they do. */
+function readersOf(of: Conversation): readonly Thread[] {
+	const { team } = of;
+	if (!team?.asked) return of.active;
+	const { agent, readers, apart } = team.asked;
+	team.asked = undefined;
+	return takeOver(of, { from: agent, agents: readers, apart });
+}
+
+interface Words {
+	readonly text: string;
+	readonly readers: readonly Thread[];
+	readonly label?: Label | undefined;
+}
+
+/** The user spoke: what is bounded between two words of the user begins anew. */
+function noteWords(of: Conversation, { text, readers, label }: Words): void {
 	const { team } = of;
 	if (!team) return;
-	team.said.push({ by: "user", text });
-	for (const thread of of.active) thread.heard = team.said.length;
+	const to = readers.length > 0 ? { to: readers.map(({ agent }) => agent) } : {};
+	team.said.push({ by: "user", text, ...to, label });
+	for (const thread of readers) thread.heard = team.said.length;
+	for (const thread of of.threads.values()) thread.answers = 0;
 	of.turns = 0;
-	team.handoffs = 0;
-	team.rounds = 0;
+	team.handoffs.clear();
+	team.rounds.clear();
 	team.pingPong = 0;
 	team.lastHandoff = undefined;
 }
@@ -127,67 +155,100 @@ export function handOn(state: RunState, event: RunHanded): void {
 	if (!of?.team) return;
 	const { team } = of;
 	const from = of.threads.get(event.from);
+	const label = labelOfHandoff(state, of, event);
 	if (from) {
 		from.handing = undefined;
 		from.modelDue = false;
-		team.label = joinLabels(team.label, from.label);
 	}
+	team.label = joinLabels(team.label, label);
 	count(of, event);
 	const told = payload(state, event);
 	const agents = [event.to, ...(event.beside ?? [])];
-	for (const thread of takeOver(of, { from: event.joined ? undefined : event.from, agents })) {
-		thread.carried = state.calls.size;
+	for (const thread of takeOver(of, { from: event.from, agents, apart: apartFrom(of, event) })) {
+		thread.label = joinLabels(thread.label, label);
+		if (event.results) thread.carried = state.calls.size;
 		thread.only = event.only;
 		thread.continued = 0;
 		call(thread, told);
 	}
-	if (event.joined) team.done.clear();
-	for (const agent of agents) team.done.delete(agent);
+	forget(of, event);
 }
 
-function count({ team }: Conversation, { from, to, call }: RunHanded): void {
+/** Of all that whoever hands on had seen, and whoever found out what is carried. */
+function labelOfHandoff(
+	state: RunState,
+	{ threads, team }: Conversation,
+	{ from, joined = [], results = [] }: RunHanded,
+): Label | undefined {
+	const parts = joined.flatMap((name) => team?.done.get(name)?.agents ?? []);
+	const labels = [from, ...parts].map((agent) => threads.get(agent)?.label);
+	const carried = results.map((id) => callOf(state, id).thread.label);
+	return [...labels, ...carried].reduce(joinLabels, undefined);
+}
+
+/** Answers that are joined are used up. */
+function forget({ team }: Conversation, { joined = [] }: { readonly joined?: readonly string[] }): void {
+	for (const name of joined) team?.done.delete(name);
+}
+
+function count({ team, name }: Conversation, { from, to, call, team: whose = name }: RunHanded): void {
 	if (!team) return;
-	if (call === undefined) {
-		team.rounds++;
-		return;
-	}
-	team.handoffs++;
+	const counts = call === undefined ? team.rounds : team.handoffs;
+	counts.set(whose, (counts.get(whose) ?? 0) + 1);
+	if (call === undefined) return;
 	const last = team.lastHandoff;
 	team.pingPong = last?.from === to && last.to === from ? team.pingPong + 1 : 1;
 	team.lastHandoff = { from, to };
 }
 
 interface TakingOver {
-	/** Undefined: of all who are at work. */
-	readonly from: string | undefined;
+	/** An agent at work, or a team whose agents are done. */
+	readonly from: string;
 	readonly agents: readonly string[];
+	readonly apart: ReadonlySet<string>;
 }
 
 /** They read what they missed; the path of handoffs to them is cut where it leads back. */
-function takeOver(of: Conversation, { from, agents }: TakingOver): readonly Thread[] {
+function takeOver(of: Conversation, { from, agents, apart }: TakingOver): readonly Thread[] {
 	const { team, active } = of;
 	if (!team) return [];
 	const [first = ""] = agents;
-	if (from !== undefined && from !== first) {
-		const back = team.path.indexOf(first);
-		team.path = back >= 0 ? team.path.slice(0, back) : [...team.path, from];
-	}
-	const threads = agents.map((agent) => threadFor(of, agent));
-	const isOne = from !== undefined && active.some(({ agent }) => agent === from);
-	of.active = isOne ? active.flatMap((thread) => (thread.agent === from ? threads : thread)) : threads;
+	const back = team.path.indexOf(first);
+	if (back >= 0) team.path = team.path.slice(0, back);
+	else if (from !== first && of.threads.has(from)) team.path = [...team.path, from];
+	const threads = beside(of, agents, apart);
+	const isAtWork = active.some(({ agent }) => agent === from);
+	of.active = isAtWork
+		? active.flatMap((thread) => (thread.agent === from ? threads : thread))
+		: [...active, ...threads];
 	for (const thread of threads) catchUp(thread);
 	return threads;
+}
+
+/** They work on the same apart from each other, and from whomever they take over from works apart. */
+function beside(of: Conversation, agents: readonly string[], apart: ReadonlySet<string>): readonly Thread[] {
+	const others = new Set(apart);
+	for (const { agent, apart: theirs } of of.threads.values()) {
+		if (others.has(agent)) for (const one of agents) theirs.add(one);
+	}
+	return agents.map((agent) => {
+		const thread = threadFor(of, agent);
+		thread.apart.clear();
+		for (const other of [...others, ...agents]) if (other !== agent) thread.apart.add(other);
+		return thread;
+	});
 }
 
 function catchUp(thread: Thread): void {
 	const { team } = thread.of;
 	if (!team) return;
-	for (const { by, text } of team.said.slice(thread.heard)) {
-		if (by === "user") say(thread, text);
-		else if (by !== thread.agent) say(thread, `[${by}] ${text}`);
+	for (const { by, text, to = [by], label } of team.said.slice(thread.heard)) {
+		// What was said by those who work beside it, or to them alone, is not for it.
+		if (by === thread.agent || to.every((agent) => thread.apart.has(agent))) continue;
+		thread.label = joinLabels(thread.label, label);
+		say(thread, by === "user" ? text : `[${by}] ${text}`);
 	}
 	thread.heard = team.said.length;
-	thread.label = joinLabels(thread.label, team.label);
 }
 
 function call(thread: Thread, text: string): void {
@@ -210,16 +271,33 @@ export function resultLine({ tool, args }: Pick<CallState, "tool" | "args">, val
 	return `${tool}(${JSON.stringify(args ?? null)}) → ${JSON.stringify(value)}`;
 }
 
-export function askUser({ conversation }: RunState, { agent, replyTo = agent }: UserAsked): void {
-	if (conversation.team) conversation.team.asked = { agent, replyTo };
+export function askUser({ conversation }: RunState, event: UserAsked): void {
+	const { team } = conversation;
+	if (!team) return;
+	const { agent, replyTo = agent, beside: others = [] } = event;
+	const text = event.text ?? team.said.findLast(({ by }) => by === agent)?.text ?? "";
+	const apart = apartFrom(conversation, { from: agent, joined: event.joined });
+	team.asked = { agent, text, readers: [replyTo, ...others], apart };
+	forget(conversation, event);
 }
 
-export function goOn(thread: Thread, { prompt }: AgentContinued): void {
+/** Those whose answers were joined are not at work, and are again. */
+export function goOn(thread: Thread, event: AgentContinued): void {
+	const { of } = thread;
+	if (!of.active.includes(thread)) of.active = [...of.active, thread];
+	forget(of, event);
 	thread.continued++;
-	call(thread, prompt);
+	call(thread, event.prompt);
 }
 
 /** One of several is done. */
-export function finishBeside({ of, agent, text }: Thread): void {
-	of.team?.done.set(agent, text);
+export function finishBeside(state: RunState, event: AgentDone): void {
+	const { in: inside, agent = "", as = agent, answer } = event;
+	const of = inside === undefined ? state.conversation : callOf(state, inside).inside;
+	if (!of) return;
+	const text = answer ?? of.threads.get(agent)?.text ?? "";
+	const inner = (event.joined ?? []).flatMap((name) => of.team?.done.get(name)?.agents ?? []);
+	forget(of, event);
+	of.team?.done.set(as, { text, agents: inner.length > 0 ? inner : [agent] });
+	of.active = of.active.filter((thread) => thread.agent !== agent);
 }

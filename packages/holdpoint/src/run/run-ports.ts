@@ -2,6 +2,7 @@ import type { Auditor } from "../audit/auditor.ts";
 import type { StandingDocument } from "../grants/standing.ts";
 import type { Clock } from "../kit/clock.ts";
 import type { KeyRing } from "../kit/seal.ts";
+import type { Way } from "../routing/topology.ts";
 import type { Agent } from "../spec/agent.ts";
 import type { Approvers } from "../spec/approver.ts";
 import type { Budget, Prices } from "../spec/budget.ts";
@@ -12,7 +13,7 @@ import type { LanguageModel, ModelMessage, ModelTool } from "../spec/model.ts";
 import type { Policy } from "../spec/policy.ts";
 import type { SandboxProvider } from "../spec/sandbox.ts";
 import type { Store } from "../spec/store.ts";
-import type { Edge, Team } from "../spec/team.ts";
+import type { Team } from "../spec/team.ts";
 import type { Tool } from "../spec/tool.ts";
 
 /** What a run needs of the world; the composition root puts it together. */
@@ -27,6 +28,11 @@ export interface RunPorts {
 	readonly policy: Policy;
 	/** Grants and kill switches. */
 	readonly standing: StandingDocument;
+	/**
+	 * Tells the audit log by which policy and budgets this process decides, where it was not told. Undefined: it was.
+	 * Errors: `store.*`, `journal.*`; nothing is decided then.
+	 */
+	readonly layDown: () => Promise<void> | undefined;
 	/** Undefined: labels are not kept. */
 	readonly labels: LabelRules | undefined;
 	/** Undefined: nobody has a role. */
@@ -51,7 +57,7 @@ export interface ReadyAgent {
 	/** Everybody who may work in its runs, itself included, by name. */
 	readonly cast: ReadonlyMap<string, ReadyAgent>;
 	/** Of a participant: ways on which it may hand on, by the name of the tool. */
-	readonly handoffs: ReadonlyMap<string, Edge>;
+	readonly handoffs: ReadonlyMap<string, Way>;
 	readonly model: LanguageModel | undefined;
 	readonly system: ModelMessage;
 	readonly modelTools: readonly ModelTool[];

@@ -1,11 +1,9 @@
-import type { RunLeaves } from "../audit/leaf.ts";
 import { type CallFacts, type RunSeal, runSeal, timesOf, writesFor } from "../journal/journal.ts";
 import { reasonOf } from "../kit/reason-of.ts";
+import { teamToJoin } from "../routing/topology.ts";
 import type { RunInfo } from "../spec/agent.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
 import type { RunEvent } from "../spec/events.ts";
-import type { ModelDelta } from "../spec/model.ts";
-import type { Guest, SliceState } from "../spec/sandbox.ts";
 import type { Signal } from "../spec/signals.ts";
 import type { AccountRow, RunStatus, StoredSignal, Write } from "../spec/store.ts";
 import type { Tool } from "../spec/tool.ts";
@@ -18,40 +16,9 @@ import type { Doing } from "./next.ts";
 import type { Redactor } from "./redactor.ts";
 import type { ReadyAgent, RunPorts } from "./run-ports.ts";
 import { callOf, type RunState } from "./run-state.ts";
+import type { Ending, LiveProgram, Observer, SegmentStart } from "./segment-start.ts";
 import { apply } from "./state.ts";
-import { givenBack, type Short, type Wanted } from "./wanted.ts";
-
-export type Observer = (event: RunEvent) => void;
-
-export interface LiveProgram {
-	readonly guest: Guest;
-	console: string;
-	/** How many calls it has asked for, as far as this process saw. */
-	asked: number;
-	/** The program is over, but a call that it started is not: its outcome waits for that. */
-	ending: Exclude<SliceState, { kind: "open" }> | undefined;
-}
-
-export interface SegmentStart {
-	readonly ports: RunPorts;
-	readonly ready: ReadyAgent;
-	readonly state: RunState;
-	/** 0: the first flush creates the run. */
-	readonly epoch: number;
-	readonly seq: number;
-	readonly lastMac: string;
-	readonly signals: readonly StoredSignal[];
-	/** What the stored head says. */
-	readonly head: { readonly status: RunStatus; readonly dueAt: number | undefined } | undefined;
-	/** Undefined: nothing is audited. */
-	readonly leaves: RunLeaves | undefined;
-	/** For observers. */
-	readonly redactor: Redactor;
-	readonly observe: Observer | undefined;
-	readonly onDelta: ((delta: ModelDelta) => void | Promise<void>) | undefined;
-	/** Back-pressure: resolves when a slow reader has caught up. */
-	readonly paced: (() => Promise<void> | undefined) | undefined;
-}
+import { givenBack, rehearsalHolder, type Short, type Wanted } from "./wanted.ts";
 
 const durableFirst: ReadonlySet<string> = new Set(["approval.requested", "run.finished"]);
 
@@ -70,8 +37,6 @@ export class Segment {
 	/** How often each program's guest was lost with that of another program. */
 	readonly losses = new Map<string, number>();
 	readonly abort = new AbortController();
-	/** For whatever a schema or a layer of somebody else's parses. */
-	readonly parsing: ParsingLimits;
 	readonly onDelta: SegmentStart["onDelta"];
 	readonly paced: SegmentStart["paced"];
 	private readonly leaves: SegmentStart["leaves"];
@@ -106,8 +71,8 @@ export class Segment {
 	private readonly reserving = new Set<string>();
 	/** Another process advanced it before. */
 	readonly isResumed: boolean;
-	/** Why models may not be asked any more in a conversation: a budget is used up. */
-	readonly usedUp = new Map<Conversation, string>();
+	/** How conversations end that are over while something is in flight there; whoever resumes comes to the same. */
+	readonly endings = new Map<Conversation, Ending>();
 	private woken = false;
 	private known: RunInfo | undefined;
 
@@ -121,8 +86,6 @@ export class Segment {
 		this.lastMac = start.lastMac;
 		this.head = start.head;
 		this.signals = [...start.signals];
-		const { argsBytesMax: bytesMax, validationTimeoutMs: timeoutMs } = start.ready.limits;
-		this.parsing = { bytesMax, patience: { timeoutMs, signal: this.abort.signal } };
 		this.leaves = start.leaves;
 		this.observe = start.observe;
 		this.redactor = start.redactor;
@@ -131,8 +94,11 @@ export class Segment {
 		this.paced = start.paced;
 		this.isResumed = start.epoch > 0;
 		if (!this.isResumed) return;
-		for (const { id, attempt, phase } of start.state.calls.values()) {
-			if (attempt === 0 && phase !== "finished") this.reserving.add(id);
+		for (const { id, attempt, phase, program } of start.state.calls.values()) {
+			if (phase === "finished") continue;
+			if (attempt === 0) this.reserving.add(id);
+			// A rehearsal that a dead process had begun is over, be there another one or not.
+			if (program && start.ports.budgets.length > 0) this.extra.push(givenBack(rehearsalHolder(id)));
 		}
 	}
 
@@ -169,14 +135,30 @@ export class Segment {
 		});
 	}
 
-	get doing(): Doing {
-		const room = this.ready.limits.concurrencyMax - this.running;
-		const { busy, live, ended, turnsMax } = this;
-		return { busy, live, ended, room, turnsMax, now: this.ports.clock.now() };
+	/** For whatever a schema or a layer of somebody else's parses there. */
+	parsingFor(thread: Pick<Thread, "agent">): ParsingLimits {
+		const { argsBytesMax: bytesMax, validationTimeoutMs: timeoutMs } = this.readyOf(thread).limits;
+		return { bytesMax, patience: { timeoutMs, signal: this.abort.signal } };
 	}
 
-	/** With a budget used up there is no turn left. */
-	readonly turnsMax = (of: Conversation): number => (this.usedUp.has(of) ? 0 : this.readyFor(of).limits.turnsMax);
+	get doing(): Doing {
+		const room = this.ready.limits.concurrencyMax - this.running;
+		const { busy, live, ended, endings, isSpent, joins } = this;
+		return { busy, live, ended, endings, room, isSpent, joins, now: this.ports.clock.now() };
+	}
+
+	/** A team's bound is that of all of its agents together; each has its own, too, where it sets one. */
+	readonly isSpent = (thread: Thread): boolean => {
+		const { of, answers } = thread;
+		const { turnsMax = answers + 1 } = of.team ? this.readyOf(thread).agent.limits : {};
+		return of.turns >= this.readyFor(of).limits.turnsMax || answers >= turnsMax;
+	};
+
+	private readonly joins = (of: Conversation): boolean => {
+		const { done } = of.team ?? {};
+		const { team } = done && done.size > 0 ? this.readyFor(of) : {};
+		return team !== undefined && done !== undefined && teamToJoin(team, done) !== undefined;
+	};
 
 	/** The agent or the team that was asked there. */
 	readyFor({ name }: Conversation): ReadyAgent {

@@ -263,6 +263,44 @@ describe("a standing grant", () => {
 		expect(await run({ amount: 5 })).toMatchObject({ status: "waiting" });
 	});
 
+	test("for an agent holds whoever that agent works for, and for no other agent, tenant or arguments", async () => {
+		const { scene, paid, run, grant } = payStage();
+		await grant({ scope: "agent" });
+		const [given] = (await scene.harness.governance.standing()).grants;
+		expect(given?.scope).toEqual({ agent: "tester" });
+		expect(await run({ amount: 5 }, "eve")).toMatchObject({ status: "completed" });
+		expect(await scene.harness.session("s1", scene.agent).send('{"amount":5}')).toMatchObject({ status: "completed" });
+		expect(paid).toHaveLength(3);
+		expect(await run({ amount: 6 }, "eve")).toMatchObject({ status: "waiting" });
+		expect(await scene.harness.run(scene.agent, '{"amount":5}', { tenant: "acme" })).toMatchObject({
+			status: "waiting",
+		});
+		const other = scene.again({ agent: { name: "other" } });
+		expect(await other.harness.run(other.agent, '{"amount":5}', { principal: "ann" })).toMatchObject({
+			status: "waiting",
+		});
+		expect(paid).toHaveLength(3);
+	});
+
+	test("for an agent stays within the tenant of the call with which it was given", async () => {
+		const { scene } = payStage();
+		const pay = (tenant: string, principal: string) =>
+			scene.harness.run(scene.agent, '{"amount":5}', { tenant, principal });
+		const first = await pay("acme", "ann");
+		await scene.harness.approve(onlyWait(first, "approval").approval, { by: bob, always: { scope: "agent" } });
+		await scene.harness.resume(first.run);
+		expect(await pay("acme", "eve")).toMatchObject({ status: "completed" });
+		expect(await pay("other", "ann")).toMatchObject({ status: "waiting" });
+		expect(await scene.harness.run(scene.agent, '{"amount":5}')).toMatchObject({ status: "waiting" });
+	});
+
+	test("for an agent is no second pair of eyes where that agent works for its giver", async () => {
+		const { run, grant } = payStage({ ask: { fourEyes: true } });
+		await grant({ scope: "agent" });
+		expect(await run({ amount: 5 }, "eve")).toMatchObject({ status: "completed" });
+		expect(await run({ amount: 5 }, "bob")).toMatchObject({ status: "waiting" });
+	});
+
 	test.each<[string, GrantTerms, string]>([
 		["no session", { scope: "session" }, "no session"],
 		[
@@ -313,6 +351,67 @@ describe("a standing grant", () => {
 				expect((await scene.harness.governance.standing()).grants).toMatchObject([{ id: given[0]?.grant }]);
 			}
 		}
+	});
+
+	test("of each of two givers is given once, whenever the process that gives them dies", async () => {
+		let commits = 3;
+		for (let at = 1; at <= commits; at++) {
+			for (const when of ["before", "after"] as const) {
+				const inner = memoryStore();
+				const { scene, run } = payStage({ store: inner, ask: { count: 2 } });
+				const result = await run({ amount: 5 }, "eve");
+				const { approval } = onlyWait(result, "approval");
+				for (const by of [ann, bob]) await scene.harness.approve(approval, { by, always: { scope: "principal" } });
+				const dying = crashingStore(inner, { at, when });
+				const { harness } = scene.again({ store: dying });
+				await harness.resume(result.run).catch(() => undefined);
+				commits = Math.max(commits, dying.commits);
+				scene.clock.advance(60_000);
+				expect(await scene.again().harness.resume(result.run)).toMatchObject({ status: "completed" });
+				const givers = (await scene.harness.governance.standing()).grants.map(({ by }) => by[0]?.id);
+				expect(givers.sort(), `commit ${at}, ${when}`).toEqual(["ann", "bob"]);
+				expect(ofType(await scene.events(result.run), "grant.given")).toHaveLength(2);
+			}
+		}
+	});
+
+	test("is not given for a tool that changed after the answer was read and before it was given", async () => {
+		const inner = memoryStore();
+		const { scene, paid, run } = payStage({ store: inner });
+		const result = await run({ amount: 5 });
+		await scene.harness.approve(onlyWait(result, "approval").approval, { by: bob, always: { scope: "principal" } });
+		// The answer is in the journal, and what was granted with it is nowhere yet.
+		const dying = crashingStore(inner, { at: 1, when: "after" });
+		await scene
+			.again({ store: dying })
+			.harness.resume(result.run)
+			.catch(() => undefined);
+		expect(ofType(await scene.events(result.run), "approval.resolved")).toHaveLength(1);
+		expect((await scene.harness.governance.standing()).grants).toEqual([]);
+		scene.clock.advance(60_000);
+		const [tool] = scene.agent.tools;
+		const changed = scene.again({ agent: { tools: [{ ...(tool as NonNullable<typeof tool>), version: "other" }] } });
+		expect(await changed.harness.resume(result.run)).toMatchObject({ status: "waiting" });
+		expect((await scene.harness.governance.standing()).grants).toEqual([]);
+		expect(paid).toEqual([]);
+	});
+
+	test("is given once where its answer is carried over to a new question", async () => {
+		// Who has answered is told that it takes one more.
+		const policy: Policy = {
+			version: "p1",
+			decide: ({ approvedBy }) => ({ verdict: "ask", reason: "money", ask: { count: approvedBy.length > 0 ? 2 : 1 } }),
+		};
+		const { scene, run } = payStage({ policy });
+		const result = await run({ amount: 5 }, "eve");
+		await scene.harness.approve(onlyWait(result, "approval").approval, { by: bob, always: { scope: "principal" } });
+		const again = onlyWait(await scene.harness.resume(result.run), "approval");
+		await scene.harness.approve(again.approval, { by: ann });
+		expect(await scene.harness.resume(result.run)).toMatchObject({ status: "completed" });
+		const events = await scene.events(result.run);
+		expect(ofType(events, "approval.requested").at(-1)).toMatchObject({ carries: ["bob"] });
+		expect(ofType(events, "grant.given")).toHaveLength(1);
+		expect((await scene.harness.governance.standing()).grants).toHaveLength(1);
 	});
 });
 

@@ -17,7 +17,16 @@ const started: RunStarted = {
 };
 const by = { id: "ann", via: "test" };
 const usage = { inputTokens: 1, outputTokens: 2 };
-const idle: Doing = { busy: new Set(), live: new Set(), ended: new Set(), room: 8, turnsMax: () => 20, now: 1_000 };
+const idle: Doing = {
+	busy: new Set(),
+	live: new Set(),
+	ended: new Set(),
+	endings: { has: () => false },
+	room: 8,
+	isSpent: ({ turns }) => turns >= 20,
+	joins: () => false,
+	now: 1_000,
+};
 
 function fold(...events: readonly RunEvent[]): RunState {
 	const state = emptyState("r", [], new Map());

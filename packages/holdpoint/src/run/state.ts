@@ -37,7 +37,7 @@ export function apply(state: RunState, event: RunEvent): void {
 		case "agent.continued":
 			return goOn(threadOf(state, event), event);
 		case "agent.done":
-			return finishBeside(threadOf(state, event));
+			return finishBeside(state, event);
 		case "user.asked":
 			return askUser(state, event);
 		case "model.answered":
@@ -56,6 +56,7 @@ export function apply(state: RunState, event: RunEvent): void {
 		case "cancel.requested":
 			state.cancel = { by: event.by, reason: event.reason };
 			return;
+		case "model.unanswered":
 		case "signal.ignored":
 		case "approval.refused":
 			return;
@@ -98,7 +99,17 @@ function applyCallEvent(state: RunState, event: CallEvent): void {
 		const asked = unreadable === undefined ? { asked: args } : { asked: undefined, input: unreadable };
 		state.calls.set(
 			id,
-			newCall({ id, ordinal: state.calls.size + 1, tool, parent, thread, line, label: program?.label, ...asked }),
+			newCall({
+				id,
+				ordinal: state.calls.size + 1,
+				ordinalOfAgent: ++thread.calls,
+				tool,
+				parent,
+				thread,
+				line,
+				label: program?.label,
+				...asked,
+			}),
 		);
 		if (program) program.quiet = false;
 		return;

@@ -8,6 +8,7 @@ import { whyUncounted } from "../approvals/authority.ts";
 import { lacking } from "../approvals/need.ts";
 import { type GrantedCall, grantOf, termsProblem } from "../grants/grant.ts";
 import type { ReceivedSignal } from "../journal/journal.ts";
+import { canonicalJson } from "../kit/canonical-json.ts";
 import { isHoldpointError } from "../spec/errors.ts";
 import type { ApprovalResolved, RunEvent } from "../spec/events.ts";
 import type { Grant } from "../spec/governance.ts";
@@ -63,9 +64,10 @@ async function giveGrants(segment: Segment): Promise<void> {
 	for (const id of segment.state.asking) {
 		const call = callOf(segment.state, id);
 		const { approval } = call;
-		if (call.phase !== "answered" || !approval || approval.denied || approval.closed || approval.granted) continue;
+		if (call.phase !== "answered" || !approval || approval.denied || approval.closed) continue;
 		for (const { by, at, always } of approval.answers) {
-			if (!always) continue;
+			// Of several givers some may have given theirs before the process died.
+			if (!always || approval.granted?.includes(by.id)) continue;
 			const facts = grantedCall(segment, call);
 			if (facts === undefined || termsProblem(always, facts) !== undefined) continue;
 			await segment.flush();
@@ -90,14 +92,18 @@ async function isGiven({ ports }: Segment, grant: Grant): Promise<boolean> {
 	}
 }
 
+/** Undefined: the tool is not the one that was shown any more, so that nothing is granted of it. */
 function grantedCall(segment: Segment, call: CallState): GrantedCall | undefined {
 	const { state } = segment;
 	const { tool, args, thread } = call;
-	const version = segment.toolOf(call)?.version;
+	const { version, marks } = segment.toolOf(call) ?? {};
 	const { started } = state;
 	if (version === undefined || args === undefined || !started) return undefined;
+	const bound = { run: state.run, call: call.id, tool, version, args: canonicalJson(args) };
+	if (callDigest(bound) !== call.digest) return undefined;
 	const { principal, tenant, session } = started;
-	return { tool, version, args, agent: thread.agent, principal, tenant, session: session?.id };
+	const { agent } = thread;
+	return { tool, version, args, agent, principal, tenant, session: session?.id, marks: marks?.args };
 }
 
 interface Received extends ReceivedSignal {
@@ -204,6 +210,8 @@ function messageEvents(segment: Segment, { id, signal, when }: MessageSignal): r
 		// Calls are running or can run: it is read after them, or at the latest when the run would wait.
 		if (segment.busy.size > 0 || next(state, segment.doing).length > 0) return undefined;
 	}
+	// Who spoke is done, and what that comes to is being found out.
+	if (active.length === 0 && !team?.asked) return undefined;
 	const isOpen = active.some(hasOpenCalls);
 	if (!isOpen && !canAnswer(segment)) return undefined;
 	// With no turn left the model cannot answer now: what is held stays so, and is not given up for a question.
@@ -240,7 +248,7 @@ async function editEvents(segment: Segment, { call, signal, id }: Edit): Promise
 		return refuse("the call was started before with these arguments: it can only be repeated as it is");
 	const tool = segment.toolOf(call);
 	if (!tool || signal.args === undefined) return refuse("it edits nothing");
-	const parsed = await canonicalArguments(tool, signal.args, segment.parsing);
+	const parsed = await canonicalArguments(tool, signal.args, segment.parsingFor(call.thread));
 	if (!parsed.ok) return refuse(parsed.message);
 	const bound = { run: segment.state.run, call: call.id, tool: tool.name, version: tool.version, args: parsed.text };
 	const rest = { args: parsed.args, digest: callDigest(bound) };

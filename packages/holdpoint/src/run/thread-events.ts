@@ -12,6 +12,7 @@ import { callOf, type RunState, valueOf } from "./run-state.ts";
 
 export function applyAnswer(state: RunState, thread: Thread, event: ModelAnswered): void {
 	thread.turns++;
+	thread.answers++;
 	thread.of.turns++;
 	state.turns++;
 	thread.timers = 0;
@@ -37,6 +38,7 @@ export function applyAnswer(state: RunState, thread: Thread, event: ModelAnswere
 		const call = newCall({
 			id,
 			ordinal: state.calls.size + 1,
+			ordinalOfAgent: ++thread.calls,
 			tool: part.toolName,
 			thread,
 			modelId,
@@ -53,7 +55,9 @@ export function applyAnswer(state: RunState, thread: Thread, event: ModelAnswere
 	thread.emptyAnswers = text === "" && thread.turn.length === 0 ? thread.emptyAnswers + 1 : 0;
 	if (event.content.length > 0) thread.messages.push(answerToMessage(event.content, ids));
 	const { inputTokens, outputTokens } = event.usage;
-	thread.measured = { tokens: inputTokens + outputTokens, messages: thread.messages.length };
+	const { counted } = event;
+	const measured = { tokens: inputTokens + outputTokens, messages: thread.messages.length };
+	thread.measured = counted === undefined ? undefined : { ...measured, counted };
 	for (const message of unheard) sayWhenPossible(thread, textOf(message));
 }
 
@@ -61,7 +65,7 @@ export function applyAnswer(state: RunState, thread: Thread, event: ModelAnswere
 function speak(thread: Thread, text: string): void {
 	const { team } = thread.of;
 	if (!team) return;
-	team.said.push({ by: thread.agent, text });
+	team.said.push({ by: thread.agent, text, label: thread.label });
 	team.label = joinLabels(team.label, thread.label);
 }
 

@@ -5,7 +5,7 @@ import type { Write } from "../spec/store.ts";
 export interface Wanted extends Hold {
 	/** What the account may hold and have spent at most. */
 	readonly max: number;
-	/** When the account may be forgotten; undefined: never. Milliseconds since 1970. */
+	/** When the account ends; undefined: never. Milliseconds since 1970. */
 	readonly until: number | undefined;
 }
 
@@ -19,4 +19,9 @@ export interface Short {
 /** Whatever it holds: nothing came of it. */
 export function givenBack(holder: string): Extract<Write, { kind: "settle.rest" }> {
 	return { kind: "settle.rest", holder, unspent: true };
+}
+
+/** Under which the reads of a program's rehearsal hold what they take, one after the other. */
+export function rehearsalHolder(program: string): string {
+	return `${program}~`;
 }

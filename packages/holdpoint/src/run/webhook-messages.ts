@@ -6,6 +6,7 @@ import { type WebhookData, type WebhookEvent, type WebhookMessage, webhookEvents
 import type { EventPlace } from "../webhooks/outbox.ts";
 import type { ReadyWebhook } from "../webhooks/ready-webhook.ts";
 import { waitsOf } from "./conclude.ts";
+import { Redactor } from "./redactor.ts";
 import { emptyState, type RunState } from "./run-state.ts";
 import { apply } from "./state.ts";
 
@@ -65,14 +66,22 @@ export function messagesAt(
 	const wanted = new Map(places.map((place) => [placeKey(place), place.type]));
 	const messages = new Map<PlaceKey, WebhookMessage>();
 	const state = emptyState(run, [], new Map());
+	// What is known by then, so that the same place is told in the same words.
+	const redactor = new Redactor("secret");
 	const tell = (key: PlaceKey, at: number, event?: RunEvent): void => {
 		const type = wanted.get(key);
-		if (type) messages.set(key, { type, timestamp: new Date(at).toISOString(), data: dataOf(state, event, webhook) });
+		if (type)
+			messages.set(key, {
+				type,
+				timestamp: new Date(at).toISOString(),
+				data: dataOf({ state, redactor }, event, webhook),
+			});
 	};
 	for (const entry of entries) {
 		if (messages.size === wanted.size) break;
 		for (const [index, event] of entry.events.entries()) {
 			apply(state, event);
+			redactor.learn(event);
 			tell(placeKey({ seq: entry.seq, index }), timeOf(entry, index), event);
 		}
 		tell(placeKey({ seq: entry.seq }), lastTime(entry));
@@ -80,11 +89,19 @@ export function messagesAt(
 	return messages;
 }
 
+/** A run up to a place. */
+interface SoFar {
+	readonly state: RunState;
+	/** Whoever decides sees whom it is about, and no secret. */
+	readonly redactor: Redactor;
+}
+
 /** `event`: undefined where it is told how the run stands. */
-function dataOf(state: RunState, event: RunEvent | undefined, webhook: ReadyWebhook): WebhookData {
+function dataOf(soFar: SoFar, event: RunEvent | undefined, webhook: ReadyWebhook): WebhookData {
+	const { state } = soFar;
 	const { agent, session, principal } = state.started ?? {};
 	const { hasArguments } = webhook;
-	const about = event ? eventData(state, event, hasArguments) : { waits: waitsData(state) };
+	const about = event ? eventData(soFar, event, hasArguments) : { waits: waitsData(state) };
 	const link = linkOf(webhook, {
 		run: state.run,
 		...(about.approval === undefined ? {} : { approval: about.approval }),
@@ -113,7 +130,7 @@ function linkOf(
 
 type Told = Partial<WebhookData>;
 
-function eventData(state: RunState, event: RunEvent, hasArguments: boolean): Told {
+function eventData({ state, redactor }: SoFar, event: RunEvent, hasArguments: boolean): Told {
 	if (event.type === "run.finished") {
 		return { status: event.status, ...(event.error ? { error: event.error.code } : {}) };
 	}
@@ -125,9 +142,9 @@ function eventData(state: RunState, event: RunEvent, hasArguments: boolean): Tol
 	return {
 		approval: event.approval,
 		call: event.call,
-		...(call ? { tool: call.tool, digest: call.digest } : {}),
-		...(hasArguments && args !== undefined ? { args } : {}),
-		...(hasArguments && reason ? { reason } : {}),
+		...(call ? { agent: call.thread.agent, tool: call.tool, digest: call.digest } : {}),
+		...(hasArguments && args !== undefined ? { args: redactor.value(args, event.call) } : {}),
+		...(hasArguments && reason ? { reason: redactor.text(reason) } : {}),
 		...approvalData(event),
 	};
 }

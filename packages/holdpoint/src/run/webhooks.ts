@@ -199,7 +199,7 @@ async function deliverOne(delivering: Delivering, signal: AbortSignal): Promise<
 		// What was cut off here says nothing about its receiver.
 		const known = signal.aborted ? attempts.filter(({ failure }) => !failure) : attempts;
 		await outbox.change((now) => settled(now, known, facts));
-		sent += attempts.filter(({ failure }) => !failure).length;
+		sent += attempts.filter(({ failure, isErased }) => !failure && !isErased).length;
 		if (!outbox.value.pending.some((one) => isDue(one, facts.now))) break;
 	}
 	return sent;
@@ -225,8 +225,8 @@ async function look(delivering: Delivering): Promise<Looked> {
 		}
 		if (base.pending.length + found.length >= fixedLimits.webhookPendingMax) return { base, runs, found, isAll: false };
 		const told = await toldRun(ports, run);
-		// Nobody has seen it: who has its key may read it yet.
-		if (!told) continue;
+		// Nobody has seen it: who has its key may read it yet. Of an erased one there is nothing to tell.
+		if (told === "unreadable" || told === "erased") continue;
 		runs.push({ run, seq: told.entries.length, updatedAt });
 		found.push(...placesIn(told, webhook.events, { seq: before, at: from }));
 	}
@@ -246,14 +246,18 @@ async function changedSince({ store }: RunPorts, from: number): Promise<RunRow[]
 	}
 }
 
-/** Undefined: it cannot be read, and whoever resumes it is told why; it must not keep the others from being told. */
-async function toldRun({ store, storeId, ring }: RunPorts, run: string): Promise<ToldRun | undefined> {
+/**
+ * `unreadable`: whoever resumes it is told why. Neither that nor one that was erased must keep the others from being told.
+ */
+async function toldRun({ store, storeId, ring }: RunPorts, run: string): Promise<ToldRun | "unreadable" | "erased"> {
 	try {
 		const stored = await store.load(run);
-		if (!stored) return undefined;
+		if (!stored) return "unreadable";
 		return { run, entries: runSeal(ring, storeId, run).open(stored).entries, status: stored.head.status };
 	} catch (error) {
-		if (isHoldpointError(error) && error.code.startsWith("journal.")) return undefined;
+		if (!isHoldpointError(error)) throw error;
+		if (error.code === "run.erased") return "erased";
+		if (error.code.startsWith("journal.")) return "unreadable";
 		throw error;
 	}
 }
@@ -263,7 +267,7 @@ async function attemptAll(delivering: Delivering, due: readonly Pending[], signa
 	const queue = await writtenOut(delivering, due);
 	const work = async (): Promise<void> => {
 		for (let next = queue.shift(); next && !signal.aborted; next = queue.shift()) {
-			attempts.push({ place: next.place, failure: await attempt(delivering, next, signal) });
+			attempts.push({ place: next.place, ...(await attempt(delivering, next, signal)) });
 		}
 	};
 	await Promise.all(Array.from({ length: fixedLimits.webhookConcurrencyMax }, work));
@@ -273,7 +277,7 @@ async function attemptAll(delivering: Delivering, due: readonly Pending[], signa
 interface Written {
 	readonly place: Pending;
 	/** Undefined: its run cannot be read now. */
-	readonly message: WebhookMessage | undefined;
+	readonly message: WebhookMessage | "erased" | undefined;
 }
 
 /** One reading of each run for all that is told of it. */
@@ -281,8 +285,9 @@ async function writtenOut({ ports, webhook }: Delivering, due: readonly Pending[
 	const written: Written[] = [];
 	for (const [run, places] of Map.groupBy(due, (place) => place.run)) {
 		const told = await toldRun(ports, run);
-		const messages = told && messagesAt(told, places, webhook);
-		written.push(...places.map((place) => ({ place, message: messages?.get(placeKey(place)) })));
+		const messages = typeof told === "string" ? undefined : messagesAt(told, places, webhook);
+		const lost = told === "erased" ? told : undefined;
+		written.push(...places.map((place) => ({ place, message: messages?.get(placeKey(place)) ?? lost })));
 	}
 	return written;
 }
@@ -291,10 +296,11 @@ async function attempt(
 	{ ports, webhook }: Delivering,
 	{ place, message }: Written,
 	signal: AbortSignal,
-): Promise<Attempted["failure"]> {
-	if (!message) return { why: `run ${place.run} cannot be read`, waitMs: 0 };
+): Promise<Omit<Attempted, "place">> {
+	if (message === "erased") return { failure: undefined, isErased: true };
+	if (!message) return { failure: { why: `run ${place.run} cannot be read`, waitMs: 0 } };
 	const id = messageId(ports.storeId, place);
-	return send(webhook, { id, body: JSON.stringify(message), now: ports.clock.now(), signal });
+	return { failure: await send(webhook, { id, body: JSON.stringify(message), now: ports.clock.now(), signal }) };
 }
 
 /** What follows the path may be a secret of the receiver. */

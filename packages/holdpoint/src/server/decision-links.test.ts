@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { z } from "zod";
 import type { OpenApproval } from "../run/inbox.ts";
-import type { Ask } from "../spec/policy.ts";
+import { fixedLimits } from "../spec/limits.ts";
+import type { Ask, Decision, PolicyRequest } from "../spec/policy.ts";
 import { sandboxUnderTest } from "../testing/sandbox-under-test.ts";
 import { type StageOptions, stage } from "../testing/stage.ts";
 import { call, program, say } from "../testing/story.ts";
@@ -62,7 +63,7 @@ async function get({ fetch }: Links, url: string, headers: Record<string, string
 async function post(
 	{ fetch }: Links,
 	url: string,
-	fields: Record<string, string>,
+	fields: Record<string, string> | [string, string][],
 	headers: Record<string, string> = {},
 ) {
 	const response = await fetch(new Request(url, { method: "POST", body: new URLSearchParams(fields), headers }));
@@ -376,6 +377,211 @@ describe("a decision link", () => {
 			expect(() => links.link(open, nobody)).toThrow(expect.objectContaining({ code: "approval.invalid" }));
 		}
 	});
+});
+
+describe("a link to a program that was rehearsed", () => {
+	interface Refunding extends Partial<StageOptions> {
+		readonly orders?: readonly { readonly order: string; readonly cents: number }[];
+		readonly code?: string;
+	}
+
+	const four = [1, 2, 3, 4].map((n) => ({ order: `o<${n}>`, cents: n * 100 }));
+	const refundAll = "for (const one of await tools.list({})) await tools.refund(one).catch(() => {});";
+
+	async function rehearsed({ orders = four, code = refundAll, ...rest }: Refunding = {}) {
+		const sandbox = sandboxUnderTest();
+		onTestFinished(() => sandbox.close());
+		const refunded: string[] = [];
+		let price = 0;
+		const read = (name: string, execute: () => unknown) =>
+			defineTool({ name, description: "Reads.", effect: "read", input: z.object({}), execute });
+		const refund = defineTool({
+			name: "refund",
+			description: "Refunds.",
+			input: z.object({ order: z.string(), cents: z.int() }),
+			output: z.object({ id: z.string() }),
+			execute: ({ order }) => {
+				refunded.push(order);
+				return { id: `r-${order}` };
+			},
+		});
+		const note = defineTool({ name: "note", description: "Notes.", input: z.object({}), execute: () => "noted" });
+		const decide = ({ tool }: PolicyRequest): Decision =>
+			tool.name === "refund" ? { verdict: "ask", reason: "money" } : { verdict: "allow" };
+		const held = await heldPayment({
+			story: [program(code), say("done")],
+			tools: [read("list", () => orders), read("price", () => ++price), refund, note],
+			programs: { rehearse: true },
+			harness: { sandbox, policy: { version: "p1", decide } },
+			...rest,
+		});
+		const { links, open, run, scene } = held;
+		const digest = open.rehearsal?.digest ?? "";
+		const url = links.link(open, "mia");
+		/** As the form sends it, with these boxes ticked. */
+		const approve = (rows: readonly (number | string)[], more: Record<string, string> = {}) => {
+			const fields = { ...yes, rows: "ticked", rehearsal: digest, ...more };
+			return post(links, url, [...Object.entries(fields), ...rows.map((row): [string, string] => ["row", `${row}`])]);
+		};
+		return { ...held, refunded, digest, url, approve, resume: () => scene.harness.resume(run) };
+	}
+
+	const boxes = (text: string) =>
+		[...text.matchAll(/name="row" value="(\d+)"( checked)?/g)].map(([, row]) => Number(row));
+
+	test("shows all that it would do with totals, and what is not certain; looking at it decides nothing", async () => {
+		const { links, url, look, refunded, resume } = await rehearsed({ code: `${refundAll} await tools.note({});` });
+		const { text, headers } = await get(links, url);
+		expect(text).toContain("What the program would do from here");
+		expect(text).toContain("<code>refund</code> cents <b>400</b>, order <b>&#34;o&#60;4&#62;&#34;</b>");
+		expect(text).toContain("<code>refund</code> <b>×4</b>, cents <b>1000</b> in all");
+		expect(text.match(/tag doubt/g)).toHaveLength(4);
+		expect(text).toContain("it rests on a value that was made up");
+		expect(text).toContain('<span class="tag">allowed</span>');
+		// The held call is part of every yes, and an allowed one needs none.
+		expect(boxes(text)).toEqual([1, 2, 3]);
+		expect(text).not.toMatch(/<script|https?:\/\//);
+		expect(headers.get("content-security-policy")).toMatch(/^default-src 'none'/);
+		expect((await look()).unread).toEqual([]);
+		expect(await resume()).toMatchObject({ status: "waiting" });
+		expect(refunded).toEqual([]);
+	});
+
+	test("approves the rows that are ticked; what was not is asked about when it comes", async () => {
+		const { links, url, approve, resume, look, refunded } = await rehearsed();
+		expect(await approve([1, 3])).toMatchObject({
+			status: 200,
+			text: expect.stringContaining("the held call and 2 more"),
+		});
+		expect(await get(links, url)).toMatchObject({ status: 410, text: expect.stringContaining("You have answered") });
+		expect(refunded).toEqual([]);
+		expect(await resume()).toMatchObject({ status: "waiting" });
+		expect(refunded).toEqual(["o<1>", "o<2>"]);
+		const now = await look();
+		expect(now.args).toEqual(four[2]);
+		const page = (await get(links, links.link(now, "mia"))).text;
+		expect(page).toContain('<span class="tag">done</span>');
+		expect(page).toContain('<span class="tag">approved by mia</span>');
+		expect(page).toContain("<code>refund</code> <b>×2</b>, cents <b>700</b> in all");
+		expect(boxes(page)).toEqual([]);
+		expect(await post(links, links.link(now, "mia"), yes)).toMatchObject({ status: 200 });
+		expect(await resume()).toMatchObject({ status: "completed" });
+		expect(refunded).toEqual(four.map(({ order }) => order));
+	});
+
+	test("approves all of it where all is ticked, and the held call alone where nothing is", async () => {
+		const all = await rehearsed();
+		expect(await all.approve([1, 2, 3])).toMatchObject({ status: 200 });
+		expect(await all.resume()).toMatchObject({ status: "completed" });
+		expect(all.refunded).toHaveLength(4);
+		for (const alone of [{}, { rows: "none" }]) {
+			const one = await rehearsed();
+			expect(await one.approve("rows" in alone ? [1, 2, 3] : [], alone)).toMatchObject({ status: 200 });
+			expect(await one.resume()).toMatchObject({ status: "waiting" });
+			expect(one.refunded).toEqual(["o<1>"]);
+		}
+	});
+
+	test("denies all of it, or the held call alone, and not without a reason", async () => {
+		const all = await rehearsed();
+		const denyAll = { decision: "deny", rows: "all", rehearsal: all.digest };
+		expect(await post(all.links, all.url, denyAll)).toMatchObject({ status: 422 });
+		expect(await post(all.links, all.url, { ...denyAll, reason: "not today" })).toMatchObject({ status: 200 });
+		expect(await all.resume()).toMatchObject({ status: "completed" });
+		expect(all.refunded).toEqual([]);
+		const one = await rehearsed();
+		expect(await post(one.links, one.url, { ...no, rows: "none", rehearsal: one.digest })).toMatchObject({
+			status: 200,
+		});
+		expect(await one.resume()).toMatchObject({ status: "waiting" });
+		expect((await one.look()).args).toEqual(four[1]);
+	});
+
+	test("keeps what was ticked and written where something is missing", async () => {
+		const { approve, look } = await rehearsed();
+		const { status, text } = await approve([2], { confirmed: "", reason: "only <this>" });
+		expect(status).toBe(422);
+		expect([...text.matchAll(/value="(\d+)" checked/g)].map(([, row]) => Number(row))).toEqual([2]);
+		expect(boxes(text)).toEqual([1, 2, 3]);
+		expect(text).toContain("only &#60;this&#62;</textarea>");
+		expect((await look()).unread).toEqual([]);
+	});
+
+	test("I5: rows of another rehearsal than the one that was shown are not answered", async () => {
+		const code = "for (const order of ['a', 'b']) await tools.refund({ order, cents: await tools.price({}) });";
+		const { scene, open, approve, look, links, url, digest } = await rehearsed({ code });
+		await scene.harness.rehearse(open.approval);
+		expect((await look()).rehearsal?.digest).not.toBe(digest);
+		for (const rehearsal of [digest, "", (await look()).rehearsal?.digest.slice(0, 8) ?? ""]) {
+			const stale = await approve([1], { rehearsal });
+			expect(stale).toMatchObject({ status: 409, text: expect.stringContaining("found out anew") });
+		}
+		const denied = await post(links, url, { ...no, rows: "all", rehearsal: digest });
+		expect(denied).toMatchObject({ status: 409 });
+		expect((await look()).unread).toEqual([]);
+		// The held call is still the one that was shown.
+		expect(await approve([], { rows: "none" })).toMatchObject({ status: 200 });
+	});
+
+	test("I5: approves nothing that it did not offer", async () => {
+		const { approve, look } = await rehearsed({ code: `${refundAll} await tools.note({});` });
+		for (const row of [0, 4, 5, 99_999, "x", "-1", "1e0", "0x1", ""]) {
+			expect([row, (await approve([1, row])).status]).toEqual([row, 400]);
+		}
+		expect(await approve([], { rows: "all" })).toMatchObject({ status: 400 });
+		expect((await look()).unread).toEqual([]);
+	});
+
+	test("I8: shows so many rows and no more, says so, and approves none of the others", async () => {
+		const { linkRowsMax: max, linkRowCharsMax } = fixedLimits;
+		const orders = Array.from({ length: max + 3 }, (_, n) => ({
+			order: n === 1 ? "x".repeat(linkRowCharsMax) : `o${n}`,
+			cents: n,
+		}));
+		const { links, url, approve, resume, refunded, look } = await rehearsed({
+			orders,
+			code: "return Promise.all((await tools.list({})).map((one) => tools.refund(one)))",
+			limits: { callsMax: 1_000 },
+		});
+		const { text } = await get(links, url);
+		expect(text).toContain("3 more calls are not shown here");
+		expect(text).toContain("Too long to be shown whole");
+		expect(boxes(text)).toEqual(Array.from({ length: max - 2 }, (_, n) => n + 2));
+		expect(text).toContain(`<b>×${max + 3}</b>`);
+		for (const unseen of [1, max, max + 2]) expect(await approve([2, unseen])).toMatchObject({ status: 400 });
+		expect((await look()).unread).toEqual([]);
+		expect(await approve(boxes(text))).toMatchObject({ status: 200 });
+		expect(await resume()).toMatchObject({ status: "waiting", waits: { length: 4 } });
+		expect(refunded).toHaveLength(max - 1);
+	});
+
+	test("speaks JSON: rows, or all of them, with the digest of the whole rehearsal", async () => {
+		const { links, url, digest, resume, refunded } = await rehearsed();
+		const send = async (body: object) => {
+			const headers = { ...json, "content-type": "application/json" };
+			return links.fetch(
+				new Request(url, { method: "POST", headers, body: JSON.stringify({ ...body, confirmed: true }) }),
+			);
+		};
+		expect(JSON.parse((await get(links, url, json)).text)).toMatchObject({ approval: { rehearsal: { digest } } });
+		for (const rows of ["some", [-1], [0.5], ["1"], {}, 1, Array.from({ length: 501 }, () => 1)]) {
+			expect((await send({ decision: "approve", rows, rehearsal: digest })).status).toBe(400);
+		}
+		expect((await send({ decision: "approve", rows: "all", rehearsal: {} })).status).toBe(400);
+		expect((await send({ decision: "approve", rows: "all" })).status).toBe(409);
+		expect((await send({ decision: "approve", rows: [9], rehearsal: digest })).status).toBe(409);
+		expect((await send({ decision: "approve", rows: "all", rehearsal: digest })).status).toBe(200);
+		expect(await resume()).toMatchObject({ status: "completed" });
+		expect(refunded).toHaveLength(4);
+	});
+});
+
+test("rows of a call that was not rehearsed are not answered", async () => {
+	const { links, open, look } = await heldPayment();
+	const url = links.link(open, "mia");
+	expect(await post(links, url, { ...no, rows: "all" })).toMatchObject({ status: 409 });
+	expect((await get(links, url)).text).not.toContain('name="rows"');
+	expect((await look()).unread).toEqual([]);
 });
 
 test("the page shows the program with the line that asks, what was done, and nothing that hides", async () => {

@@ -5,14 +5,17 @@
  *    confirmation, and only for the call that the link was made for: one that changed since is not answered.
  * 2. A link is used up with its answer: a person counts once for a question, and a question that is answered is closed.
  *    No list of used links is kept.
- * 3. It answers as the person whom its maker named. Whether that person's answer counts, the run judges like any other.
+ * 3. What a program would do is approved by row, bound to the digest of the rehearsal that was shown; of a long one the
+ *    page shows a part, and no yes given there is for another row.
+ * 4. It answers as the person whom its maker named. Whether that person's answer counts, the run judges like any other.
  */
 import { reasonOf } from "../kit/reason-of.ts";
 import type { Harness } from "../run/harness.ts";
 import type { OpenApproval } from "../run/inbox.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
-import { type Answer, readAnswer } from "./decision-answer.ts";
+import { type Answer, type Draft, readAnswer } from "./decision-answer.ts";
 import { pageHeaders, questionPage, wordPage } from "./decision-page.ts";
+import { shownRows } from "./decision-rows.ts";
 import { checkApprover, checkSecrets, type DecisionTicket, openTicket, sealTicket } from "./decision-token.ts";
 
 export interface DecisionLinksOptions {
@@ -125,11 +128,16 @@ async function questionOf(
 	return open;
 }
 
-function question(ticket: DecisionTicket, open: OpenApproval, said: { status: number; problem?: string }): Reply {
-	const { status, problem } = said;
+interface Said {
+	readonly status: number;
+	readonly problem?: string;
+	readonly draft?: Draft;
+}
+
+function question(ticket: DecisionTicket, open: OpenApproval, { status, problem, draft }: Said): Reply {
 	const { approver, expiresAt } = ticket;
 	const json = problem === undefined ? { approver, expiresAt, approval: open } : { error: { message: problem } };
-	return { status, json, html: questionPage({ open, approver, expiresAt, problem }) };
+	return { status, json, html: questionPage({ open, approver, expiresAt, problem, draft }) };
 }
 
 interface Deciding {
@@ -142,8 +150,24 @@ async function decide(place: Place, request: Request, { ticket, open }: Deciding
 		return word(403, "This came from another page", "Open the link itself, and answer there. Nothing was decided.");
 	const answer = await readAnswer(request);
 	if ("refused" in answer) return word(answer.status, "Nothing was decided", answer.refused);
-	if ("problem" in answer) return question(ticket, open, { status: 422, problem: answer.problem });
-	return leave(place, ticket, answer);
+	if ("problem" in answer) return question(ticket, open, { status: 422, ...answer });
+	const wrong = wrongRows(answer, { ticket, open });
+	return wrong ?? leave(place, { ticket, open }, answer);
+}
+
+/** Invariant 3: why these rows are not answered here. */
+function wrongRows({ decision, rows, rehearsal, isForm }: Answer, { ticket, open }: Deciding): Reply | undefined {
+	if (rows !== "all" && rows.length === 0) return undefined;
+	if (rehearsal !== open.rehearsal?.digest) {
+		const what = "What the program would do is not what was shown here: it was found out anew.";
+		return word(409, "Nothing was decided", `${what} Open the link again, and answer what it shows now.`);
+	}
+	if (decision === "deny" || !isForm) return undefined;
+	const shown = shownRows(open, ticket.approver);
+	const unseen = rows === "all" ? 0 : rows.find((row) => !shown[row]?.isOffered);
+	if (unseen === undefined) return undefined;
+	const what = `Row ${unseen + 1} cannot be approved on this page.`;
+	return word(400, "Nothing was decided", `${what} Open the link again, and answer what it shows.`);
 }
 
 /** A browser says where a form was sent from. */
@@ -153,17 +177,21 @@ function isForeign({ headers }: Request, base: URL): boolean {
 	return (origin !== null && origin !== base.origin) || (site !== null && site !== "same-origin" && site !== "none");
 }
 
-async function leave({ options }: Place, ticket: DecisionTicket, { decision, reason }: Answer): Promise<Reply> {
+async function leave({ options }: Place, { ticket, open }: Deciding, answer: Answer): Promise<Reply> {
 	const { approval, digest, approver } = ticket;
+	const { decision, reason, rows, rehearsal } = answer;
 	const { harness, onAnswered } = options;
-	const said = { by: { id: approver, via: "link" }, digest, ...(reason === "" ? {} : { reason }) };
+	const isByRow = rows === "all" || rows.length > 0;
+	const said = {
+		by: { id: approver, via: "link" },
+		digest,
+		...(reason === "" ? {} : { reason }),
+		...(isByRow ? { rows, rehearsal } : {}),
+	};
 	try {
 		const left = decision === "approve" ? await harness.approve(approval, said) : await harness.deny(approval, said);
 		tell(onAnswered, left);
-		const text =
-			decision === "approve"
-				? "You said yes. It is executed when its run goes on."
-				: "You said no. It is not executed.";
+		const text = decision === "approve" ? yesText(rows, open) : noText(rows);
 		return { ...word(200, decision === "approve" ? "Approved" : "Denied", text), json: { ...left, decision } };
 	} catch (error) {
 		if (!isHoldpointError(error)) throw error;
@@ -176,6 +204,21 @@ async function leave({ options }: Place, ticket: DecisionTicket, { decision, rea
 		if (status === undefined) throw error;
 		return word(status, "Nothing was decided", `${error.message}. ${error.hint}`);
 	}
+}
+
+function yesText(rows: Answer["rows"], { rehearsal }: OpenApproval): string {
+	if (!rehearsal) return "You said yes. It is executed when its run goes on.";
+	const what =
+		rows === "all"
+			? "all that the program would do"
+			: `the held call${rows.length > 0 ? ` and ${rows.length} more` : ""}`;
+	return `You said yes to ${what}. It is executed when its run goes on; whatever else the program does is asked about then.`;
+}
+
+function noText(rows: Answer["rows"]): string {
+	return rows === "all"
+		? "You said no to all that the program would do. None of it is executed."
+		: "You said no. It is not executed.";
 }
 
 /** What comes of it is its own business: the answer is left. */

@@ -1,10 +1,12 @@
 /** The pages of decision links: no script, nothing from elsewhere, everything from outside escaped. */
 import { hash } from "node:crypto";
-import { escapeUnseen } from "../kit/escape-unseen.ts";
 import type { DoneCall, OpenApproval } from "../run/inbox.ts";
 import { isJsonObject, type Json } from "../spec/json.ts";
 import { countOfRole } from "../spec/policy.ts";
+import type { Draft } from "./decision-answer.ts";
+import { rehearsalPart, shownRows } from "./decision-rows.ts";
 import { pageStyle } from "./decision-style.ts";
+import { text } from "./decision-text.ts";
 
 const styleHash = hash("sha256", pageStyle, "base64");
 
@@ -16,11 +18,6 @@ export const pageHeaders = {
 	"x-content-type-options": "nosniff",
 	"x-robots-tag": "noindex, nofollow",
 } as const;
-
-/** Text as it is, in HTML: what cannot be seen is written out, so that it can neither hide nor reorder anything. */
-function text(value: string): string {
-	return escapeUnseen(value).replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`);
-}
 
 function page(title: string, body: string): string {
 	return `<!doctype html>
@@ -40,12 +37,15 @@ export interface Question {
 	readonly approver: string;
 	/** When the link ends. Milliseconds since 1970. */
 	readonly expiresAt: number;
-	/** What was missing in the answer before. */
+	/** What was missing in the answer before, and what was said there. */
 	readonly problem?: string | undefined;
+	readonly draft?: Draft | undefined;
 }
 
-export function questionPage({ open, approver, expiresAt, problem }: Question): string {
-	const { tool, reason, program } = open;
+export function questionPage(asked: Question): string {
+	const { open, approver, problem, draft } = asked;
+	const { tool, reason, program, rehearsal } = open;
+	const rows = shownRows(open, approver);
 	return page(
 		`${tool} is held`,
 		`<h1><code>${text(tool)}</code> is held</h1>
@@ -53,8 +53,9 @@ export function questionPage({ open, approver, expiresAt, problem }: Question): 
 ${problem === undefined ? "" : `<p class="problem" role="alert">${text(problem)}</p>`}
 <section><h2>It would be executed with</h2>${argumentList(open.args)}</section>
 ${program ? programPart(program) : ""}
+${rehearsal ? rehearsalPart(rehearsal, rows, draft?.rows ?? "all") : ""}
 <section><h2>About it</h2><dl>${aboutRows(open)}</dl></section>
-${forms(approver, expiresAt)}`,
+${forms(asked, rows.filter(({ isOffered }) => isOffered).length)}`,
 	);
 }
 
@@ -82,7 +83,7 @@ function programPart({ source, line, call, done }: NonNullable<OpenApproval["pro
 	const lines = source.split("\n").map((code, at) => {
 		const isAsking = at + 1 === line;
 		const mark = isAsking ? ` class="asks" aria-current="true"` : "";
-		return `<span${mark}><i>${at + 1}</i>${text(code)}\n</span>`;
+		return `<span${mark}><i>${at + 1}</i>${code.split("\t").map(text).join("\t")}\n</span>`;
 	});
 	const where = line > 0 ? `Line ${line} of program ${text(call)} asks for it` : `Program ${text(call)} asks for it`;
 	const before = done.filter(({ outcome }) => outcome !== "open");
@@ -130,16 +131,30 @@ function time(at: number): string {
 	return `<time datetime="${iso}">${iso.slice(0, 16).replace("T", " ")} UTC</time>`;
 }
 
-function forms(approver: string, expiresAt: number): string {
+/** `offered`: so many rows of a rehearsal can be approved with the call. */
+function forms({ open, approver, expiresAt, draft }: Question, offered: number): string {
+	const digest = open.rehearsal?.digest;
+	const seen = digest === undefined ? "" : `<input type="hidden" name="rehearsal" value="${text(digest)}">`;
+	const said = (decision: Draft["decision"]): string => (draft?.decision === decision ? text(draft.reason) : "");
 	return `<section class="answer"><h2>Your answer</h2>
 <p class="quiet">You answer as <b>${text(approver)}</b>. This link is for you alone, holds for one answer, and ends ${time(expiresAt)}.</p>
 <div class="forms">
-<form method="post"><input type="hidden" name="decision" value="approve">
-<label for="note">Note (kept in the journal)</label><textarea id="note" name="reason" rows="2" maxlength="2000"></textarea>
+<form method="post" id="yes"><input type="hidden" name="decision" value="approve">${seen}
+<label for="note">Note (kept in the journal)</label><textarea id="note" name="reason" rows="2" maxlength="2000">${said("approve")}</textarea>
 <label class="check"><input type="checkbox" name="confirmed" value="yes" required> I have read what would be executed</label>
-<button class="yes">Approve</button></form>
-<form method="post"><input type="hidden" name="decision" value="deny">
-<label for="why">Why not (the agent reads it)</label><textarea id="why" name="reason" rows="2" maxlength="2000" required></textarea>
-<button class="no">Deny</button></form>
+${yesButtons(offered)}</form>
+<form method="post"><input type="hidden" name="decision" value="deny">${seen}
+<label for="why">Why not (the agent reads it)</label><textarea id="why" name="reason" rows="2" maxlength="2000" required>${said("deny")}</textarea>
+${offered > 0 ? denyChoice : ""}<button class="no">Deny</button></form>
 </div></section>`;
 }
+
+function yesButtons(offered: number): string {
+	if (offered === 0) return `<button class="yes">Approve</button>`;
+	return `<button class="yes" name="rows" value="ticked">Approve the held call and <span class="count">the ticked</span> of ${offered} ${offered === 1 ? "row" : "rows"}</button>
+<button class="plain" name="rows" value="none">Approve the held call alone</button>`;
+}
+
+const denyChoice = `<label class="check"><input type="radio" name="rows" value="all" checked> All of what the program would do</label>
+<label class="check"><input type="radio" name="rows" value="none"> The held call alone; the rest is asked about when it comes</label>
+`;

@@ -25,16 +25,29 @@ dl.args dt { font-family: ui-monospace, monospace; font-size: .9rem; } dl.args d
 code, pre { font-family: ui-monospace, monospace; font-size: .9rem; } h1 code, dl.args dd > code { font-size: .95em; }
 dl.args pre { white-space: pre-wrap; }
 pre { margin: 0; padding: .6rem .75rem; background: var(--code); border-radius: 6px; overflow: auto; max-height: 22rem; font-weight: 400; }
-.source { padding: .6rem 0; line-height: 1.55; } .source span { display: block; padding: 0 .75rem; min-width: max-content; }
+.source { padding: .6rem 0; tab-size: 4; line-height: 1.55; } .source span { display: block; padding: 0 .75rem; min-width: max-content; }
 .source i { display: inline-block; width: 2.5rem; color: var(--quiet); font-style: normal; user-select: none; }
 .source .asks { background: var(--mark); box-shadow: inset 3px 0 var(--edge); font-weight: 600; }
 details { margin-top: .75rem; } summary { cursor: pointer; color: var(--quiet); font-size: .9rem; }
 ul { margin: .5rem 0 0; padding-left: 1.2rem; } li { overflow-wrap: anywhere; }
+main { counter-reset: ticked; } input[name="row"]:checked { counter-increment: ticked; }
+.count { font-size: 0; } .count::after { content: counter(ticked); font-size: 1rem; }
+.rehearsal ol { list-style: none; margin: 0 0 1rem; padding: 0; border: 1px solid var(--line); border-radius: 6px; }
+.rehearsal ol li { border-top: 1px solid var(--line); font-size: .9rem; } .rehearsal ol li:first-child { border-top: 0; }
+.rehearsal ol li > * { display: grid; grid-template-columns: 1.1rem 1.8rem 1fr; gap: 0 .5rem; align-items: baseline; padding: .4rem .6rem; font-size: inherit; }
+.rehearsal label { cursor: pointer; } .rehearsal label:hover { background: var(--code); }
+.rehearsal li > * > span { min-width: 0; unicode-bidi: isolate; } .rehearsal .n { color: var(--quiet); text-align: right; }
+.rehearsal li b { font-weight: 600; } .rehearsal li em, .rehearsal li small { display: block; color: var(--ill); font: inherit; } .rehearsal li small { color: var(--quiet); }
+.tag { margin-left: .35rem; padding: 0 .4rem; border: 1px solid var(--line); border-radius: 4px; font-size: .8rem; white-space: nowrap; }
+.doubt { border-color: var(--edge); }
+.totals { margin: 0 0 1rem; } .note { margin: 0 0 .5rem; padding-left: .75rem; border-left: 3px solid var(--edge); font-size: .9rem; overflow-wrap: anywhere; }
 .forms { display: grid; grid-template-columns: repeat(auto-fit, minmax(16rem, 1fr)); gap: 1.5rem; }
 form { display: flex; flex-direction: column; gap: .6rem; }
+input[type="checkbox"], input[type="radio"] { flex: none; width: 1rem; height: 1rem; margin: 0; accent-color: var(--yes); transform: translateY(.15rem); }
 label { font-size: .9rem; } .check { display: flex; gap: .5rem; align-items: baseline; }
 textarea { width: 100%; padding: .5rem .6rem; font: inherit; color: inherit; background: var(--ground); border: 1px solid var(--line); border-radius: 6px; resize: vertical; }
 button { margin-top: auto; padding: .65rem 1rem; font: inherit; font-weight: 600; color: #ffffff; border: 0; border-radius: 6px; cursor: pointer; }
 .yes { background: var(--yes); } .no { background: var(--no); }
+.plain { margin-top: 0; color: inherit; background: none; border: 1px solid var(--line); }
 button:focus-visible, textarea:focus-visible, summary:focus-visible, input:focus-visible, pre:focus-visible { outline: 3px solid var(--edge); outline-offset: 2px; }
 `;

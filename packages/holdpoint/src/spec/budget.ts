@@ -6,7 +6,7 @@ export interface Budget {
 	readonly name: string;
 	/** Each of these has an account of its own; several: each combination. Left out: one for the whole store. */
 	readonly per?: BudgetScope | readonly BudgetScope[];
-	/** In UTC. Left out: for ever; where it is per run or session, until 30 days after it was last used. */
+	/** In UTC. Left out: for ever; where it is per run or session, until 30 days after it was last used, when it may be forgotten. */
 	readonly window?: BudgetWindow;
 	readonly counts: Counted;
 	/** Of calls and wall time: only these tools. */
@@ -73,4 +73,6 @@ export interface BudgetAccount {
 	/** Of calls whose outcome is not known yet, and of model calls that go on. */
 	readonly held: number;
 	readonly left: number;
+	/** What is used above `max`: by what people approved, or because a provider counted more than was held for it. */
+	readonly overdrawn: number;
 }

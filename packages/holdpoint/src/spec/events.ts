@@ -24,6 +24,7 @@ export type RunEvent =
 	| AgentDone
 	| UserAsked
 	| ModelAnswered
+	| ModelUnanswered
 	| OutputRejected
 	| CallAsked
 	| CallDecided
@@ -153,8 +154,10 @@ export interface RunHanded {
 	readonly results?: readonly string[];
 	/** The next one may use these tools of its own, and no others. */
 	readonly only?: readonly string[];
-	/** What those said who worked beside each other and are joined here. */
-	readonly joined?: true;
+	/** Whose way or order it was, where that is a team inside the one that was asked. */
+	readonly team?: string;
+	/** Participants that worked beside each other, and whose answers are joined here. */
+	readonly joined?: readonly string[];
 }
 
 /** An agent that works by itself answered without handing on, and goes on. */
@@ -162,20 +165,34 @@ export interface AgentContinued extends OfAgent {
 	readonly type: "agent.continued";
 	/** What it was told. */
 	readonly prompt: string;
+	/** Participants that worked beside each other, and whose answers are joined here. */
+	readonly joined?: readonly string[];
 }
 
 /** One of those who work beside each other is done. */
 export interface AgentDone extends OfAgent {
 	readonly type: "agent.done";
+	/** The participant whose part it was, where that is a team that the agent is in. */
+	readonly as?: string;
+	/** Its answer, where that is not what the agent last said. */
+	readonly answer?: string;
+	/** Participants that worked beside each other inside of it, and whose answers are joined here. */
+	readonly joined?: readonly string[];
 }
 
 /** An agent answered, and waits for what the user says to that. */
 export interface UserAsked {
 	readonly type: "user.asked";
-	/** Who asks; the text is its last answer. */
+	/** Who asks; the text is its last answer. Of a team whose agents worked beside each other: its name. */
 	readonly agent: string;
 	/** Who reads the reply, where that is another one. */
 	readonly replyTo?: string;
+	/** Others that read it, too, and work beside that one. */
+	readonly beside?: readonly string[];
+	/** What is asked, where that is not what the agent last said. */
+	readonly text?: string;
+	/** Participants that worked beside each other, and whose answers are joined here. */
+	readonly joined?: readonly string[];
 }
 
 /** A call is put to an agent, or to a team: what they do is inside of it. */
@@ -210,6 +227,18 @@ export interface ModelAnswered extends OfAgent {
 	readonly unheard?: number;
 	/** What it took of budgets. */
 	readonly spent?: readonly Spent[];
+	/**
+	 * Digest of who was asked, and with what beside the messages; there where budgets count tokens, and what the provider
+	 * reported holds for all messages so far.
+	 */
+	readonly counted?: string;
+}
+
+/** A model was asked, and what it took of budgets is spent though no answer of it stands in the journal. */
+export interface ModelUnanswered {
+	readonly type: "model.unanswered";
+	/** What it took of budgets; what else it held is given back. */
+	readonly spent: readonly Spent[];
 }
 
 /** An amount of a shared account that was held, and is spent now. */
@@ -220,6 +249,8 @@ export interface Spent {
 	readonly amount: number;
 	/** Under which it was held. */
 	readonly holder: string;
+	/** By so much the provider counted more than was held for it. */
+	readonly overdrawn?: number;
 }
 
 /** The final answer did not fit the agent's output schema. */
@@ -263,6 +294,8 @@ export interface CallDecided {
 	readonly ask?: DecidedAsk;
 	/** Whose valid answers were there when it was decided. */
 	readonly approvedBy?: readonly string[];
+	/** Their roles by then, in the same order; left out where these are the ones with which they answered. */
+	readonly approvedAs?: readonly (readonly string[])[];
 	/** Grants that answered in the place of people. */
 	readonly grants?: readonly string[];
 	/** Canonical arguments where they differ from what was asked. */
@@ -579,6 +612,8 @@ export interface RehearsedCall {
 	readonly reason?: string;
 	/** What asks beside the policy. */
 	readonly sources?: readonly AskSource[];
+	/** Budgets of which not enough would be left by then, so that it would be refused: their names. */
+	readonly refusedBy?: readonly string[];
 	/** The tool says that the call would fail: why. */
 	readonly fails?: string;
 	/** It rests on a value that was made up from a schema, so that it may come otherwise. */

@@ -1,10 +1,32 @@
 import type { Approver } from "./approver.ts";
+import type { Budget } from "./budget.ts";
 import type { Json } from "./json.ts";
+import type { Marks } from "./marks.ts";
 
 /** What people have laid down for every run of a store, in one sealed document. */
 export interface Standing {
 	readonly grants: readonly Grant[];
 	readonly switches: readonly Switch[];
+	/** The policy that decides, and the budgets: as the audit log was told last. Left out where none is kept. */
+	readonly policy?: LaidPolicy;
+	readonly budgets?: LaidBudgets;
+}
+
+export interface LaidPolicy extends Laying {
+	readonly version: string;
+	/** Names a change of it that could not be used since, so that this one goes on. */
+	readonly refused?: string;
+}
+
+export interface LaidBudgets extends Laying {
+	readonly budgets: readonly Budget[];
+}
+
+/** Whose process it was that first had it, and when. */
+interface Laying {
+	readonly by: string;
+	/** Milliseconds since 1970. */
+	readonly at: number;
 }
 
 /**
@@ -18,6 +40,8 @@ export interface Grant {
 	readonly version: string;
 	/** Arguments that it covers; those that it does not name must be what was shown. */
 	readonly args: GrantedArguments;
+	/** What its tool marked as sensitive in arguments: nobody who lists grants sees it. */
+	readonly marks?: Marks;
 	readonly scope: GrantScope;
 	/** Who gave it: it fills the seats of these people and no others. */
 	readonly by: readonly Approver[];
@@ -53,8 +77,8 @@ export type GrantedValue =
 /** Where it holds; a call must match each part. */
 export interface GrantScope {
 	readonly agent: string;
-	/** On whose behalf. */
-	readonly principal: string;
+	/** On whose behalf. Left out: whoever the agent works for, of this tenant. */
+	readonly principal?: string;
 	readonly tenant?: string;
 	/** Left out: in every session, and outside of them. */
 	readonly session?: string;
@@ -70,6 +94,8 @@ export type StandingEvent =
 			readonly at: number;
 			readonly reason?: string;
 	  }
+	/** The run with whose call it was given was erased: it ends, and what it covered is known no more. */
+	| { readonly type: "grant.erased"; readonly grant: string; readonly by: string; readonly at: number }
 	| ({ readonly type: "switch.thrown" } & Switch)
 	| {
 			readonly type: "switch.released";
@@ -77,12 +103,21 @@ export type StandingEvent =
 			readonly name: string;
 			readonly by: string;
 			readonly at: number;
-	  };
+	  }
+	/** A process decides by another policy than the one that was written down last. */
+	| ({ readonly type: "policy.changed"; readonly version: string } & Laying)
+	/** A changed policy cannot be used: the one of this version goes on. */
+	| ({ readonly type: "policy.refused"; readonly version: string; readonly refused: string } & Laying)
+	/** A process counts by other budgets than those that were written down last. */
+	| ({ readonly type: "budgets.changed"; readonly budgets: readonly Budget[] } & Laying);
 
 /** What an approver says besides yes: always, within these bounds. */
 export interface GrantTerms {
-	/** `session`: only in the session of the call, where it has one. `principal`: wherever this agent works for this principal. */
-	readonly scope: "session" | "principal";
+	/**
+	 * `session`: only in the session of the call, where it has one. `principal`: wherever this agent works for this
+	 * principal. `agent`: whoever this agent works for, of the same tenant.
+	 */
+	readonly scope: "session" | "principal" | "agent";
 	/** Fields that may differ from what was shown. Default: none. */
 	readonly args?: GrantedArguments;
 	/** Default 24 h, at most 90 days. Milliseconds. */
@@ -90,6 +125,9 @@ export interface GrantTerms {
 	readonly usesMax?: number;
 	readonly answers?: readonly ("limit" | "label")[];
 }
+
+/** From the narrowest to the widest. */
+export const grantScopes = ["session", "principal", "agent"] as const satisfies readonly GrantTerms["scope"][];
 
 /** A kill switch: whatever it names is denied from the next decision on. */
 export interface Switch {

@@ -167,6 +167,10 @@ export interface FixedLimits {
 	readonly rehearsalCharsMax: number;
 	/** Rehearsals of one program. */
 	readonly rehearsalsMax: number;
+	/** Rows of a rehearsal on the page of a decision link; those beyond cannot be approved there. */
+	readonly linkRowsMax: number;
+	/** Arguments of one such row; a row with more cannot be approved there. Characters. */
+	readonly linkRowCharsMax: number;
 	/** The file of the approvers. Characters. */
 	readonly approversCharsMax: number;
 	/** How long a standing grant holds where its giver does not say. Milliseconds. */
@@ -203,6 +207,12 @@ export interface FixedLimits {
 	readonly webhookFailedMax: number;
 	/** Budgets of one harness. */
 	readonly budgetsMax: number;
+	/** All of their definitions together. Characters. */
+	readonly budgetsCharsMax: number;
+	/** Accounts of budgets and grants that ended and are kept; beyond them those that ended first are forgotten. */
+	readonly accountsEndedMax: number;
+	/** With each so many new accounts, that is looked after, and at most twice as many are forgotten. */
+	readonly accountsSweepEvery: number;
 	/** How long the SQLite store tries while another process holds the database; its `busyTimeoutMs` sets it. Milliseconds. */
 	readonly busyTimeoutMs: number;
 }
@@ -238,6 +248,8 @@ export const fixedLimits: FixedLimits = {
 	rehearsalCallsMax: 500,
 	rehearsalCharsMax: 1_048_576,
 	rehearsalsMax: 5,
+	linkRowsMax: 200,
+	linkRowCharsMax: 2_000,
 	approversCharsMax: 4 * 1_048_576,
 	grantExpiresInMs: 24 * 3_600_000,
 	grantExpiresInMsMax: 90 * 24 * 3_600_000,
@@ -256,6 +268,9 @@ export const fixedLimits: FixedLimits = {
 	webhookEveryMs: 30_000,
 	webhookFailedMax: 100,
 	budgetsMax: 100,
+	budgetsCharsMax: 65_536,
+	accountsEndedMax: 10_000,
+	accountsSweepEvery: 64,
 	busyTimeoutMs: 5_000,
 };
 

@@ -1,3 +1,4 @@
+import type { Budget } from "./budget.ts";
 import type { Json } from "./json.ts";
 import type { Label } from "./label.ts";
 import type { Effect, Labels, Tool } from "./tool.ts";
@@ -51,6 +52,8 @@ export interface PolicyRequest {
 	readonly tenant: string | undefined;
 	readonly session: string | undefined;
 	readonly agent: string;
+	/** How many agents put one another to work until this one: 0 for a run that a user started. */
+	readonly depth: number;
 	readonly provenance: Provenance;
 	readonly tool: {
 		readonly name: string;
@@ -64,8 +67,26 @@ export interface PolicyRequest {
 	readonly args: Json;
 	/** Of all that whoever made the call had seen by then; undefined: nothing is wrong with it, or labels are not kept. */
 	readonly label?: Label | undefined;
+	/**
+	 * By name, how each budget of the harness stands for this call's run, session, agent, principal or tenant, without what
+	 * the call itself holds. Undefined: the policy does not read them (`readsBudgets`).
+	 */
+	readonly budgets?: BudgetsNow | undefined;
 	/** Valid answers so far. A policy may look at them; whether they cover an `ask` is not its business. */
 	readonly approvedBy: readonly string[];
+}
+
+/** How budgets stand, by their names. */
+export interface BudgetsNow {
+	readonly [budget: string]: BudgetNow;
+}
+
+/** Whole numbers, in the unit of what the budget counts: money in micro-USD, time in milliseconds. */
+export interface BudgetNow {
+	readonly spent: number;
+	/** By calls that go on, or whose outcome nobody knows. */
+	readonly held: number;
+	readonly max: number;
 }
 
 /** Who made the call: the model itself, a program that the model wrote, or an agent that others put to work. */
@@ -84,18 +105,25 @@ export interface GovernedAgent {
 	readonly tools: readonly Tool[];
 }
 
+/** What else of the harness a policy may speak of. */
+export interface GovernedParts {
+	readonly budgets: readonly Budget[];
+}
+
 /** What is known of a tool before anybody calls it. */
 export type ToolFacts = Pick<PolicyRequest, "agent" | "principal" | "tenant" | "tool">;
 
 export interface Policy {
-	/** Recorded with every decision. */
+	/** Recorded with every decision, up to 200 characters of it. */
 	readonly version: string;
+	/** Names a change of it that could not be used, so that this version goes on; undefined: there is none. */
+	readonly refused?: string | undefined;
 	decide(request: PolicyRequest): Decision | Promise<Decision>;
 	/**
 	 * Told of all agents of the harness before any of them runs, and of them and every further one before that one runs.
 	 * What it throws keeps the added one from running. Errors: `policy.invalid` where it does not fit their tools.
 	 */
-	ready?(agents: readonly GovernedAgent[]): void | Promise<void>;
+	ready?(agents: readonly GovernedAgent[], about?: GovernedParts): void | Promise<void>;
 	/** False: this tool is denied whatever its arguments, so that the model need not be told of it. */
 	declares?(facts: ToolFacts): boolean;
 	/**
@@ -103,4 +131,9 @@ export interface Policy {
 	 * of tools that are `read` or `internal`. It decides where programs run, and never whether a call may be made.
 	 */
 	mayAsk?(facts: ToolFacts): boolean;
+	/**
+	 * True: a decision on this tool may rest on how budgets stand, so that `budgets` are looked up for it. Left out or
+	 * false: they are not, which costs nothing.
+	 */
+	readsBudgets?(facts: ToolFacts): boolean;
 }

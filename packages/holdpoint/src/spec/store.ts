@@ -103,9 +103,12 @@ export type Write =
 			readonly holder: string;
 			readonly amount: number;
 			readonly max: number;
-			/** When the account may be forgotten; undefined: never. Milliseconds since 1970. */
+			/** When the account ends; undefined: never. Milliseconds since 1970. */
 			readonly until: number | undefined;
-			/** Accounts that may be forgotten by now are. Milliseconds since 1970. */
+			/**
+			 * Of accounts that ended by now, on which nothing is held, the last `accountsEndedMax` are kept, whatever clock
+			 * says so; of others those that ended first may be forgotten. Milliseconds since 1970.
+			 */
 			readonly now: number;
 	  }
 	/** What the call held there is given back, and so much is spent. Where it held nothing, nothing happens. */

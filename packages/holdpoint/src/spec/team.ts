@@ -42,7 +42,7 @@ export type Flow =
 			readonly turnsMax: number;
 			/** Of these agents other numbers. */
 			readonly turnsMaxOf: { readonly [agent: string]: number };
-			readonly prompt: string | ((agent: string) => string);
+			readonly prompt: string | ((agent: string) => string | Promise<string>);
 	  }
 	/** The next one of a row. The last one's answer is that of the team. */
 	| { readonly kind: "pipeline" }

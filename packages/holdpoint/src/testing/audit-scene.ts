@@ -1,6 +1,8 @@
 /** A few governed runs with an audit log, for this package's own tests. */
 import { randomBytes } from "node:crypto";
-import { signerOf } from "../audit/verifier/note.ts";
+import type { Leaf, LeafLine } from "../audit/verifier/export-lines.ts";
+import { leafHash, MerkleTree } from "../audit/verifier/merkle.ts";
+import { signCheckpoint, signerOf } from "../audit/verifier/note.ts";
 import type { AuditReport } from "../audit/verifier/verify.ts";
 import { verifyExport } from "../audit/verifier/verify.ts";
 import type { Approver } from "../spec/events.ts";
@@ -84,7 +86,10 @@ export async function sixRuns(scene: Stage): Promise<void> {
 	await pay(scene, "r-waits", { amount: 80, to: "shop" });
 }
 
-export async function exportOf(scene: Stage, options: { readonly payloads?: boolean } = {}): Promise<string[]> {
+export async function exportOf(
+	scene: Pick<Stage, "harness">,
+	options: { readonly payloads?: boolean } = {},
+): Promise<string[]> {
 	const lines: string[] = [];
 	for await (const line of scene.harness.audit.export(options)) lines.push(line);
 	return lines;
@@ -99,4 +104,26 @@ export function verifyLines(
 
 export function otherSigner() {
 	return signerOf(auditSigner.name, randomBytes(32));
+}
+
+export const isLeaf = (line: string): boolean => line.startsWith('{"type":"leaf"');
+export const hashOf = (leaf: Leaf): string => leafHash(JSON.stringify(leaf)).toString("base64url");
+
+export function leavesIn(lines: readonly string[]): Leaf[] {
+	return lines.filter(isLeaf).map((line) => (JSON.parse(line) as LeafLine).leaf);
+}
+
+/** A log that its own key signed, of leaves that somebody made. */
+export function signedLog(leaves: readonly Leaf[]): string[] {
+	const tree = new MerkleTree();
+	const lines = leaves.map((leaf, i) => {
+		tree.add(leafHash(JSON.stringify(leaf)));
+		return JSON.stringify({ type: "leaf", i, hash: hashOf(leaf), leaf });
+	});
+	const note = signCheckpoint({ origin: auditSigner.name, size: leaves.length, root: tree.root() }, auditSigner);
+	const frontier = tree.frontier.map((one) => Buffer.from(one).toString("base64"));
+	const head = { type: "head", format: "holdpoint-audit", v: 1, origin: auditSigner.name, size: leaves.length };
+	return [head, { type: "checkpoint", note, frontier }, { type: "end", size: leaves.length }]
+		.map((line) => JSON.stringify(line))
+		.toSpliced(1, 0, ...lines);
 }

@@ -1,29 +1,18 @@
+import type { RunResult } from "../spec/result.ts";
+import { approver, type BypassDoor, type BypassScene, gatekeeper } from "./bypass-scene.ts";
 import { call, calls, program, type Story, type StoryStep, say } from "./story.ts";
 
-/** A way on which a model could come to the tool `danger`. `peek` is allowed; `gate` is held and approved. */
-export interface Door {
-	readonly name: string;
-	readonly programs: boolean;
-	readonly story: Story;
-	/** Each process finds a snapshot that it cannot restore, so that the program is replayed from its start. */
-	readonly replayed?: true;
-	/** It must not exist: nobody is even asked. */
-	readonly closed?: true;
-}
-
-export const doors: readonly Door[] = [
-	{ name: "called by the model", programs: false, story: then(call("danger", { n: 1 })) },
-	{
-		name: "called side by side with allowed ones",
-		programs: false,
-		story: then(calls(["peek", "danger", "peek"].map((tool, n) => ({ tool, args: { n } })))),
-	},
-	{ name: "called after a resume", programs: false, story: then(call("gate"), call("danger", { n: 1 })) },
-	{
-		name: "called side by side with one that is approved",
-		programs: false,
-		story: then(calls(["gate", "danger"].map((tool, n) => ({ tool, args: { n } })))),
-	},
+export const bypassDoors: readonly BypassDoor[] = [
+	byModel("called by the model", call("danger", { n: 1 })),
+	byModel(
+		"called side by side with allowed ones",
+		calls(["peek", "danger", "peek"].map((tool, n) => ({ tool, args: { n } }))),
+	),
+	byModel("called after a resume", call("gate"), call("danger", { n: 1 })),
+	byModel(
+		"called side by side with one that is approved",
+		calls(["gate", "danger"].map((tool, n) => ({ tool, args: { n } }))),
+	),
 	inProgram("inside a program", `return await tools.danger({ n: 1 }).catch(told);`),
 	inProgram(
 		"inside the Promise.all of a program",
@@ -40,7 +29,7 @@ export const doors: readonly Door[] = [
 	{
 		...inProgram(
 			"inside a program that is replayed from its start",
-			`await tools.peek({}); await tools.gate({}); return await tools.danger({ n: 1 }).catch(told);`,
+			`await tools.gate({}); return await tools.danger({ n: 1 }).catch(told);`,
 		),
 		replayed: true,
 	},
@@ -48,11 +37,14 @@ export const doors: readonly Door[] = [
 		"inside a program that swallows every error",
 		`for (let tries = 0; tries < 1; tries++) { try { await tools.danger({ n: 1 }); } catch {} } return "tried";`,
 	),
+	rehearsed("foreseen in a rehearsal of which another row is approved", { call: "{ n: 1 }", rows: "gate" }),
+	rehearsed("foreseen in a rehearsal and answered there", { call: "{ n: 1 }", rows: "answered" }),
+	rehearsed("that deviates from the row that a rehearsal foresaw", { call: "{ n }", rows: "all" }),
 	{
 		name: "called by the model although it is for programs",
 		programs: true,
-		story: then(call("danger", { n: 1 }, { undeclared: true })),
 		closed: true,
+		play: (scene) => scene.enter([scene.agent(then(call("danger", { n: 1 }, { undeclared: true })), true)]),
 	},
 ];
 
@@ -61,7 +53,42 @@ function then(...steps: readonly StoryStep[]): Story {
 	return (_, n) => steps[n] ?? say("I have tried.");
 }
 
-function inProgram(name: string, code: string): Door {
-	const source = `const told = (error) => error.name + ": " + error.message;\n${code}`;
-	return { name, programs: true, story: then(program(source)) };
+function byModel(name: string, ...steps: readonly StoryStep[]): BypassDoor {
+	return { name, play: (scene) => scene.enter([scene.agent(then(call("peek"), ...steps))]) };
+}
+
+function inProgram(name: string, code: string): BypassDoor {
+	return { name, programs: true, play: (scene) => scene.enter([scene.agent(then(program(sourceOf(code))), true)]) };
+}
+
+function sourceOf(code: string): string {
+	return `const told = (error) => error.name + ": " + error.message;\nawait tools.peek({});\n${code}`;
+}
+
+interface Rehearsed {
+	/** Arguments of the danger; `n` is what the gate gave: 1, and 2 in the rehearsal. */
+	readonly call: string;
+	/** Which rows are approved with the gate: its own, `answered` where the danger is to be approved, or all. */
+	readonly rows: "gate" | "answered" | "all";
+}
+
+/** The program is held at the gate, and rehearsed: the danger is a row of what it would do. */
+function rehearsed(name: string, { call: args, rows }: Rehearsed): BypassDoor {
+	const code = `const n = await tools.gate({}).catch(() => 1); return await tools.danger(${args}).catch(told);`;
+	const play = (scene: BypassScene): Promise<RunResult> =>
+		scene.enter([scene.agent(then(program(sourceOf(code))), { rehearse: true })], async (harness, gate) => {
+			const { approval, rehearsal } = gate;
+			const foreseen = rehearsal?.rows.some(({ tool, verdict }) => tool === "danger" && verdict === "ask") ?? false;
+			const isAhead = rows === "answered" && scene.answer === "approve" && foreseen;
+			if (!rehearsal || (rows !== "all" && !isAhead)) return harness.approve(approval, { by: gatekeeper });
+			// Who answers the danger's row answers the gate with it.
+			await harness.approve(approval, {
+				by: isAhead ? approver : gatekeeper,
+				rows: "all",
+				rehearsal: rehearsal.digest,
+			});
+			if (isAhead) await scene.answeredAhead();
+			return undefined;
+		});
+	return { name, programs: true, play };
 }

@@ -1,4 +1,6 @@
-export { type BypassCase, type BypassOptions, bypassSuite, type MakeHarness } from "./bypass-suite.ts";
+export { bypassDoors } from "./bypass-doors.ts";
+export type { AtGate, BypassDoor, BypassScene, MakeHarness } from "./bypass-scene.ts";
+export { type BypassCase, type BypassOptions, bypassSuite } from "./bypass-suite.ts";
 export { type CrashingStore, type CrashPlan, crashingStore } from "./crashing-store.ts";
 export { type FakeClock, type FakeClockOptions, fakeClock } from "./fake-clock.ts";
 export { type ObedientModelOptions, obedience, obedientModel } from "./obedient-model.ts";

@@ -9,6 +9,7 @@ import type { ModelPrompt } from "../spec/model.ts";
 import type { Store } from "../spec/store.ts";
 import type { Team } from "../spec/team.ts";
 import { type FakeClock, fakeClock } from "./fake-clock.ts";
+import { promptProblems } from "./prompt-order.ts";
 import { scriptedModel } from "./scripted-model.ts";
 import { stageKeys } from "./stage.ts";
 import type { Story } from "./story.ts";
@@ -84,6 +85,11 @@ export function teamStage(options: TeamStageOptions): TeamStage {
 		events: async (run) => (await harness.show(run)).events.map(({ event }) => event),
 		said: (agent) => textsOf(prompts[agent]?.at(-1) ?? []),
 	};
+}
+
+/** What a provider would find wrong with any prompt of these scenes. */
+export function brokenOf(...scenes: readonly TeamStage[]): string[] {
+	return scenes.flatMap(({ prompts }) => Object.values(prompts).flat().flatMap(promptProblems));
 }
 
 /** Texts of a prompt with their roles; calls and results by their tool. */

@@ -96,8 +96,10 @@ export function claimed(outbox: Outbox, now: number): { readonly outbox: Outbox;
 
 export interface Attempted {
 	readonly place: EventPlace;
-	/** Undefined: it was taken. */
+	/** Undefined: it was taken, or there is nothing left to tell. */
 	readonly failure: { readonly why: string; readonly waitMs: number } | undefined;
+	/** What was to be told is erased. */
+	readonly isErased?: true;
 }
 
 /** `spread`: 0 to 1, so that what failed together does not come back together. */

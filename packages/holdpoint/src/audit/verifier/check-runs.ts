@@ -1,11 +1,17 @@
 /**
  * Does the log permit what it says was done? Each `call.started` has a decision before it, made since the last start of
- * the call, and where that decision asked for people, enough of them said yes: to these arguments, in time, each once.
+ * the call, by a policy that was laid down; and where that decision asked for people, enough of them said yes: to these
+ * arguments, in time, each once. A grant in their place held, and was used no more often than it may be.
  *
  * Written apart from the harness that decides: a mistake there is not made here too.
  */
-import type { Leaf, LeafFacts } from "./export-lines.ts";
+import { type Leaf, type LeafFacts, numberOr, shownFact, texts } from "./export-lines.ts";
 import type { Finding } from "./findings.ts";
+import { LaidDown } from "./laid-down.ts";
+
+/** More than any rehearsal follows, and more people than any ask wants: what is beyond is not known here. */
+const rowsMax = 1_000;
+const answersMax = 1_000;
 
 /** Facts of an ask. */
 interface Asked {
@@ -46,13 +52,24 @@ interface Row {
 
 /** What is known of a run. */
 interface Run {
+	/** Name of its agent. */
+	readonly agent: unknown;
 	readonly calls: Map<string, Call>;
 	/** Of the last rehearsal of each program. */
 	readonly rehearsals: Map<string, Row[]>;
 }
 
+interface Decided {
+	readonly facts: LeafFacts;
+	/** The policy was laid down by then. */
+	readonly isLawful: boolean;
+	readonly isSpent: boolean;
+}
+
 interface Call {
-	decision: { readonly facts: LeafFacts; readonly isSpent: boolean } | undefined;
+	decision: Decided | undefined;
+	/** Grants with which it was started. */
+	readonly uses: Set<string>;
 	approval: Approval | undefined;
 	starts: number;
 	isOver: boolean;
@@ -63,18 +80,15 @@ interface Call {
 export class RunChecks {
 	/** Of runs that did not finish yet. Undefined: too little of it is known to judge it. */
 	private readonly runs = new Map<string, Run | undefined>();
-	/** Grants that were revoked, and when those end that do. */
-	private readonly revoked = new Set<unknown>();
-	private readonly ends = new Map<unknown, number>();
+	private readonly laid = new LaidDown();
 	executions = 0;
 
 	/** What is wrong with this leaf after those before it. */
 	take(leaf: Leaf, index: number): Finding | undefined {
 		const { run, n, event } = leaf;
-		if (event.type === "grant.revoked") this.revoked.add(event["grant"]);
-		if (event.type === "grant.given" && n === undefined) this.ends.set(event["grant"], numberOr(event["expiresAt"], 0));
+		this.laid.take(leaf);
 		if (n === undefined) return undefined;
-		if (event.type === "run.started") this.runs.set(run, { calls: new Map(), rehearsals: new Map() });
+		if (event.type === "run.started") this.runs.set(run, startedRun(event));
 		else if (!this.runs.has(run)) this.runs.set(run, undefined);
 		const known = this.runs.get(run);
 		if (event.type === "run.finished") {
@@ -86,6 +100,7 @@ export class RunChecks {
 		if (typeof id !== "string" || !known) return undefined;
 		const call = known.calls.get(id) ?? {
 			decision: undefined,
+			uses: new Set<string>(),
 			approval: undefined,
 			starts: 0,
 			isOver: false,
@@ -98,11 +113,24 @@ export class RunChecks {
 			const message = `Call ${id} of run ${run} was started although ${why}`;
 			return { kind: "unapproved_execution", index, run, event: n, call: id, message };
 		};
-		const why = follow(call, event, spending);
+		if (event.type === "call.decided")
+			call.decision = { facts: event, isLawful: this.laid.knows(event["policy"], leaf.at), isSpent: false };
+		const why =
+			follow(call, event, spending) ?? (event.type === "call.started" ? this.useGrants(call, known) : undefined);
 		if (why !== undefined) return found(why);
 		const lost = event.type === "call.started" ? this.lostGrant(call, leaf.at) : undefined;
 		if (lost !== undefined) call.inDoubt = found(lost);
 		return doubt;
+	}
+
+	/** Each call that is started with a grant uses it once, however often it is repeated. */
+	private useGrants({ decision, uses }: Call, run: Run): string | undefined {
+		const fresh = texts(decision?.facts["grants"]).filter((grant) => !uses.has(grant));
+		for (const grant of fresh) uses.add(grant);
+		// Who made it is said where that is not the run's own agent.
+		const made = { tool: decision?.facts["tool"], agent: decision?.facts["agent"] ?? run.agent };
+		const problems = fresh.map((grant) => this.laid.use(grant, made));
+		return problems.find((problem) => problem !== undefined);
 	}
 
 	/** What the log leaves open at its end. */
@@ -110,17 +138,22 @@ export class RunChecks {
 		return [...this.runs.values()].flatMap((run) => (run ? doubtsOf(run) : []));
 	}
 
-	/** A grant answers in the place of people: while it holds. One that the log does not know is older than the log. */
+	/** A grant answers in the place of people: while it holds. */
 	private lostGrant({ decision }: Call, at: number): string | undefined {
-		const grants = texts(decision?.facts["grants"]);
-		const lost = grants.find((grant) => this.revoked.has(grant) || at >= (this.ends.get(grant) ?? Number.MAX_VALUE));
-		return lost === undefined ? undefined : `the grant ${lost} held no longer`;
+		const problems = texts(decision?.facts["grants"]).map((grant) => this.laid.lost(grant, at));
+		return problems.find((problem) => problem !== undefined);
 	}
 
 	/** The leaves that were checked are not to be believed: what follows from them is not judged. */
 	forget(): void {
 		for (const run of this.runs.keys()) this.runs.set(run, undefined);
+		this.laid.forget();
 	}
+}
+
+function startedRun({ agent }: LeafFacts): Run {
+	const { name } = (agent ?? {}) as { readonly name?: unknown };
+	return { agent: name, calls: new Map(), rehearsals: new Map() };
 }
 
 function doubtsOf({ calls }: Run): Finding[] {
@@ -159,26 +192,36 @@ function foreseen({ calls, rehearsals }: Run, id: string, facts: LeafFacts): Spe
 
 /** What was said of a call holds on where it is foreseen again, unless it was spent. */
 function rehearsed(facts: LeafFacts, before: readonly Row[]): Row[] {
-	const open = before.filter(
+	const kept = before.filter(
 		({ spentBy, isDenied, answers }) => spentBy === undefined && (isDenied || answers.length > 0),
 	);
-	const rows: readonly unknown[] = Array.isArray(facts["foreseen"]) ? facts["foreseen"] : [];
+	// The first one of a content is taken first.
+	const open = Map.groupBy(kept.reverse(), ({ content }) => content);
+	const rows: readonly unknown[] = Array.isArray(facts["foreseen"]) ? facts["foreseen"].slice(0, rowsMax) : [];
 	return rows.map((row) => {
 		const [content, call] = Array.isArray(row) ? row : [];
-		const at = open.findIndex((one) => one.content === content);
-		const [same] = at < 0 ? [] : open.splice(at, 1);
+		const same = open.get(content)?.pop();
 		return { content, call, answers: same?.answers ?? [], isDenied: same?.isDenied ?? false, spentBy: undefined };
 	});
 }
 
 function answerRows(rows: readonly Row[], approval: Approval | undefined, facts: LeafFacts): void {
-	const named: readonly unknown[] = Array.isArray(facts["rows"]) ? facts["rows"] : [];
+	const named: readonly unknown[] = Array.isArray(facts["rows"]) ? facts["rows"].slice(0, rowsMax) : [];
 	const yes = approval && approval.number === facts["approval"] ? yesOf(approval, facts) : undefined;
 	for (const index of named) {
-		const row = rows[index as number];
+		const row = rowAt(rows, index);
 		if (facts["answer"] === "deny" && row) row.isDenied = true;
-		else if (yes) row?.answers.push(yes);
+		else if (yes && row) addYes(row.answers, yes);
 	}
+}
+
+/** An index may be anything that JSON has. */
+function rowAt(rows: readonly Row[], index: unknown): Row | undefined {
+	return typeof index === "number" ? rows[index] : undefined;
+}
+
+function addYes(answers: Yes[], yes: Yes): void {
+	if (answers.length < answersMax) answers.push(yes);
 }
 
 /** A start that names a row rests on what was said of that, and on nothing else. */
@@ -188,7 +231,7 @@ interface Spending {
 
 /** The row that is this very call is spent by it in any case. */
 function spend(rows: readonly Row[], call: string, index: unknown): Spending | undefined {
-	const named = typeof index === "number" ? rows[index] : undefined;
+	const named = rowAt(rows, index);
 	const row = named && (named.spentBy ?? call) === call ? named : undefined;
 	for (const one of rows) if (one === row || one.call === call) one.spentBy = call;
 	return index === undefined ? undefined : { row };
@@ -197,9 +240,6 @@ function spend(rows: readonly Row[], call: string, index: unknown): Spending | u
 /** Folds a fact into a call. Returns why a start was not permitted. */
 function follow(call: Call, facts: LeafFacts, spending: Spending | undefined): string | undefined {
 	switch (facts.type) {
-		case "call.decided":
-			call.decision = { facts, isSpent: false };
-			return undefined;
 		case "approval.requested":
 			call.approval = approvalOf(call, facts, spending);
 			return undefined;
@@ -212,7 +252,7 @@ function follow(call: Call, facts: LeafFacts, spending: Spending | undefined): s
 			return undefined;
 		case "approval.closed":
 			if (call.approval?.number === facts["approval"] && call.approval)
-				call.approval.over = `its approval was ${String(facts["why"])}`;
+				call.approval.over = `its approval was ${shownFact(facts["why"])}`;
 			return undefined;
 		case "call.finished":
 		case "call.settled":
@@ -244,7 +284,7 @@ function approvalOf(call: Call, facts: LeafFacts, spending: Spending | undefined
 function yesOf(approval: Approval, facts: LeafFacts): Yes | undefined {
 	const by = (facts["by"] ?? {}) as { readonly id?: unknown; readonly roles?: unknown };
 	const isCounted = facts["excepted"] === undefined && numberOr(facts["at"], Number.MAX_VALUE) < approval.expiresAt;
-	return isCounted ? { id: String(by.id), roles: texts(by.roles) } : undefined;
+	return isCounted && typeof by.id === "string" ? { id: by.id, roles: texts(by.roles) } : undefined;
 }
 
 function answer(approval: Approval, facts: LeafFacts): void {
@@ -256,7 +296,7 @@ function answer(approval: Approval, facts: LeafFacts): void {
 			approval.answers = [];
 			approval.bound = facts["bound"];
 		}
-		if (yes) approval.answers.push(yes);
+		if (yes) addYes(approval.answers, yes);
 	}
 }
 
@@ -268,16 +308,25 @@ function start(call: Call, facts: LeafFacts, spending: Spending | undefined): st
 	if (decision.isSpent) return "its decision was spent by an earlier start";
 	if (call.isOver) return "it was over";
 	if (facts["attempt"] !== call.starts)
-		return `it is attempt ${String(facts["attempt"])}, and ${call.starts - 1} came before`;
-	const { verdict, bound, approvedBy, ask } = decision.facts;
+		return `it is attempt ${shownFact(facts["attempt"])}, and ${call.starts - 1} came before`;
+	const { verdict, bound, policy, ask } = decision.facts;
+	if (!decision.isLawful) return `the policy that decided, ${shownFact(policy)}, was laid down nowhere before`;
 	if (verdict === "allow") return undefined;
 	if (verdict !== "ask") return "it was denied by the policy";
 	const said = spending ? saidOfRow(spending) : saidOfCall(approval, bound);
 	if (typeof said === "string") return said;
-	const counted = texts(approvedBy);
-	const given = said.filter(({ id }) => counted.includes(id));
-	const missing = missingYes(ask === undefined ? askedBefore(approval) : askedOf(ask as LeafFacts), given);
+	const given = countedAt(decision.facts, said);
+	const missing = missingYes(ask === undefined ? askedBefore(approval) : askedOf(ask), given);
 	return missing === undefined ? undefined : `it lacks the yes of ${missing}`;
+}
+
+/** Whose yes counted when it was decided, with the roles that they had by then. */
+function countedAt({ approvedBy, approvedAs }: LeafFacts, said: readonly Yes[]): readonly Yes[] {
+	const as: readonly unknown[] = Array.isArray(approvedAs) ? approvedAs : [];
+	const rolesNow = new Map(texts(approvedBy).map((id, at) => [id, as[at]]));
+	return said
+		.filter(({ id }) => rolesNow.has(id))
+		.map(({ id, roles }) => ({ id, roles: as.length > 0 ? texts(rolesNow.get(id)) : roles }));
 }
 
 /** What people said of a call before it was made; a text says why it allows nothing. */
@@ -297,11 +346,12 @@ function askedBefore(approval: Approval | undefined): Asked {
 	return approval ? { ...approval.asked, substitutes: approval.substitutes } : askedOf({});
 }
 
-function askedOf(facts: { readonly [fact: string]: unknown }): Asked {
-	const { roles, count, counts, people, substitutes } = facts;
+function askedOf(facts: unknown): Asked {
+	const { roles, count, counts, people, substitutes } = (facts ?? {}) as { readonly [fact: string]: unknown };
 	return {
 		roles: texts(roles),
-		count: numberOr(count, 1),
+		// An ask that nobody need answer is none.
+		count: Math.max(1, numberOr(count, 1)),
 		counts: new Map(Array.isArray(counts) ? counts.filter(Array.isArray).map(([role, number]) => [role, number]) : []),
 		people: numberOr(people, 0),
 		substitutes: texts(substitutes),
@@ -314,7 +364,7 @@ function missingYes(asked: Asked, given: readonly Yes[]): string | undefined {
 	const wanted = Math.max(asked.people, asked.roles.length === 0 ? asked.count : 0);
 	if (people.length < wanted) return `${wanted - people.length} more`;
 	const seats = asked.roles.flatMap((role) => {
-		const count = numberOr(asked.counts.get(role), asked.count);
+		const count = Math.max(1, numberOr(asked.counts.get(role), asked.count));
 		return Array.from({ length: Math.min(count, people.length + 1) }, () => role);
 	});
 	const seatOf = new Map<Yes, number>();
@@ -329,12 +379,4 @@ function missingYes(asked: Asked, given: readonly Yes[]): string | undefined {
 			return true;
 		});
 	return seats.find((_, seat) => !seated(seat, new Set()));
-}
-
-function texts(value: unknown): readonly string[] {
-	return Array.isArray(value) ? value.filter((one) => typeof one === "string") : [];
-}
-
-function numberOr(value: unknown, other: number): number {
-	return typeof value === "number" ? value : other;
 }

@@ -6,9 +6,10 @@
  */
 export const exportFormat = "holdpoint-audit";
 export const exportVersion = 1;
-/** A payload that would not fit is left out, as an erased one is. */
 export const lineCharsMax = 16_777_216;
-const depthMax = 256;
+export const depthMax = 256;
+/** Ids of runs and calls are much shorter; they stand in findings. */
+const idCharsMax = 1_000;
 /** 32 bytes in base64url. */
 const hashChars = 43;
 
@@ -20,8 +21,10 @@ export interface HeadLine {
 	readonly v: number;
 	/** The log's name. */
 	readonly origin: string;
-	/** How many leaves follow. */
+	/** How many leaves follow at least. */
 	readonly size: number;
+	/** Payloads are shown, but for those of erased runs; left out: facts alone. */
+	readonly payloads?: true;
 }
 
 export interface LeafLine {
@@ -52,6 +55,20 @@ export interface Leaf {
 export interface LeafFacts {
 	readonly type: string;
 	readonly [fact: string]: unknown;
+}
+
+/** A fact may be anything: what is no list of texts has none. */
+export function texts(value: unknown): readonly string[] {
+	return Array.isArray(value) ? value.filter((one) => typeof one === "string") : [];
+}
+
+export function numberOr(value: unknown, other: number): number {
+	return typeof value === "number" ? value : other;
+}
+
+/** A fact as it stands in a message. */
+export function shownFact(value: unknown): string {
+	return (typeof value === "string" ? value : (JSON.stringify(value) ?? "nothing")).slice(0, 200);
 }
 
 export interface CheckpointLine {
@@ -136,8 +153,9 @@ function isCount(value: unknown): value is number {
 type Raw = { readonly [key: string]: unknown };
 
 function isHead(value: Raw): value is Raw & HeadLine {
-	const { format, v, origin, size } = value;
-	return format === exportFormat && v === exportVersion && typeof origin === "string" && isCount(size);
+	const { format, v, origin, size, payloads } = value;
+	const isKnown = format === exportFormat && v === exportVersion && (payloads === undefined || payloads === true);
+	return isKnown && typeof origin === "string" && isCount(size);
 }
 
 function isLeafLine(value: Raw): value is Raw & LeafLine {
@@ -154,13 +172,13 @@ function isLeafLine(value: Raw): value is Raw & LeafLine {
 export function isLeaf(value: unknown): value is Leaf {
 	if (!isRecord(value)) return false;
 	const { v, run, n, at, event, payload } = value;
-	const isKnown = v === 1 && typeof run === "string" && (n === undefined || isCount(n)) && isCount(at);
-	return (
-		isKnown &&
-		(payload === undefined || typeof payload === "string") &&
-		isRecord(event) &&
-		typeof event["type"] === "string"
-	);
+	const isKnown = v === 1 && isId(run) && (n === undefined || isCount(n)) && isCount(at);
+	if (!isKnown || (payload !== undefined && typeof payload !== "string") || !isRecord(event)) return false;
+	return typeof event["type"] === "string" && (typeof event["call"] !== "string" || isId(event["call"]));
+}
+
+function isId(value: unknown): value is string {
+	return typeof value === "string" && value.length <= idCharsMax;
 }
 
 function isCheckpoint(value: Raw): value is Raw & CheckpointLine {

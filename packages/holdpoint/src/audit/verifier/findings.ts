@@ -3,7 +3,7 @@
 export type FindingKind =
 	/** A leaf, a payload or a checkpoint is not what it was. */
 	| "altered"
-	/** A leaf is missing. */
+	/** A leaf is missing; or a payload, of a run that was not erased, in an export that shows payloads. */
 	| "dropped"
 	/** A leaf is there that the log never had, or is there twice. */
 	| "inserted"
@@ -44,8 +44,11 @@ export interface AuditReport {
 	readonly checkpoints: number;
 	/** Calls that were started, each with its permission. */
 	readonly executions: number;
-	/** Payloads whose digests were compared; those that are not in the export; those of erased runs are among these. */
-	readonly payloads: { readonly checked: number; readonly absent: number };
+	/**
+	 * Payloads whose digests were compared; those that are shown without what is sensitive, which nothing proves; and those
+	 * that are not in the export: of erased runs, and all of them where it has facts alone.
+	 */
+	readonly payloads: { readonly checked: number; readonly shown: number; readonly absent: number };
 	/** The last checkpoint that holds. Keep it: it is what a later export is compared with. */
 	readonly checkpoint: string | undefined;
 	/** In the order in which they were found, at most 100. */

@@ -10,6 +10,7 @@
  * 3. Whether calls were permitted is judged only on leaves that are right.
  */
 import { OrderChecks } from "./check-order.ts";
+import { PayloadChecks } from "./check-payloads.ts";
 import { RunChecks } from "./check-runs.ts";
 import {
 	type CheckpointLine,
@@ -22,7 +23,6 @@ import {
 import { type AuditReport, type Finding, type FindingKind, Findings } from "./findings.ts";
 import { leafHash, MerkleTree } from "./merkle.ts";
 import { type Checkpoint, openCheckpoint, type VerifierKey, verifierKey } from "./note.ts";
-import { payloadDigest } from "./payload-digest.ts";
 import { type ByteSource, readLines } from "./read-lines.ts";
 
 export interface VerifyOptions {
@@ -58,7 +58,7 @@ function unreadable(message: string): AuditReport {
 		leaves: 0,
 		checkpoints: 0,
 		executions: 0,
-		payloads: { checked: 0, absent: 0 },
+		payloads: { checked: 0, shown: 0, absent: 0 },
 		checkpoint: undefined,
 		findings: [{ kind: "malformed", message }],
 		more: 0,
@@ -71,6 +71,7 @@ class ExportCheck {
 	private readonly findings = new Findings();
 	private readonly order = new OrderChecks();
 	private readonly runs = new RunChecks();
+	private readonly payloads = new PayloadChecks();
 	private readonly trusted: Checkpoint | undefined;
 	/** What the tree has where the trusted checkpoint was, and how many leaves followed from the one before. */
 	private trustedIs: "unseen" | "same" | "other" = "unseen";
@@ -84,6 +85,7 @@ class ExportCheck {
 	private unapprovedHere: Finding[] = [];
 	private head: HeadLine | undefined;
 	private isEnded = false;
+	private endSize = 0;
 	/** Leaves that a checkpoint covers. */
 	private covered = 0;
 	private lines = 0;
@@ -91,8 +93,6 @@ class ExportCheck {
 	private leaves = 0;
 	private checkpoints = 0;
 	private checkpoint: string | undefined;
-	private checked = 0;
-	private absent = 0;
 
 	private readonly key: VerifierKey;
 
@@ -123,6 +123,7 @@ class ExportCheck {
 				return this.takeCheckpoint(line);
 			case "end":
 				this.isEnded = true;
+				this.endSize = line.size;
 		}
 	}
 
@@ -139,13 +140,14 @@ class ExportCheck {
 			});
 		else this.finish();
 		const { list, more } = this.findings;
+		const { payloads } = this;
 		return {
 			ok: list.length === 0,
 			origin: this.key.name,
 			leaves: this.leaves,
 			checkpoints: this.checkpoints,
 			executions: this.runs.executions,
-			payloads: { checked: this.checked, absent: this.absent },
+			payloads: { checked: payloads.checked, shown: payloads.shown, absent: payloads.absent },
 			checkpoint: this.checkpoint,
 			findings: list,
 			more,
@@ -155,6 +157,7 @@ class ExportCheck {
 	private takeHead(head: HeadLine): void {
 		if (this.head || this.leaves > 0) return this.malformed("a second head");
 		this.head = head;
+		this.payloads.begin(head.payloads === true);
 		if (head.origin !== this.key.name) {
 			this.find("wrong_key", {
 				line: this.lines,
@@ -171,7 +174,8 @@ class ExportCheck {
 		}
 		this.stated?.add(Buffer.from(line.hash, "base64url"));
 		this.order.take(line, this.lines);
-		this.takePayload(line);
+		const payload = this.payloads.take(line);
+		if (payload) this.findings.add({ ...payload, line: this.lines });
 		const unapproved = this.runs.take(line.leaf, line.i);
 		if (unapproved && this.unapprovedHere.length < heldMax)
 			this.unapprovedHere.push({ ...unapproved, line: this.lines });
@@ -185,22 +189,6 @@ class ExportCheck {
 		const message = `Leaf ${index} is not what it was`;
 		if (this.alteredHere.length >= heldMax) return;
 		this.alteredHere.push({ kind: "altered", index, line: this.lines, run: leaf.run, ...eventOf(line), message });
-	}
-
-	private takePayload({ i: index, leaf, salt, payload }: LeafLine): void {
-		if (leaf.payload === undefined) return;
-		if (salt === undefined || payload === undefined) {
-			this.absent++;
-			return;
-		}
-		this.checked++;
-		if (payloadDigest(salt, JSON.stringify(payload)) === leaf.payload) return;
-		this.find("altered", {
-			index,
-			line: this.lines,
-			run: leaf.run,
-			message: `The payload of leaf ${index} is not what it was`,
-		});
 	}
 
 	/** Is the trusted checkpoint's tree the beginning of this one? */
@@ -293,6 +281,8 @@ class ExportCheck {
 		const { head, tree, covered, trusted } = this;
 		const isCut = !this.isEnded;
 		const line = this.lines;
+		// Of an export that is cut off the erasure may be in what is gone.
+		if (!isCut) for (const missing of this.payloads.unaccounted()) this.findings.add(missing);
 		for (const doubt of this.runs.doubts()) if ((doubt.index ?? 0) < covered) this.findings.add({ ...doubt, line });
 		if (isCut)
 			this.find("truncated", {
@@ -303,7 +293,11 @@ class ExportCheck {
 		else if (tree.size > covered || (head && head.size > covered) || this.checkpoints === 0) {
 			const message = `No checkpoint that holds covers the end of the export: ${Math.max(tree.size, head?.size ?? 0)} leaves, ${covered} of them covered`;
 			if (this.findings.list.length === 0) this.find("truncated", { line, index: covered, message });
-		}
+		} else if (this.endSize !== tree.size && this.findings.list.length === 0)
+			this.find("malformed", {
+				line,
+				message: `The export ends with ${tree.size} leaves, and its end speaks of ${this.endSize}`,
+			});
 		if (!trusted || this.trustedIs !== "unseen") return;
 		if (head && head.size >= trusted.size) return;
 		this.find("rolled_back", {

@@ -1,5 +1,5 @@
 /** One leaf and what proves that it is in the log: enough to show one event to somebody without the others. */
-import { isLeaf, type Leaf } from "./export-lines.ts";
+import { depthMax, isLeaf, type Leaf } from "./export-lines.ts";
 import type { Finding } from "./findings.ts";
 import { isIncluded, leafHash } from "./merkle.ts";
 import { openCheckpoint, verifierKey } from "./note.ts";
@@ -37,7 +37,9 @@ export function verifyProof(proof: unknown, key: string): Finding | undefined {
 	const path = proof.proof.map((one) => Buffer.from(one, "base64"));
 	const isThere = isIncluded({ index, size, leaf: leafHash(JSON.stringify(leaf)), proof: path, root });
 	if (!isThere) return { kind: "altered", index, message: `This is not leaf ${index} of the log` };
-	if (leaf.payload === undefined || salt === undefined || payload === undefined) return undefined;
+	if (payload === undefined) return undefined;
+	if (leaf.payload === undefined || salt === undefined)
+		return { kind: "altered", index, message: "It shows a payload that nothing proves" };
 	if (payloadDigest(salt, JSON.stringify(payload)) === leaf.payload) return undefined;
 	return { kind: "altered", index, message: "Its payload is not what it was" };
 }
@@ -49,7 +51,14 @@ function malformed(message: string): Finding {
 function isProof(value: unknown): value is AuditProof {
 	if (typeof value !== "object" || value === null) return false;
 	const { format, v, index, leaf, salt, proof, checkpoint } = value as { readonly [key: string]: unknown };
+	if (!isShallow(leaf, 0) || !isShallow((value as { readonly payload?: unknown }).payload, 0)) return false;
 	if (format !== proofFormat || v !== 1 || !Number.isSafeInteger(index) || !isLeaf(leaf)) return false;
 	const arePath = Array.isArray(proof) && proof.length <= 64 && proof.every((one) => typeof one === "string");
 	return arePath && typeof checkpoint === "string" && (salt === undefined || typeof salt === "string");
+}
+
+/** It is written again to be hashed: no deeper than that is sure to work. */
+function isShallow(value: unknown, depth: number): boolean {
+	if (typeof value !== "object" || value === null) return true;
+	return depth < depthMax && Object.values(value).every((child) => isShallow(child, depth + 1));
 }

@@ -193,7 +193,8 @@ export class Chat {
 
 	private showCard(held: OpenApproval): void {
 		const { invocation } = this.parts;
-		const typed = { approve: "/approve", deny: "/deny <reason>", resume: "/resume" };
+		const rehearse = commandLine(invocation, "rehearse", held.approval);
+		const typed = { approve: "/approve", deny: "/deny <reason>", resume: "/resume", rehearse };
 		for (const card of cardsOf(invocation, [held], invocation.terminal.isInteractive ? undefined : typed)) {
 			invocation.terminal.print("", ...card);
 		}

@@ -12,7 +12,7 @@ import { usageInvalid } from "../parse-arguments.ts";
 import { grantLines } from "../render/grant-text.ts";
 import { jsonText } from "../render/json-text.ts";
 import { wrap } from "../render/text-width.ts";
-import { rowsOption } from "../rows-option.ts";
+import { rowsOption, rowsText } from "../rows-option.ts";
 
 /** Leaves a yes for held calls. */
 export async function approve(invocation: Invocation): Promise<number> {
@@ -46,7 +46,7 @@ export async function approve(invocation: Invocation): Promise<number> {
 				by,
 				answer: args === undefined ? "approve" : "edit",
 				leave: (id, digest) => harness.approve(id, { ...answer, ...(digest === undefined ? {} : { digest }) }),
-				lines: (left) => saidLines(invocation, { store, agents }, { ...left, by, args, always }),
+				lines: (left) => saidLines(invocation, { store, agents }, { ...left, by, args, always, rows }),
 			},
 		});
 	});
@@ -58,18 +58,19 @@ interface Said {
 	readonly by: { readonly id: string; readonly via: string };
 	readonly args: Json | undefined;
 	readonly always: GrantTerms | undefined;
+	readonly rows: readonly number[] | "all" | undefined;
 }
 
 async function saidLines(
 	invocation: Invocation,
 	{ store, agents }: Pick<Opened, "store" | "agents">,
-	{ run, approval, by, args, always }: Said,
+	{ run, approval, by, args, always, rows }: Said,
 ): Promise<readonly string[]> {
 	const { style, width } = invocation.terminal;
 	const agent = args === undefined ? undefined : (await store.load(run, Number.MAX_SAFE_INTEGER))?.head.agent;
 	const isChecked = args === undefined || agents.some(({ name }) => name === agent);
 	return [
-		`${style.green("✓")} ${approval} is approved by ${by.id} (${by.via})${args === undefined ? "" : " with:"}`,
+		`${style.green("✓")} ${approval} is approved by ${by.id} (${by.via})${rowsText(rows)}${args === undefined ? "" : " with:"}`,
 		...(args === undefined ? [] : wrap(`  ${jsonText(args, 2_000)}`, width)),
 		...(isChecked ? [] : ["  Whether they fit the tool is checked when the run goes on: its agent is not known here."]),
 		...(always

@@ -111,7 +111,9 @@ function reportLines(
 			`${origin}: ${counts}. Do not rely on this export.`,
 		];
 	}
-	const shown = payloads.checked > 0 ? `; ${payloads.checked} payloads compared, ${payloads.absent} not shown` : "";
+	const hidden = payloads.shown > 0 ? `, ${payloads.shown} shown in part and proven by nothing` : "";
+	const shown =
+		payloads.checked > 0 ? `; ${payloads.checked} payloads compared${hidden}, ${payloads.absent} not shown` : "";
 	return [
 		`${style.green("✓")} ${inlineText(origin, 200)}: ${counts}, each permitted${shown}.`,
 		isCompared

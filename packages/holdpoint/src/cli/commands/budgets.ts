@@ -45,12 +45,12 @@ function budgetLines({ budget, accounts }: BudgetStatus, { style, width }: Termi
 	return [title, ...tableLines(cells, { style, width, head: head.filter(shown) })];
 }
 
-const head = ["used", "", "spent", "held", "left", "until", "of"];
+const head = ["used", "", "spent", "held", "left", "overdrawn", "until", "of"];
 
 const barColumns = 10;
 
 function rowOf(budget: Budget, account: BudgetAccount, style: Style): Cell[] {
-	const { spent, held, left, window, of } = account;
+	const { spent, held, left, overdrawn, window, of } = account;
 	const share = (spent + held) / budget.max;
 	const colour = left === 0 ? style.red : share >= 0.8 ? style.yellow : style.green;
 	const amount = (value: number) => shownAmount(value, budget);
@@ -62,6 +62,7 @@ function rowOf(budget: Budget, account: BudgetAccount, style: Style): Cell[] {
 		{ text: amount(spent) },
 		{ text: held > 0 ? amount(held) : "" },
 		{ text: amount(left) },
+		{ text: overdrawn > 0 ? amount(overdrawn) : "", colour: style.red },
 		{ text: window ? dateTime(window.until) : "" },
 		{ text: ownerText(of) },
 	];

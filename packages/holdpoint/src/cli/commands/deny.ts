@@ -4,7 +4,7 @@ import { commandLine } from "../command-line.ts";
 import { openInbox, using } from "../open-harness.ts";
 import { osApprover } from "../os-user.ts";
 import { usageInvalid } from "../parse-arguments.ts";
-import { rowsOption } from "../rows-option.ts";
+import { rowsOption, rowsText } from "../rows-option.ts";
 
 /** Leaves a no for held calls. */
 export async function deny(invocation: Invocation): Promise<number> {
@@ -35,7 +35,7 @@ export async function deny(invocation: Invocation): Promise<number> {
 						...(digest === undefined ? {} : { digest }),
 					}),
 				lines: ({ run, approval }) => [
-					`${style.red("⊘")} ${approval} is denied by ${by.id} (${by.via})`,
+					`${style.red("⊘")} ${approval} is denied by ${by.id} (${by.via})${rowsText(rows)}`,
 					`  The program reads why. Go on with: ${commandLine(invocation, "resume", run)}`,
 				],
 			},

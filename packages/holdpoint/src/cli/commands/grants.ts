@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import type { Grant } from "../../spec/governance.ts";
+import type { Grant, Standing } from "../../spec/governance.ts";
 import type { Store } from "../../spec/store.ts";
 import { exitCodes, type Invocation } from "../command.ts";
 import { commandLine, shownPath } from "../command-line.ts";
@@ -21,17 +21,33 @@ export async function grants(invocation: Invocation): Promise<number> {
 		const standing = await harness.governance.standing();
 		const all: UsedGrant[] = [];
 		for (const grant of standing.grants) all.push({ ...grant, used: await usedOf(store, grant) });
-		const { switches } = standing;
-		terminal.answer({ grants: all, switches }, () => [
+		const { grants: _, ...laid } = standing;
+		const { switches } = laid;
+		terminal.answer({ grants: all, ...laid }, () => [
 			...switches.flatMap((one) => [
 				`${terminal.style.red("⏻")} ${switchText(one)}`,
 				`  On again with: ${commandLine(invocation, "on", one.of, ...(one.name === "" ? [] : [one.name]))}`,
 			]),
 			...all.flatMap((grant, at) => [...(at > 0 || switches.length > 0 ? [""] : []), ...lines(invocation, grant)]),
 			...(all.length + switches.length === 0 ? ["Nothing is granted, and nothing is switched off."] : []),
+			...rulesLines(laid),
 		]);
 		return exitCodes.done;
 	});
+}
+
+/** By which policy and budgets calls are decided, as far as the audit log was told. */
+function rulesLines({ policy, budgets }: Pick<Standing, "policy" | "budgets">): string[] {
+	const since = ({ by, at }: { readonly by: string; readonly at: number }) =>
+		`since ${dateTime(at)}, first in a process of ${visibleText(by, 80)}`;
+	const refused =
+		policy?.refused === undefined ? [] : [`  A change of it cannot be used: ${visibleText(policy.refused, 200)}`];
+	const names = budgets?.budgets.map(({ name }) => name).join(", ") || "none";
+	return [
+		...(policy || budgets ? [""] : []),
+		...(policy ? [`policy ${visibleText(policy.version, 200)}, ${since(policy)}`, ...refused] : []),
+		...(budgets ? [`budgets ${visibleText(names, 1_000)}, ${since(budgets)}`] : []),
+	];
 }
 
 interface UsedGrant extends Grant {
@@ -45,13 +61,16 @@ async function usedOf(store: Store, { id }: Grant): Promise<number> {
 
 function lines(invocation: Invocation, grant: UsedGrant): string[] {
 	const { style } = invocation.terminal;
-	const { id, by, approval, at, revoked } = grant;
+	const { id, by, approval, at, revoked, used, usesMax } = grant;
+	const isUsedUp = usesMax !== undefined && used >= usesMax;
 	const people = by.map((one) => `${visibleText(one.id, 80)} (${one.via})`).join(", ");
 	return [
-		`${revoked ? style.dim("⊘") : style.green("✓")} ${style.bold(id)} given by ${people} with ${approval}, ${dateTime(at)}`,
+		`${revoked || isUsedUp ? style.dim("⊘") : style.green("✓")} ${style.bold(id)} given by ${people} with ${approval}, ${dateTime(at)}`,
 		...grantLines(grant, { used: grant.used }).map((line) => `  ${line}`),
 		revoked
 			? `  revoked by ${visibleText(revoked.by, 80)}, ${dateTime(revoked.at)}`
-			: `  Take it back with: ${commandLine(invocation, "revoke", id)}`,
+			: isUsedUp
+				? "  used up: it answers nothing any more"
+				: `  Take it back with: ${commandLine(invocation, "revoke", id)}`,
 	];
 }

@@ -1,5 +1,6 @@
 import { isCedarPolicy, type PolicyExplanation } from "../../adapters/policies/cedar/cedar-policy.ts";
 import { decide } from "../../policy/decide.ts";
+import { budgetsNow } from "../../run/call-budgets.ts";
 import { provenanceOf as provenanceOfCall } from "../../run/decide-call.ts";
 import type { RunView } from "../../run/show-run.ts";
 import { HoldpointError } from "../../spec/errors.ts";
@@ -16,12 +17,20 @@ import { jsonText } from "../render/json-text.ts";
 import { inlineText } from "../render/safe-text.ts";
 import { wrap } from "../render/text-width.ts";
 import { ruleLine } from "./check-policy.ts";
-import { agentNamed, type OwnPolicy, ownPolicy, provenanceOf, requestOf, toolNamed } from "./own-policy.ts";
+import {
+	agentNamed,
+	budgetsWith,
+	type OwnPolicy,
+	ownPolicy,
+	provenanceOf,
+	requestOf,
+	toolNamed,
+} from "./own-policy.ts";
 
 /** Which policies decide a call as they do, and what would lift it: of a run, or one that nobody made. */
 export async function explainPolicy(invocation: Invocation): Promise<number> {
 	const own = await ownPolicy(invocation);
-	await own.policy.ready?.(own.agents);
+	await own.policy.ready?.(own.agents, own);
 	const isMade = textOption(invocation, "tool") === undefined;
 	const asked = isMade ? await madeCall(invocation, own) : { request: imagined(invocation, own), decided: [] };
 	const explanation = await explained(own, asked.request);
@@ -72,7 +81,7 @@ function explanationLines({ version, decision, rules, lift }: PolicyExplanation,
 	];
 }
 
-function imagined(invocation: Invocation, { agents }: OwnPolicy): PolicyRequest {
+function imagined(invocation: Invocation, { agents, budgets }: OwnPolicy): PolicyRequest {
 	if (invocation.positionals.length > 1)
 		throw usageInvalid("policy explain takes a run and a call, or --tool, not both");
 	const agent = agentNamed(agents, textOption(invocation, "agent"));
@@ -84,6 +93,8 @@ function imagined(invocation: Invocation, { agents }: OwnPolicy): PolicyRequest 
 		tenant: textOption(invocation, "tenant"),
 		session: textOption(invocation, "session"),
 		provenance: provenanceOf(textOption(invocation, "via") ?? "model"),
+		// Nobody made it, so that nobody's accounts are looked up.
+		budgets: budgetsWith(budgets),
 	});
 }
 
@@ -95,7 +106,9 @@ async function madeCall(invocation: Invocation, own: OwnPolicy): Promise<MadeCal
 		const [first, second = two] = one.split("/", 2) as [string, string?];
 		const isCallAlone = second === undefined && /^c\d+(\.\d+)*$/.test(first);
 		const run = isCallAlone || first === "" ? await newestRun(store) : await findRun(store, first);
-		return callOf(await harness.show(run), isCallAlone ? first : second, own);
+		const { request, decided } = callOf(await harness.show(run), isCallAlone ? first : second, own);
+		const budgets = await budgetsNow(own.budgets, request, { store, now: Date.now() });
+		return { request: { ...request, budgets }, decided };
 	});
 }
 

@@ -1,7 +1,9 @@
 import { toPolicy } from "../../policy/decide.ts";
 import { effectPolicy } from "../../policy/effect-policy.ts";
+import { checkedBudgets } from "../../run/call-budgets.ts";
 import { governedAgents } from "../../run/ready-policy.ts";
-import type { GovernedAgent, Policy, PolicyRequest } from "../../spec/policy.ts";
+import type { Budget } from "../../spec/budget.ts";
+import type { BudgetsNow, GovernedAgent, Policy, PolicyRequest } from "../../spec/policy.ts";
 import type { Tool } from "../../spec/tool.ts";
 import type { Invocation } from "../command.ts";
 import { ownConfig } from "../open-harness.ts";
@@ -10,17 +12,25 @@ import { usageInvalid } from "../parse-arguments.ts";
 export interface OwnPolicy {
 	readonly policy: Policy;
 	readonly agents: readonly GovernedAgent[];
+	readonly budgets: readonly Budget[];
 	readonly policyTimeoutMs: number | undefined;
 }
 
 /** The policy of the config, and the agents whose calls it decides. Errors: `config.invalid`. */
 export async function ownPolicy(invocation: Invocation): Promise<OwnPolicy> {
-	const { agents, policy, model, limits = {} } = await ownConfig(invocation);
+	const { agents, policy, model, budgets = [], limits = {} } = await ownConfig(invocation);
 	return {
 		policy: policy ? toPolicy(policy) : effectPolicy,
 		agents: agents.flatMap((agent) => governedAgents(agent, { model, limits })),
+		budgets: checkedBudgets(budgets),
 		policyTimeoutMs: limits.policyTimeoutMs,
 	};
+}
+
+/** Budgets of which nothing is used, but what is said here. */
+export function budgetsWith(budgets: readonly Budget[], said: PolicyRequest["budgets"] = {}): BudgetsNow {
+	const unused = budgets.map(({ name, max }) => [name, { spent: 0, held: 0, max }] as const);
+	return { ...Object.fromEntries(unused), ...said };
 }
 
 /** The agent of this name, or the only one there is. Errors: `usage.invalid`. */
@@ -56,6 +66,7 @@ export function requestOf(
 		call: "(none)",
 		tenant: undefined,
 		session: undefined,
+		depth: 0,
 		provenance: { via: "model" },
 		approvedBy: [],
 		...facts,

@@ -19,6 +19,8 @@ export interface PolicyCase extends CaseFacts {
 	readonly args: Json;
 	/** Of what whoever makes the call has read. */
 	readonly label?: Label;
+	/** What is used of budgets; of those that are left out: nothing. */
+	readonly budgets?: { readonly [name: string]: { readonly spent?: number; readonly held?: number } };
 	/** Roles whose people have all said yes. */
 	readonly approvals: readonly string[];
 	readonly expect: CaseVerdict;
@@ -38,7 +40,7 @@ interface CaseFacts {
 
 const bytesMax = 4 * 1_048_576;
 const factNames = ["agent", "principal", "tenant", "session", "via"] as const;
-const ownNames = ["name", "call", "args", "label", "approvals", "expect", "roles", "policies"];
+const ownNames = ["name", "call", "args", "label", "budgets", "approvals", "expect", "roles", "policies"];
 const caseNames: ReadonlySet<string> = new Set([...ownNames, ...factNames]);
 
 /** Errors: `policy.invalid` with file and line. */
@@ -104,6 +106,10 @@ function policyCase(value: unknown, { name, line, at }: Place): PolicyCase {
 	check(isJson(args), "`args` are no JSON: dates and keys that are no texts are none");
 	const label = labelIn(value["label"]);
 	check(label !== "wrong", "`label` is a map of `untrusted` (true or false) and `readers` (a list of names)");
+	check(
+		areUsed(value["budgets"]),
+		"`budgets` is a map of names to what is `spent` and `held`, whole numbers from 0 on",
+	);
 	const shown = String(value["name"] ?? `case ${at + 1}`);
 	return { ...(value as object), line, name: shown, args, approvals, label } as PolicyCase;
 }
@@ -115,6 +121,16 @@ function labelIn(value: unknown): Label | "wrong" | undefined {
 	const isRight = typeof untrusted === "boolean" && (readers === undefined || areNames(readers));
 	if (!isRight || Object.keys(others).length > 0) return "wrong";
 	return { ...(untrusted ? { untrusted: "(a case)" } : {}), ...(readers ? { readers } : {}) };
+}
+
+function areUsed(value: unknown): boolean {
+	if (value === undefined) return true;
+	const isUse = (use: unknown) =>
+		isRecord(use) &&
+		Object.entries(use).every(
+			([key, amount]) => ["spent", "held"].includes(key) && Number.isSafeInteger(amount) && (amount as number) >= 0,
+		);
+	return isRecord(value) && Object.values(value).every(isUse);
 }
 
 function areNames(value: unknown): value is readonly string[] {

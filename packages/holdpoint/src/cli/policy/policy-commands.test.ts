@@ -150,6 +150,30 @@ describe("policy test", () => {
 		expect((await cli("policy", "test")).code).toBe(0);
 	});
 
+	test("a case can say what is used of budgets, and of no others than there are", async () => {
+		put(
+			"holdpoint.config.mjs",
+			config.replace(
+				"rolesOf:",
+				'budgets: [{ name: "day", counts: { tool: "pay", sum: "cents" }, max: 500 }],\n\trolesOf:',
+			),
+		);
+		const spent =
+			"forbid(principal, action, resource) when { context.budgets.day.spent + context.budgets.day.held >= 400 };";
+		put("policies/spent.cedar", `@id("spent") ${spent}`);
+		const of = (more: string) => `- { call: pay, args: { cents: 1 }, ${more} }\n`;
+		const all = ["expect: allow", "budgets: { day: { spent: 399 } }, expect: allow"].map(of);
+		const over = of("budgets: { day: { spent: 300, held: 100 } }, expect: deny, policies: [spent]");
+		put("cases.yaml", `cases:\n${all.join("")}${over}`);
+		expect(await cli("policy", "test")).toMatchObject({ code: 0, out: expect.stringContaining("3 cases") });
+		put("cases.yaml", `cases:\n${of("budgets: { week: { spent: 5 } }, expect: allow")}`);
+		expect((await cli("policy", "test")).err).toContain('line 2: There is no budget "week"');
+		expect(await cli("policy", "explain", "--tool", "pay", "--args", '{"cents":5}')).toMatchObject({ code: 0 });
+		expect(await cli("policy", "check")).toMatchObject({ code: 0 });
+		put("policies/spent.cedar", spent.replaceAll("day", "week"));
+		expect(await cli("policy", "check")).toMatchObject({ code: 1, out: expect.stringContaining("`budgets.week`") });
+	});
+
 	test("any policy can be tested, also one that throws", async () => {
 		put(
 			"holdpoint.config.mjs",
@@ -179,6 +203,11 @@ describe("policy test", () => {
 		["roles of what asks nobody", "cases: [{ call: pay, expect: deny, roles: [a] }]", /where `ask` is expected/],
 		["approvals that are no list", "cases: [{ call: pay, expect: deny, approvals: boss }]", /list of roles/],
 		["a label that is none", "cases: [{ call: pay, expect: deny, label: { secret: true } }]", /`label` is a map of/],
+		[
+			"a use of budgets that is none",
+			"cases: [{ call: pay, expect: deny, budgets: { a: { spent: -1 } } }]",
+			/`budgets` is/,
+		],
 		["arguments that are no JSON", "cases: [{ call: pay, expect: deny, args: { a: .nan } }]", /are no JSON/],
 		["a key twice", "cases: [{ call: pay, call: pay, expect: deny }]", /cases\.yaml:1: .*unique/],
 		[

@@ -4,12 +4,20 @@ import { decide } from "../../policy/decide.ts";
 import { canonicalArguments } from "../../run/canonical-arguments.ts";
 import { isHoldpointError } from "../../spec/errors.ts";
 import { defaultLimits } from "../../spec/limits.ts";
-import type { Decision } from "../../spec/policy.ts";
+import type { BudgetsNow, Decision } from "../../spec/policy.ts";
 import { exitCodes, type Invocation } from "../command.ts";
 import { usageInvalid } from "../parse-arguments.ts";
 import { inlineText } from "../render/safe-text.ts";
 import { tableLines } from "../render/table.ts";
-import { agentNamed, type OwnPolicy, ownPolicy, provenanceOf, requestOf, toolNamed } from "./own-policy.ts";
+import {
+	agentNamed,
+	budgetsWith,
+	type OwnPolicy,
+	ownPolicy,
+	provenanceOf,
+	requestOf,
+	toolNamed,
+} from "./own-policy.ts";
 import { type CaseVerdict, type PolicyCase, readCases } from "./policy-cases.ts";
 
 /** Decides every case of a file, and says which of them is decided otherwise than it expects. */
@@ -19,7 +27,7 @@ export async function testPolicy(invocation: Invocation): Promise<number> {
 	if (extra !== undefined) throw usageInvalid("policy test takes one file of cases");
 	const cases = await readCases(resolve(host.cwd, file), file);
 	const own = await ownPolicy(invocation);
-	await own.policy.ready?.(own.agents);
+	await own.policy.ready?.(own.agents, own);
 	const results: CaseResult[] = [];
 	for (const one of cases) results.push(await caseResult(own, one));
 	const failed = results.filter(({ isPassed }) => !isPassed);
@@ -73,7 +81,7 @@ function isSameSet(one: readonly string[], other: readonly string[]): boolean {
 }
 
 /** The same way that the call would take in a run: schema, then policy, then what the answers cover. */
-async function outcomeOf({ policy, agents, policyTimeoutMs }: OwnPolicy, one: PolicyCase): Promise<Got> {
+async function outcomeOf({ policy, agents, budgets, policyTimeoutMs }: OwnPolicy, one: PolicyCase): Promise<Got> {
 	const { call, principal = "somebody", tenant, session, via = "model", label, line } = one;
 	const { policyTimeoutMs: patienceMs, validationTimeoutMs, argsBytesMax } = defaultLimits;
 	const { agent, tool } = atLine(line, () => {
@@ -81,14 +89,27 @@ async function outcomeOf({ policy, agents, policyTimeoutMs }: OwnPolicy, one: Po
 		return { agent: named, tool: toolNamed(named, call) };
 	});
 	const provenance = atLine(line, () => provenanceOf(via));
+	const used = atLine(line, () => usedIn(one, budgets));
 	const limits = { bytesMax: argsBytesMax, patience: { timeoutMs: validationTimeoutMs } };
 	const parsed = await canonicalArguments(tool, one.args, limits);
 	if (!parsed.ok) return { verdict: "failed", roles: [], reason: parsed.message };
 	const { args } = parsed;
-	const request = requestOf(tool, { agent: agent.name, principal, tenant, session, provenance, label, args });
+	const facts = { agent: agent.name, principal, tenant, session, provenance, label };
+	const request = requestOf(tool, { ...facts, budgets: used, args });
 	const decision = await decide(policy, request, policyTimeoutMs ?? patienceMs);
 	const policies = isCedarPolicy(policy) ? { policies: policy.explain(request).rules.map(({ id }) => id) } : {};
 	return { ...covered(decision, one.approvals), ...policies };
+}
+
+/** Errors: `usage.invalid` where there is no such budget. */
+function usedIn({ budgets: said = {} }: PolicyCase, budgets: OwnPolicy["budgets"]): BudgetsNow {
+	const used = Object.entries(said).map(([name, { spent = 0, held = 0 }]) => {
+		const known = budgets.find((budget) => budget.name === name);
+		const names = budgets.map((budget) => budget.name).join(", ");
+		if (!known) throw usageInvalid(`There is no budget ${JSON.stringify(name)}`, `Of the config: ${names || "none"}.`);
+		return [name, { spent, held, max: known.max }] as const;
+	});
+	return budgetsWith(budgets, Object.fromEntries(used));
 }
 
 function covered(decision: Decision, approvals: readonly string[]): Got {

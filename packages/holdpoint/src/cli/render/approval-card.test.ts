@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { OpenApproval } from "../../run/inbox.ts";
+import type { RehearsalView } from "../../run/rehearsal-view.ts";
 import { approvalCard, doneSoFar } from "./approval-card.ts";
 import { createStyle } from "./style.ts";
 import { widthOf } from "./text-width.ts";
@@ -31,7 +32,12 @@ const held: OpenApproval = {
 	},
 };
 
-const commands = { approve: "holdpoint approve apr_1", deny: "holdpoint deny apr_1", resume: "holdpoint resume run_1" };
+const commands = {
+	approve: "holdpoint approve apr_1",
+	deny: "holdpoint deny apr_1",
+	resume: "holdpoint resume run_1",
+	rehearse: "holdpoint rehearse apr_1",
+};
 
 function card(approval: OpenApproval, width = 80): string[] {
 	return approvalCard(approval, { style: createStyle(false), width, now: 61_000, commands });
@@ -75,6 +81,40 @@ describe("the card of a held call", () => {
 		expect(second).toContain("line 3 of the program above (c1) asks for it");
 		expect(second).not.toContain("const a");
 		expect(second).toContain(commands.approve);
+	});
+
+	const row = { version: "1", line: 3, verdict: "ask", approvedBy: [], isSpent: false, isHeld: false } as const;
+	const rehearsal: RehearsalView = {
+		digest: "-begins-with-a-dash",
+		rows: [
+			{ ...row, tool: "refund_order", args: { orderId: "O-1" }, reason: "above the limit", isHeld: true },
+			{ ...row, tool: "drop_customer", args: {}, reason: "it cannot be undone" },
+		],
+		totals: [],
+		reads: 0,
+		end: "returned",
+	};
+
+	test("offers to find out what else its program would do, until that is known", () => {
+		expect(card(held).join("\n")).toContain(commands.rehearse);
+		expect(card({ ...held, rehearsal }).join("\n")).not.toContain(commands.rehearse);
+		const { program: _, ...direct } = held;
+		expect(card(direct).join("\n")).not.toContain(commands.rehearse);
+	});
+
+	test("with a rehearsal says why a row is asked about where that is another reason, and how all of it is answered", () => {
+		const text = card({ ...held, rehearsal }).join("\n");
+		expect(text.match(/above the limit/g)).toHaveLength(1);
+		expect(text).toMatch(/2 +drop_customer \{\}\n│ +it cannot be undone/);
+		expect(text).toContain(`${commands.approve} --rows all --seen=-begins-`);
+		expect(text).toContain(`${commands.deny} --rows all --seen=-begins-`);
+	});
+
+	test("of a program that is shown above shows no list again", () => {
+		const options = { style: createStyle(false), width: 80, now: 61_000, commands };
+		const second = approvalCard({ ...held, rehearsal }, { ...options, shared: { lines: [3, 3], isShown: true } });
+		expect(second.join("\n")).toContain("row 1 of what the program above would do");
+		expect(second.join("\n")).not.toContain("drop_customer");
 	});
 
 	test("that was answered says how to go on", () => {

@@ -13,7 +13,12 @@ export interface CardOptions {
 	readonly width: number;
 	readonly now: number;
 	/** The exact commands that answer it. */
-	readonly commands: { readonly approve: string; readonly deny: string; readonly resume: string };
+	readonly commands: {
+		readonly approve: string;
+		readonly deny: string;
+		readonly resume: string;
+		readonly rehearse: string;
+	};
 	/** Where several calls of one program are held: the lines of all, and whether a card above shows the program. */
 	readonly shared?: { readonly lines: readonly number[]; readonly isShown: boolean };
 }
@@ -33,7 +38,7 @@ export function approvalCard(approval: OpenApproval, options: CardOptions): stri
 		"",
 		...fields(about, columns, options),
 		...(approval.program ? ["", ...programPart(approval.program, columns, options)] : []),
-		...(approval.rehearsal ? ["", ...rehearsalLines(approval.rehearsal, { style, width: options.width - 2 })] : []),
+		...rehearsalPart(approval, options),
 		"",
 		...answerPart(approval, options),
 	];
@@ -42,6 +47,14 @@ export function approvalCard(approval: OpenApproval, options: CardOptions): stri
 		...body.map((line) => `${style.yellow("│")} ${line}`.trimEnd()),
 		style.yellow("└"),
 	];
+}
+
+/** Once for each program: the list is as long as its program is busy. */
+function rehearsalPart({ rehearsal, reason }: OpenApproval, { style, width, shared }: CardOptions): string[] {
+	if (!rehearsal) return [];
+	if (!shared?.isShown) return ["", ...rehearsalLines(rehearsal, { style, width: width - 2, reason })];
+	const at = rehearsal.rows.findIndex(({ isHeld }) => isHeld);
+	return at < 0 ? [] : [style.dim(`row ${at + 1} of what the program above would do`)];
 }
 
 /** Its run does not verify: nothing of it is shown as if it were true. */
@@ -133,16 +146,29 @@ export function doneSoFar(done: readonly DoneCall[]): string {
 	return [...counts].map(([key, count]) => (count > 1 ? `${key}×${count}` : key)).join(" · ");
 }
 
-function answerPart(approval: OpenApproval, { style, commands }: CardOptions): string[] {
+function answerPart(approval: OpenApproval, options: CardOptions): string[] {
+	const { style, commands } = options;
 	if (approval.unread.length > 0) return [`${style.dim("answered; go on with")}  ${commands.resume}`];
-	const rows = approval.rehearsal?.rows.some(({ verdict, call }) => verdict === "ask" && call !== approval.call);
+	const rows = approval.rehearsal?.rows.some(
+		({ verdict, isHeld, isSpent }) => verdict === "ask" && !isHeld && !isSpent,
+	);
+	const yes = (command: string) => `${style.green("yes")}  ${command}`;
+	const no = `${style.red("no ")}  ${commands.deny}`;
+	if (!rows) return [yes(commands.approve), no, ...rehearseHint(approval, options)];
+	// A digest may begin with a dash.
+	const all = `--rows all --seen=${approval.rehearsal?.digest.slice(0, 8)}`;
 	return [
-		`${style.green("yes")}  ${commands.approve}`,
-		...(rows
-			? [
-					`${style.green("yes")}  ${commands.approve} --rows all --seen ${approval.rehearsal?.digest.slice(0, 8)}   ${style.dim("to all of it, or --rows 1,3-5")}`,
-				]
-			: []),
-		`${style.red("no ")}  ${commands.deny}`,
+		style.dim("To this call alone; the others are asked about when they come:"),
+		yes(commands.approve),
+		no,
+		style.dim("To all of it, or to rows by their numbers, such as --rows 1,3-5:"),
+		yes(`${commands.approve} ${all}`),
+		`${no} ${all}`,
 	];
+}
+
+/** Of a program of which one call is known: what else it would do can be found out. */
+function rehearseHint({ program, rehearsal }: OpenApproval, { style, commands, shared }: CardOptions): string[] {
+	if (!program || rehearsal || shared?.isShown) return [];
+	return [`${style.yellow("?  ")}  ${commands.rehearse}  ${style.dim("# what else the program would do")}`];
 }

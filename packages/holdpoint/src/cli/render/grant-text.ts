@@ -11,13 +11,14 @@ export function grantLines(
 	const { tool, args, scope, expiresAt, usesMax } = grant;
 	const session = scope.session ?? facts.session;
 	const where = session === undefined ? "in every session" : `in ${visibleText(session, 220)}`;
+	const whom = scope.principal === undefined ? "anybody" : visibleText(scope.principal, 80);
 	const tenant = scope.tenant === undefined ? "" : `, tenant ${visibleText(scope.tenant, 80)}`;
 	const left = usesMax === undefined ? "any number of calls" : `${usesMax} ${usesMax === 1 ? "call" : "calls"}`;
 	const used = facts.used === undefined || usesMax === undefined ? "" : `, ${facts.used} of them used`;
 	return aligned([
 		["tool", `${visibleText(tool, 80)}, as it is now`],
 		...argumentPairs(args),
-		["for", `${visibleText(scope.principal, 80)}${tenant}, by agent ${visibleText(scope.agent, 80)}, ${where}`],
+		["for", `${whom}${tenant}, by agent ${visibleText(scope.agent, 80)}, ${where}`],
 		["until", `${dateTime(expiresAt)}; ${left}${used}`],
 	]);
 }

@@ -188,6 +188,8 @@ export class Timeline {
 				return { mark: style.cyan("●"), text: this.told(), below: this.prose(event.text) };
 			case "model.answered":
 				return this.answered(event);
+			case "model.unanswered":
+				return { mark: style.dim("·"), text: style.dim("the model was asked, and took of budgets without an answer") };
 			case "output.rejected":
 				return { mark: style.red("✗"), text: "the answer does not fit", below: this.wrapped(event.issues) };
 			case "timer.set":
@@ -373,9 +375,12 @@ export class Timeline {
 		const { style } = this.options;
 		const by = inlineText(`${event.by.id} (${event.by.via})`, 40);
 		const reason = event.reason ? this.wrapped(`"${event.reason}"`) : [];
-		const more = event.open ? "; others must answer too" : "";
+		const { rows = [] } = event;
+		const wide =
+			rows.length === 0 ? "" : `, with ${rows.length} ${rows.length === 1 ? "row" : "rows"} of its rehearsal`;
+		const more = `${wide}${event.open ? "; others must answer too" : ""}`;
 		if (event.answer === "deny")
-			return { mark: style.red("⊘"), text: `${style.red("denied")} by ${by}`, below: reason };
+			return { mark: style.red("⊘"), text: `${style.red("denied")} by ${by}${wide}`, below: reason };
 		const args = event.answer === "edit" ? [`with ${jsonText(event.args, this.roomAfterName() - 7)}`] : [];
 		const word = event.answer === "edit" ? "changed and approved" : "approved";
 		return { mark: style.green("✓"), text: `${style.green(word)} by ${by}${more}`, below: [...args, ...reason] };

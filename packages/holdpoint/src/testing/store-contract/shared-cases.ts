@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { fixedLimits } from "../../spec/limits.ts";
 import { noRun, type Store, type Write } from "../../spec/store.ts";
 import { code43, create, everything, fails, head, type StoreCase, signal, step, storeCase } from "./fixture.ts";
 
@@ -145,19 +146,38 @@ export const sharedCases: readonly StoreCase[] = [
 		assert.equal(held <= max && held > max - 5, true);
 	}),
 
-	storeCase("an account that ended is forgotten once nothing is held there", async (store) => {
+	storeCase("a clock that is ahead, and then back, makes no account forgotten", async (store) => {
 		await create(store, "r");
 		const day = { account: "day 1", until: 100 };
-		await store.commit("r", 1, [reserve("c1", 6, day), reserve("c2", 3, day)]);
-		await store.commit("r", 1, [settle("c1", 6, "day 1"), reserve("c9", 1, { now: 100 })]);
-		assert.deepEqual(await account(store, "day 1"), [6, 3]);
-		await store.commit("r", 1, [settle("c2", 3, "day 1")]);
-		await store.commit("r", 1, [reserve("c9", 1, { now: 99 })]);
+		await store.commit("r", 1, [reserve("c1", 9, day)]);
+		await store.commit("r", 1, [settle("c1", 9, "day 1")]);
+		const later = Array.from({ length: 500 }, (_, n) => reserve(`c${n}`, 1, { account: `later ${n}`, now: 1e15 }));
+		await store.commit("r", 1, later);
 		assert.deepEqual(await account(store, "day 1"), [9, 0]);
-		await store.commit("r", 1, [reserve("c9", 1, { now: 100 })]);
-		assert.equal(await account(store, "day 1"), undefined);
-		await store.commit("r", 1, [reserve("c1", 10, { ...day, now: 100, until: 200 })]);
-		assert.deepEqual(await account(store, "day 1"), [0, 10]);
+		await fails(store.commit("r", 1, [reserve("c1", 2, day)]), "budget.exhausted");
+	}),
+
+	storeCase("of accounts that ended, those that ended first are forgotten, where there are too many", async (store) => {
+		await create(store, "r");
+		const { accountsEndedMax: kept, accountsSweepEvery: every } = fixedLimits;
+		const name = (n: number) => `day ${n}`;
+		const day = (n: number) => ({ account: name(n), until: 10 + n });
+		const days = Array.from({ length: kept + 4 * every }, (_, n) => n);
+		for (let at = 0; at < days.length; at += 2_000) {
+			const some = days.slice(at, at + 2_000);
+			const done = some.filter((n) => n > 0).map((n) => settle("c1", 5, name(n)));
+			await store.commit("r", 1, [...some.map((n) => reserve("c1", 5, day(n))), ...done]);
+		}
+		const others = Array.from({ length: 2 * every }, (_, n) => `other ${n}`);
+		for (const other of others)
+			await store.commit("r", 1, [reserve("c2", 1, { account: other, now: 1e15 }), settle("c2", 1, other)]);
+		// Something is held on the first.
+		assert.deepEqual(await account(store, name(0)), [0, 5]);
+		for (const n of [1, 2, every]) assert.equal(await account(store, name(n)), undefined);
+		for (const n of days.slice(-kept)) if (n % 500 === 0) assert.deepEqual(await account(store, name(n)), [5, 0]);
+		assert.deepEqual(await account(store, name(days.length - 1)), [5, 0]);
+		await store.commit("r", 1, [reserve("c3", 10, day(1))]);
+		assert.deepEqual(await account(store, name(1)), [0, 10]);
 	}),
 
 	storeCase("accounts are found by the beginning of their names, each as it stands", async (store, { reopen }) => {

@@ -1,95 +1,24 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { defineAgent } from "../../../run/define-agent.ts";
-import { isHoldpointError } from "../../../spec/errors.ts";
 import type { Json } from "../../../spec/json.ts";
-import type { GovernedAgent, PolicyRequest } from "../../../spec/policy.ts";
+import type { PolicyRequest } from "../../../spec/policy.ts";
+import {
+	asked,
+	lookup,
+	note,
+	ofCents,
+	problemsOf,
+	ready,
+	refund,
+	shop,
+	spent,
+	support,
+} from "../../../testing/cedar-scene.ts";
 import { defineTool } from "../../../tools/define-tool.ts";
 import { jsonSchema } from "../../../tools/json-schema.ts";
-import { type CedarPolicyOptions, type CedarReport, cedarPolicy, type PolicyProblem } from "./cedar-policy.ts";
+import { type CedarPolicyOptions, type CedarReport, cedarPolicy } from "./cedar-policy.ts";
 import { loadEngine } from "./engine.ts";
-
-const refund = defineTool({
-	name: "refund_order",
-	description: "Refunds an order.",
-	input: jsonSchema({
-		type: "object",
-		properties: {
-			orderId: { type: "string" },
-			amountCents: { type: "integer" },
-			note: { type: "string" },
-			rate: { type: "number" },
-			items: { type: "array", items: { type: "string" } },
-		},
-		required: ["orderId", "amountCents"],
-	}),
-	tags: ["money"],
-	execute: () => null,
-});
-const lookup = defineTool({
-	name: "get_order",
-	description: "Looks an order up.",
-	input: jsonSchema({ type: "object", properties: { orderId: { type: "string" } }, required: ["orderId"] }),
-	effect: "read",
-	execute: () => null,
-});
-const note = defineTool({
-	name: "keep_note",
-	description: "Keeps a note in the run's own journal.",
-	input: jsonSchema({ type: "object", properties: {} }),
-	effect: "internal",
-	execute: () => null,
-});
-const support: GovernedAgent = { name: "support", tools: [refund, lookup, note] };
-
-const shop = `
-// Reads need nobody.
-@id("reads") permit(principal, action, resource) when { context.tool.effect == "read" };
-@id("refunds") permit(principal == H::Agent::"support", action == H::Action::"call:refund_order", resource)
-when { context.args.amountCents > 0 };
-@id("over-100-needs-manager") @approval("manager") @ttl("72h")
-forbid(principal, action == H::Action::"call:refund_order", resource)
-when { context.args.amountCents > 10000 } unless { context.approvals.contains(H::Role::"manager") };
-@id("over-5000-needs-finance") @approval("finance") @ttl("24h")
-forbid(principal, action == H::Action::"call:refund_order", resource)
-when { context.args.amountCents > 500000 } unless { context.approvals.contains(H::Role::"finance") };
-@id("hard-cap") forbid(principal, action == H::Action::"call:refund_order", resource)
-when { context.args.amountCents > 1000000 };
-`;
-
-function asked(args: Json, more: Partial<PolicyRequest> = {}, tool = refund): PolicyRequest {
-	const { name, version, effect, tags, labels } = tool;
-	return {
-		run: "r1",
-		call: "c1",
-		principal: "ann",
-		tenant: undefined,
-		session: undefined,
-		agent: "support",
-		provenance: { via: "model" },
-		tool: { name, version, effect, tags, labels },
-		args,
-		approvedBy: [],
-		...more,
-	};
-}
-const ofCents = (amountCents: number) => asked({ orderId: "O-1", amountCents });
-
-async function ready(text: string, options: Partial<CedarPolicyOptions> = {}, agents = [support]) {
-	const policy = cedarPolicy({ text, ...options });
-	await policy.ready(agents);
-	return policy;
-}
-
-async function problemsOf(text: string, options: Partial<CedarPolicyOptions> = {}): Promise<readonly PolicyProblem[]> {
-	const error = await ready(text, options).then(
-		() => undefined,
-		(thrown: unknown) => thrown,
-	);
-	if (!isHoldpointError(error)) throw new Error(`it was taken: ${text}`, { cause: error });
-	expect(error.code).toBe("policy.invalid");
-	return error.details["problems"] as readonly PolicyProblem[];
-}
 
 describe("must hold", () => {
 	test.each([
@@ -539,6 +468,13 @@ describe("the cache", () => {
 				{ via: "agent", path: ["a", "b"] },
 			),
 			label: fc.constantFrom<PolicyRequest["label"]>(undefined, { untrusted: "c1" }, { readers: ["staff"] }),
+			depth: fc.nat({ max: 2 }),
+			budgets: fc.oneof(
+				fc.constant(undefined),
+				fc
+					.tuple(fc.constantFrom("refund-per-day", "calls"), fc.constantFrom(0, 5, 39_999, 40_000), fc.nat({ max: 1 }))
+					.map((use) => spent(...use)),
+			),
 			run: fc.string(),
 			call: fc.string(),
 			approvedBy: fc.array(fc.string()),
@@ -563,7 +499,10 @@ describe("the cache", () => {
 		.tuple(
 			anyRequest,
 			fc.array(
-				fc.tuple(anyRequest, fc.constantFrom("principal", "tenant", "session", "agent", "provenance", "label", "args")),
+				fc.tuple(
+					anyRequest,
+					fc.constantFrom("principal", "tenant", "session", "agent", "depth", "provenance", "label", "budgets", "args"),
+				),
 			),
 		)
 		.map(([base, others]) => [base, ...others.map(([other, name]) => ({ ...base, [name]: other[name as "args"] }))]);
@@ -582,8 +521,18 @@ describe("the cache", () => {
 		@id("paths") forbid(principal, action, resource) when { context.provenance.path.contains("b") };`;
 	const agents = [support, { name: "other", tools: [refund] }];
 
-	test("never changes a verdict", async () => {
-		const [cached, plain] = [await ready(wide, {}, agents), await ready(wide, { cache: false }, agents)];
+	const readsBudgets = `${wide}
+		@id("spent") @approval("manager") forbid(principal, action == H::Action::"call:refund_order", resource)
+		when { context.budgets["refund-per-day"].spent + context.budgets["refund-per-day"].held >= 40000 }
+		unless { context.approvals.contains(H::Role::"manager") };
+		@id("calls") forbid(principal, action == H::Action::"call:refund_order", resource)
+		when { context.budgets.calls.held == 1 && context.depth == 2 };`;
+
+	test.each([
+		["that is told of no budgets", wide],
+		["that reads budgets", readsBudgets],
+	])("never changes a verdict of a policy %s", async (_, text) => {
+		const [cached, plain] = [await ready(text, {}, agents), await ready(text, { cache: false }, agents)];
 		const verdicts = new Set<string>();
 		fc.assert(
 			fc.property(nearRequests, (requests) => {
@@ -596,6 +545,18 @@ describe("the cache", () => {
 			{ numRuns: 400 },
 		);
 		expect([...verdicts].sort()).toEqual(["allow", "ask", "deny"]);
+	});
+
+	test("and budgets that no policy reads change none either", async () => {
+		const policy = await ready(wide, {}, agents);
+		fc.assert(
+			fc.property(anyRequest, anyRequest, (request, { budgets: others }) => {
+				expect(policy.decide({ ...request, budgets: others })).toEqual(
+					policy.decide({ ...request, budgets: undefined }),
+				);
+			}),
+			{ numRuns: 400 },
+		);
 	});
 
 	test("asks Cedar once for the same, and is in nobody's hands", async () => {

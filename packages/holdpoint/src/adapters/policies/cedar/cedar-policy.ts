@@ -8,7 +8,14 @@
 import { type Clock, systemClock } from "../../../kit/clock.ts";
 import { reasonOf } from "../../../kit/reason-of.ts";
 import { HoldpointError, isHoldpointError } from "../../../spec/errors.ts";
-import type { Decision, ToolFacts as Facts, GovernedAgent, Policy, PolicyRequest } from "../../../spec/policy.ts";
+import type {
+	Decision,
+	ToolFacts as Facts,
+	GovernedAgent,
+	GovernedParts,
+	Policy,
+	PolicyRequest,
+} from "../../../spec/policy.ts";
 import { understand } from "./compile-policies.ts";
 import { DecisionCache } from "./decision-cache.ts";
 import { type LoadEngine, loadEngine } from "./engine.ts";
@@ -16,9 +23,9 @@ import { type Evaluated, evaluate, requestFor } from "./evaluate.ts";
 import { checkOf, explanationOf, type PolicyCheck, type PolicyExplanation } from "./inspect-policies.ts";
 import { LivePolicies, noVersion, type ReloadEvent } from "./live-policies.ts";
 import { type PolicyProblem, shownProblem } from "./policy-problem.ts";
+import { concernsTool } from "./policy-rule.ts";
 import { type PolicyPlace, type PolicySource, policySource } from "./policy-source.ts";
 import { Shadow, type ShadowDifference } from "./shadow.ts";
-import { actionOf } from "./tool-schema.ts";
 
 export type { PolicyCheck, PolicyExplanation, RuleFacts, ToolFacts } from "./inspect-policies.ts";
 export type { PolicyProblem } from "./policy-problem.ts";
@@ -49,13 +56,14 @@ export interface CedarPolicyOptions extends PolicyPlace {
 }
 
 export interface CedarPolicy extends Policy {
-	ready(agents: readonly GovernedAgent[]): Promise<void>;
+	ready(agents: readonly GovernedAgent[], about?: GovernedParts): Promise<void>;
 	decide(request: PolicyRequest): Decision;
 	mayAsk(facts: Facts): boolean;
+	readsBudgets(facts: Pick<Facts, "tool">): boolean;
 	/** Why this call is decided as it is now. Errors: those of `ready`. */
 	explain(request: PolicyRequest): PolicyExplanation;
 	/** Everything that is wrong with the policies for these tools, and what a policy can say of each. Errors: `policy.unavailable`. */
-	check(agents: readonly GovernedAgent[]): Promise<PolicyCheck>;
+	check(agents: readonly GovernedAgent[], about?: GovernedParts): Promise<PolicyCheck>;
 }
 
 const brand = Symbol.for("holdpoint.cedar-policy");
@@ -102,11 +110,15 @@ class CedarRules implements CedarPolicy {
 		return this.live.compiled?.version ?? noVersion;
 	}
 
-	async ready(agents: readonly GovernedAgent[]): Promise<void> {
+	get refused(): string | undefined {
+		return this.live.refused;
+	}
+
+	async ready(agents: readonly GovernedAgent[], about = noParts): Promise<void> {
 		const engine = await loadEngine(this.options.load);
-		this.live.ready(engine, agents);
+		this.live.ready(engine, agents, about);
 		try {
-			this.shadowLive?.ready(engine, agents);
+			this.shadowLive?.ready(engine, agents, about);
 		} catch (error) {
 			this.tell({ type: "shadow.refused", problems: problemsOf(error) });
 		}
@@ -118,7 +130,7 @@ class CedarRules implements CedarPolicy {
 		const asked = requestFor(compiled, request);
 		if ("decision" in asked) return asked.decision;
 		const { decision } = this.cache ? this.cache.evaluate(compiled, asked) : evaluate(compiled, asked);
-		this.shadow?.compareLater({ request, asked, enforced: { version: compiled.version, decision } });
+		this.shadow?.compareLater({ request, enforced: { version: compiled.version, decision } });
 		// A copy: what is remembered is in nobody else's hands.
 		return decision.verdict === "ask" ? structuredClone(decision) : { ...decision };
 	}
@@ -126,10 +138,14 @@ class CedarRules implements CedarPolicy {
 	mayAsk({ tool }: Facts): boolean {
 		const compiled = this.live.current();
 		if (!compiled) return true;
-		const action = actionOf(tool.name);
-		return [...compiled.rules.values()].some(({ approval, json }) => {
-			const isOfAnother = json.action.op === "==" && !JSON.stringify(json.action).includes(JSON.stringify(action));
-			return approval !== undefined && !isOfAnother;
+		return [...compiled.rules.values()].some((rule) => rule.approval !== undefined && concernsTool(rule, tool.name));
+	}
+
+	/** Also where its shadow alone does. */
+	readsBudgets({ tool }: Pick<Facts, "tool">): boolean {
+		return [this.live, this.shadowLive].some((live) => {
+			const { attributes = {} } = live?.current()?.schema.tools.get(tool.name)?.context ?? {};
+			return "budgets" in attributes;
 		});
 	}
 
@@ -141,15 +157,15 @@ class CedarRules implements CedarPolicy {
 		return explanationOf(compiled.version, evaluated);
 	}
 
-	async check(agents: readonly GovernedAgent[]): Promise<PolicyCheck> {
+	async check(agents: readonly GovernedAgent[], about = noParts): Promise<PolicyCheck> {
 		const engine = await loadEngine(this.options.load);
 		const { roles } = this.options;
 		const look = (source: PolicySource, live: LivePolicies) => {
 			const { texts, problems } = readOr(source);
-			const found = understand({ engine, texts, agents, roles });
+			const found = understand({ engine, texts, agents, roles, ...about });
 			if (problems.length > 0) return { understood: { ...found, problems }, version: undefined };
 			if (found.problems.length > 0) return { understood: found, version: undefined };
-			live.ready(engine, agents);
+			live.ready(engine, agents, about);
 			return { understood: found, version: live.compiled?.version };
 		};
 		const main = look(
@@ -179,6 +195,8 @@ class CedarRules implements CedarPolicy {
 		}
 	}
 }
+
+const noParts: GovernedParts = { budgets: [] };
 
 const notReady = "The policy was not shown any tools yet, so that it decides nothing";
 

@@ -24,12 +24,13 @@ export class Unfit extends Error {}
 
 /** Errors: `Unfit`. The order of keys is that of the types, so that equal calls are equal texts. */
 export function cedarRequest(request: PolicyRequest, tool: GovernedTool): CedarRequest {
-	const { agent, tenant, provenance, label, args } = request;
+	const { agent, tenant, depth, provenance, label, budgets, args } = request;
 	const { name, version, effect, tags, labels } = request.tool;
 	const context = {
 		user: request.principal,
 		tenant,
 		session: request.session,
+		depth,
 		provenance: { via: provenance.via, path: provenance.path ?? [] },
 		tool: {
 			name,
@@ -47,6 +48,7 @@ export function cedarRequest(request: PolicyRequest, tool: GovernedTool): CedarR
 			assumed: label?.assumed ?? false,
 			readers: label?.readers,
 		},
+		budgets,
 		args,
 	};
 	return {

@@ -5,13 +5,12 @@
  * skips a policy that fails while it is evaluated, so that a `forbid` that reads a missing argument would forbid nothing.
  */
 import { digest } from "../../../kit/digest.ts";
-import type { GovernedAgent } from "../../../spec/policy.ts";
 import type { CedarEngine } from "./engine.ts";
 import { type PolicyProblem, problemAt, problemIn } from "./policy-problem.ts";
-import { type PolicyRule, policyRule } from "./policy-rule.ts";
+import { concernsTool, type PolicyRule, policyRule, readsBudgets } from "./policy-rule.ts";
 import type { PolicyText } from "./policy-source.ts";
 import { splitPolicies } from "./split-policies.ts";
-import { type ToolSchema, toolSchema } from "./tool-schema.ts";
+import { type Governed, type ToolSchema, toolSchema } from "./tool-schema.ts";
 
 /** Part of every set, and shown like any other: tools that change only the run's own journal. */
 export const internalPermit: PolicyText = {
@@ -28,10 +27,9 @@ export interface CompiledPolicies {
 	readonly slot: string;
 }
 
-export interface Compiling {
+export interface Compiling extends Omit<Governed, "roles"> {
 	readonly engine: CedarEngine;
 	readonly texts: readonly PolicyText[];
-	readonly agents: readonly GovernedAgent[];
 	/** Undefined: those that the policies ask for. */
 	readonly roles: readonly string[] | undefined;
 	readonly slot: string;
@@ -48,19 +46,22 @@ export interface Understood {
 /** Either what can decide, or problems; never both. */
 export function compilePolicies(compiling: Compiling): CompiledPolicies | readonly PolicyProblem[] {
 	const { engine, texts, slot } = compiling;
-	const { rules, schema, problems } = understand(compiling);
+	const { rules, schema: whole, problems } = understand(compiling);
 	if (problems.length > 0) return problems;
+	// What no policy reads is not sent: it costs nothing, and no decision that is remembered depends on it.
+	const readers = rules.filter(readsBudgets);
+	const schema = whole.withBudgetsFor((tool) => readers.some((rule) => concernsTool(rule, tool)));
 	const staticPolicies = Object.fromEntries(rules.map((rule) => [rule.id, rule.statement.text]));
 	const answers = [engine.preparseSchema(slot, schema.json), engine.preparsePolicySet(slot, { staticPolicies })];
 	const failed = answers.flatMap((answer) => (answer.type === "failure" ? answer.errors : []));
 	if (failed.length > 0) return failed.map(({ message }) => ({ file: texts[0]?.name ?? "policy", message }));
-	const whole = JSON.stringify([rules.map((rule) => [rule.id, rule.statement.text]), schema.json]);
-	const version = `cedar:${digest(whole).slice(0, 12)}`;
+	const all = JSON.stringify([rules.map((rule) => [rule.id, rule.statement.text]), schema.json]);
+	const version = `cedar:${digest(all).slice(0, 12)}`;
 	return { engine, version, rules: new Map(rules.map((rule) => [rule.id, rule])), schema, slot };
 }
 
 /** Reads and validates. Nothing is kept in the engine. */
-export function understand({ engine, texts, agents, roles }: Omit<Compiling, "slot">): Understood {
+export function understand({ engine, texts, agents, roles, budgets }: Omit<Compiling, "slot">): Understood {
 	const found = [internalPermit, ...texts]
 		.flatMap(({ name, text }) => splitPolicies(name, text))
 		.map((statement) => policyRule(engine, statement));
@@ -74,7 +75,7 @@ export function understand({ engine, texts, agents, roles }: Omit<Compiling, "sl
 		});
 	}
 	const asked = rules.flatMap(({ approval }) => approval?.role ?? []);
-	const schema = toolSchema(agents, roles ?? asked);
+	const schema = toolSchema({ agents, roles: roles ?? asked, budgets });
 	problems.push(...ruleProblems(rules, roles));
 	if (problems.length > 0) return { rules, schema, problems: problems.toSorted(byPlace), warnings: [] };
 	return { rules, schema, ...validated(engine, rules, schema) };

@@ -32,6 +32,7 @@ function ofCents(cents: number): PolicyRequest {
 		tenant: undefined,
 		session: undefined,
 		agent: "clerk",
+		depth: 0,
 		provenance: { via: "model" },
 		tool: { name, version, effect, tags },
 		args: { cents },
@@ -124,10 +125,12 @@ describe("files that change", () => {
 		settle();
 		expect(policy.version).toBe(before);
 		expect(reports).toMatchObject([{ type: "policy.refused", version: before, problems: [{}] }]);
+		expect(policy.refused).toMatch(/^cedar:/);
 		put("b.cedar", below(200));
 		settle();
 		expect(verdict(150)).toBe("allow");
 		expect(reports.map(({ type }) => type)).toEqual(["policy.refused", "policy.reloaded"]);
+		expect(policy.refused).toBeUndefined();
 	});
 
 	test("that are all gone keep the old set", async () => {

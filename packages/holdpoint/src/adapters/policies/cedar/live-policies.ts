@@ -7,9 +7,10 @@
  */
 import { randomUUID } from "node:crypto";
 import type { Clock } from "../../../kit/clock.ts";
+import { digest } from "../../../kit/digest.ts";
 import { isHoldpointError } from "../../../spec/errors.ts";
 import { fixedLimits } from "../../../spec/limits.ts";
-import type { GovernedAgent } from "../../../spec/policy.ts";
+import type { GovernedAgent, GovernedParts } from "../../../spec/policy.ts";
 import { type CompiledPolicies, compilePolicies } from "./compile-policies.ts";
 import type { CedarEngine } from "./engine.ts";
 import { invalidPolicy, type PolicyProblem } from "./policy-problem.ts";
@@ -38,10 +39,13 @@ export class LivePolicies {
 	/** The set that decides now, as of the last `current`. */
 	compiled: CompiledPolicies | undefined;
 	private readonly options: LiveOptions;
+	/** Names the texts that were read last, where they could not be used. */
+	refused: string | undefined;
 	/** The engine keeps what it parsed for ever: the next set takes the place of the one before the last. */
 	private readonly slots = [`holdpoint:${randomUUID()}`, `holdpoint:${randomUUID()}`] as const;
 	private texts: readonly PolicyText[] = [];
 	private agents: readonly GovernedAgent[] = [];
+	private budgets: GovernedParts["budgets"] = [];
 	private engine: CedarEngine | undefined;
 	/** Of the files that were read last, whatever became of them. */
 	private signature: string | undefined;
@@ -53,8 +57,9 @@ export class LivePolicies {
 	}
 
 	/** Validates for these agents. Errors: `policy.invalid`; the set before goes on deciding for the agents before. */
-	ready(engine: CedarEngine, agents: readonly GovernedAgent[]): void {
+	ready(engine: CedarEngine, agents: readonly GovernedAgent[], { budgets }: GovernedParts): void {
 		const { source } = this.options;
+		this.budgets = budgets;
 		const signature = source.look()?.signature;
 		// Files that changed since they were read are for `current` to take: here, only the agents are new.
 		const isFirst = this.compiled === undefined;
@@ -107,11 +112,13 @@ export class LivePolicies {
 			compiled = { problems: [{ file: "policy", message }] };
 		}
 		if ("problems" in compiled) {
+			this.refused = nameOf(texts.length > 0 ? texts : compiled.problems);
 			this.options.onReload({ type: "policy.refused", version: before, problems: compiled.problems });
 			return;
 		}
 		this.compiled = compiled;
 		this.texts = texts;
+		this.refused = undefined;
 		if (compiled.version !== before) {
 			this.options.onReload({ type: "policy.reloaded", version: compiled.version, before });
 		}
@@ -120,7 +127,12 @@ export class LivePolicies {
 	private compile(engine: CedarEngine, texts: readonly PolicyText[], agents: readonly GovernedAgent[]) {
 		const [one, other] = this.slots;
 		const slot = this.compiled?.slot === one ? other : one;
-		const compiled = compilePolicies({ engine, texts, agents, roles: this.options.roles, slot });
+		const compiled = compilePolicies({ engine, texts, agents, budgets: this.budgets, roles: this.options.roles, slot });
 		return "version" in compiled ? compiled : { problems: compiled };
 	}
+}
+
+/** The same in every process that reads the same. */
+function nameOf(read: readonly PolicyText[] | readonly PolicyProblem[]): string {
+	return `cedar:${digest(JSON.stringify(read)).slice(0, 12)}`;
 }

@@ -3,6 +3,7 @@ import { fixedLimits } from "../../../spec/limits.ts";
 import { liftProblem } from "./approval-lift.ts";
 import type { CedarEngine, PolicyJson } from "./engine.ts";
 import { type PolicyProblem, problemAt, problemIn, type Statement } from "./policy-problem.ts";
+import { actionOf } from "./tool-schema.ts";
 
 /** One policy, as far as it can be understood without the tools. */
 export interface PolicyRule {
@@ -48,6 +49,34 @@ export function policyRule(engine: CedarEngine, statement: Statement): PolicyRul
 			? undefined
 			: { role, count: Number(annotations["count"] ?? 1), expiresInMs: durationOf(annotations["ttl"]) };
 	return { id, effect: json.effect, statement, approval, json };
+}
+
+/** Whether it may apply to calls of this tool. */
+export function concernsTool({ json: { action } }: PolicyRule, tool: string): boolean {
+	return action.op === "All" || JSON.stringify(action).includes(JSON.stringify(actionOf(tool)));
+}
+
+/** Whether a decision by it may rest on how budgets stand. */
+export function readsBudgets({ json }: PolicyRule): boolean {
+	return looksAtBudgets(json.conditions);
+}
+
+/** Whatever is done with `context` but to name another field of it. */
+function looksAtBudgets(part: unknown): boolean {
+	if (typeof part !== "object" || part === null) return false;
+	const { ".": access, has = access, Var } = part as { readonly [operator: string]: Access | string | undefined };
+	if (Var === "context") return true;
+	if (typeof has === "object" && isContext(has.left)) return has.attr === undefined || has.attr === "budgets";
+	return Object.values(part).some(looksAtBudgets);
+}
+
+interface Access {
+	readonly left?: { readonly Var?: string };
+	readonly attr?: string;
+}
+
+function isContext(left: Access["left"]): boolean {
+	return left?.Var === "context";
 }
 
 function annotationProblems(json: PolicyJson): string[] {

@@ -6,8 +6,8 @@
  */
 import { fixedLimits } from "../../../spec/limits.ts";
 import type { Decision, PolicyRequest } from "../../../spec/policy.ts";
-import type { CedarRequest } from "./cedar-request.ts";
 import { DecisionCache } from "./decision-cache.ts";
+import { requestFor } from "./evaluate.ts";
 import type { LivePolicies } from "./live-policies.ts";
 
 export interface ShadowDifference {
@@ -30,7 +30,6 @@ export interface DecisionOf {
 
 interface Waiting {
 	readonly request: PolicyRequest;
-	readonly asked: CedarRequest;
 	readonly enforced: DecisionOf;
 }
 
@@ -61,11 +60,12 @@ export class Shadow {
 		for (const one of all) this.compare(one);
 	}
 
-	private compare({ request, asked, enforced }: Waiting): void {
+	private compare({ request, enforced }: Waiting): void {
 		const compiled = this.policies.current();
-		// It has the same tools as the one that decides, so that the call is the same text for both.
 		if (!compiled?.schema.isKnown(request.agent, request.tool)) return;
-		const { decision } = this.cache.evaluate(compiled, asked);
+		// It may be told of budgets where the one that decides is not.
+		const asked = requestFor(compiled, request);
+		const { decision } = "decision" in asked ? asked : this.cache.evaluate(compiled, asked);
 		if (isSame(decision, enforced.decision)) return;
 		const { run, call, agent, principal, tool } = request;
 		const shadow = { version: compiled.version, decision };

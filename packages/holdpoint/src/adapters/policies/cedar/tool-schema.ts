@@ -5,6 +5,7 @@
  */
 import type { StandardJSONSchemaV1 } from "@standard-schema/spec";
 import { isRecord } from "../../../kit/json-schema-refs.ts";
+import type { Budget } from "../../../spec/budget.ts";
 import type { JsonSchema } from "../../../spec/json.ts";
 import type { GovernedAgent } from "../../../spec/policy.ts";
 import type { Tool } from "../../../spec/tool.ts";
@@ -17,6 +18,15 @@ export interface ToolSchema {
 	readonly agents: readonly string[];
 	/** Whether the schema was made of this very tool of this agent. */
 	isKnown(agent: string, tool: { readonly name: string; readonly version: string }): boolean;
+	/** The same, where calls of other tools are told of no budgets. */
+	withBudgetsFor(isRead: (tool: string) => boolean): ToolSchema;
+}
+
+/** What a schema is made of. */
+export interface Governed {
+	readonly agents: readonly GovernedAgent[];
+	readonly roles: readonly string[];
+	readonly budgets: readonly Pick<Budget, "name">[];
 }
 
 export interface GovernedTool extends Arguments {
@@ -32,6 +42,7 @@ export const actionOf = (tool: string): string => `call:${tool}`;
 const text = { type: "String", required: true } as const;
 const texts = { type: "Set", element: { type: "String" }, required: true } as const;
 const flag = { type: "Boolean", required: true } as const;
+const number = { type: "Long", required: true } as const;
 const optional = { required: false } as const;
 
 /** What every call has, beside its arguments. */
@@ -39,6 +50,7 @@ const facts: RecordType["attributes"] = {
 	user: text,
 	tenant: { ...text, ...optional },
 	session: { ...text, ...optional },
+	depth: number,
 	provenance: { type: "Record", attributes: { via: text, path: texts }, required: true },
 	tool: {
 		type: "Record",
@@ -61,7 +73,10 @@ const facts: RecordType["attributes"] = {
 	},
 };
 
-export function toolSchema(agents: readonly GovernedAgent[], roles: readonly string[]): ToolSchema {
+/** How one budget stands: whole numbers, in the unit of what it counts. */
+const budgetNow = { type: "Record", attributes: { spent: number, held: number, max: number }, required: true } as const;
+
+export function toolSchema({ agents, roles, budgets }: Governed): ToolSchema {
 	const uses = new Map<string, { readonly agent: string; readonly tool: Tool }[]>();
 	for (const agent of agents) {
 		for (const tool of agent.tools) {
@@ -70,17 +85,28 @@ export function toolSchema(agents: readonly GovernedAgent[], roles: readonly str
 			else uses.set(tool.name, [{ agent: agent.name, tool }]);
 		}
 	}
-	const tools = new Map([...uses].map(([name, all]) => [name, governedTool(name, all)]));
+	// Names that begin so are Cedar's own, and would be read as something else.
+	const speakable = budgets.filter(({ name }) => !name.startsWith("__"));
+	const named = Object.fromEntries(speakable.map(({ name }) => [name, budgetNow]));
+	const tools = new Map([...uses].map(([name, all]) => [name, governedTool(name, all, named)]));
 	const known = new Map(
 		agents.map((agent) => [agent.name, new Map(agent.tools.map((tool) => [tool.name, tool.version]))]),
 	);
 	const names = agents.map((agent) => agent.name);
-	return {
-		json: schemaJson([...tools.values()], names, roles),
-		tools,
+	const of = (some: ToolSchema["tools"]): ToolSchema => ({
+		json: schemaJson([...some.values()], names, roles),
+		tools: some,
 		agents: names,
 		isKnown: (agent, { name, version }) => known.get(agent)?.get(name) === version,
-	};
+		withBudgetsFor: (isRead) =>
+			of(new Map([...some].map(([name, tool]) => [name, isRead(name) ? tool : withoutBudgets(tool)]))),
+	});
+	return of(tools);
+}
+
+function withoutBudgets(tool: GovernedTool): GovernedTool {
+	const { budgets: _, ...attributes } = tool.context.attributes;
+	return { ...tool, context: { type: "Record", attributes } };
 }
 
 function schemaJson(tools: readonly GovernedTool[], agents: readonly string[], roles: readonly string[]) {
@@ -104,7 +130,11 @@ function oneOf(names: readonly string[]): { readonly enum: string[] } {
 	return { enum: names.length > 0 ? [...new Set(names)].sort() : ["(none)"] };
 }
 
-function governedTool(name: string, uses: readonly { readonly agent: string; readonly tool: Tool }[]): GovernedTool {
+function governedTool(
+	name: string,
+	uses: readonly { readonly agent: string; readonly tool: Tool }[],
+	budgets: RecordType["attributes"],
+): GovernedTool {
 	const different = [...new Map(uses.map(({ tool }) => [JSON.stringify(schemaOf(tool)), tool])).values()];
 	const shared = different.map((tool) => argumentsOf(schemaOf(tool))).reduce(inBoth);
 	return {
@@ -112,7 +142,14 @@ function governedTool(name: string, uses: readonly { readonly agent: string; rea
 		name,
 		effects: [...new Set(uses.map(({ tool }) => tool.effect))],
 		agents: uses.map(({ agent }) => agent),
-		context: { type: "Record", attributes: { ...facts, args: { ...shared.type, required: true } } },
+		context: {
+			type: "Record",
+			attributes: {
+				...facts,
+				budgets: { type: "Record", attributes: budgets, required: true },
+				args: { ...shared.type, required: true },
+			},
+		},
 	};
 }
 

@@ -1,7 +1,10 @@
 /** What runs share: documents and accounts. A change is made on a copy, so that it is all or nothing. */
 import * as door from "../../../kit/check-commit.ts";
 import { compareText } from "../../../kit/newest-first.ts";
+import { fixedLimits } from "../../../spec/limits.ts";
 import type { AccountQuery, AccountRow, StoredDocument, Write } from "../../../spec/store.ts";
+
+const { accountsEndedMax, accountsSweepEvery } = fixedLimits;
 
 export interface Shared {
 	readonly documents: Map<string, StoredDocument>;
@@ -68,15 +71,23 @@ function putDocument(documents: Map<string, StoredDocument>, document: StoredDoc
 
 function reserve({ accounts, holds }: SharedChange, write: Write & { kind: "reserve" }): void {
 	const { account, amount, max, until, now } = write;
-	for (const row of accounts.values()) {
-		if (row.until !== undefined && row.until <= now && row.held === 0) accounts.delete(row.account);
-	}
+	if (!accounts.has(account) && (accounts.size + 1) % accountsSweepEvery === 0) forgetEnded(accounts, now);
 	const { spent, held } = accounts.get(account) ?? { spent: 0, held: 0 };
 	const key = holdKey(write);
 	const others = held - (holds.get(key) ?? 0);
 	if (spent + others + amount > max) throw door.exhausted(account, spent + others, write);
 	accounts.set(account, { account, spent, held: others + amount, until });
 	holds.set(key, amount);
+}
+
+/** A clock that is ahead says of every account that it ended: the last ones of all stay. */
+function forgetEnded(accounts: SharedChange["accounts"], now: number): void {
+	const endOf = ({ until = Number.POSITIVE_INFINITY }: AccountRow) => until;
+	const ended = [...accounts.values()].filter((row) => endOf(row) <= now && row.held === 0);
+	const tooMany = Math.min(ended.length - accountsEndedMax, 2 * accountsSweepEvery);
+	if (tooMany <= 0) return;
+	ended.sort((a, b) => endOf(a) - endOf(b));
+	for (const { account } of ended.slice(0, tooMany)) accounts.delete(account);
 }
 
 function settle({ accounts, holds }: SharedChange, write: Write & { kind: "settle" }): void {

@@ -1,8 +1,11 @@
 /** The statements for what runs share: documents and accounts. Each runs inside a transaction of its caller. */
 import * as door from "../../../kit/check-commit.ts";
+import { fixedLimits } from "../../../spec/limits.ts";
 import type { AccountQuery, AccountRow, StoredDocument, Write } from "../../../spec/store.ts";
 import { numberOf, optionalNumber, packCode, textOf, unpackCode } from "./columns.ts";
 import type { Connection } from "./connection.ts";
+
+const { accountsEndedMax, accountsSweepEvery } = fixedLimits;
 
 export function readDocument(
 	connection: Connection,
@@ -27,16 +30,21 @@ export function writeDocument(connection: Connection, document: StoredDocument):
 	const row = connection.sql("SELECT rev FROM documents WHERE name = ?").get(name);
 	const now = row ? numberOf(row.rev) : 0;
 	if (rev !== now + 1) throw door.conflict(document, now);
-	connection
-		.sql("REPLACE INTO documents (name, rev, mac, body) VALUES (?, ?, ?, ?)")
-		.run(name, rev, packCode(mac), body);
+	// The one before may hold what is to be gone: in pages of a long text, too.
+	connection.exec("PRAGMA secure_delete = ON");
+	try {
+		connection
+			.sql("REPLACE INTO documents (name, rev, mac, body) VALUES (?, ?, ?, ?)")
+			.run(name, rev, packCode(mac), body);
+	} finally {
+		connection.exec("PRAGMA secure_delete = FAST");
+	}
 }
 
 /** Errors: `budget.exhausted`. */
 export function reserve(connection: Connection, run: number, write: Write & { kind: "reserve" }): void {
 	const { account, holder, amount, max, until, now } = write;
-	forgetEnded(connection, now);
-	const { id, spent, held } = accountRow(connection, account);
+	const { id, spent, held } = accountRow(connection, account, now);
 	const others = held - (heldBy(connection, { run, holder, id }) ?? 0);
 	if (spent + others + amount > max) throw door.exhausted(account, spent + others, write);
 	connection.sql("REPLACE INTO holds (run, holder, account, amount) VALUES (?, ?, ?, ?)").run(run, holder, id, amount);
@@ -70,17 +78,23 @@ export function settleRest(connection: Connection, run: number, write: Write & {
 		connection.sql("DELETE FROM holds WHERE run = ?1 AND (?2 IS NULL OR holder = ?2)").run(run, holder);
 }
 
+/** A clock that is ahead says of every account that it ended: the last ones of all stay. */
 function forgetEnded(connection: Connection, now: number): void {
-	connection.sql("DELETE FROM accounts WHERE until <= ? AND held = 0").run(now);
+	const row = connection.sql("SELECT count(*) AS ended FROM accounts WHERE until <= ? AND held = 0").get(now);
+	const tooMany = Math.min(numberOf(row?.ended) - accountsEndedMax, 2 * accountsSweepEvery);
+	if (tooMany <= 0) return;
+	const first = "SELECT id FROM accounts WHERE until <= ? AND held = 0 ORDER BY until LIMIT ?";
+	connection.sql(`DELETE FROM accounts WHERE id IN (${first})`).run(now, tooMany);
 }
 
-function accountRow(connection: Connection, account: string) {
-	const row = connection
-		.sql(
-			"INSERT INTO accounts (account, spent, held) VALUES (?, 0, 0) ON CONFLICT DO UPDATE SET account = account RETURNING id, spent, held",
-		)
-		.get(account);
-	return { id: numberOf(row?.id), spent: numberOf(row?.spent), held: numberOf(row?.held) };
+/** Only with new ones does their number grow: some of them look after that. */
+function accountRow(connection: Connection, account: string, now: number) {
+	const found = connection.sql("SELECT id, spent, held FROM accounts WHERE account = ?").get(account);
+	if (found) return { id: numberOf(found.id), spent: numberOf(found.spent), held: numberOf(found.held) };
+	const row = connection.sql("INSERT INTO accounts (account, spent, held) VALUES (?, 0, 0) RETURNING id").get(account);
+	const id = numberOf(row?.id);
+	if (id % accountsSweepEvery === 0) forgetEnded(connection, now);
+	return { id, spent: 0, held: 0 };
 }
 
 interface Hold {
