@@ -223,8 +223,12 @@ export class Chat {
 
 	/** Whom the next words reach. */
 	private label(): string {
-		const user = this.waits().find((wait) => wait.kind === "user");
-		return user ? `you, to ${inlineText(user.agent, 40)}` : "you";
+		const waits = this.waits();
+		const user = waits.find(({ kind }) => kind === "user");
+		const to = user?.kind === "user" ? `you, to ${inlineText(user.agent, 40)}` : "you";
+		const [held] = waits.flatMap((wait) => (wait.kind === "approval" ? inlineText(wait.tool, 40) : []));
+		// What was put aside is not asked about again by itself.
+		return held === undefined ? to : `${to} (${held} is held; an empty line shows it again)`;
 	}
 
 	private waits(): readonly Wait[] {
