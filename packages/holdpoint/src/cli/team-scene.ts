@@ -65,7 +65,7 @@ export const config = {
 			.edge(refund, desk, { carry: "none" })
 			.build(),
 		pipeline([boss], { name: "office" }),
-		parallel([speaker("left", 3), speaker("right", 2)], { name: "beside", join: ({ left, right }) => left + right }),
+		parallel([speaker("left", 9), speaker("right", 7)], { name: "beside", join: ({ left, right }) => left + right }),
 		clerk,
 		pipeline([bare], { name: "empty" }),
 	],

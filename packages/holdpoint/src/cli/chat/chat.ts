@@ -39,7 +39,7 @@ export interface ChatParts extends Pick<Opened, "harness" | "store"> {
 
 export class Chat {
 	private readonly parts: ChatParts;
-	/** How the conversation's last run stands, as far as it was seen here. */
+	/** How the conversation's last run stands, as far as it was seen here, and as it is shown. */
 	private result: RunResult | undefined;
 	/** Approvals that were shown and not decided, or that others must answer, too. */
 	private readonly aside = new Set<string>();
@@ -126,7 +126,8 @@ export class Chat {
 		const interrupt = interruptSignal();
 		await this.attempt(async () => {
 			try {
-				this.result = await work({ onEvent: view.onEvent, onDelta: view.onDelta, signal: interrupt.signal });
+				const result = await work({ onEvent: view.onEvent, onDelta: view.onDelta, signal: interrupt.signal });
+				this.result = await withoutSensitive(harness, result);
 			} catch (error) {
 				// It is kept as it is; how to come back is said when it is left.
 				if (!interrupt.signal.aborted) throw error;
@@ -137,9 +138,8 @@ export class Chat {
 			}
 		});
 		if (!this.result || this.isInterrupted || this.failed) return;
-		const shown = await withoutSensitive(harness, this.result);
-		terminal.data({ type: "run.result", ...shown });
-		this.showWaits(shown);
+		terminal.data({ type: "run.result", ...this.result });
+		this.showWaits(this.result);
 	}
 
 	private async pastOf(run: string): Promise<Talk["past"]> {
