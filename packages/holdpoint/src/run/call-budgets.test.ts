@@ -509,7 +509,7 @@ describe("how budgets stand", () => {
 			],
 		});
 		expect(second?.accounts).toMatchObject([
-			{ of: {}, window: undefined, isCurrent: true, spent: 1, held: 1, left: 8 },
+			{ of: {}, window: undefined, isCurrent: true, spent: 1, held: 1, left: 8, overdrawn: 0 },
 		]);
 		scene.clock.advance(dayMs);
 		expect((await scene.harness.governance.budgets())[0]?.accounts).toMatchObject([{ isCurrent: false }]);

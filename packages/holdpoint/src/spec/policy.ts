@@ -1,4 +1,3 @@
-import type { Budget } from "./budget.ts";
 import type { Json } from "./json.ts";
 import type { Label } from "./label.ts";
 import type { Effect, Labels, Tool } from "./tool.ts";
@@ -107,7 +106,7 @@ export interface GovernedAgent {
 
 /** What else of the harness a policy may speak of. */
 export interface GovernedParts {
-	readonly budgets: readonly Budget[];
+	readonly budgets: readonly { readonly name: string }[];
 }
 
 /** What is known of a tool before anybody calls it. */
