@@ -46,6 +46,8 @@ export const commands: readonly CommandSpec[] = [
 			{ name: "answer", value: "answer", about: "approve, deny, or an amount such as 60.00: nobody is asked" },
 			{ name: "folder", value: "path", about: "where it plays (default .holdpoint/demo)" },
 			{ name: "keep", about: "keep the runs of earlier demos" },
+			{ name: "act", value: "n", about: "1: an agent and its program; 2: a team (default: both)" },
+			{ name: "interaction", value: "mode", about: "of the team: human-in-the-loop (default) or autonomous" },
 		],
 		refuses: {
 			store: "The demo makes its own store. Say where with --folder <path>.",

@@ -2,7 +2,8 @@ import type { CommandSpec, OptionSpec } from "./command.ts";
 import { commands } from "./command-list.ts";
 import { globalOptions } from "./parse-arguments.ts";
 import type { Style } from "./render/style.ts";
-import { padEnd, wrap } from "./render/text-width.ts";
+import { wrap } from "./render/text-width.ts";
+import { twoColumns } from "./render/two-columns.ts";
 
 export interface Page {
 	readonly style: Style;
@@ -16,7 +17,7 @@ export function generalHelp(page: Page): string[] {
 		"",
 		"Usage: holdpoint <command> [options]",
 		"",
-		...table(
+		...twoColumns(
 			commands.map(({ name, summary }) => [name, summary]),
 			width,
 		),
@@ -42,7 +43,7 @@ export function commandHelp(spec: CommandSpec, { style, width }: Page): string[]
 		"",
 		`Usage: ${usage}`,
 		"",
-		...table(
+		...twoColumns(
 			positionals.map(({ name, about }) => [name, about]),
 			width,
 		),
@@ -57,20 +58,10 @@ function titled(name: string, text: string, { style, width }: Page): string[] {
 }
 
 function optionTable(options: readonly OptionSpec[], width: number): string[] {
-	return table(
+	return twoColumns(
 		options
 			.filter(({ hidden }) => !hidden)
 			.map(({ name, value, about }) => [`--${name}${value === undefined ? "" : ` <${value}>`}`, about]),
 		width,
 	);
-}
-
-const leftColumns = 24;
-
-/** The right column is broken at words and stays in its place. */
-export function table(rows: readonly (readonly [string, string])[], width: number): string[] {
-	return rows.flatMap(([left, right]) => {
-		const lines = wrap(right, width - leftColumns - 3);
-		return lines.map((line, at) => `  ${padEnd(at === 0 ? left : "", leftColumns)} ${line}`);
-	});
 }

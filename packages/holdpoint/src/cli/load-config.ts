@@ -16,13 +16,15 @@ import type { HoldpointConfig } from "./holdpoint-config.ts";
 
 /** The shop of `holdpoint demo`: shipped inside, and named like a file. */
 export const demoConfigName = "holdpoint:demo";
+/** The team of its second act. */
+export const demoTeamConfigName = "holdpoint:demo-team";
 
 const fileNames = ["holdpoint.config.ts", "holdpoint.config.mjs", "holdpoint.config.js"];
 
 /** What was asked for with --config or HOLDPOINT_CONFIG, or lies in the working directory; undefined: nothing. */
 export function configPath({ host, options }: Pick<Invocation, "host" | "options">): string | undefined {
 	const named = textOption({ options }, "config") ?? (host.env["HOLDPOINT_CONFIG"] || undefined);
-	if (named === demoConfigName) return named;
+	if (named === demoConfigName || named === demoTeamConfigName) return named;
 	if (named !== undefined) return resolve(host.cwd, named);
 	return fileNames.map((name) => join(host.cwd, name)).find((path) => existsSync(path));
 }
@@ -32,6 +34,10 @@ export async function loadConfig(path: string, store: string): Promise<Holdpoint
 	if (path === demoConfigName) {
 		const { shopConfig } = await import("./demo/shop-config.ts");
 		return shopConfig(store);
+	}
+	if (path === demoTeamConfigName) {
+		const { deskConfig } = await import("./demo/desk-config.ts");
+		return deskConfig(store);
 	}
 	if (!existsSync(path)) throw invalid(path, "does not exist");
 	let module: Record<string, unknown>;

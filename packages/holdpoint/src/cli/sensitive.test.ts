@@ -13,6 +13,7 @@ import { defineAgent } from "${at("../run/define-agent.ts")}";
 import { defineTool } from "${at("../tools/define-tool.ts")}";
 import { jsonSchema } from "${at("../tools/json-schema.ts")}";
 import { OutcomeUnknown } from "${at("../tools/outcome-unknown.ts")}";
+import { handoff } from "${at("../teams.ts")}";
 import { scriptedModel } from "${at("../testing/scripted-model.ts")}";
 import { call, say } from "${at("../testing/story.ts")}";
 const text = { type: "string" };
@@ -22,9 +23,10 @@ const args = { card: "4000-1234-5678", email: "jane@example.org", cents: 900 };
 const pay = defineTool({ name: "pay", description: "Pays.", input, execute: () => ({ receipt: "for jane@example.org" }) });
 const lose = defineTool({ name: "lose", description: "Loses.", input, execute: () => { throw new OutcomeUnknown("cut"); } });
 const story = (ask) => ask.results.length > 0 ? say("Sent to jane@example.org, card 4000-1234-5678.") : call(ask.lastUser, args);
+const payer = defineAgent({ name: "payer", instructions: "Pay.", tools: [pay, lose] });
 export const config = {
-	agents: [defineAgent({ name: "payer", instructions: "Pay.", tools: [pay, lose] })],
-	model: scriptedModel(story, { countTokens: false }),
+	agents: [payer, handoff({ name: "desk" }).participants([payer]).coordinator(payer).build()],
+	model: scriptedModel(story, { countTokens: false, chunk: 5 }),
 	policy: ({ tool }) => (tool.name === "pay" ? { verdict: "ask", reason: "money" } : { verdict: "allow" }),
 };
 `;
@@ -40,7 +42,7 @@ const secret = "4000-1234-5678";
 const personal = "jane@example.org";
 
 test.each([[[]], [["--json"]]])("nobody who lists grants sees what is sensitive in them (%j)", async (flags) => {
-	await cli("run", "pay", "--run-id", "r1");
+	await cli("run", "pay", "--agent", "payer", "--run-id", "r1");
 	const { approvals } = (await cli("approvals", "--json")).json()[0] as { approvals: { approval: string }[] };
 	await cli(
 		"approve",
@@ -54,13 +56,13 @@ test.each([[[]], [["--json"]]])("nobody who lists grants sees what is sensitive 
 	const listed = await cli("grants", ...flags);
 	expect(listed.out).toContain("[personal]");
 	for (const word of [secret, personal, "joe@example.org"]) expect(`${listed.out}${listed.err}`).not.toContain(word);
-	expect((await cli("run", "pay", "--run-id", "r2")).code).toBe(0);
+	expect((await cli("run", "pay", "--agent", "payer", "--run-id", "r2")).code).toBe(0);
 });
 
 test.each([[[]], [["--json"]]])(
 	"nobody who looks on sees what is sensitive, whoever approves sees whom it is about (%j)",
 	async (flags) => {
-		const held = await cli("run", "pay", "--run-id", "r1", ...flags);
+		const held = await cli("run", "pay", "--agent", "payer", "--run-id", "r1", ...flags);
 		const listed = await cli("approvals", ...flags);
 		expect(listed.out).toContain(personal);
 		expect(listed.out).toContain("[secret]");
@@ -68,7 +70,7 @@ test.each([[[]], [["--json"]]])(
 		await cli("approve", approvals[0]?.approval ?? "");
 		const resumed = await cli("resume", "r1", ...flags);
 		const shown = await cli("show", "r1", ...flags);
-		await cli("run", "lose", "--run-id", "r2", ...flags);
+		await cli("run", "lose", "--agent", "payer", "--run-id", "r2", ...flags);
 		const unknown = await cli("approvals", ...flags);
 		expect(unknown.out).toContain("[personal]");
 		const last = await cli("show", "r2", ...flags);
@@ -76,5 +78,22 @@ test.each([[[]], [["--json"]]])(
 			expect(`${out}${err}`).not.toContain(secret);
 		for (const { out, err } of [resumed, shown, unknown, last]) expect(`${out}${err}`).not.toContain(personal);
 		expect(resumed.out).toContain("Sent to [personal], card [secret].");
+	},
+);
+
+test.each([[[]], [["--json"]]])(
+	"nothing sensitive is said in a conversation, in whatever pieces it comes (%j)",
+	async (flags) => {
+		const talk = (...lines: string[]) =>
+			recorded(["chat", "desk", ...flags], { cwd, columns: 50, stdin: lines.join("\n") });
+		await talk("pay");
+		const { out } = await talk("/approve");
+		expect(out).toContain("Sent to [personal], card [secret].");
+		for (const words of [secret, "Sent to jane"]) expect(out).not.toContain(words);
+		const listed = await cli("runs", "--json");
+		expect(listed.out).toContain("Sent to [personal], card [secret].");
+		for (const one of [listed, await talk("/status")]) {
+			for (const word of [secret, personal]) expect(`${one.out}${one.err}`).not.toContain(word);
+		}
 	},
 );

@@ -34,15 +34,16 @@ export async function withoutSensitive(harness: Harness, result: RunResult): Pro
 	const view = await harness.show(result.run);
 	if (!view.events.some(({ event }) => "marks" in event)) return result;
 	const { redactor } = view;
-	switch (result.status) {
+	const shown = { ...result, text: redactor.text(result.text) };
+	switch (shown.status) {
 		case "waiting":
-			return { ...result, waits: result.waits.map((wait) => shownWait(view, wait)) };
+			return { ...shown, waits: shown.waits.map((wait) => shownWait(view, wait)) };
 		case "completed":
-			return { ...result, text: redactor.text(result.text), output: redactor.value(result.output) };
+			return { ...shown, output: redactor.value(shown.output) };
 		case "failed":
-			return { ...result, error: { ...result.error, message: redactor.text(result.error.message) } };
+			return { ...shown, error: { ...shown.error, message: redactor.text(shown.error.message) } };
 		case "cancelled":
-			return result;
+			return shown;
 	}
 }
 

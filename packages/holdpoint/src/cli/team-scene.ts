@@ -15,7 +15,7 @@ import { agentTool } from ${from("../run/agent-tool.ts")};
 import { defineTool } from ${from("../tools/define-tool.ts")};
 import { jsonSchema } from ${from("../tools/json-schema.ts")};
 import { OutcomeUnknown } from ${from("../tools/outcome-unknown.ts")};
-import { handoff, pipeline } from ${from("../teams.ts")};
+import { handoff, parallel, pipeline } from ${from("../teams.ts")};
 import { scriptedModel } from ${from("../testing/scripted-model.ts")};
 import { call, failing, say } from ${from("../testing/story.ts")};
 
@@ -37,6 +37,7 @@ const desk = agent("desk", [lookUp], (ask) => {
 		process.stderr.write("it hangs");
 		return { does: "hang", error: () => new TypeError("terminated") };
 	}
+	if (ask.lastUser.includes("busy")) return failing(429, { "retry-after": "3600" });
 	if (ask.lastUser.includes("fail")) return failing(400);
 	return say("Desk: " + ask.lastUser);
 });
@@ -51,6 +52,7 @@ const clerk = agent("clerk", [pay], (ask) => (ask.results.length > 0 ? say("I pa
 const boss = agent("boss", [agentTool(clerk)], (ask) =>
 	ask.results.length > 0 ? say("All is done.") : call("ask_clerk", { task: ask.lastUser }),
 );
+const speaker = (name, times) => agent(name, [], () => say((name + " says it. ").repeat(times)));
 const bare = defineAgent({ name: "bare", instructions: "You have no model." });
 
 export const config = {
@@ -63,6 +65,7 @@ export const config = {
 			.edge(refund, desk, { carry: "none" })
 			.build(),
 		pipeline([boss], { name: "office" }),
+		parallel([speaker("left", 9), speaker("right", 7)], { name: "beside", join: ({ left, right }) => left + right }),
 		clerk,
 		pipeline([bare], { name: "empty" }),
 	],

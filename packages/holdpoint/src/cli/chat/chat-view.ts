@@ -39,6 +39,8 @@ class ChatView implements LiveView {
 	private readonly busy: ReturnType<typeof busyLine>;
 	private speech: Speech | undefined;
 	private failed = { text: "", until: 0 };
+	/** Something may be said that nobody who looks on sees: only what is whole can be judged. */
+	private isMarked: boolean;
 
 	constructor(terminal: Terminal, talk: Talk) {
 		this.terminal = terminal;
@@ -46,11 +48,13 @@ class ChatView implements LiveView {
 		const { style, width } = terminal;
 		this.timeline = new Timeline({ run: talk.run, style, width, hasClock: false, voices: talk.voices });
 		this.timeline.past(talk.past);
+		this.isMarked = talk.past.some(({ event }) => "marks" in event);
 		this.busy = busyLine(terminal, () => this.doing());
 	}
 
 	readonly onEvent = (event: RunEvent): void => {
 		this.busy.restart();
+		this.isMarked ||= "marks" in event;
 		const lines = linesOf(this.timeline, Date.now(), event);
 		this.terminal.print(...this.linesOf(event, lines));
 	};
@@ -67,7 +71,7 @@ class ChatView implements LiveView {
 		}
 		const speaker = this.speaker();
 		// Where several work beside each other, each one's words come when they are whole.
-		if (delta.type !== "text.delta" || speaker === undefined) return;
+		if (delta.type !== "text.delta" || speaker === undefined || this.isMarked) return;
 		this.speech ??= this.speechOf(speaker);
 		this.terminal.print(...this.speech.add(delta.text));
 	};

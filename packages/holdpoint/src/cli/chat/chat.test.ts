@@ -117,6 +117,20 @@ describe("a conversation in the terminal", () => {
 		expect((await talk([])).out).toContain("shipping: Shipping: ");
 	});
 
+	test("a provider that is busy is waited for: until when is said, and the conversation is kept", async () => {
+		const { code, out } = await talk(["are you busy?", "/resume", "/status"]);
+		expect(code).toBe(3);
+		expect(out.match(/◷ It waits until \d{4}-\d\d-\d\d/g)).toHaveLength(2);
+		expect(out).toMatch(/waits for +\d{4}-/);
+	});
+
+	test("of those who work beside each other each one's words are whole", async () => {
+		const { out } = await scene.typing(["go"], "chat", "beside");
+		const said = out.replace(/\s+/g, " ");
+		expect(said).toContain(`left: ${"left says it. ".repeat(9)}`);
+		expect(said).toContain(`right: ${"right says it. ".repeat(7)}`);
+	});
+
 	test("a team that is done says so, and a single agent goes on with what was said", async () => {
 		const office = await scene.typing(["pay it", "/approve"], "chat", "office");
 		expect(office.out).toMatch(/⇢ boss · c1 is put to clerk[\s\S]*boss: All is done\.\n✓ office is done/);
@@ -257,7 +271,7 @@ describe("where a person sits at the terminal", () => {
 			["Why not?", "too late\r"],
 			["you, to refund", "yes\r"],
 			["What do you say?", `${down}${down}${down}${down}\r`],
-			["you", "\u0003"],
+			["pay is held; an empty line shows it again", "\u0003"],
 		]);
 		expect(screen).toContain("pay {cents: 5} → {paid: 5}");
 		expect(screen).toContain("too late");

@@ -15,10 +15,10 @@ import { isTeam, type Participant } from "../../spec/team.ts";
 import type { Watched } from "../advance.ts";
 import { exitCodes, type Invocation } from "../command.ts";
 import { commandLine } from "../command-line.ts";
-import { table } from "../help.ts";
 import { interruptSignal } from "../interrupt.ts";
 import type { Opened } from "../open-harness.ts";
 import { inlineText, proseText } from "../render/safe-text.ts";
+import { twoColumns } from "../render/two-columns.ts";
 import type { Voices } from "../render/voices.ts";
 import { reportError } from "../report-error.ts";
 import { cardsOf, waitLines, withoutSensitive } from "../show-result.ts";
@@ -39,7 +39,7 @@ export interface ChatParts extends Pick<Opened, "harness" | "store"> {
 
 export class Chat {
 	private readonly parts: ChatParts;
-	/** How the conversation's last run stands, as far as it was seen here. */
+	/** How the conversation's last run stands, as far as it was seen here, and as it is shown. */
 	private result: RunResult | undefined;
 	/** Approvals that were shown and not decided, or that others must answer, too. */
 	private readonly aside = new Set<string>();
@@ -83,7 +83,7 @@ export class Chat {
 				this.aside.clear();
 				return this.look();
 			case "help":
-				return terminal.print(...table(chatHelp, terminal.width));
+				return terminal.print(...twoColumns(chatHelp, terminal.width));
 			case "status":
 				return this.showStatus();
 			case "unclear":
@@ -126,7 +126,8 @@ export class Chat {
 		const interrupt = interruptSignal();
 		await this.attempt(async () => {
 			try {
-				this.result = await work({ onEvent: view.onEvent, onDelta: view.onDelta, signal: interrupt.signal });
+				const result = await work({ onEvent: view.onEvent, onDelta: view.onDelta, signal: interrupt.signal });
+				this.result = await withoutSensitive(harness, result);
 			} catch (error) {
 				// It is kept as it is; how to come back is said when it is left.
 				if (!interrupt.signal.aborted) throw error;
@@ -137,9 +138,8 @@ export class Chat {
 			}
 		});
 		if (!this.result || this.isInterrupted || this.failed) return;
-		const shown = await withoutSensitive(harness, this.result);
-		terminal.data({ type: "run.result", ...shown });
-		this.showWaits(shown);
+		terminal.data({ type: "run.result", ...this.result });
+		this.showWaits(this.result);
 	}
 
 	private async pastOf(run: string): Promise<Talk["past"]> {
@@ -223,8 +223,12 @@ export class Chat {
 
 	/** Whom the next words reach. */
 	private label(): string {
-		const user = this.waits().find((wait) => wait.kind === "user");
-		return user ? `you, to ${inlineText(user.agent, 40)}` : "you";
+		const waits = this.waits();
+		const user = waits.find(({ kind }) => kind === "user");
+		const to = user?.kind === "user" ? `you, to ${inlineText(user.agent, 40)}` : "you";
+		const [held] = waits.flatMap((wait) => (wait.kind === "approval" ? inlineText(wait.tool, 40) : []));
+		// What was put aside is not asked about again by itself.
+		return held === undefined ? to : `${to} (${held} is held; an empty line shows it again)`;
 	}
 
 	private waits(): readonly Wait[] {

@@ -5,7 +5,7 @@ import type { Invocation } from "../command.ts";
 
 /** A process of its own that ran one command of this tool. */
 export interface DemoProcess {
-	readonly does: "run" | "approve" | "deny" | "resume";
+	readonly does: "run" | "approve" | "deny" | "tell" | "resume";
 	readonly pid: number;
 	readonly exitCode: number;
 	/** What it said last, where machines read. */

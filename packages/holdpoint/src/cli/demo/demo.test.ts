@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -43,9 +43,19 @@ async function cli(...argv: string[]): Promise<{ code: number | null; out: strin
 }
 
 async function demo(...argv: string[]): Promise<Shown> {
-	const { code, out, err } = await cli("demo", "--json", ...argv);
+	const { code, out, err } = await cli("demo", "--json", "--act", "1", ...argv);
 	expect(code, `${err}\n${out}`).toBe(0);
 	return JSON.parse(out) as Shown;
+}
+
+interface TeamShown extends Shown {
+	readonly replacements: readonly string[];
+}
+
+async function secondAct(...argv: string[]): Promise<TeamShown> {
+	const { code, out, err } = await cli("demo", "--json", "--act", "2", ...argv);
+	expect(code, `${err}\n${out}`).toBe(0);
+	return (JSON.parse(out) as { team: TeamShown }).team;
 }
 
 function kinds({ journal }: Shown): string[] {
@@ -123,7 +133,7 @@ describe("the demo", () => {
 		expect(shown.refunds.map(({ orderId }) => orderId)).toEqual(["O-4002"]);
 		expect(shown.text).toContain("€96.74 was not refunded");
 		expect(kinds(shown)).not.toContain("call.started");
-		const { out } = await cli("demo", "--answer", "deny");
+		const { out } = await cli("demo", "--act", "1", "--answer", "deny");
 		expect(out).toContain("A person would decide here; --answer denies");
 		expect(out).toContain("decided by somebody else, denied, and not done.");
 	});
@@ -145,6 +155,49 @@ describe("the demo", () => {
 		expect(out).toMatch(/--base-url http:\/\/127\.0\.0\.1/);
 		expect(out).toContain("Proven:");
 		expect(out).not.toMatch(/\u001b/);
+		expect(out).toContain("The three models are scripted");
+		expect(out.indexOf("Second act: a team")).toBeGreaterThan(out.indexOf("Proven:"));
+	});
+
+	test("the second act: a team hands on, asks the customer and is held, each in another process", {
+		timeout: patienceMs,
+	}, async () => {
+		const team = await secondAct();
+		expect(team.checks.filter(({ ok }) => !ok)).toEqual([]);
+		expect(team.checks.map(({ name }) => name)).toContain("asked-the-customer");
+		expect(team.processes.map(({ does, exitCode }) => [does, exitCode])).toEqual([
+			["run", 3],
+			["approve", 0],
+			["resume", 3],
+			["tell", 0],
+			["resume", 0],
+		]);
+		// (4 × 9.90 + 2 × 13.50) less 10 %, 2 × 4.90 for shipping, less the 8.91 of before.
+		expect(team.refunds.map(({ orderId, amountCents }) => [orderId, amountCents])).toEqual([["O-4001", 6_083]]);
+		expect(team.replacements).toEqual(["Storm lantern, slate of O-4001 to Ole Hansen, next door"]);
+		expect(team.text).toMatch(/€60\.83 are on their way to you\.\n.*goes to Ole Hansen/);
+	});
+
+	test("the second act without anybody who answers: the team goes on by itself, and a denial is told", {
+		timeout: patienceMs,
+	}, async () => {
+		const team = await secondAct("--interaction", "autonomous", "--answer", "deny");
+		expect(team.checks.filter(({ ok }) => !ok)).toEqual([]);
+		expect(team.checks.map(({ name }) => name)).toContain("went-on-alone");
+		expect(team.processes.map(({ does }) => does)).toEqual(["run", "deny", "resume"]);
+		expect(team.refunds).toEqual([]);
+		expect(team.text).toContain("Nothing was paid back yet");
+	});
+
+	test("an act or an interaction that there is not is said before anything begins", async () => {
+		for (const [argv, why] of [
+			[["--act", "3"], "--act is 1 or 2"],
+			[["--interaction", "alone"], "--interaction is human-in-the-loop or autonomous"],
+			[["--act", "2", "--model", "local/any"], "The second act is scripted"],
+		] as const) {
+			expect(await cli("demo", ...argv)).toMatchObject({ code: 2, err: expect.stringContaining(why) });
+		}
+		expect(existsSync(join(cwd, ".holdpoint"))).toBe(false);
 	});
 
 	test("plays with a real model as well: one that a server of this machine offers", {
@@ -160,7 +213,7 @@ describe("the demo", () => {
 	test("a run of a real model is not continued by the scripted one", { timeout: patienceMs }, async () => {
 		const written = `const claim = { orderId: "O-4001", amountCents: 9000, reason: "x" };\nreturn tools.refund_order(claim);`;
 		await withServer(async (baseUrl) => {
-			await cli("demo", "--answer", "deny");
+			await cli("demo", "--act", "1", "--answer", "deny");
 			const place = ["--store", ".holdpoint/demo/holdpoint.db", "--config", "holdpoint:demo"];
 			const model = ["--model", "local/any", "--base-url", baseUrl];
 			const held = await cli("run", "Help her.", "--run-id", "r1", ...place, ...model);
@@ -184,7 +237,7 @@ describe("the demo", () => {
 	test(
 		"touches no store that it did not make",
 		async () => {
-			await cli("demo", "--folder", "mine", "--answer", "deny");
+			await cli("demo", "--act", "1", "--folder", "mine", "--answer", "deny");
 			rmSync(join(cwd, "mine/shop.db"));
 			const { code, err } = await cli("demo", "--folder", "mine");
 			expect(code).toBe(1);

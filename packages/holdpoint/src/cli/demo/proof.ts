@@ -54,20 +54,26 @@ export function proveDemo(facts: DemoFacts): Check[] {
 	];
 }
 
-function callsOf({ run, events }: DemoFacts): CallState[] {
+export function callsOf({ run, events }: DemoFacts): CallState[] {
 	const state = emptyState(run, [], new Map());
 	for (const { event } of events) apply(state, event);
 	return [...state.calls.values()].filter((call) => call.tool !== executeCodeName);
 }
 
-function separateProcesses({ processes, ownPid }: DemoFacts): Check {
+export function separateProcesses({ processes, ownPid }: DemoFacts): Check {
 	const pids = processes.map(({ pid }) => pid);
 	const ok = pids.length >= 3 && new Set([...pids, ownPid]).size === pids.length + 1;
-	const words = { run: "worked until the hold", approve: "decided", deny: "decided", resume: "went on" } as const;
+	const words = {
+		run: "worked until the hold",
+		approve: "decided",
+		deny: "decided",
+		tell: "replied",
+		resume: "went on",
+	} as const;
 	return { name: "processes", ok, says: processes.map(({ does, pid }) => `${pid} ${words[does]}`).join(", ") };
 }
 
-function nothingRan({ pauses }: DemoFacts): Check {
+export function nothingRan({ pauses }: DemoFacts): Check {
 	const ok =
 		pauses.length > 0 && pauses.every(({ isGone, isLeased, status }) => isGone && !isLeased && status === "waiting");
 	const [pause] = pauses;
@@ -111,12 +117,12 @@ function wasDone({ outcome }: CallState): boolean {
 	return outcome !== undefined && ("ok" in outcome || "blob" in outcome);
 }
 
-function moneyOnce({ shop }: DemoFacts, calls: readonly CallState[]): Check {
+export function moneyOnce({ shop }: DemoFacts, calls: readonly CallState[]): Check {
 	const done = calls.filter((call) => call.tool === "refund_order" && wasDone(call));
 	const wanted = done.map((call) => refundOf(call)).sort();
 	const found = shop.refunds.map(({ orderId, amountCents }) => `${orderId} ${euros(amountCents)}`).sort();
 	const denied = calls.filter((call) => call.tool === "refund_order" && call.outcome && "denied" in call.outcome);
-	const ok = wanted.length > 0 && wanted.join() === found.join();
+	const ok = wanted.length + denied.length > 0 && wanted.join() === found.join();
 	const not = denied.map((call) => `${refundOf(call)} was denied and is not there`);
 	const says = [...found.map((refund) => `${refund} is in the shop's database once`), ...not].join("; ");
 	return { name: "money-once", ok, says: says || "no refund is in the shop's database" };
@@ -136,7 +142,7 @@ function messageOnce({ shop }: DemoFacts, calls: readonly CallState[]): Check {
 	};
 }
 
-function finished({ events }: DemoFacts): Check {
+export function finished({ events }: DemoFacts): Check {
 	const last = events.findLast(({ event }) => event.type === "run.finished")?.event;
 	const status = last?.type === "run.finished" ? last.status : "not finished";
 	return {
@@ -146,7 +152,7 @@ function finished({ events }: DemoFacts): Check {
 	};
 }
 
-function times(count: number): string {
+export function times(count: number): string {
 	return count === 1 ? "once" : count === 2 ? "twice" : `${count} times`;
 }
 

@@ -255,7 +255,7 @@ function refundOrder(shop: Shop): Tool {
 					.prepare("INSERT INTO refunds VALUES (NULL, ?, ?, ?, ?, ?)")
 					.run(orderId, amountCents, reason, today, key);
 			};
-			const row = once(shop(), { tool: "refund_order", context, find, make });
+			const row = onceUnderKey(shop(), { tool: "refund_order", context, find, make });
 			return { refund: Number(row.id), orderId: String(row.order_id), amountCents: Number(row.amount_cents) };
 		},
 	});
@@ -284,7 +284,7 @@ function sendMessage(shop: Shop): Tool {
 				one(shop().prepare("SELECT id FROM customers WHERE id = ?").get(customerId), `customer ${customerId}`);
 				shop().prepare("INSERT INTO messages VALUES (NULL, ?, ?, ?, ?)").run(customerId, subject, body, key);
 			};
-			return { message: Number(once(shop(), { tool: "send_message", context, find, make }).id) };
+			return { message: Number(onceUnderKey(shop(), { tool: "send_message", context, find, make }).id) };
 		},
 	});
 }
@@ -297,7 +297,7 @@ interface Change {
 }
 
 /** Makes a change under its idempotency key, or finds that it was made: in one transaction, so that once means once. */
-function once(shop: SqlDriver, { tool, context, find, make }: Change): SqlRow {
+export function onceUnderKey(shop: SqlDriver, { tool, context, find, make }: Change): SqlRow {
 	const key = context.idempotencyKey;
 	shop.exec("BEGIN IMMEDIATE");
 	try {
