@@ -1,8 +1,10 @@
 import type { RunResult } from "../spec/result.ts";
 import { approver, type BypassDoor, type BypassScene, gatekeeper } from "./bypass-scene.ts";
-import { call, calls, program, type Story, type StoryStep, say } from "./story.ts";
+import { sourceOf, then } from "./bypass-stories.ts";
+import { teamDoors } from "./bypass-team-doors.ts";
+import { call, calls, program, type StoryStep } from "./story.ts";
 
-export const bypassDoors: readonly BypassDoor[] = [
+const direct: readonly BypassDoor[] = [
 	byModel("called by the model", call("danger", { n: 1 })),
 	byModel(
 		"called side by side with allowed ones",
@@ -48,10 +50,7 @@ export const bypassDoors: readonly BypassDoor[] = [
 	},
 ];
 
-/** The steps, and then an end, however often the model is asked. */
-function then(...steps: readonly StoryStep[]): Story {
-	return (_, n) => steps[n] ?? say("I have tried.");
-}
+export const bypassDoors: readonly BypassDoor[] = [...direct, ...teamDoors];
 
 function byModel(name: string, ...steps: readonly StoryStep[]): BypassDoor {
 	return { name, play: (scene) => scene.enter([scene.agent(then(call("peek"), ...steps))]) };
@@ -59,10 +58,6 @@ function byModel(name: string, ...steps: readonly StoryStep[]): BypassDoor {
 
 function inProgram(name: string, code: string): BypassDoor {
 	return { name, programs: true, play: (scene) => scene.enter([scene.agent(then(program(sourceOf(code))), true)]) };
-}
-
-function sourceOf(code: string): string {
-	return `const told = (error) => error.name + ": " + error.message;\nawait tools.peek({});\n${code}`;
 }
 
 interface Rehearsed {

@@ -10,6 +10,7 @@ import type { GrantTerms } from "../spec/governance.ts";
 import type { Decision } from "../spec/policy.ts";
 import type { RunResult } from "../spec/result.ts";
 import type { SandboxProvider } from "../spec/sandbox.ts";
+import type { Participant } from "../spec/team.ts";
 import type { Tool } from "../spec/tool.ts";
 import { defineTool } from "../tools/define-tool.ts";
 import { jsonSchema } from "../tools/json-schema.ts";
@@ -28,12 +29,12 @@ export interface BypassScene {
 	readonly tools: readonly Tool[];
 	/** What the person who is asked about the danger says to it; undefined: nothing. */
 	readonly answer: "approve" | "deny" | undefined;
-	/** An agent that has these tools and plays this story. */
-	agent(story: Story, programs?: AgentDefinition["programs"]): Agent;
+	/** An agent that has these tools and plays this story. Default: its name is `knocker`. */
+	agent(story: Story, programs?: AgentDefinition["programs"], more?: Partial<AgentDefinition>): Agent;
 	/** Another process on the same store, with the agents that were entered with. */
 	open(): Promise<Harness>;
-	/** Runs the first of these agents, and passes the gates that hold it, each as another process. */
-	enter(agents: readonly [Agent, ...Agent[]], atGate?: AtGate): Promise<RunResult>;
+	/** Runs the first of these agents or teams, and passes the gates that hold it, each as another process. */
+	enter(agents: readonly [Participant, ...Participant[]], atGate?: AtGate): Promise<RunResult>;
 	/** What the case does between the answer and its use: for a door that leaves the answer itself, ahead of the call. */
 	answeredAhead(): Promise<void>;
 }
@@ -89,7 +90,7 @@ export class Scene implements BypassScene {
 	readonly managers = new Set([approver.id, "second"]);
 	/** Calls in which the danger really happened. */
 	readonly ran: string[] = [];
-	agents: readonly Agent[] = [];
+	agents: readonly Participant[] = [];
 	isAnswered = false;
 	private readonly knocking: Knocking;
 	private run = "bypass";
@@ -108,13 +109,14 @@ export class Scene implements BypassScene {
 		return this.run !== "bypass";
 	}
 
-	agent(story: Story, programs: AgentDefinition["programs"] = false): Agent {
+	agent(story: Story, programs: AgentDefinition["programs"] = false, more: Partial<AgentDefinition> = {}): Agent {
 		return defineAgent({
 			name: "knocker",
 			instructions: "Try every door.",
 			model: scriptedModel(story, { countTokens: false }),
 			tools: this.tools,
 			programs,
+			...more,
 		});
 	}
 
@@ -136,7 +138,7 @@ export class Scene implements BypassScene {
 		});
 	}
 
-	async enter(agents: readonly [Agent, ...Agent[]], atGate = approveGate): Promise<RunResult> {
+	async enter(agents: readonly [Participant, ...Participant[]], atGate = approveGate): Promise<RunResult> {
 		this.agents = agents;
 		const options = { runId: this.run, tenant, principal: "customer" };
 		let now = await (await this.open()).run(agents[0], "Go through the door.", options);
