@@ -20,7 +20,7 @@ export interface RandomTeam {
 
 export function randomTeam(seed: number): RandomTeam {
 	const dice = new Dice(seed, 1);
-	const shape = shapeOf(dice, 2);
+	const shape = shapeOf(dice, { free: [...agents], name: "team", depth: 2 });
 	const names = namesIn(shape);
 	const hasHelper = dice.chance(0.3);
 	const play: TeamPlay = {
@@ -88,13 +88,21 @@ interface Shape {
 	readonly endsAt: number | undefined;
 }
 
-function shapeOf(dice: Dice, depth: number, free: string[] = [...agents], name = "team"): Shape {
+interface Room {
+	/** Names of agents that are in no team yet. */
+	readonly free: string[];
+	readonly name: string;
+	/** So deep teams may still be inside of it. */
+	readonly depth: number;
+}
+
+function shapeOf(dice: Dice, { free, name, depth }: Room): Shape {
 	const kind = dice.pick<Shape["kind"]>(["mesh", "mesh", "edges", "pipeline", "parallel", "table"]);
 	const size = kind === "table" ? 3 : dice.between(2, 3);
 	const members: (string | Shape)[] = [];
 	for (let at = 0; at < size && free.length > 0; at++) {
 		const isTeam = depth > 1 && free.length > 2 && (kind !== "table" || at > 0) && dice.chance(0.25);
-		members.push(isTeam ? shapeOf(dice, depth - 1, free, `${name}-${at}`) : (free.shift() ?? ""));
+		members.push(isTeam ? shapeOf(dice, { free, name: `${name}-${at}`, depth: depth - 1 }) : (free.shift() ?? ""));
 	}
 	return {
 		name,

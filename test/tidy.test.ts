@@ -26,6 +26,9 @@ const runOnce: Readonly<Record<string, string>> = {
 	"test/package.test.ts": "installs what is published, once with and once without the micro-VM",
 };
 
+/** There the type checker is expected to refuse what follows, and says so where it does not: no error is hidden. */
+const whatMustNotCompile = "packages/holdpoint/src/routing/handoff.test.ts";
+
 interface Source {
 	readonly path: string;
 	readonly lines: readonly string[];
@@ -180,16 +183,9 @@ describe("code", () => {
 		const exceptions = linesWith(/(biome-ignore|(oxlint|eslint)-disable)\b/, others);
 		expect(exceptions.filter((line) => !/(biome-ignore[^:]*:\s*\S|disable\S*\s.*--\s*\S)/.test(line))).toEqual([]);
 		expect(exceptions.length, exceptions.join("\n")).toBeLessThanOrEqual(suppressionsMax);
+		const plain = others.filter(({ path }) => path !== whatMustNotCompile);
+		expect(linesWith(/@ts-(ignore|nocheck|expect-error)/, plain)).toEqual([]);
 		expect(linesWith(/@ts-(ignore|nocheck)/, others)).toEqual([]);
-		// In a test it says that something does not compile, and fails where it does.
-		const isTest = ({ path }: Source): boolean => path.endsWith(".test.ts");
-		expect(
-			linesWith(
-				/@ts-expect-error/,
-				others.filter((source) => !isTest(source)),
-			),
-		).toEqual([]);
-		expect(linesWith(/\/\/ @ts-expect-error\s*$/, others.filter(isTest))).toEqual([]);
 	});
 });
 
