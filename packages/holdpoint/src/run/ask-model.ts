@@ -32,7 +32,7 @@ export async function askModel(segment: Segment, thread: Thread): Promise<void> 
 		});
 	}
 	const began = ports.clock.now();
-	if (thread.isCalledUpon && (await isEnded(segment, thread))) return;
+	if (thread.of.team && thread.isCalledUpon && (await isEnded(segment, thread))) return;
 	const heard = thread.messages.length;
 	const asked: Asked = { thread, ready, model: "middleware", times: 0, spent: [] };
 	let answer: ModelAnswer;

@@ -6,6 +6,7 @@ import type { Budget } from "../spec/budget.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import type { Hold } from "../spec/events.ts";
 import type { Decision, PolicyRequest } from "../spec/policy.ts";
+import type { AroundCall } from "./around-call.ts";
 import type { Segment } from "./segment.ts";
 import type { Wanted } from "./wanted.ts";
 
@@ -16,6 +17,8 @@ export interface Charging {
 	readonly holds: readonly Hold[];
 	/** How long it may take. Milliseconds. */
 	readonly timeoutMs: number;
+	/** What it takes, it takes of the budgets of those that it works for, too. */
+	readonly around: Pick<AroundCall, "callers">;
 }
 
 export interface Charged {
@@ -42,20 +45,15 @@ export function checkedBudgets(value: unknown): readonly Budget[] {
 
 const free: Charged = { says: [], wants: [] };
 
-/** `callers`: agents that it works for; what it takes, it takes of their budgets, too. */
-export function chargesOf(
-	{ ports }: Segment,
-	request: PolicyRequest,
-	{ callers, ...charging }: Charging & { readonly callers: readonly string[] },
-): Charged {
+export function chargesOf({ ports }: Segment, request: PolicyRequest, charging: Charging): Charged {
 	const { budgets } = ports;
 	if (budgets.length === 0) return free;
-	const { exhausted, holds, timeoutMs } = charging;
+	const { exhausted, holds, timeoutMs, around } = charging;
 	const now = ports.clock.now();
 	const says: Decision[] = [];
 	const wants: Wanted[] = [];
 	const seen = new Set<string>();
-	const of = [request.agent, ...callers];
+	const of = [request.agent, ...around.callers];
 	const all = of.flatMap((agent) =>
 		callCharges(budgets, { ...request, agent, holds, timeoutMs }, { now, used: exhausted }),
 	);

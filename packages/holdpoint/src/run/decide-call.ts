@@ -212,12 +212,14 @@ async function followLater(candidate: Candidate, judgement: Judgement, known: Kn
 
 /** Who made the call, and who handed the work on until then. */
 function provenanceOf({ state }: Segment, { parent, thread }: CallState): Provenance {
+	const { team, call } = thread.of;
+	if (parent === undefined && !team && call === undefined) return { via: "model" };
 	const callers = callersOf(state, thread);
 	const ways = [thread, ...callers].toReversed();
 	const path = ways.flatMap((one) => [...(one.of.team?.path ?? []), ...(one === thread ? [] : [one.agent])]);
 	const way = path.length > 0 ? { path } : {};
 	if (parent !== undefined) return { via: "program", program: parent, ...way };
-	if ((thread.of.team?.path.length ?? 0) > 0) return { via: "handoff", ...way };
+	if ((team?.path.length ?? 0) > 0) return { via: "handoff", ...way };
 	return callers.length > 0 ? { via: "agent", ...way } : { via: "model" };
 }
 

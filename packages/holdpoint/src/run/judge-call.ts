@@ -51,7 +51,8 @@ export type Asking = Extract<Decision, { verdict: "ask" }>;
 export function judgeCall(segment: Segment, request: PolicyRequest, judging: Judging): Judgement | Promise<Judgement> {
 	const { policy } = segment.ports;
 	const { agents, narrowed } = judging.around;
-	const off = switchedOff(segment, { ...request, agents }) ?? narrowed;
+	const { tool, tenant } = request;
+	const off = switchedOff(segment, { tool, agents, tenant }) ?? narrowed;
 	if (off)
 		return { decision: { verdict: "deny", reason: off }, version: policy.version, grants: [], sources: [], wants: [] };
 	const decision = decided(segment, request, judging.around);
@@ -115,7 +116,7 @@ export function switchedOff(
 function joined(segment: Segment, request: PolicyRequest, judging: Said): Judgement | Promise<Judgement> {
 	const { policy, isAnswered, exhausted } = judging;
 	const { version } = segment.ports.policy;
-	const { says, wants } = chargesOf(segment, request, { ...judging, callers: judging.around.callers });
+	const { says, wants } = chargesOf(segment, request, judging);
 	const limits = says.map((decision): Say => ({ source: "limit", decision }));
 	const said: Say[] = [{ source: "policy", decision: policy }, ...limits];
 	const { labels } = segment.ports;
