@@ -5,6 +5,7 @@ import * as suites from "./suites/index.ts";
 export const allBenchmarks: readonly Benchmark[] = [
 	suites.overhead,
 	suites.policy,
+	suites.handoffs,
 	suites.resume,
 	suites.suspended,
 	suites.durable,

@@ -33,6 +33,8 @@ export type Unit =
 	| "calls/s"
 	| "events/s"
 	| "programs/s"
+	| "handoffs/s"
+	| "handoffs"
 	| "processes"
 	| "files"
 	| "commits"

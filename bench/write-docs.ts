@@ -120,6 +120,7 @@ const charted: readonly {
 		unit: "ms",
 		peers: ["aisdk", "openai", "langgraph", "mastra"],
 	},
+	{ title: "Ten handoffs between agents", row: "handoff.10", unit: "ms", peers: ["openai", "langgraph"] },
 	{ title: "A program with one tool call", row: "program.1call", unit: "ms", peers: ["aisdk-codemode", "cf-codemode"] },
 	{
 		title: "A program with 50 calls",

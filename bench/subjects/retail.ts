@@ -29,21 +29,24 @@ interface ReplaySet {
 
 interface Replays {
 	readonly wrong: number;
+	readonly handoffs: number;
 	readonly ms: number;
 }
 
 async function replayAll(harness: Harness, workload: RetailWorkload, { wiring, tasks }: ReplaySet): Promise<Replays> {
 	const times: number[] = [];
 	let wrong = 0;
+	let handed = 0;
 	for (const task of tasks) {
 		const world = memoryRetailWorld(workload.db);
 		const began = performance.now();
-		const { problems } = await replayTask({ task, wiring, desk: workload, harness, world });
+		const { problems, handoffs } = await replayTask({ task, wiring, desk: workload, harness, world });
 		times.push(performance.now() - began);
+		handed += handoffs;
 		if (problems.length > 0) wrong++;
 		world.close();
 	}
-	return { wrong, ms: median(times) };
+	return { wrong, handoffs: handed, ms: median(times) };
 }
 
 async function replay({ every = 1 }: Numbers): Promise<Numbers> {
@@ -65,10 +68,21 @@ async function replay({ every = 1 }: Numbers): Promise<Numbers> {
 	}
 }
 
-async function crash({ every = 1, wiringCount = wirings.length }: Numbers): Promise<Numbers> {
+async function team({ every = 1 }: Numbers): Promise<Numbers> {
+	const workload = load();
+	const harness = createHarness({ store: sqliteStore(join(folder, "team.db")) });
+	try {
+		const tasks = sampleOf(workload, every);
+		return { tasks: tasks.length, ...(await replayAll(harness, workload, { wiring: "team", tasks })) };
+	} finally {
+		await harness.close();
+	}
+}
+
+async function crash(chosen: readonly Wiring[], { every = 1 }: Numbers): Promise<Numbers> {
 	const workload = load();
 	const tasks = sampleOf(workload, every);
-	const report = await crashMatrix({ workload, tasks, wirings: wirings.slice(0, wiringCount), folder });
+	const report = await crashMatrix({ workload, tasks, wirings: chosen, folder });
 	for (const problem of report.problems) console.error(problem);
 	const { points, doubleWrites, wrongHashes, wrongResults, unfinished, notKilled } = report;
 	const others = wrongHashes + wrongResults + unfinished + notKilled + report.problems.length;
@@ -77,5 +91,7 @@ async function crash({ every = 1, wiringCount = wirings.length }: Numbers): Prom
 
 await serveRows({
 	replay: ({ args }) => replay(args),
-	crash: ({ args }) => crash(args),
+	crash: ({ args }) => crash(wirings.slice(0, args.wiringCount), args),
+	team: ({ args }) => team(args),
+	teamCrash: ({ args }) => crash(["team"], args),
 });

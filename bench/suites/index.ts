@@ -3,6 +3,7 @@ export { budget } from "./budget.ts";
 export { cli } from "./cli.ts";
 export { durable } from "./durable.ts";
 export { growth } from "./growth.ts";
+export { handoffs } from "./handoffs.ts";
 export { imports } from "./import.ts";
 export { microvm } from "./microvm.ts";
 export { orders } from "./orders.ts";

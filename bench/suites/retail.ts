@@ -30,8 +30,33 @@ const crashRows = {
 	others: exactly("crash_others_wrong", "crash points", "after which anything else differed from an uninterrupted run"),
 } as const satisfies { readonly [number: string]: Row };
 
+const teamRows = {
+	tasks: { name: "retail.team_tasks", unit: "tasks", says: "tasks replayed by a team of four, SQLite on disk" },
+	wrong: exactly(
+		"team_wrong",
+		"tasks",
+		"tasks that came to another end than recorded, or over other handoffs than planned",
+	),
+	handoffs: {
+		name: "retail.team_handoffs",
+		unit: "handoffs",
+		says: "handoffs in them, between any two actions of different hands",
+	},
+	ms: { name: "retail.team_ms", unit: "ms", says: "a task" },
+} as const satisfies { readonly [number: string]: Row };
+
+const teamCrashRows = {
+	points: {
+		name: "retail.team_crash_points",
+		unit: "crash points",
+		says: "`kill -9` right before and right after every write of the journal",
+	},
+	doubleWrites: exactly("team_crash_double_writes", "crash points", crashRows.doubleWrites.says),
+	others: exactly("team_crash_others_wrong", "crash points", crashRows.others.says),
+} as const satisfies { readonly [number: string]: Row };
+
 interface Work {
-	readonly row: "replay" | "crash";
+	readonly row: "replay" | "crash" | "team" | "teamCrash";
 	readonly rows: { readonly [number: string]: Row };
 	readonly every: number;
 }
@@ -61,5 +86,15 @@ export const retail: readonly Benchmark[] = [
 		title: "Retail tasks, killed at every write of the journal and gone on with in another process",
 		rows: Object.values(crashRows),
 		run: (context) => measure(context, { row: "crash", rows: crashRows, every: crashEvery }),
+	},
+	{
+		title: "Retail tasks over a team: a coordinator and three specialists, each with its own tools",
+		rows: Object.values(teamRows),
+		run: (context) => measure(context, { row: "team", rows: teamRows, every: replayEvery }),
+	},
+	{
+		title: "Retail tasks over a team, killed at every write of the journal and gone on with in another process",
+		rows: Object.values(teamCrashRows),
+		run: (context) => measure(context, { row: "teamCrash", rows: teamCrashRows, every: crashEvery }),
 	},
 ];

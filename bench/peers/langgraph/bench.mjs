@@ -1,6 +1,8 @@
 import { BaseChatModel } from "@langchain/core/language_models/chat_models";
 import { AIMessage } from "@langchain/core/messages";
 import { Command, MemorySaver } from "@langchain/langgraph";
+import { createReactAgent } from "@langchain/langgraph/prebuilt";
+import { createHandoffTool, createSwarm } from "@langchain/langgraph-swarm";
 import { createAgent, humanInTheLoopMiddleware, tool } from "langchain";
 import { z } from "zod";
 import { serveRows, settledBytes, timed } from "../../subject.ts";
@@ -10,14 +12,17 @@ import { check, instructions, lookup, prompt, toolDescription } from "../../work
 class ScriptModel extends BaseChatModel {
 	asked = 0;
 	planned = 0;
+	callOf;
 
 	constructor() {
 		super({});
 	}
 
-	plan(calls) {
+	/** `callOf`: the call of this number; default: a lookup. */
+	plan(calls, callOf = (id) => ({ name: "lookup", args: { id } })) {
 		this.asked = 0;
 		this.planned = calls;
+		this.callOf = callOf;
 	}
 
 	_llmType() {
@@ -30,8 +35,8 @@ class ScriptModel extends BaseChatModel {
 
 	async _generate() {
 		const id = this.asked++;
-		const calls = [{ id: `c${id}`, name: "lookup", args: { id }, type: "tool_call" }];
-		const message = id < this.planned ? new AIMessage({ content: "", tool_calls: calls }) : new AIMessage("done");
+		const call = id < this.planned && { id: `c${id}`, ...this.callOf(id), type: "tool_call" };
+		const message = call ? new AIMessage({ content: "", tool_calls: [call] }) : new AIMessage("done");
 		return { generations: [{ message, text: "" }] };
 	}
 }
@@ -84,6 +89,18 @@ function storedBytes(thread) {
 	return bytesOf(saver.storage[thread]) + bytesOf(writes.map(([, write]) => write));
 }
 
+/** Each hands on to the next one. No checkpoints: nothing of it is kept. */
+function swarmOf(handoffs) {
+	const agents = Array.from({ length: handoffs + 1 }, (_, at) => {
+		const onwards = at < handoffs ? [createHandoffTool({ agentName: `agent${at + 1}` })] : [];
+		return createReactAgent({ llm: model, name: `agent${at}`, prompt: instructions, tools: [find, ...onwards] });
+	});
+	return createSwarm({ agents, defaultActiveAgent: "agent0" }).compile();
+}
+
+const handTo = (at) => ({ name: `transfer_to_agent${at + 1}`, args: {} });
+let swarm;
+
 const isDone = (result) => check(result.messages.at(-1).content === "done", "it is done");
 
 await serveRows({
@@ -100,6 +117,17 @@ await serveRows({
 			const options = { recursionLimit, streamMode: ["updates", "messages"] };
 			for await (const chunk of await agent.stream(input, options)) if (chunk) chunks++;
 			check(chunks > 0, "it streams");
+		},
+	}),
+	handoffs: timed({
+		begin: ({ handoffs }) => {
+			swarm = swarmOf(handoffs);
+		},
+		async run(_, { handoffs }) {
+			model.plan(handoffs, handTo);
+			const result = await swarm.invoke(input, { recursionLimit });
+			check(result.activeAgent === `agent${handoffs}`, "the last one has it");
+			isDone(result);
 		},
 	}),
 	resume: timed({

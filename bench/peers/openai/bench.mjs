@@ -18,10 +18,13 @@ const usage = () => ({
 class ScriptModel {
 	#asked = 0;
 	#planned = 0;
+	#callOf;
 
-	plan(calls) {
+	/** `callOf`: the call of this number; default: a lookup. */
+	plan(calls, callOf = (id) => ({ name: "lookup", args: { id } })) {
 		this.#asked = 0;
 		this.#planned = calls;
+		this.#callOf = callOf;
 	}
 
 	async getResponse() {
@@ -40,7 +43,8 @@ class ScriptModel {
 			const content = [{ type: "output_text", text: "done" }];
 			return [{ type: "message", id: `m${id}`, role: "assistant", status: "completed", content }];
 		}
-		const call = { id: `f${id}`, callId: `c${id}`, name: "lookup", arguments: JSON.stringify({ id }) };
+		const { name, args } = this.#callOf(id);
+		const call = { id: `f${id}`, callId: `c${id}`, name, arguments: JSON.stringify(args) };
 		return [{ type: "function_call", ...call, status: "completed" }];
 	}
 }
@@ -49,15 +53,32 @@ const model = new ScriptModel();
 const runner = new Runner({ tracingDisabled: true });
 let heldId = 0;
 
-function agentWith(needsApproval) {
-	const parameters = z.object({ id: z.number() });
-	const find = tool({ name: "lookup", description: toolDescription, parameters, needsApproval, execute: lookup });
-	return new Agent({ name: "a", instructions, model, tools: [find] });
+const parameters = z.object({ id: z.number() });
+
+function lookupTool(needsApproval) {
+	return tool({ name: "lookup", description: toolDescription, parameters, needsApproval, execute: lookup });
 }
 
-const agent = agentWith(false);
-const holding = agentWith(async (_, { id }) => id === heldId);
+function agentWith(...tools) {
+	return new Agent({ name: "a", instructions, model, tools });
+}
+
+const find = lookupTool(false);
+const agent = agentWith(find);
+const holding = agentWith(lookupTool(async (_, { id }) => id === heldId));
 const options = { maxTurns: 10_000 };
+
+/** Each hands on to the next one; the first one is returned. */
+function chainOf(handoffs) {
+	let next;
+	for (let at = handoffs; at >= 0; at--) {
+		next = new Agent({ name: `agent${at}`, instructions, model, tools: [find], handoffs: next ? [next] : [] });
+	}
+	return next;
+}
+
+const handTo = (at) => ({ name: `transfer_to_agent${at + 1}`, args: {} });
+let chain;
 
 async function suspend({ calls = 0 }) {
 	heldId = calls;
@@ -82,6 +103,16 @@ await serveRows({
 			for await (const event of result) if (event) events++;
 			await result.completed;
 			check(events > 0 && result.finalOutput === "done", "it is done");
+		},
+	}),
+	handoffs: timed({
+		begin: ({ handoffs }) => {
+			chain = chainOf(handoffs);
+		},
+		async run(_, { handoffs }) {
+			model.plan(handoffs, handTo);
+			const { lastAgent, finalOutput } = await runner.run(chain, prompt, options);
+			check(lastAgent.name === `agent${handoffs}` && finalOutput === "done", "the last one answers");
 		},
 	}),
 	resume: timed({
