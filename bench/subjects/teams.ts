@@ -58,17 +58,19 @@ function checkAnswered(result: RunResult, by: string, text = "done"): void {
 
 /** Any number of runs at a time: each agent looks something up under the run's own word, and hands on. */
 const crowdSize = 4;
-const markOf = (at: number) => `customer-${at}-`;
+const customer = (at: number) => `customer-${at}`;
 /** Prompts that held no word of their own run, or one of another. */
 let foreign = 0;
 const crowd = ring(crowdSize, {
 	play(agent, messages) {
-		const marks = new Set(JSON.stringify(messages).match(/customer-\d+-/g));
-		const [mark = ""] = marks;
-		if (marks.size !== 1) foreign++;
+		// The customer's own word, and the result that is carried from agent to agent.
+		const seen = JSON.stringify(messages).matchAll(/(?:customer|item)-(\d+)/g);
+		const ids = new Set(Array.from(seen, ([, id]) => Number(id)));
+		const [id = -1] = ids;
+		if (ids.size !== 1) foreign++;
 		const turn = messages.filter(({ role }) => role === "assistant").length;
-		if (turn === 0) return { tool: "lookup", args: { id: Number(mark.slice(9, -1)) } };
-		return agent < crowdSize - 1 ? handTo(agent + 1) : `done for ${mark}`;
+		if (turn === 0) return { tool: "lookup", args: { id } };
+		return agent < crowdSize - 1 ? handTo(agent + 1) : `done for ${customer(id)}`;
 	},
 	handoffsMax: 20,
 });
@@ -79,9 +81,9 @@ async function beginCrowd(): Promise<void> {
 }
 
 async function crowdRuns(teams: number): Promise<void> {
-	const marks = Array.from({ length: teams }, (_, at) => markOf(at));
-	const results = await Promise.all(marks.map((mark) => harness.run(crowd, `I am ${mark}.`)));
-	for (const [at, result] of results.entries()) checkAnswered(result, `agent${crowdSize - 1}`, `done for ${marks[at]}`);
+	const runs = Array.from({ length: teams }, (_, at) => harness.run(crowd, `I am ${customer(at)}.`));
+	for (const [at, result] of (await Promise.all(runs)).entries())
+		checkAnswered(result, `agent${crowdSize - 1}`, `done for ${customer(at)}`);
 }
 
 /** The desk looks three items up and hands on; the specialist is told what it found out, or looks for itself. */
