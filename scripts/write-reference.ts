@@ -6,7 +6,12 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { errorCodes, failureHints } from "../packages/holdpoint/src/spec/errors.ts";
-import { defaultLimits, defaultProgramLimits, defaultTeamLimits, fixedLimits } from "../packages/holdpoint/src/spec/limits.ts";
+import {
+	defaultLimits,
+	defaultProgramLimits,
+	defaultTeamLimits,
+	fixedLimits,
+} from "../packages/holdpoint/src/spec/limits.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const spec = (file: string): string => readFileSync(`${root}packages/holdpoint/src/spec/${file}.ts`, "utf8");
