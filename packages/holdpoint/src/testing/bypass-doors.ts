@@ -1,6 +1,6 @@
 import type { RunResult } from "../spec/result.ts";
 import { approver, type BypassDoor, type BypassScene, gatekeeper } from "./bypass-scene.ts";
-import { sourceOf, then } from "./bypass-stories.ts";
+import { sourceOf, thenEnd } from "./bypass-stories.ts";
 import { teamDoors } from "./bypass-team-doors.ts";
 import { call, calls, program, type StoryStep } from "./story.ts";
 
@@ -46,18 +46,18 @@ const direct: readonly BypassDoor[] = [
 		name: "called by the model although it is for programs",
 		programs: true,
 		closed: true,
-		play: (scene) => scene.enter([scene.agent(then(call("danger", { n: 1 }, { undeclared: true })), true)]),
+		play: (scene) => scene.enter([scene.agent(thenEnd(call("danger", { n: 1 }, { undeclared: true })), true)]),
 	},
 ];
 
 export const bypassDoors: readonly BypassDoor[] = [...direct, ...teamDoors];
 
 function byModel(name: string, ...steps: readonly StoryStep[]): BypassDoor {
-	return { name, play: (scene) => scene.enter([scene.agent(then(call("peek"), ...steps))]) };
+	return { name, play: (scene) => scene.enter([scene.agent(thenEnd(call("peek"), ...steps))]) };
 }
 
 function inProgram(name: string, code: string): BypassDoor {
-	return { name, programs: true, play: (scene) => scene.enter([scene.agent(then(program(sourceOf(code))), true)]) };
+	return { name, programs: true, play: (scene) => scene.enter([scene.agent(thenEnd(program(sourceOf(code))), true)]) };
 }
 
 interface Rehearsed {
@@ -71,7 +71,7 @@ interface Rehearsed {
 function rehearsed(name: string, { call: args, rows }: Rehearsed): BypassDoor {
 	const code = `const n = await tools.gate({}).catch(() => 1); return await tools.danger(${args}).catch(told);`;
 	const play = (scene: BypassScene): Promise<RunResult> =>
-		scene.enter([scene.agent(then(program(sourceOf(code))), { rehearse: true })], async (harness, gate) => {
+		scene.enter([scene.agent(thenEnd(program(sourceOf(code))), { rehearse: true })], async (harness, gate) => {
 			const { approval, rehearsal } = gate;
 			const foreseen = rehearsal?.rows.some(({ tool, verdict }) => tool === "danger" && verdict === "ask") ?? false;
 			const isAhead = rows === "answered" && scene.answer === "approve" && foreseen;

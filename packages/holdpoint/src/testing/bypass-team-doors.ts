@@ -5,7 +5,7 @@ import { agentTool } from "../run/agent-tool.ts";
 import type { Agent } from "../spec/agent.ts";
 import type { Participant, Team } from "../spec/team.ts";
 import type { BypassDoor, BypassScene } from "./bypass-scene.ts";
-import { sourceOf, then, tried } from "./bypass-stories.ts";
+import { sourceOf, thenEnd, tried } from "./bypass-stories.ts";
 import { call, program, type StoryStep } from "./story.ts";
 
 const peek = call("peek");
@@ -14,41 +14,41 @@ const handOn = call("handoff_to_knocker", { reason: "your turn", summary: "what 
 const ask = call("ask_knocker", { task: "go through the door" });
 
 export const teamDoors: readonly BypassDoor[] = [
-	overTeam("by an agent to which it was handed", (scene) => desk(scene, [peek, handOn], scene.agent(then(danger)))),
+	overTeam("by an agent to which it was handed", (scene) => desk(scene, [peek, handOn], scene.agent(thenEnd(danger)))),
 	overTeam("by an agent to which it was handed, after a resume", (scene) =>
-		desk(scene, [peek, call("gate"), handOn], scene.agent(then(call("gate"), danger))),
+		desk(scene, [peek, call("gate"), handOn], scene.agent(thenEnd(call("gate"), danger))),
 	),
 	overTeam("by an agent of a team to which it was handed", (scene) => {
-		const inner = pipeline([scene.agent(then(danger))], { name: "press" });
+		const inner = pipeline([scene.agent(thenEnd(danger))], { name: "press" });
 		const way = call("handoff_to_press", { reason: "your turn" });
 		return desk(scene, [peek, way], inner);
 	}),
 	overTeam("by the second one of a row", (scene) =>
-		pipeline([other(scene, "first", [peek]), scene.agent(then(danger))], { name: "row" }),
+		pipeline([other(scene, "first", [peek]), scene.agent(thenEnd(danger))], { name: "row" }),
 	),
 	overTeam("beside another agent", (scene) =>
-		parallel([other(scene, "first", [peek]), scene.agent(then(peek, danger))], { name: "both", join: () => tried }),
+		parallel([other(scene, "first", [peek]), scene.agent(thenEnd(peek, danger))], { name: "both", join: () => tried }),
 	),
-	overTeam("by an agent that is a tool", (scene) => boss(scene, [ask], scene.agent(then(peek, danger)))),
+	overTeam("by an agent that is a tool", (scene) => boss(scene, [ask], scene.agent(thenEnd(peek, danger)))),
 	overTeam("by an agent that is a tool of one that is a tool", (scene) => {
-		const clerk = boss(scene, [ask], scene.agent(then(peek, danger)));
+		const clerk = boss(scene, [ask], scene.agent(thenEnd(peek, danger)));
 		return { ...boss(scene, [call("ask_boss", { task: "go on" })], clerk), name: "chief", digest: "chief" };
 	}),
 	overTeam("by a team that is a tool", (scene) => {
-		const team = desk(scene, [peek, handOn], scene.agent(then(danger)));
+		const team = desk(scene, [peek, handOn], scene.agent(thenEnd(danger)));
 		return boss(scene, [call("ask_desks", { task: "go on" })], team);
 	}),
 	{
 		...overTeam("inside a program of an agent to which it was handed", (scene) => {
 			const code = "return await tools.danger({ n: 1 }).catch(told);";
-			return desk(scene, [peek, handOn], scene.agent(then(program(sourceOf(code))), true));
+			return desk(scene, [peek, handOn], scene.agent(thenEnd(program(sourceOf(code))), true));
 		}),
 		programs: true,
 	},
 	{
 		...overTeam("by an agent that a program asks", (scene) => {
 			const code = 'return await tools.ask_knocker({ task: "go on" });';
-			const asking = boss(scene, [program(code)], scene.agent(then(peek, danger)));
+			const asking = boss(scene, [program(code)], scene.agent(thenEnd(peek, danger)));
 			return { ...asking, programs: { direct: [], limits: {}, rehearse: false, declarationTokensMax: undefined } };
 		}),
 		programs: true,
@@ -60,7 +60,7 @@ function overTeam(name: string, make: (scene: BypassScene) => Participant): Bypa
 }
 
 function other(scene: BypassScene, name: string, steps: readonly StoryStep[]): Agent {
-	return scene.agent(then(...steps), false, { name });
+	return scene.agent(thenEnd(...steps), false, { name });
 }
 
 /** Hands on to the one behind, and ends with its last word. */
@@ -75,5 +75,5 @@ function desk(scene: BypassScene, steps: readonly StoryStep[], behind: Participa
 
 /** Puts the work to the one behind. */
 function boss(scene: BypassScene, steps: readonly StoryStep[], behind: Participant): Agent {
-	return scene.agent(then(...steps), false, { name: "boss", tools: [...scene.tools, agentTool(behind)] });
+	return scene.agent(thenEnd(...steps), false, { name: "boss", tools: [...scene.tools, agentTool(behind)] });
 }
