@@ -56,6 +56,11 @@ const facts: { readonly [Type in RunEvent["type"]]: readonly string[] } = {
 	"run.finished": ["status"],
 };
 
+/** Whether the field is open for ever. */
+export function isFact(type: RunEvent["type"], name: string): boolean {
+	return facts[type].includes(name);
+}
+
 type Fields = { readonly [name: string]: unknown };
 
 export interface SplitEvent {
