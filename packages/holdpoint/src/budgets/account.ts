@@ -45,6 +45,12 @@ export function accountOf(budget: Budget, place: Place, now: number): Account {
 	return { account: [accountPrefix(budget), ...parts, window].join("/"), until: until + graceMs };
 }
 
+/** Whether it is the account of this place, be it of a window before. */
+export function isAccountOf({ window: _any, ...budget }: Budget, place: Place, account: string): boolean {
+	const { account: own } = accountOf(budget, place, 0);
+	return account.startsWith(own) && /^(?:\/(?:hour|day|month)=[^/]+)?$/.test(account.slice(own.length));
+}
+
 /** Another unit is another account: what was counted as calls is no amount of money. */
 export function accountPrefix({ name, counts }: Pick<Budget, "name" | "counts">): string {
 	return `budget:${name}/${escaped(unitOf(counts))}`;
