@@ -12,8 +12,9 @@ describe("a repetition of a call", () => {
 		["by the day, of a call that began the day before", "day"],
 	])("holds more time where an attempt before it held some of that agent's budget: %s", (_, window) => {
 		const budget: Budget = { name: "t", counts: "wallMs", per: "agent", max: 1_000, ...(window ? { window } : {}) };
-		const [sub, boss] = ["sub", "boss", "bos"].map((agent) => accountOf(budget, { ...place, agent }, at).account);
-		const holds = [sub, `${boss}x`, boss].map((account) => ({ account: account ?? "", amount: 100, timeMs: 100 }));
+		const accounts = ["sub", "bossy", "boss"].map((agent) => accountOf(budget, { ...place, agent }, at).account);
+		const [sub, , boss] = accounts;
+		const holds = accounts.map((account) => ({ account, amount: 100, timeMs: 100 }));
 		const call = { tool: { name: "pay", effect: "write" }, args: {}, timeoutMs: 50, holds } as const;
 		const chargedTo = (agent: string) =>
 			callCharges([budget], { ...place, ...call, agent }, { now: at + 120_000, used: new Map() });
