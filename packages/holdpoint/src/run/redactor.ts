@@ -8,7 +8,7 @@
  * 3. A field is such a text unless it is named as something else: what a later event says is not shown by oversight.
  * 4. Pure. An event without anything to hide stays the same object.
  */
-import { isFact } from "../audit/leaf.ts";
+import { isFact } from "../audit/event-facts.ts";
 import { mapTexts, type Rule, redactJson, textsAt } from "../kit/redact-json.ts";
 import type { ApprovalResolved, Outcome, RunEvent } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
