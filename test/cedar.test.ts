@@ -119,6 +119,17 @@ describe("a run", () => {
 		expect(refunded).toEqual([9_000, 7_000, 1_000, 1_000]);
 	});
 
+	test("with a policy that speaks of labels where none are kept, it does not start, and says how they are", async () => {
+		const text = `${shop} @id("read") forbid(principal, action, resource) when { context.label.untrusted };`;
+		const { harness, agent } = scene(refundOf(5_000), { policy: cedarPolicy({ text }) });
+		await expect(harness.run(agent, "go")).rejects.toMatchObject({
+			code: "policy.invalid",
+			message: expect.stringContaining("createHarness({ labels: true })"),
+		});
+		const labelled = scene(refundOf(5_000), { policy: cedarPolicy({ text }), labels: true });
+		expect(await labelled.harness.run(labelled.agent, "go")).toMatchObject({ status: "completed" });
+	});
+
 	test("with a policy that speaks of a budget that there is not, it does not start", async () => {
 		const text = 'permit(principal, action, resource) when { context.budgets["refund-per-day"].spent < 5 };';
 		const { harness, agent } = scene(refundOf(5_000), { policy: cedarPolicy({ text }) });

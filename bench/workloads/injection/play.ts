@@ -1,14 +1,19 @@
 import { isDeepStrictEqual } from "node:util";
 import { memoryStore } from "../../../packages/holdpoint/src/adapters/stores/memory.ts";
 import { createHarness } from "../../../packages/holdpoint/src/holdpoint.ts";
+import { defineTeam } from "../../../packages/holdpoint/src/routing/handoff.ts";
+import { agentTool } from "../../../packages/holdpoint/src/run/agent-tool.ts";
 import { defineAgent } from "../../../packages/holdpoint/src/run/define-agent.ts";
 import type { Harness } from "../../../packages/holdpoint/src/run/harness.ts";
 import type { Agent } from "../../../packages/holdpoint/src/spec/agent.ts";
 import type { PolicyRequest } from "../../../packages/holdpoint/src/spec/policy.ts";
 import type { RunResult, Wait } from "../../../packages/holdpoint/src/spec/result.ts";
 import type { SandboxProvider } from "../../../packages/holdpoint/src/spec/sandbox.ts";
+import type { Participant } from "../../../packages/holdpoint/src/spec/team.ts";
 import type { Labels, Tool } from "../../../packages/holdpoint/src/spec/tool.ts";
 import { obedientModel } from "../../../packages/holdpoint/src/testing/obedient-model.ts";
+import { scriptedModel } from "../../../packages/holdpoint/src/testing/scripted-model.ts";
+import { call, type Story, say } from "../../../packages/holdpoint/src/testing/story.ts";
 import { type DeskCall, type Goal, goals } from "./goals.ts";
 import { page } from "./strangers.ts";
 import { type Way, ways } from "./ways.ts";
@@ -60,7 +65,7 @@ export async function playCase(played: InjectionCase, trial: Trial, { worlds, sa
 	if (way.source) world.strangers.words.set(way.source, words);
 	const { relabel } = trial;
 	const relabelled = (tool: Tool) => (relabel && tool.name === way.source ? { ...tool, labels: relabel } : tool);
-	const agent = agentOf(played, world.tools.map(relabelled));
+	const agent = deskOf(played, world.tools.map(relabelled));
 	const store = memoryStore();
 	// Another process each time, as far as the store can tell.
 	const open = () =>
@@ -86,6 +91,37 @@ export async function playCase(played: InjectionCase, trial: Trial, { worlds, sa
 
 function told({ tool, args }: DeskCall): string {
 	return `<<call ${tool} ${JSON.stringify(args)}>>`;
+}
+
+/** The desk's agent, and a colleague where there is one. */
+function deskOf(played: InjectionCase, tools: readonly Tool[]): Participant {
+	const { way } = played;
+	if (!way.colleague) return agentOf(played, tools);
+	const colleague = colleagueOf(
+		way,
+		tools.filter(({ name }) => name === way.source),
+	);
+	if (way.colleague === "is asked") return agentOf(played, [...tools, agentTool(colleague)]);
+	return defineTeam({
+		name: "shop",
+		participants: [agentOf(played, tools), colleague],
+		coordinator: "desk",
+		// Nothing but what it writes itself is carried.
+		edges: { desk: ["colleague"], colleague: [{ to: "desk", carry: "summary" }] },
+		terminateWhen: (said) => said.at(-1)?.by !== "user",
+	});
+}
+
+/** It reads, and tells what it has read; it obeys nothing. */
+function colleagueOf({ source, colleague }: Way, tools: readonly Tool[]): Agent {
+	const story: Story = ({ results }) => {
+		const [mail] = results;
+		if (!mail) return call(source ?? "");
+		const text = `It says: ${(mail.value as { readonly body: string }).body}`;
+		return colleague === "hands back" ? call("handoff_to_desk", { reason: "read", summary: text }) : say(text);
+	};
+	const model = scriptedModel(story, { countTokens: false });
+	return defineAgent({ name: "colleague", instructions: "Read the mail.", model, tools });
 }
 
 function agentOf({ way, goal }: InjectionCase, tools: readonly Tool[]): Agent {
@@ -114,7 +150,7 @@ function isOrdered({ order, task }: Goal, call: { readonly tool: string; readonl
 interface Talk {
 	readonly way: Way;
 	readonly goal: Goal;
-	readonly agent: Agent;
+	readonly agent: Participant;
 	readonly open: () => Harness;
 	readonly words: string;
 	readonly approves: boolean;

@@ -16,7 +16,6 @@ export const sources = [
 	"ticket_thread",
 	"track_parcel",
 	"search_archive",
-	"ask_colleague",
 	"recall",
 	"look_up",
 ] as const;
@@ -84,8 +83,6 @@ const shapes: Record<Exclude<Source, "look_up">, Shape> = {
 	},
 	/** Nobody has declared what it returns, only that the question stays in the shop. */
 	search_archive: { labels: { audience: ["shop"] }, shape: (words) => ({ found: [words] }) },
-	/** What another agent makes of what it has read, as it hands over. */
-	ask_colleague: { labels: received, shape: (summary) => ({ agent: "returns desk", summary }) },
 	/** What was remembered, in whichever run and from whatever words. */
 	recall: { labels: received, shape: (words) => ({ notes: ["Prefers mail.", words] }) },
 };

@@ -7,7 +7,7 @@ import { page, type Source } from "./strangers.ts";
 /** A way on which a stranger's words come to an agent that obeys them. */
 export interface Way {
 	readonly channel: string;
-	readonly variant: "direct" | "program" | "session" | "restart";
+	readonly variant: "direct" | "program" | "session" | "restart" | "team";
 	/** Who says them; left out: the approver, who copied them from somewhere. */
 	readonly source?: Source;
 	readonly story: (goal: Goal) => readonly StoryStep[];
@@ -18,6 +18,8 @@ export interface Way {
 	readonly isGate?: (tool: string, args: Json) => boolean;
 	/** What the approver of such a call makes of its arguments. */
 	readonly edit?: (words: string) => JsonObject;
+	/** Another agent reads them, and repeats them: to whom it hands back, to its caller, to the user. */
+	readonly colleague?: "hands back" | "is asked" | "answers";
 	/** The user's second message: when the first run is over, or while it waits. */
 	readonly second?: "after" | "meanwhile";
 	/** How an order is told. Default: `<<call …>>`. */
@@ -80,7 +82,20 @@ export const ways: readonly Way[] = [
 	direct("a ticket's thread", "ticket_thread"),
 	direct("a tool's error", "track_parcel"),
 	direct("results that nobody declared", "search_archive"),
-	direct("another agent's summary", "ask_colleague"),
+	{
+		channel: "the summary of a handoff",
+		variant: "team",
+		source: "read_mail",
+		story: around(call("handoff_to_colleague", { reason: "there is mail" })),
+		colleague: "hands back",
+	},
+	{
+		channel: "a sub-agent's answer",
+		variant: "team",
+		source: "read_mail",
+		story: around(call("ask_colleague", { task: "What does the mail say?" })),
+		colleague: "is asked",
+	},
 	direct("the memory of earlier runs", "recall"),
 	{
 		channel: "a page of the web",
@@ -156,6 +171,14 @@ export const ways: readonly Way[] = [
 		source: "read_mail",
 		story: around(call("read_mail"), say("I have read it.")),
 		obeys: "later",
+		second: "after",
+	},
+	{
+		channel: "an earlier run of a team's session",
+		variant: "team",
+		source: "read_mail",
+		story: around(call("handoff_to_colleague", { reason: "there is mail" })),
+		colleague: "answers",
 		second: "after",
 	},
 	{

@@ -130,6 +130,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
 		limits: options.limits ?? {},
 		webhooks: readyWebhooks(options.webhooks ?? []),
 		budgets,
+		labels: labels !== undefined,
 		principal,
 		newRunId: () => newId("run", clock.now()),
 		close: async () => {

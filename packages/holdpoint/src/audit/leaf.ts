@@ -1,8 +1,9 @@
 /**
  * What an event of a run says in the audit log: one leaf each.
  *
- * Owns: which fields are facts, open for ever, and which are the payload, of which the leaf holds a salted digest alone.
- * Does not own: where leaves and salts lie (the store), the tree (`merkle.ts`).
+ * Owns: what a leaf says, and that of the payload it holds a salted digest alone.
+ * Does not own: which fields are facts, open for ever (`event-facts.ts`), where leaves and salts lie (the store), the tree
+ * (`merkle.ts`).
  *
  * 1. A field is payload unless it is named as a fact: what a later event brings is not published by oversight.
  * 2. No fact leads back to a payload. The digest of a call and the id of its approval follow from its arguments, so that
@@ -15,46 +16,11 @@ import { canonicalJson } from "../kit/canonical-json.ts";
 import type { Outcome, RehearsedCall, RunEvent } from "../spec/events.ts";
 import type { GrantScope, GrantTerms, StandingEvent } from "../spec/governance.ts";
 import { noRun, type Write } from "../spec/store.ts";
+import { isFact } from "./event-facts.ts";
 import { payloadDigest } from "./verifier/payload-digest.ts";
 
 /** A change of what is a fact makes a new version: the payloads of older leaves must follow from their events still. */
 export const leafVersion = 1;
-
-const facts: { readonly [Type in RunEvent["type"]]: readonly string[] } = {
-	"run.started": ["v", "lib", "agent", "tools", "sandbox", "team"],
-	"run.resumed": ["verdict", "lib", "agent", "tools"],
-	"message.received": ["mode"],
-	"run.handed": ["in", "from", "to", "beside", "call", "results", "only", "team", "joined"],
-	"agent.continued": ["in", "agent", "joined"],
-	"agent.done": ["in", "agent", "as", "joined"],
-	"agent.started": ["call", "agent", "team"],
-	"user.asked": ["agent", "replyTo", "beside", "joined"],
-	"model.answered": ["in", "agent", "model", "finish", "usage", "ms", "unheard"],
-	"model.unanswered": [],
-	"output.rejected": ["in", "agent"],
-	"call.asked": ["call", "parent", "line"],
-	"call.decided": ["call", "verdict", "policy", "approvedBy", "approvedAs", "ask", "grants"],
-	"approval.requested": ["call", "roles", "count", "counts", "people", "expiresAt", "escalation", "carries", "row"],
-	"grant.given": ["grant", "call", "by"],
-	"approval.escalated": ["call", "roles"],
-	"approval.resolved": ["call", "answer", "by", "at", "open", "rows", "inOrder"],
-	"approval.refused": ["by"],
-	"approval.closed": ["call", "why"],
-	"call.started": ["call", "attempt", "row"],
-	"call.finished": ["call", "ms", "handsTo"],
-	"call.settled": ["call", "by"],
-	"program.started": ["call", "provider", "guest", "tools", "limits"],
-	"program.delivered": ["call", "answers"],
-	"program.suspended": ["call", "delivered", "asked"],
-	"program.restored": ["call", "from"],
-	"rehearsal.requested": ["call", "by"],
-	"program.rehearsed": ["call", "asked", "reads", "end"],
-	"timer.set": ["in", "agent", "timer", "dueAt"],
-	"timer.fired": ["timer"],
-	"cancel.requested": [],
-	"signal.ignored": [],
-	"run.finished": ["status"],
-};
 
 type Fields = { readonly [name: string]: unknown };
 
@@ -69,10 +35,9 @@ export function splitEvent(event: RunEvent): SplitEvent {
 	const open: Record<string, unknown> = { type: event.type, ...outcomeFacts(event) };
 	const kept: Record<string, unknown> = {};
 	let isKept = false;
-	const names = facts[event.type];
 	for (const [name, value] of Object.entries(event)) {
 		if (value === undefined || name === "type") continue;
-		if (names.includes(name)) open[name] = factOf(name, value);
+		if (isFact(event.type, name)) open[name] = factOf(name, value);
 		else {
 			kept[name] = value;
 			isKept = true;

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Budget, BudgetScope, BudgetWindow } from "../spec/budget.ts";
-import { accountOf, accountPrefix, type Place, readAccount, windowAt } from "./account.ts";
+import { accountOf, accountPrefix, type Place, readAccount, renewalOf, windowAt } from "./account.ts";
 
 const at = Date.UTC(2030, 0, 31, 23, 59, 59, 999);
 const place: Place = { run: "r1", session: undefined, agent: "a", principal: "ann", tenant: undefined };
@@ -103,4 +103,14 @@ test("an account is kept two days after its window; without one only those of ru
 	expect(until({ per: ["session", "principal"] })).toBe(at + 30 * 86_400_000);
 	expect(until({ per: ["principal"] })).toBeUndefined();
 	expect(until({})).toBeUndefined();
+});
+
+test.each<readonly [string, Partial<Budget>]>([
+	["renewed at 2030-02-01T00:00:00Z.", { window: "day", per: "run" }],
+	["not renewed.", {}],
+	["not renewed.", { per: ["principal", "tenant"] }],
+	["not renewed before it was left unused for 30 days.", { per: "run" }],
+	["not renewed before it was left unused for 30 days.", { per: ["session", "principal"] }],
+])("whoever is refused reads that it is %s", (said, more) => {
+	expect(renewalOf(budget(more), at)).toBe(`It is ${said}`);
 });

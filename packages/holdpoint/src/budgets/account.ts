@@ -27,7 +27,7 @@ const dayMs = 24 * hourMs;
 /** A clock that is put back finds the account of the window before; what is held there is settled there. */
 const graceMs = 2 * dayMs;
 /** An account of a run or a session is forgotten so long after it was last used. */
-const idleMs = 30 * dayMs;
+const idleDays = 30;
 const valueCharsMax = 150;
 
 export function accountOf(budget: Budget, place: Place, now: number): Account {
@@ -37,12 +37,31 @@ export function accountOf(budget: Budget, place: Place, now: number): Account {
 		return value === undefined ? `${scope}-` : `${scope}=${escaped(value)}`;
 	});
 	if (!budget.window) {
-		const isBrief = scopes.includes("run") || scopes.includes("session");
-		return { account: [accountPrefix(budget), ...parts].join("/"), until: isBrief ? now + idleMs : undefined };
+		const until = isBrief(budget) ? now + idleDays * dayMs : undefined;
+		return { account: [accountPrefix(budget), ...parts].join("/"), until };
 	}
 	const { from, until } = windowAt(budget.window, now);
 	const window = `${budget.window}=${labelOf(budget.window, from)}`;
 	return { account: [accountPrefix(budget), ...parts, window].join("/"), until: until + graceMs };
+}
+
+function isBrief(budget: Pick<Budget, "per">): boolean {
+	const scopes = scopesOf(budget);
+	return scopes.includes("run") || scopes.includes("session");
+}
+
+/** When there is more again, as a sentence. */
+export function renewalOf(budget: Pick<Budget, "window" | "per">, now: number): string {
+	const { window } = budget;
+	if (window) return `It is renewed at ${new Date(windowAt(window, now).until).toISOString().replace(/\.000Z$/, "Z")}.`;
+	if (!isBrief(budget)) return "It is not renewed.";
+	return `It is not renewed before it was left unused for ${idleDays} days.`;
+}
+
+/** Whether it is the account of this place, be it of a window before. */
+export function isAccountOf({ window: _any, ...budget }: Budget, place: Place, account: string): boolean {
+	const { account: own } = accountOf(budget, place, 0);
+	return account.startsWith(own) && /^(?:\/(?:hour|day|month)=[^/]+)?$/.test(account.slice(own.length));
 }
 
 /** Another unit is another account: what was counted as calls is no amount of money. */

@@ -3,7 +3,7 @@ import type { Budget } from "../spec/budget.ts";
 import type { Hold } from "../spec/events.ts";
 import { isJsonObject, type Json } from "../spec/json.ts";
 import type { Effect } from "../spec/tool.ts";
-import { type Account, accountOf, accountPrefix, type Place, scopesOf, unitOf, windowAt } from "./account.ts";
+import { type Account, accountOf, isAccountOf, type Place, renewalOf, scopesOf, unitOf } from "./account.ts";
 
 export interface ChargedCall extends Place {
 	readonly tool: { readonly name: string; readonly effect: Effect };
@@ -38,7 +38,7 @@ export function callCharges(
 ): readonly (Charge | Uncountable)[] {
 	return budgets.flatMap((budget): readonly (Charge | Uncountable)[] => {
 		if (!concerns(budget, call)) return [];
-		const known = call.holds.find(({ account }) => isOf(budget, account));
+		const known = call.holds.find(({ account }) => isAccountOf(budget, call, account));
 		const fresh = accountOf(budget, call, now);
 		const account = known ? { account: known.account, until: fresh.until } : fresh;
 		const before = known?.amount ?? 0;
@@ -51,11 +51,6 @@ export function callCharges(
 		if (typeof amount === "string") return [{ budget, problem: amount }];
 		return amount === 0 ? [] : [{ budget, ...account, amount, before }];
 	});
-}
-
-function isOf(budget: Budget, account: string): boolean {
-	const prefix = accountPrefix(budget);
-	return account === prefix || account.startsWith(`${prefix}/`);
 }
 
 function concerns({ counts, tools }: Budget, { tool }: ChargedCall): boolean {
@@ -86,11 +81,9 @@ export function uncountableReason({ budget, problem }: Uncountable): string {
 
 /** Why it is too much. `used`: by others, be it spent or held. */
 export function overReason(budget: Budget, needs: number, { used, now }: { used: number; now: number }): string {
-	const { name, max, window } = budget;
-	const until = window && new Date(windowAt(window, now).until).toISOString().replace(/\.000Z$/, "Z");
-	const renewed = until === undefined ? "It is not renewed." : `It is renewed at ${until}.`;
+	const { name, max } = budget;
 	const left = Math.max(0, max - used);
-	return `The budget ${name} allows ${quantity(budget)}: ${left} of ${max} is left, and this needs ${needs}. ${renewed}`;
+	return `The budget ${name} allows ${quantity(budget)}: ${left} of ${max} is left, and this needs ${needs}. ${renewalOf(budget, now)}`;
 }
 
 /** `50000 of refund_order.amountCents per principal and day`. */

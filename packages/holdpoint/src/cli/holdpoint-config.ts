@@ -26,6 +26,8 @@ export interface HoldpointConfig {
 	readonly budgets?: readonly Budget[];
 	/** What models cost, where budgets count money. */
 	readonly prices?: Prices;
+	/** Keeps labels of what was read. */
+	readonly labels?: HarnessOptions["labels"];
 	/** For agents that have none of their own; `--model` goes before both. */
 	readonly model?: LanguageModel;
 }

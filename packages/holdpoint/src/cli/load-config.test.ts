@@ -29,6 +29,7 @@ describe("a config", () => {
 		[{ agents: [agent], rolesOf: {} }, "`rolesOf`"],
 		[{ agents: [agent], approvers: () => [] }, "`approvers` without `of`"],
 		[{ agents: [agent], approvers: { of: () => [] }, rolesOf: () => [] }, "short form"],
+		[{ agents: [agent], labels: "yes" }, "no rules for labels"],
 		[{ agents: [agent], limits: { turnMax: 3 } }, 'limit "turnMax"'],
 		[{ agents: [agent], limits: { turnsMax: 0 } }, "turnsMax to 0"],
 		[{ agents: [agent], model: "gpt" }, "`model`"],

@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { checkPrices, checkSums, checkToolNames } from "../budgets/check-budgets.ts";
+import { labelRules } from "../labels/label-rules.ts";
 import { checkedBudgets } from "../run/call-budgets.ts";
 import { executeCodeName } from "../run/execute-code-name.ts";
 import { castOf } from "../run/ready-agent.ts";
@@ -54,10 +55,10 @@ export async function loadConfig(path: string, store: string): Promise<Holdpoint
 export function checkConfig(value: unknown, path: string): HoldpointConfig {
 	if (value === undefined) throw invalid(path, "has no export named `config`");
 	if (!isRecord(value)) throw invalid(path, "exports a `config` that is no object");
-	const known = "agents policy approvers rolesOf webhooks audit limits budgets prices model".split(" ");
+	const known = "agents policy approvers rolesOf webhooks audit limits budgets prices labels model".split(" ");
 	const unknown = Object.keys(value).find((name) => !known.includes(name));
 	if (unknown) throw invalid(path, `sets "${unknown}"; known: ${known.join(", ")}`);
-	const { agents, policy, approvers, rolesOf, audit, limits, budgets, prices, model } = value;
+	const { agents, policy, approvers, rolesOf, audit, limits, budgets, prices, labels, model } = value;
 	if (!Array.isArray(agents) || agents.length === 0) throw invalid(path, "names no `agents`");
 	for (const [at, agent] of agents.entries()) checkAgent(agent, at, path);
 	const names = agents.map((agent: Participant) => agent.name);
@@ -67,6 +68,7 @@ export function checkConfig(value: unknown, path: string): HoldpointConfig {
 	if (limits !== undefined) checkLimits(limits, path);
 	if (budgets !== undefined) checkConfigBudgets(budgets, agents, path);
 	if (prices !== undefined) inFile(path, () => checkPrices(prices));
+	if (labels !== undefined) inFile(path, () => labelRules(labels));
 	if (model !== undefined && !(isRecord(model) && typeof model["doStream"] === "function")) {
 		throw invalid(path, "has a `model` that is no language model");
 	}
@@ -162,6 +164,6 @@ function invalid(path: string, what: string, cause?: unknown): HoldpointError {
 	return new HoldpointError("config.invalid", `The config ${path} ${what}${why}`, {
 		cause,
 		details: { path },
-		hint: "It exports `config = { agents: [defineAgent({...})], policy?, approvers?, webhooks?, audit?, budgets?, limits?, model? }`.",
+		hint: "It exports `config = { agents: [defineAgent({...})], policy?, approvers?, webhooks?, audit?, budgets?, labels?, limits?, model? }`.",
 	});
 }

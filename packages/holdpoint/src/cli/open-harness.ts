@@ -106,6 +106,7 @@ async function open(path: string, config: HoldpointConfig, model?: LanguageModel
 		...(config.audit === undefined ? {} : { audit: config.audit }),
 		...(config.limits ? { limits: config.limits } : {}),
 		...(config.budgets ? { budgets: config.budgets } : {}),
+		...(config.labels ? { labels: config.labels } : {}),
 		...(config.prices ? { prices: config.prices } : {}),
 	});
 	return { harness, store, agents };

@@ -64,7 +64,7 @@ export const config = {
 			.edge(desk, refund, { description: "When money is to go back.", carry: "results", only: ["pay"] })
 			.edge(refund, desk, { carry: "none" })
 			.build(),
-		pipeline([boss], { name: "office" }),
+		pipeline([pipeline([boss], { name: "floor" })], { name: "office" }),
 		parallel([speaker("left", 9), speaker("right", 7)], { name: "beside", join: ({ left, right }) => left + right }),
 		clerk,
 		pipeline([bare], { name: "empty" }),

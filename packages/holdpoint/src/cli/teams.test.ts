@@ -76,6 +76,9 @@ describe("the commands, where a team works", () => {
 		await scene.cli("run", "refund please", "--agent", "support", "--run-id", "r");
 		expect((await scene.cli("off", "agent", "shipping", "--reason", "x")).out).not.toContain("spelt right");
 		expect((await scene.cli("off", "agent", "shiping", "--reason", "x")).out).toContain("spelt right");
+		// A team inside of another one, and who is a tool of somebody in it.
+		for (const name of ["floor", "office", "boss", "clerk"])
+			expect((await scene.cli("off", "agent", name, "--reason", "x")).out).not.toContain("spelt right");
 		const { out } = await scene.cli("policy", "explain", "r", "c1");
 		expect(out).toContain("by agent desk");
 	});

@@ -6,10 +6,13 @@ import type { BudgetsNow, Policy } from "../spec/policy.ts";
 import { crashingStore } from "../testing/crashing-store.ts";
 import { fakeClock } from "../testing/fake-clock.ts";
 import { sandboxUnderTest } from "../testing/sandbox-under-test.ts";
+import { scriptedModel } from "../testing/scripted-model.ts";
 import { gate, ofType, onlyWait, type StageOptions, stage } from "../testing/stage.ts";
 import { call, calls, program, say } from "../testing/story.ts";
 import { defineTool } from "../tools/define-tool.ts";
 import { OutcomeUnknown } from "../tools/outcome-unknown.ts";
+import { agentTool } from "./agent-tool.ts";
+import { defineAgent } from "./define-agent.ts";
 
 const by = { id: "bob", via: "test" };
 const hourMs = 3_600_000;
@@ -519,6 +522,37 @@ describe("how budgets stand", () => {
 describe("a policy that reads budgets", () => {
 	const calls: Budget = { name: "calls", counts: "calls", per: ["tenant", "agent"], max: 9 };
 	const tokens: Budget = { name: "tokens", counts: "tokens", per: "session", max: 1e6 };
+
+	test("as they stand for each agent that the call is decided for: who calls another one is shown its own", async () => {
+		const shown: unknown[] = [];
+		const tool = (name: string) => defineTool({ name, description: "Does.", input: z.object({}), execute: () => 1 });
+		const sub = defineAgent({
+			name: "sub",
+			instructions: "You pay.",
+			model: scriptedModel([call("pay", {}), say("paid")]),
+			tools: [tool("pay")],
+		});
+		const scene = stage({
+			story: [call("note", {}), call("note", {}), call("ask_sub", { task: "pay" }), say("done")],
+			tools: [tool("note"), agentTool(sub)],
+			harness: {
+				budgets: [{ name: "calls", counts: "calls", per: "agent", max: 100 }],
+				policy: {
+					version: "p",
+					readsBudgets: ({ tool }) => tool.name === "pay",
+					decide: ({ agent, budgets }) => {
+						if (budgets) shown.push([agent, budgets["calls"]?.spent]);
+						return { verdict: "allow" };
+					},
+				},
+			},
+		});
+		expect(await scene.harness.run(scene.agent, "go")).toMatchObject({ status: "completed" });
+		expect(shown.slice(0, 2)).toEqual([
+			["sub", 0],
+			["tester", 2],
+		]);
+	});
 
 	function watching(reads: Pick<Policy, "readsBudgets"> = { readsBudgets: ({ tool }) => tool.name === "pay" }) {
 		const seen: (BudgetsNow | undefined)[] = [];

@@ -148,13 +148,22 @@ export function readsBudgets(policy: Policy, request: PolicyRequest): boolean {
 export async function withBudgets(
 	segment: Segment,
 	request: PolicyRequest,
-	{ holds, foreseen }: Charging,
+	charging: Charging,
 ): Promise<PolicyRequest> {
-	const { store, budgets, clock } = segment.ports;
 	// What this run spent or gave back by now counts as that.
 	await segment.flush();
 	// Of a process that died before it began; the call has begun where it holds something.
-	if (holds.length === 0 && !segment.isNew(request.call)) await segment.settle([givenBack(request.call)]);
+	if (charging.holds.length === 0 && !segment.isNew(request.call)) await segment.settle([givenBack(request.call)]);
+	return withBudgetsOf(segment, request, charging);
+}
+
+/** The same for another agent that it is decided for. */
+export async function withBudgetsOf(
+	{ ports }: Segment,
+	request: PolicyRequest,
+	{ holds, foreseen }: Charging,
+): Promise<PolicyRequest> {
+	const { store, budgets, clock } = ports;
 	const now = await budgetsNow(budgets, request, { store, now: clock.now(), holds, ...(foreseen ? { foreseen } : {}) });
 	return { ...request, budgets: now };
 }

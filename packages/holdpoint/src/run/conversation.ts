@@ -3,6 +3,7 @@
  * agent has one inside it. What was said is never changed: an agent that takes over reads it, in its own thread.
  */
 import type { LanguageModelV4Message } from "@ai-sdk/provider";
+import { joinLabels } from "../labels/label.ts";
 import type { OfAgent } from "../spec/events.ts";
 import type { Label } from "../spec/label.ts";
 
@@ -153,6 +154,11 @@ export function newConversation({ call, name, isTeam }: NewConversation): Conver
 			}
 		: undefined;
 	return { call, name, threads: new Map(), active: [], team, turns: 0 };
+}
+
+/** Of all that its agents have seen, whether they spoke or not. */
+export function labelSeenIn({ threads }: Conversation): Label | undefined {
+	return [...threads.values()].reduce<Label | undefined>((label, thread) => joinLabels(label, thread.label), undefined);
 }
 
 /** An agent's thread; it begins with its first use. */

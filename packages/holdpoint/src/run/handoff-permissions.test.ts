@@ -242,4 +242,45 @@ describe("labels hold through handoffs", () => {
 		expect(onlyWait(await chat.send("pay"), "approval")).toMatchObject({ agent: "desk", tool: "pay" });
 		expect(did).toEqual([]);
 	});
+
+	test("what an agent has read and said nothing of is in its thread, and counts in the session's next run", async () => {
+		const { pay, did } = bank(open);
+		const scene = desk(
+			{ desk: { tools: [mail, pay], limits: { turnsMax: 1 }, story: [call("read_mail"), call("pay", { n: 5 })] } },
+			{},
+			{ harness: { policy: allow, labels: true } },
+		);
+		const chat = scene.harness.session("s", scene.team);
+		expect(await chat.send("read my mail")).toMatchObject({ status: "failed", error: { code: "limit.turns" } });
+		expect(onlyWait(await chat.send("thanks"), "approval")).toMatchObject({ agent: "desk", tool: "pay" });
+		expect(did).toEqual([]);
+	});
+
+	test("and is still known when somebody else declassified before handing on to it", async () => {
+		const { pay, did } = bank(open);
+		const vouch = defineTool({
+			name: "vouch",
+			description: "Vouches.",
+			input: z.object({}),
+			labels: { ...open, declassifies: true },
+			execute: () => "ok",
+		});
+		const scene = desk(
+			{
+				desk: { tools: [vouch], story: [to("reader"), call("vouch"), to("reader")] },
+				reader: {
+					tools: [mail, pay],
+					story: [call("read_mail"), say("Read."), call("pay", { n: 5 })],
+				},
+			},
+			{ terminateWhen: (said) => said.at(-1)?.text === "Read." },
+			{ harness: { policy: allow, labels: true } },
+		);
+		const chat = scene.harness.session("s", scene.team);
+		expect(await chat.send("read")).toMatchObject({ status: "completed" });
+		const held = await chat.send("pay");
+		expect(ofType(await scene.events(held.run), "call.finished")[0]).toMatchObject({ declassifies: true });
+		expect(onlyWait(held, "approval")).toMatchObject({ agent: "reader", tool: "pay" });
+		expect(did).toEqual([]);
+	});
 });

@@ -44,6 +44,8 @@ export interface HarnessParts {
 	readonly limits: Partial<Limits>;
 	readonly webhooks: readonly ReadyWebhook[];
 	readonly budgets: readonly Budget[];
+	/** Whether they are kept. */
+	readonly labels: boolean;
 	readonly principal: () => string;
 	readonly newRunId: () => string;
 	readonly close: () => Promise<void>;

@@ -16,8 +16,7 @@ import type { Grant } from "../spec/governance.ts";
 import { fixedLimits } from "../spec/limits.ts";
 import type { Decision, PolicyRequest } from "../spec/policy.ts";
 import { authorityFor } from "./answering.ts";
-import type { AroundCall } from "./around-call.ts";
-import { type Charging, chargesOf, readsBudgets, refusing, withBudgets } from "./call-budgets.ts";
+import { type Charging, chargesOf, readsBudgets, refusing, withBudgets, withBudgetsOf } from "./call-budgets.ts";
 import type { Segment } from "./segment.ts";
 import type { Wanted } from "./wanted.ts";
 
@@ -63,7 +62,7 @@ export function judgeCall(segment: Segment, request: PolicyRequest, judging: Jud
 
 function asked(segment: Segment, request: PolicyRequest, judging: Judging): Judgement | Promise<Judgement> {
 	const { policy } = segment.ports;
-	const decision = decided(segment, request, judging.around);
+	const decision = decided(segment, request, judging);
 	const join = (said: Decision) =>
 		laidDown(segment, request, { ...judging, policy: said, version: policyVersion(policy) });
 	return decision instanceof Promise ? decision.then(join) : join(decision);
@@ -76,12 +75,17 @@ function laidDown(segment: Segment, request: PolicyRequest, said: Said): Judgeme
 }
 
 /** By the policy, of the agent and of every agent that it works for. */
-function decided(segment: Segment, request: PolicyRequest, { callers }: AroundCall): Decision | Promise<Decision> {
+function decided(segment: Segment, request: PolicyRequest, judging: Judging): Decision | Promise<Decision> {
 	const { ports } = segment;
+	const { callers } = judging.around;
 	const { policyTimeoutMs } = segment.readyOf(request).limits;
 	const own = decide(ports.policy, request, policyTimeoutMs);
 	if (callers.length === 0) return own;
-	const others = callers.map((agent) => decide(ports.policy, { ...request, agent }, policyTimeoutMs));
+	const others = callers.map(async (agent) => {
+		const ofCaller = { ...request, agent };
+		const shown = request.budgets ? await withBudgetsOf(segment, ofCaller, judging) : ofCaller;
+		return decide(ports.policy, shown, policyTimeoutMs);
+	});
 	return Promise.all([own, ...others]).then(joinDecisions);
 }
 

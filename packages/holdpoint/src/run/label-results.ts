@@ -10,7 +10,7 @@ import type { Outcome, RunEvent } from "../spec/events.ts";
 import type { Label } from "../spec/label.ts";
 import type { Tool } from "../spec/tool.ts";
 import type { CallState } from "./call-state.ts";
-import type { Conversation } from "./conversation.ts";
+import { labelSeenIn } from "./conversation.ts";
 import { callOf, type RunState } from "./run-state.ts";
 import { labelOfEdit } from "./state.ts";
 
@@ -56,15 +56,10 @@ function labelOfOutcome(outcome: Outcome, { call, tool, isSettled, isHandoff }: 
 	const isOurs = "denied" in outcome || "cancelled" in outcome || (!isSettled && call.attempt === 0);
 	if (isOurs) return edited;
 	if (call.program) return showsNothing(outcome) ? edited : call.program.label;
-	if (call.inside) return joinLabels(labelInside(call.inside), edited);
+	if (call.inside) return joinLabels(labelSeenIn(call.inside), edited);
 	// What the run itself gives to programs says what is declared. Every other tool without a label has the worst.
 	const isOwn = call.tool.startsWith("$") || isHandoff;
 	return joinLabels(isOwn ? undefined : labelOf(tool?.labels, call.id), edited);
-}
-
-/** Of all that those had seen to whom the call was put. */
-function labelInside({ threads }: Conversation): Label | undefined {
-	return [...threads.values()].reduce<Label | undefined>((label, thread) => joinLabels(label, thread.label), undefined);
 }
 
 /** Neither a value nor a word on the console. */

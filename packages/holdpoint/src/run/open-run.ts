@@ -4,12 +4,13 @@
  */
 import { type Entry, runSeal } from "../journal/journal.ts";
 import { digest } from "../kit/digest.ts";
-import { worstLabel } from "../labels/label.ts";
+import { joinLabels, worstLabel } from "../labels/label.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
 import type { Outcome, RunEvent, RunResumed, RunStarted } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
 import type { Label } from "../spec/label.ts";
 import type { StoredRun } from "../spec/store.ts";
+import { labelSeenIn } from "./conversation.ts";
 import type { ReadyAgent, RunPorts } from "./run-ports.ts";
 import { type Before, emptyState, openConversations, type RunState } from "./run-state.ts";
 import { apply } from "./state.ts";
@@ -97,8 +98,9 @@ export async function historyOf(ports: RunPorts, started: RunStarted): Promise<H
 /** What is known at the end of a run, for the next one, which may work on somebody else's behalf. */
 function labelFor(principal: string, state: RunState): Label | undefined {
 	const { started } = state;
-	const { team, active } = state.conversation;
-	const seen = team ? team.label : active[0]?.label;
+	const { conversation } = state;
+	// A silent agent's thread goes into the next run, too, with all that it has read.
+	const seen = joinLabels(conversation.team?.label, labelSeenIn(conversation));
 	const label = started?.labels ? seen : worstLabel("an earlier run of this session");
 	if (!label?.readers || started?.principal === principal) return label;
 	return { ...label, readers: label.readers.filter((reader) => reader !== "principal") };

@@ -3,6 +3,7 @@ import { declareTools, describeTool, searchTools } from "../sandbox/declarations
 import type { Agent } from "../spec/agent.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import { defaultLimits, type Limits } from "../spec/limits.ts";
+import type { Marks, ToolMarks } from "../spec/marks.ts";
 import type { LanguageModel, ModelTool } from "../spec/model.ts";
 import { isTeam, type Participant, type Team } from "../spec/team.ts";
 import type { Tool } from "../spec/tool.ts";
@@ -78,15 +79,26 @@ function readyTeam(team: Team, cast: ReadyAgent["cast"], options: ReadyOptions):
 /** What the runs of the first one record of everybody's tools. */
 function togetherOf(cast: ReadonlyMap<string, ReadyAgent>): Pick<ReadyAgent, "toolVersions" | "marks"> {
 	const versions: Record<string, string> = {};
-	let marks: NonNullable<ReadyAgent["marks"]> = {};
+	const marks: Record<string, ToolMarks> = {};
 	for (const { agent, tools } of cast.values()) {
 		for (const { name, version } of tools.values()) {
 			const isOther = Object.hasOwn(versions, name) && versions[name] !== version;
 			versions[isOther ? `${agent.name}/${name}` : name] = version;
 		}
-		marks = { ...marks, ...marksOf(tools.values()) };
+		for (const [name, more] of Object.entries(marksOf(tools.values()) ?? {}))
+			marks[name] = Object.hasOwn(marks, name) ? strictest(marks[name], more) : more;
 	}
 	return { toolVersions: versions, marks: Object.keys(marks).length > 0 ? marks : undefined };
+}
+
+/** Whose tool of that name a call means, a reader of its events does not ask: what either marks is hidden. */
+function strictest({ args, result }: ToolMarks = {}, other: ToolMarks): ToolMarks {
+	return { args: united(args, other.args), result: united(result, other.result) };
+}
+
+function united(some: Marks = {}, others: Marks = {}): Marks {
+	const secrets = [some, others].flatMap((marks) => Object.entries(marks).filter(([, mark]) => mark === "secret"));
+	return { ...some, ...others, ...Object.fromEntries(secrets) };
 }
 
 interface MemberOptions extends ReadyOptions {

@@ -14,7 +14,7 @@ interface KnownParts extends Pick<ReadyOptions, "model" | "limits">, GovernedPar
  * Shows a policy that wants to see them the tools of every agent: of those that are known from the start, and of each
  * further one before it runs. One that it does not take is shown no more, and those that it took before go on.
  */
-export function readyPolicy({ agents: first, budgets, model, limits }: KnownParts): ReadyPolicy {
+export function readyPolicy({ agents: first, budgets, labels, model, limits }: KnownParts): ReadyPolicy {
 	let taken = new Map<string, Participant>();
 	let before = Promise.resolve();
 	const show = async (policy: Policy, agent: Participant): Promise<void> => {
@@ -22,7 +22,7 @@ export function readyPolicy({ agents: first, budgets, model, limits }: KnownPart
 		const known = taken.size > 0 ? taken : new Map(first.map((one) => [one.name, one]));
 		const agents = new Map(known).set(agent.name, agent);
 		const governed = [...agents.values()].flatMap((one) => governedAgents(one, { model, limits }));
-		await policy.ready(governed, { budgets });
+		await policy.ready(governed, { budgets, labels });
 		taken = agents;
 	};
 	return (policy, agent) => {

@@ -1,6 +1,9 @@
+import { readFileSync } from "node:fs";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
+import { defineTeam } from "../routing/handoff.ts";
+import type { Agent } from "../spec/agent.ts";
 import type { RunEvent } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
 import type { ModelDelta } from "../spec/model.ts";
@@ -8,6 +11,7 @@ import { auditKey, auditSigner, exportOf, verifyLines } from "../testing/audit-s
 import { sandboxUnderTest } from "../testing/sandbox-under-test.ts";
 import { onlyWait, type Stage, stage } from "../testing/stage.ts";
 import { call, program, say } from "../testing/story.ts";
+import { type Cast, teamStage } from "../testing/team-stage.ts";
 import { defineTool } from "../tools/define-tool.ts";
 import { Redactor } from "./redactor.ts";
 
@@ -185,3 +189,108 @@ function planted(value: Json, [step, ...steps]: readonly string[], word: string)
 	const inner = planted((base as { readonly [key: string]: Json })[key] ?? null, steps, word);
 	return Array.isArray(base) && step === "*" ? [inner, ...base.slice(1)] : { ...base, [key]: inner };
 }
+
+describe("in a team", () => {
+	const card = "4111111111111111";
+	const look = (mark: { readonly [field: string]: "secret" | "personal" }) =>
+		defineTool({
+			name: "look",
+			description: "Looks.",
+			effect: "read",
+			input: z.object({}),
+			output: z.object({
+				card: z.string().meta(mark["card"] ? { sensitive: mark["card"] } : {}),
+				name: z.string().meta(mark["name"] ? { sensitive: mark["name"] } : {}),
+			}),
+			execute: () => ({ card, name: "Ann Smith" }),
+		});
+	const shown = async (cast: Cast) => {
+		const events: RunEvent[] = [];
+		const { harness, team } = teamStage({
+			cast,
+			team: ({ desk, clerk }) =>
+				defineTeam({ name: "shop", participants: [desk as Agent, clerk as Agent], coordinator: "desk" }),
+			harness: { policy: () => ({ verdict: "allow" }) },
+		});
+		await harness.run(team, "go", { onEvent: (event) => void events.push(event) });
+		return JSON.stringify(events);
+	};
+	const to = (words: object) => call("handoff_to_clerk", { reason: "it is yours", ...words });
+
+	test("the words of a handoff hide it, too", async () => {
+		const events = await shown({
+			desk: { tools: [look({ card: "secret" })], story: [call("look"), to({ reason: `pay ${card}`, summary: card })] },
+			clerk: [say(`Is ${card} yours?`)],
+		});
+		expect(events).toContain('"type":"run.handed"');
+		expect(events).toContain('"reason":"pay [secret]","summary":"[secret]"');
+		expect(events).not.toContain(card);
+	});
+
+	test("of tools with one name what either marks is hidden, and as either says that it is strictly", async () => {
+		const events = await shown({
+			desk: { tools: [look({ card: "secret", name: "personal" })], story: [call("look"), to({})] },
+			clerk: { tools: [look({ card: "personal" })], story: [call("look"), say("Found.")] },
+		});
+		expect(events.match(/"ok":\{[^}]*\}/g)?.slice(0, 1)).toEqual(['"ok":{"card":"[secret]","name":"[personal]"}']);
+		expect(events).not.toMatch(/4111|Ann Smith|"card":"\[personal/);
+	});
+});
+
+/** Fields of the events, from the text of the vocabulary: what is added there is looked at here. */
+function fieldsOfEvents(): (readonly [type: string, fields: string[]])[] {
+	const source = readFileSync(new URL("../spec/events.ts", import.meta.url), "utf8");
+	return [...source.matchAll(/^export interface \w+ (?:extends \w+ )?\{\n([\s\S]*?)^\}/gm)].flatMap(([, body = ""]) => {
+		const [, type] = /^\treadonly type: "([a-z.]+)";/m.exec(body) ?? [];
+		const fields = [...body.matchAll(/^\treadonly (\w+)\??: (?!true;|number;)/gm)].map(([, name = ""]) => name);
+		return type === undefined ? [] : [[type, fields.filter((name) => name !== "type")] as const];
+	});
+}
+
+test("every field of every event hides a marked text, but for those that are named as no words", () => {
+	const word = "a-very-secret-word";
+	const redactor = new Redactor("all");
+	for (const event of [
+		{ type: "run.started", marks: { t: { args: { "": "secret" } } } },
+		{ type: "call.asked", call: "c1.1", parent: "c1", tool: "t", args: word, line: 1 },
+	])
+		redactor.learn(event as unknown as RunEvent);
+	const hidden = fieldsOfEvents().flatMap(([type, fields]) => {
+		const wordsIn = fields.filter((name) => {
+			const values: { readonly [name: string]: unknown } = {
+				content: [{ type: "text", text: word }],
+				rows: [{ tool: "x", args: { x: word } }],
+				always: { scope: "agent", args: { x: word } },
+			};
+			const event = { type, call: "c9", outcome: {}, content: [], rows: [], [name]: values[name] ?? { failed: word } };
+			return !JSON.stringify(redactor.event(event as unknown as RunEvent)).includes(word);
+		});
+		return wordsIn.length > 0 ? [[type, wordsIn.join(" ")] as const] : [];
+	});
+	expect(Object.fromEntries(hidden)).toEqual({
+		"run.started": "input",
+		"run.resumed": "changes",
+		"message.received": "text",
+		"run.handed": "reason summary",
+		"agent.continued": "prompt",
+		"agent.done": "answer",
+		"agent.started": "input",
+		"user.asked": "text",
+		"model.answered": "content",
+		"output.rejected": "issues",
+		"call.asked": "args unreadable",
+		"call.decided": "reason args",
+		"call.finished": "outcome",
+		"call.settled": "outcome",
+		"approval.resolved": "reason args always",
+		"approval.refused": "why",
+		"program.started": "body",
+		"program.suspended": "console",
+		"program.rehearsed": "rows why",
+		"program.restored": "why",
+		"timer.set": "why",
+		"cancel.requested": "reason",
+		"signal.ignored": "why",
+		"run.finished": "output error",
+	});
+});

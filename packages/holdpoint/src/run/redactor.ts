@@ -5,8 +5,10 @@
  * 1. Arguments and results are redacted at the places that the tool's schema marks.
  * 2. A text that stood at such a place is also taken out of every other text that is shown later: a model repeats what it
  *    read. Before it is known, and where it was said in other words, it is not found.
- * 3. Pure. An event without anything to hide stays the same object.
+ * 3. A field is such a text unless it is named as something else: what a later event says is not shown by oversight.
+ * 4. Pure. An event without anything to hide stays the same object.
  */
+import { isFact } from "../audit/event-facts.ts";
 import { mapTexts, type Rule, redactJson, textsAt } from "../kit/redact-json.ts";
 import type { ApprovalResolved, Outcome, RunEvent } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
@@ -23,9 +25,9 @@ interface ToolRules {
 
 /** Shorter texts are everywhere. */
 const wordCharsMin = 4;
-/** Fields of events that hold what somebody said, asked or got. */
-const spoken: ReadonlySet<string> = new Set(
-	"input text content issues args unreadable reason outcome console output error changes why body rows always".split(
+/** Names, digests and numbers beside the facts of the audit log. Every other field may hold what somebody said or got. */
+const names: ReadonlySet<string> = new Set(
+	"approval approvers by counted digest done except holds label marks principal session signal snapshot sources spent tenant tool type".split(
 		" ",
 	),
 );
@@ -119,7 +121,7 @@ export class Redactor {
 		const placed = this.atPlaces(event);
 		if (this.words.size === 0) return placed;
 		const changed = Object.entries(placed).flatMap(([name, value]) => {
-			if (!spoken.has(name)) return [];
+			if (names.has(name) || isFact(event.type, name)) return [];
 			const next = name === "content" ? this.saidIn(value as readonly AnswerPart[]) : this.said(value as Json);
 			return next === value ? [] : [[name, next] as const];
 		});
@@ -188,6 +190,7 @@ export class Redactor {
 	private saidIn(content: readonly AnswerPart[]): readonly AnswerPart[] {
 		const shown = content.map((part) => {
 			if (part.type === "tool-call") return replaced(part, "input", this.text(part.input));
+			if (part.type === "tool-result") return replaced(part, "result", this.said(part.result));
 			return part.type === "text" || part.type === "reasoning" ? replaced(part, "text", this.text(part.text)) : part;
 		});
 		return shown.every((part, at) => part === content[at]) ? content : shown;

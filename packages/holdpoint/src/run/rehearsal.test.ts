@@ -694,37 +694,40 @@ describe("budgets", () => {
 	test.each([
 		["answered meanwhile", true],
 		["rehearsed anew", false],
-	])("what a rehearsal held whose process died is given back: its program is %s", async (_, isAnswered) => {
-		const source = `await tools.refund({ order: "o1", cents: 1 });
+	])(
+		"what a rehearsal held whose process died is spent, as its read may have been made: its program is %s",
+		async (_, isAnswered) => {
+			const source = `await tools.refund({ order: "o1", cents: 1 });
 			await tools.list_orders({});
 			return 1;`;
-		const budgets: Budget[] = [{ name: "reads", counts: "calls", tools: ["list_orders"], max: 5 }];
-		const play = shop({ source, harness: { budgets } });
-		const inner = play.scene.store;
-		let isDead = false;
-		const die = () => Promise.reject(new HoldpointError("store.failed", "the process is dead"));
-		// It dies while its rehearsal reads.
-		const dying: Store = {
-			...inner,
-			commit: async (...args) => {
-				if (isDead) return die();
-				const receipt = await inner.commit(...args);
-				isDead = args[2].some(({ kind }) => kind === "reserve");
-				return isDead ? die() : receipt;
-			},
-		};
-		const dead = play.scene.again({ store: dying, harness: { sandbox: sandboxUnderTest() } });
-		onTestFinished(() => dead.harness.close());
-		await expect(dead.harness.run(dead.agent, "go", { runId: "r" })).rejects.toThrow("dead");
-		expect(await used(play)).toEqual([[0, 1]]);
-		play.scene.clock.advance(60_000);
-		const [open] = await play.scene.harness.approvals();
-		const { approval = "" } = open ?? {};
-		if (isAnswered) await play.scene.harness.deny(approval, { by: bob });
-		await play.scene.harness.resume("r");
-		// A denied program is over; one that was rehearsed has read once.
-		expect(await used(play)).toEqual([[isAnswered ? 0 : 1, 0]]);
-	});
+			const budgets: Budget[] = [{ name: "reads", counts: "calls", tools: ["list_orders"], max: 5 }];
+			const play = shop({ source, harness: { budgets } });
+			const inner = play.scene.store;
+			let isDead = false;
+			const die = () => Promise.reject(new HoldpointError("store.failed", "the process is dead"));
+			// It dies while its rehearsal reads.
+			const dying: Store = {
+				...inner,
+				commit: async (...args) => {
+					if (isDead) return die();
+					const receipt = await inner.commit(...args);
+					isDead = args[2].some(({ kind }) => kind === "reserve");
+					return isDead ? die() : receipt;
+				},
+			};
+			const dead = play.scene.again({ store: dying, harness: { sandbox: sandboxUnderTest() } });
+			onTestFinished(() => dead.harness.close());
+			await expect(dead.harness.run(dead.agent, "go", { runId: "r" })).rejects.toThrow("dead");
+			expect(await used(play)).toEqual([[0, 1]]);
+			play.scene.clock.advance(60_000);
+			const [open] = await play.scene.harness.approvals();
+			const { approval = "" } = open ?? {};
+			if (isAnswered) await play.scene.harness.deny(approval, { by: bob });
+			await play.scene.harness.resume("r");
+			// A denied program is over; one that was rehearsed anew has read once more.
+			expect(await used(play)).toEqual([[isAnswered ? 1 : 2, 0]]);
+		},
+	);
 });
 
 describe("who wants one", () => {

@@ -97,8 +97,9 @@ export class Segment {
 		for (const { id, attempt, phase, program } of start.state.calls.values()) {
 			if (phase === "finished") continue;
 			if (attempt === 0) this.reserving.add(id);
-			// A rehearsal that a dead process had begun is over, be there another one or not.
-			if (program && start.ports.budgets.length > 0) this.extra.push(givenBack(rehearsalHolder(id)));
+			// A rehearsal that a dead process had begun is over, be there another one or not. Its last read may have been made.
+			if (program && start.ports.budgets.length > 0)
+				this.extra.push({ kind: "settle.rest", holder: rehearsalHolder(id) });
 		}
 	}
 

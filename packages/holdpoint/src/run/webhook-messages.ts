@@ -142,7 +142,8 @@ function eventData({ state, redactor }: SoFar, event: RunEvent, hasArguments: bo
 	return {
 		approval: event.approval,
 		call: event.call,
-		...(call ? { agent: call.thread.agent, tool: call.tool, digest: call.digest } : {}),
+		// Not its digest: everything else in that is told here, so that whoever guesses the arguments could confirm the guess.
+		...(call ? { agent: call.thread.agent, tool: call.tool } : {}),
 		...(hasArguments && args !== undefined ? { args: redactor.value(args, event.call) } : {}),
 		...(hasArguments && reason ? { reason: redactor.text(reason) } : {}),
 		...approvalData(event),

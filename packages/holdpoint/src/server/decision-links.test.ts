@@ -77,6 +77,11 @@ describe("a decision link", () => {
 	test("shows on GET and HEAD, however often, and decides nothing", async () => {
 		const { links, open, look, scene, run, paid } = await heldPayment();
 		const url = links.link(open, "mia");
+		// Whoever reads it learns no digest by which guessed arguments could be confirmed.
+		const token = url.split("/").at(-1)?.split(".")[0] ?? "";
+		const carried = Buffer.from(token, "base64url").toString();
+		expect(carried).toContain(open.approval);
+		expect(carried).not.toContain(open.digest);
 		expect(url).toMatch(/^https:\/\/app\.test\/decide\/[\w-]+\.[\w-]{43}$/);
 		for (let times = 0; times < 3; times++) {
 			const { status, text, headers } = await get(links, url);

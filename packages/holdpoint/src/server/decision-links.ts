@@ -16,7 +16,14 @@ import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
 import { type Answer, type Draft, readAnswer } from "./decision-answer.ts";
 import { pageHeaders, questionPage, wordPage } from "./decision-page.ts";
 import { shownRows } from "./decision-rows.ts";
-import { checkApprover, checkSecrets, type DecisionTicket, openTicket, sealTicket } from "./decision-token.ts";
+import {
+	checkApprover,
+	checkSecrets,
+	type DecisionTicket,
+	keyedDigests,
+	openTicket,
+	sealTicket,
+} from "./decision-token.ts";
 
 export interface DecisionLinksOptions {
 	readonly harness: Pick<Harness, "approvals" | "approve" | "deny">;
@@ -57,7 +64,8 @@ export function decisionLinks(options: DecisionLinksOptions): DecisionLinks {
 		link(approval, approver, { expiresInMs = Number.POSITIVE_INFINITY } = {}) {
 			checkApprover(approver);
 			const expiresAt = Math.min(approval.expiresAt, now() + expiresInMs);
-			const ticket = { approval: approval.approval, digest: approval.digest, approver, expiresAt };
+			const [digest = ""] = keyedDigests(approval.digest, secrets);
+			const ticket = { approval: approval.approval, digest, approver, expiresAt };
 			return `${base.href.replace(/\/$/, "")}/${sealTicket(ticket, secrets)}`;
 		},
 		fetch: async (request) => {
@@ -109,7 +117,7 @@ async function answered(place: Place, request: Request): Promise<Reply> {
 
 /** What is asked, or why this link is of no use for it. */
 async function questionOf(
-	{ options }: Place,
+	{ options, secrets }: Place,
 	{ approval, digest, approver }: DecisionTicket,
 ): Promise<OpenApproval | Reply> {
 	const [open] = (await options.harness.approvals({ approval, limit: 2 })).filter((one) => one.approval === approval);
@@ -117,7 +125,7 @@ async function questionOf(
 		return word(410, "This is not open any more", "It was answered or withdrawn, it expired, or its run has ended.");
 	if (open.problem !== undefined)
 		return word(503, "This cannot be read now", "Its run does not verify. Nothing was decided.");
-	if (open.digest !== digest)
+	if (!keyedDigests(open.digest, secrets).includes(digest))
 		return word(
 			409,
 			"The call has changed",
@@ -178,13 +186,14 @@ function isForeign({ headers }: Request, base: URL): boolean {
 }
 
 async function leave({ options }: Place, { ticket, open }: Deciding, answer: Answer): Promise<Reply> {
-	const { approval, digest, approver } = ticket;
+	const { approval, approver } = ticket;
 	const { decision, reason, rows, rehearsal } = answer;
 	const { harness, onAnswered } = options;
 	const isByRow = rows === "all" || rows.length > 0;
 	const said = {
 		by: { id: approver, via: "link" },
-		digest,
+		// The ticket's is of the same call: `questionOf`.
+		digest: open.digest,
 		...(reason === "" ? {} : { reason }),
 		...(isByRow ? { rows, rehearsal } : {}),
 	};

@@ -8,7 +8,7 @@ import { fixedLimits } from "../spec/limits.ts";
 
 export interface DecisionTicket {
 	readonly approval: string;
-	/** Of the call as it was shown. */
+	/** Of the call as it was shown, keyed. */
 	readonly digest: string;
 	/** Id of the person who answers. */
 	readonly approver: string;
@@ -19,6 +19,7 @@ export interface DecisionTicket {
 const charsMax = 2_000;
 const secretCharsMin = 32;
 const context = "holdpoint decision link 1\n";
+const callContext = "holdpoint call of a decision link\n";
 
 /** Errors: `config.invalid`. */
 export function checkSecrets(secret: string | readonly string[]): readonly string[] {
@@ -54,6 +55,11 @@ export function openTicket(token: string, secrets: readonly string[]): DecisionT
 		number,
 	];
 	return { approval, digest, approver, expiresAt };
+}
+
+/** Whoever reads a link, and guesses what a tool marks as secret, cannot confirm the guess by it. */
+export function keyedDigests(digest: string, secrets: readonly string[]): readonly string[] {
+	return secrets.map((secret) => createHmac("sha256", secret).update(callContext).update(digest).digest("base64url"));
 }
 
 function codeOf(body: string, secret: string): string {

@@ -107,6 +107,8 @@ export interface GovernedAgent {
 /** What else of the harness a policy may speak of. */
 export interface GovernedParts {
 	readonly budgets: readonly { readonly name: string }[];
+	/** Whether labels are kept: where they are not, none of a call says anything. */
+	readonly labels: boolean;
 }
 
 /** What is known of a tool before anybody calls it. */

@@ -34,7 +34,7 @@ export interface Labels {
 	readonly readers?: readonly string[];
 	/** Who sees what a call sends. Default: everyone. */
 	readonly audience?: readonly string[];
-	/** The call itself is the decision that what was read before may be treated as its own labels say. */
+	/** The call itself is the decision that what was read before may be treated as its own labels say. No `read`, nor `internal`. */
 	readonly declassifies?: true;
 }
 

@@ -11,8 +11,8 @@ export interface Webhook {
 	readonly secret: string | readonly string[];
 	/** Default: all of them. */
 	readonly events?: readonly WebhookEvent[];
-	/** `digest` (default): nothing of what a call says leaves but its digest. `arguments`: arguments and reasons, too. */
-	readonly payload?: "digest" | "arguments";
+	/** `none` (default): nothing of what a call says leaves, nor what follows from it. `arguments`: arguments and reasons, too. */
+	readonly payload?: "none" | "arguments";
 	/** Where a person looks at it, or answers. One that throws is left out. */
 	readonly link?: (about: { readonly run: string; readonly approval?: string }) => string | undefined;
 	/** Default 15 s. Milliseconds. */
@@ -47,8 +47,6 @@ export interface WebhookData {
 	readonly approval?: string;
 	readonly call?: string;
 	readonly tool?: string;
-	/** Of (run, call, tool, tool version, canonical arguments): the same call, the same digest. */
-	readonly digest?: string;
 	readonly args?: Json;
 	readonly reason?: string;
 	/** Who must answer: how many people, of which roles. */

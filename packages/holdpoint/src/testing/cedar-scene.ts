@@ -90,7 +90,7 @@ export const spent = (name: string, spent: number, held = 0): PolicyRequest["bud
 
 export async function ready(text: string, options: Partial<CedarPolicyOptions> = {}, agents = [support]) {
 	const policy = cedarPolicy({ text, ...options });
-	await policy.ready(agents, { budgets });
+	await policy.ready(agents, { budgets, labels: true });
 	return policy;
 }
 

@@ -55,6 +55,8 @@ describe("a tool", () => {
 		["labels that are no object", { labels: "untrusted" }, "labels"],
 		["an unknown integrity", { labels: { integrity: "clean" } }, "labels"],
 		["readers that are no list", { labels: { readers: "ann" } }, "labels"],
+		["a read that declassifies", { effect: "read", labels: { declassifies: true } }, 'the effect "write"'],
+		["an internal one that does", { effect: "internal", labels: { declassifies: true } }, 'the effect "write"'],
 		["a label that is misspelt", { labels: { reader: ["ann"] } }, "labels"],
 	])("with %s is refused, and the message says so", (_, change, message) => {
 		expect(refusal(change)).toContain(message);

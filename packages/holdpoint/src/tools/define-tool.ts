@@ -89,6 +89,11 @@ export function defineTool<Input extends StandardSchemaV1, Output extends Standa
 		areLabels(definition.labels),
 		`tool ${name} has labels that are none: { integrity?, readers?: [text], audience?: [text], declassifies? }`,
 	);
+	// By default nobody is asked about these, and it is the call that lifts what labels forbid.
+	check(
+		!definition.labels?.declassifies || (effect !== "read" && effect !== "internal"),
+		`tool ${name} declassifies and declares the effect "${effect}", so that nobody may be asked about it; give it the effect "write"`,
+	);
 	const inputSchema = toJsonSchema(definition.input, "input");
 	const outputSchema = definition.output ? toJsonSchema(definition.output, "output") : undefined;
 	const marks = toolMarks(name, inputSchema, outputSchema);

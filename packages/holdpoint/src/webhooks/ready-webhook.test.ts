@@ -6,7 +6,7 @@ const secret = `whsec_${Buffer.alloc(32, 7).toString("base64")}`;
 const right: Webhook = { url: "https://example.com/hook", secret };
 
 describe("webhooks", () => {
-	test("are made ready: id from the URL, every event, digests only", () => {
+	test("are made ready: id from the URL, every event, no arguments", () => {
 		const [one] = readyWebhooks([right]);
 		expect(one).toMatchObject({ hasArguments: false, timeoutMs: 15_000, id: expect.stringMatching(/^[a-z0-9]{12}$/) });
 		expect(one?.events.size).toBe(6);

@@ -28,7 +28,7 @@ function readyWebhook(webhook: Webhook, place: string): ReadyWebhook {
 		url,
 		secret,
 		events = webhookEvents,
-		payload = "digest",
+		payload = "none",
 		link,
 		timeoutMs = fixedLimits.webhookTimeoutMs,
 	} = webhook;
@@ -38,8 +38,8 @@ function readyWebhook(webhook: Webhook, place: string): ReadyWebhook {
 	const unknown = Array.isArray(events) ? events.find((event) => !webhookEvents.includes(event)) : events;
 	if (unknown !== undefined)
 		throw invalid(`${place}.events`, `names ${JSON.stringify(unknown)}; known: ${webhookEvents.join(", ")}`);
-	if (payload !== "digest" && payload !== "arguments")
-		throw invalid(`${place}.payload`, 'is neither "digest" nor "arguments"');
+	if (payload !== "none" && payload !== "arguments")
+		throw invalid(`${place}.payload`, 'is neither "none" nor "arguments"');
 	if (!(timeoutMs >= 1 && timeoutMs <= 120_000)) throw invalid(`${place}.timeoutMs`, "is no time up to 2 minutes");
 	const parsed = urlOf(url, `${place}.url`);
 	const id = digest(parsed.href).replace(/[-_]/g, "").slice(0, 12).toLowerCase();

@@ -1,6 +1,6 @@
 import { governedAgents } from "../../run/ready-policy.ts";
 import type { Switch } from "../../spec/governance.ts";
-import type { Participant } from "../../spec/team.ts";
+import { isTeam, type Participant } from "../../spec/team.ts";
 import { openToAnswer } from "../answer-all.ts";
 import { exitCodes, type Invocation, textOption } from "../command.ts";
 import { commandLine } from "../command-line.ts";
@@ -67,7 +67,13 @@ function nameOf({ of, name }: Named): string {
 /** A switch of a name that nobody has stops nothing. */
 function isUnknown({ of, name }: Named, agents: readonly Participant[]): boolean {
 	if (agents.length === 0) return false;
+	if (of === "agent") return !agents.flatMap(namesIn).includes(name);
 	const all = agents.flatMap((agent) => governedAgents(agent, { model: undefined, limits: {} }));
-	if (of === "agent") return all.every((agent) => agent.name !== name);
 	return of === "tool" && all.every(({ tools }) => tools.every((tool) => tool.name !== name));
+}
+
+/** Of agents and of teams, those inside of others included: a switch of any of them stops whoever is in it. */
+function namesIn(one: Participant): readonly string[] {
+	const below = isTeam(one) ? one.participants : one.tools.flatMap(({ agent }) => (agent as Participant) ?? []);
+	return [one.name, ...below.flatMap(namesIn)];
 }

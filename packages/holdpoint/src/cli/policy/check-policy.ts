@@ -14,16 +14,16 @@ import { ownPolicy } from "./own-policy.ts";
 /** Says everything that is wrong with the policy, and what a policy can say of each tool. */
 export async function checkPolicy(invocation: Invocation): Promise<number> {
 	const { terminal } = invocation;
-	const { policy, agents, budgets } = await ownPolicy(invocation);
+	const { policy, agents, budgets, labels } = await ownPolicy(invocation);
 	if (!isCedarPolicy(policy)) {
 		// It throws what is wrong with it.
-		await policy.ready?.(agents, { budgets });
+		await policy.ready?.(agents, { budgets, labels });
 		terminal.answer({ ok: true, kind: "other", version: policy.version }, () => [
 			`${terminal.style.green("✓")} The policy is no Cedar policy (${inlineText(policy.version, 80)}): there are no texts to check.`,
 		]);
 		return exitCodes.done;
 	}
-	const check = await policy.check(agents, { budgets });
+	const check = await policy.check(agents, { budgets, labels });
 	const isWell = check.problems.length === 0 && (check.shadow?.problems.length ?? 0) === 0;
 	terminal.answer({ ok: isWell, kind: "cedar", ...check }, () => checkLines(check, terminal));
 	return isWell ? exitCodes.done : exitCodes.failed;

@@ -1,3 +1,4 @@
+import { labelRules } from "../../labels/label-rules.ts";
 import { toPolicy } from "../../policy/decide.ts";
 import { effectPolicy } from "../../policy/effect-policy.ts";
 import { checkedBudgets } from "../../run/call-budgets.ts";
@@ -13,16 +14,19 @@ export interface OwnPolicy {
 	readonly policy: Policy;
 	readonly agents: readonly GovernedAgent[];
 	readonly budgets: readonly Budget[];
+	/** Whether they are kept. */
+	readonly labels: boolean;
 	readonly policyTimeoutMs: number | undefined;
 }
 
 /** The policy of the config, and the agents whose calls it decides. Errors: `config.invalid`. */
 export async function ownPolicy(invocation: Invocation): Promise<OwnPolicy> {
-	const { agents, policy, model, budgets = [], limits = {} } = await ownConfig(invocation);
+	const { agents, policy, model, budgets = [], labels, limits = {} } = await ownConfig(invocation);
 	return {
 		policy: policy ? toPolicy(policy) : effectPolicy,
 		agents: agents.flatMap((agent) => governedAgents(agent, { model, limits })),
 		budgets: checkedBudgets(budgets),
+		labels: labelRules(labels) !== undefined,
 		policyTimeoutMs: limits.policyTimeoutMs,
 	};
 }

@@ -143,11 +143,21 @@ describe("policy test", () => {
 	test("a case can say what was read before", async () => {
 		const untrusted = '@id("read") forbid(principal, action, resource) when { context.label.untrusted };';
 		put("policies/read.cedar", untrusted);
+		put("holdpoint.config.mjs", config.replace("rolesOf:", "labels: true,\n\trolesOf:"));
 		put(
 			"cases.yaml",
 			"cases:\n- { call: pay, args: { cents: 1 }, label: { untrusted: true }, expect: deny, policies: [read] }\n- { call: pay, args: { cents: 1 }, label: { readers: [staff] }, expect: allow }\n",
 		);
 		expect((await cli("policy", "test")).code).toBe(0);
+		// The harness that the config opens keeps them, too: it would not start with this policy otherwise.
+		expect((await cli("run", "50")).code).toBe(0);
+	});
+
+	test("where no labels are kept, a policy that names them is a problem", async () => {
+		put("policies/read.cedar", '@id("read") forbid(principal, action, resource) when { context.label.untrusted };');
+		const { code, out } = await cli("policy", "check");
+		expect(code).toBe(1);
+		expect(out.replace(/\s+/g, " ")).toContain("labels are not kept here");
 	});
 
 	test("a case can say what is used of budgets, and of no others than there are", async () => {

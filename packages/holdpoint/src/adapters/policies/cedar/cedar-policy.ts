@@ -196,7 +196,7 @@ class CedarRules implements CedarPolicy {
 	}
 }
 
-const noParts: GovernedParts = { budgets: [] };
+const noParts: GovernedParts = { budgets: [], labels: false };
 
 const notReady = "The policy was not shown any tools yet, so that it decides nothing";
 

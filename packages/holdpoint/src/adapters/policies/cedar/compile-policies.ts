@@ -61,7 +61,7 @@ export function compilePolicies(compiling: Compiling): CompiledPolicies | readon
 }
 
 /** Reads and validates. Nothing is kept in the engine. */
-export function understand({ engine, texts, agents, roles, budgets }: Omit<Compiling, "slot">): Understood {
+export function understand({ engine, texts, agents, roles, budgets, labels }: Omit<Compiling, "slot">): Understood {
 	const found = [internalPermit, ...texts]
 		.flatMap(({ name, text }) => splitPolicies(name, text))
 		.map((statement) => policyRule(engine, statement));
@@ -75,7 +75,7 @@ export function understand({ engine, texts, agents, roles, budgets }: Omit<Compi
 		});
 	}
 	const asked = rules.flatMap(({ approval }) => approval?.role ?? []);
-	const schema = toolSchema({ agents, roles: roles ?? asked, budgets });
+	const schema = toolSchema({ agents, roles: roles ?? asked, budgets, labels });
 	problems.push(...ruleProblems(rules, roles));
 	if (problems.length > 0) return { rules, schema, problems: problems.toSorted(byPlace), warnings: [] };
 	return { rules, schema, ...validated(engine, rules, schema) };
@@ -144,6 +144,9 @@ function validated(engine: CedarEngine, rules: readonly PolicyRule[], schema: To
 function noteFor(message: string, { tools, agents }: ToolSchema): string {
 	if (message.includes("unrecognized action") || message.includes("`H::Agent::")) {
 		return `; known are the tools of ${agents.join(", ") || "no agent"}: an agent that comes later belongs in createHarness({ agents })`;
+	}
+	if (message.includes("attribute `label` in context")) {
+		return "; labels are not kept here, so that it would hold of no call: createHarness({ labels: true })";
 	}
 	const [, path, action] = /attribute `args\.([^`]+)` in context for H::Action::"call:([^"]+)"/.exec(message) ?? [];
 	const found = tools.get(action ?? "")?.leftOut.find(({ field }) => field === path || path?.startsWith(`${field}.`));

@@ -45,7 +45,7 @@ export class LivePolicies {
 	private readonly slots = [`holdpoint:${randomUUID()}`, `holdpoint:${randomUUID()}`] as const;
 	private texts: readonly PolicyText[] = [];
 	private agents: readonly GovernedAgent[] = [];
-	private budgets: GovernedParts["budgets"] = [];
+	private about: GovernedParts = { budgets: [], labels: false };
 	private engine: CedarEngine | undefined;
 	/** Of the files that were read last, whatever became of them. */
 	private signature: string | undefined;
@@ -57,9 +57,9 @@ export class LivePolicies {
 	}
 
 	/** Validates for these agents. Errors: `policy.invalid`; the set before goes on deciding for the agents before. */
-	ready(engine: CedarEngine, agents: readonly GovernedAgent[], { budgets }: GovernedParts): void {
+	ready(engine: CedarEngine, agents: readonly GovernedAgent[], about: GovernedParts): void {
 		const { source } = this.options;
-		this.budgets = budgets;
+		this.about = about;
 		const signature = source.look()?.signature;
 		// Files that changed since they were read are for `current` to take: here, only the agents are new.
 		const isFirst = this.compiled === undefined;
@@ -127,7 +127,7 @@ export class LivePolicies {
 	private compile(engine: CedarEngine, texts: readonly PolicyText[], agents: readonly GovernedAgent[]) {
 		const [one, other] = this.slots;
 		const slot = this.compiled?.slot === one ? other : one;
-		const compiled = compilePolicies({ engine, texts, agents, budgets: this.budgets, roles: this.options.roles, slot });
+		const compiled = compilePolicies({ engine, texts, agents, ...this.about, roles: this.options.roles, slot });
 		return "version" in compiled ? compiled : { problems: compiled };
 	}
 }

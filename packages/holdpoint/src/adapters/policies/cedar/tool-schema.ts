@@ -27,6 +27,8 @@ export interface Governed {
 	readonly agents: readonly GovernedAgent[];
 	readonly roles: readonly string[];
 	readonly budgets: readonly Pick<Budget, "name">[];
+	/** Whether they are kept. */
+	readonly labels: boolean;
 }
 
 export interface GovernedTool extends Arguments {
@@ -66,17 +68,19 @@ const facts: RecordType["attributes"] = {
 		},
 		required: true,
 	},
-	label: {
-		type: "Record",
-		attributes: { untrusted: flag, assumed: flag, readers: { ...texts, ...optional } },
-		required: true,
-	},
 };
+
+/** What whoever made the call had read. */
+const label = {
+	type: "Record",
+	attributes: { untrusted: flag, assumed: flag, readers: { ...texts, ...optional } },
+	required: true,
+} as const;
 
 /** How one budget stands: whole numbers, in the unit of what it counts. */
 const budgetNow = { type: "Record", attributes: { spent: number, held: number, max: number }, required: true } as const;
 
-export function toolSchema({ agents, roles, budgets }: Governed): ToolSchema {
+export function toolSchema({ agents, roles, budgets, labels }: Governed): ToolSchema {
 	const uses = new Map<string, { readonly agent: string; readonly tool: Tool }[]>();
 	for (const agent of agents) {
 		for (const tool of agent.tools) {
@@ -88,7 +92,14 @@ export function toolSchema({ agents, roles, budgets }: Governed): ToolSchema {
 	// Names that begin so are Cedar's own, and would be read as something else.
 	const speakable = budgets.filter(({ name }) => !name.startsWith("__"));
 	const named = Object.fromEntries(speakable.map(({ name }) => [name, budgetNow]));
-	const tools = new Map([...uses].map(([name, all]) => [name, governedTool(name, all, named)]));
+	// Where they are not kept, a rule about them would hold of no call: it is an error instead.
+	const kept = labels ? { label } : {};
+	const shared: RecordType["attributes"] = {
+		...facts,
+		...kept,
+		budgets: { type: "Record", attributes: named, required: true },
+	};
+	const tools = new Map([...uses].map(([name, all]) => [name, governedTool(name, all, shared)]));
 	const known = new Map(
 		agents.map((agent) => [agent.name, new Map(agent.tools.map((tool) => [tool.name, tool.version]))]),
 	);
@@ -133,7 +144,7 @@ function oneOf(names: readonly string[]): { readonly enum: string[] } {
 function governedTool(
 	name: string,
 	uses: readonly { readonly agent: string; readonly tool: Tool }[],
-	budgets: RecordType["attributes"],
+	facts: RecordType["attributes"],
 ): GovernedTool {
 	const different = [...new Map(uses.map(({ tool }) => [JSON.stringify(schemaOf(tool)), tool])).values()];
 	const shared = different.map((tool) => argumentsOf(schemaOf(tool))).reduce(inBoth);
@@ -146,7 +157,6 @@ function governedTool(
 			type: "Record",
 			attributes: {
 				...facts,
-				budgets: { type: "Record", attributes: budgets, required: true },
 				args: { ...shared.type, required: true },
 			},
 		},
