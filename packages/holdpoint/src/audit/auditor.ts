@@ -12,7 +12,15 @@ import { HoldpointError } from "../spec/errors.ts";
 import type { RunEvent } from "../spec/events.ts";
 import type { StandingEvent } from "../spec/governance.ts";
 import { fixedLimits } from "../spec/limits.ts";
-import { type AuditWrite, erasedLeaf, type RunLeaves, runLeaves, splitEvent, standingLeaf } from "./leaf.ts";
+import {
+	type AuditWrite,
+	type BoundTo,
+	erasedLeaf,
+	type RunLeaves,
+	runLeaves,
+	splitEvent,
+	standingLeaf,
+} from "./leaf.ts";
 import {
 	exportFormat,
 	exportVersion,
@@ -79,8 +87,8 @@ export class Auditor {
 	}
 
 	/** For the leaves of one run, from its first event on. */
-	leavesOf(run: string): RunLeaves {
-		return runLeaves(run);
+	leavesOf(run: string, boundTo: BoundTo): RunLeaves {
+		return runLeaves(run, boundTo);
 	}
 
 	/** What was laid down for every run. */

@@ -12,6 +12,7 @@ import type { RunResult } from "../spec/result.ts";
 import type { StoredRun } from "../spec/store.ts";
 import { resultOf } from "./conclude.ts";
 import { drive } from "./drive.ts";
+import { newLeaves } from "./leaves-of.ts";
 import { passOn, type UnreadMessage, unreadMessages } from "./next-run.ts";
 import { onceOnly } from "./once-only.ts";
 import {
@@ -66,7 +67,7 @@ export async function startRun(ports: RunPorts, ready: ReadyAgent, request: Star
 		started = { ...started, labels: true, ...(label ? { label } : {}) };
 	}
 	const state = emptyState(request.run, history.before, new Map());
-	const leaves = ports.audit?.leavesOf(request.run);
+	const leaves = newLeaves(ports, request.run);
 	const segment = new Segment(
 		segmentStart({
 			ports,

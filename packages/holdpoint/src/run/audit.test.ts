@@ -354,6 +354,30 @@ describe("an execution without what its decision asked for is found in a log tha
 		expect((await verifyLines(signedLog(await leavesOf(run)))).findings).toEqual([]);
 	});
 
+	test("a run without its beginning is not taken for one that is right", async () => {
+		const [first, ...rest] = renumberedRun(without("run.started")(await leavesOf("r-allowed")));
+		const { findings } = await verifyLines(signedLog([first as Leaf, ...rest]));
+		expect(findings).toEqual([
+			expect.objectContaining({
+				kind: "dropped",
+				run: "r-allowed",
+				event: 1,
+				message: "Run r-allowed begins without its start",
+			}),
+		]);
+	});
+
+	test("a run that starts anew in its middle does not make what it did before unknown", async () => {
+		const leaves = await leavesOf("r-allowed");
+		const at = leaves.findIndex(({ event }) => event.type === "call.started");
+		const again = [
+			leaves[0],
+			...leaves.slice(0, at + 1).filter(({ event }) => event.type.startsWith("call.")),
+		] as Leaf[];
+		const { findings } = await verifyLines(signedLog(renumberedRun(leaves.toSpliced(at + 1, 0, ...again))));
+		expect(findings.map(({ kind }) => kind)).toEqual(["inserted", "unapproved_execution"]);
+	});
+
 	test.each([
 		["no decision", "r-allowed", without("call.decided")],
 		["denied by the policy", "r-allowed", edit("call.decided", { verdict: "deny" })],

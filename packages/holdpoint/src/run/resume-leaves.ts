@@ -1,18 +1,19 @@
 import type { RunLeaves } from "../audit/leaf.ts";
 import { fixedLimits } from "../spec/limits.ts";
 import type { StoredRun } from "../spec/store.ts";
-import { leavesOf } from "./leaves-of.ts";
+import { leavesOf, newLeaves } from "./leaves-of.ts";
 import type { OpenedRun } from "./open-run.ts";
 import type { RunPorts } from "./run-ports.ts";
 
 /** For a run that is gone on with. What it did before there was an audit log is in it from here on. */
 export async function resumeLeaves(
-	{ audit, store }: RunPorts,
+	ports: RunPorts,
 	{ run, epoch }: StoredRun,
 	{ state, entries }: OpenedRun,
 ): Promise<RunLeaves | undefined> {
-	if (!audit) return undefined;
-	const leaves = audit.leavesOf(run);
+	const { audit, store } = ports;
+	const leaves = newLeaves(ports, run);
+	if (!audit || !leaves) return undefined;
 	if (await audit.knows(run)) {
 		for (const { events } of entries) leaves.pass(events);
 		return leaves;
