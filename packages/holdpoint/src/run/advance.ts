@@ -164,6 +164,7 @@ async function resumeAcquired(ports: RunPorts, stored: StoredRun, options: Resum
 	const opened = await openRun(ports, stored);
 	await ports.standing.refresh();
 	const { state, entries, lastMac } = opened;
+	const leaves = await resumeLeaves(ports, stored, opened);
 	if (state.status !== "running") {
 		await clearAfterEnd(ports, stored, { state, onLeft: options.onLeft });
 		return resultOf(state);
@@ -172,7 +173,6 @@ async function resumeAcquired(ports: RunPorts, stored: StoredRun, options: Resum
 	if (!started) throw new HoldpointError("journal.damaged", `Run ${stored.run} has no start`);
 	const { ready, changed } = await agentFor(ports, { stored, started, opened }, options);
 	const { epoch, signals, head } = stored;
-	const leaves = await resumeLeaves(ports, stored, opened);
 	const segment = new Segment(
 		segmentStart({
 			ports,

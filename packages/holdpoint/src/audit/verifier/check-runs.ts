@@ -154,6 +154,11 @@ export class RunChecks {
 		return [...this.runs.values()].flatMap((run) => (run ? doubtsOf(run) : []));
 	}
 
+	/** Runs that have no end in the log. */
+	get open(): number {
+		return this.runs.size;
+	}
+
 	/** A grant answers in the place of people: while it holds. */
 	private lostGrant({ decision }: Call, at: number): string | undefined {
 		const problems = texts(decision?.facts["grants"]).map((grant) => this.laid.lost(grant, at));
