@@ -23,7 +23,7 @@ async function openLog(name: string): Promise<Log> {
 	const store = sqliteStore(join(folder, `${name}.db`));
 	const head = { seq: 0, status: "running", agent: "bench", session: undefined, dueAt: undefined } as const;
 	await store.commit("r", 0, [{ kind: "head", head: { ...head, updatedAt: 1, mac: "m" } }]);
-	const leaves = runLeaves("r");
+	const leaves = runLeaves("r", () => "");
 	const event = {
 		type: "call.decided",
 		call: "c1",

@@ -26,7 +26,8 @@ const head: RunHead = {
 
 /** Leaves that say nothing, for what only counts them. */
 async function filled(leaves: number, store: Store = memoryStore()): Promise<Store> {
-	const body = (n: number) => JSON.stringify({ v: 1, run: "r", n, at: 1, event: { type: "timer.fired" } });
+	const body = (n: number) =>
+		JSON.stringify({ v: 1, run: "r", n, at: 1, event: { type: n === 1 ? "run.started" : "timer.fired" } });
 	await store.commit("r", 0, [{ kind: "head", head }]);
 	await add(
 		store,

@@ -12,7 +12,15 @@ import { HoldpointError } from "../spec/errors.ts";
 import type { RunEvent } from "../spec/events.ts";
 import type { StandingEvent } from "../spec/governance.ts";
 import { fixedLimits } from "../spec/limits.ts";
-import { type AuditWrite, erasedLeaf, type RunLeaves, runLeaves, splitEvent, standingLeaf } from "./leaf.ts";
+import {
+	type AuditWrite,
+	type BoundTo,
+	erasedLeaf,
+	type RunLeaves,
+	runLeaves,
+	splitEvent,
+	standingLeaf,
+} from "./leaf.ts";
 import {
 	exportFormat,
 	exportVersion,
@@ -79,8 +87,8 @@ export class Auditor {
 	}
 
 	/** For the leaves of one run, from its first event on. */
-	leavesOf(run: string): RunLeaves {
-		return runLeaves(run);
+	leavesOf(run: string, boundTo: BoundTo): RunLeaves {
+		return runLeaves(run, boundTo);
 	}
 
 	/** What was laid down for every run. */
@@ -261,9 +269,16 @@ export class Auditor {
 		}
 	}
 
-	/** Has this run leaves? */
-	async knows(run: string): Promise<boolean> {
-		return (await this.parts.log.leaves({ run, limit: 1 })).length > 0;
+	/** How many of a run's events have a leaf: these are its first ones. */
+	async eventsOf(run: string): Promise<number> {
+		let events = 0;
+		for (let from = 0; ; ) {
+			const page = await this.parts.log.leaves({ run, from, limit: pageRows });
+			events = page.reduce((most, leaf) => Math.max(most, leafOf(leaf)?.n ?? 0), events);
+			const last = page.at(-1);
+			if (!last || page.length < pageRows) return events;
+			from = last.index + 1;
+		}
 	}
 
 	/** Signs what is not signed yet. */

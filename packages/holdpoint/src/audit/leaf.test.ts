@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { canonicalJson } from "../kit/canonical-json.ts";
 import { digest } from "../kit/digest.ts";
-import type { RunEvent } from "../spec/events.ts";
+import type { RehearsedCall, RunEvent } from "../spec/events.ts";
 import { runLeaves, splitEvent } from "./leaf.ts";
 import { payloadDigest } from "./verifier/payload-digest.ts";
 
@@ -67,6 +67,7 @@ describe("an event parted into facts and payload", () => {
 
 describe("leaves of a run", () => {
 	const madeBy = () => ({ tool: "pay" });
+	const boundTo = (call: string, { args }: RehearsedCall) => `digest-${call}-${JSON.stringify(args)}`;
 	const decided = (bound: string): RunEvent => ({
 		type: "call.decided",
 		call: "c1",
@@ -77,7 +78,7 @@ describe("leaves of a run", () => {
 	const leaf = (body: string) => JSON.parse(body) as { n: number; event: Record<string, unknown>; payload?: string };
 
 	test("number what follows from arguments, and say it nowhere", () => {
-		const made = runLeaves("r").leaves(
+		const made = runLeaves("r", boundTo).leaves(
 			1,
 			[decided("digest-a"), decided("digest-b"), decided("digest-a")].map((event) => ({ at: 1, event })),
 			madeBy,
@@ -88,15 +89,35 @@ describe("leaves of a run", () => {
 	});
 
 	test("go on with the same numbers after events that are there already", () => {
-		const leaves = runLeaves("r");
+		const leaves = runLeaves("r", boundTo);
 		leaves.pass([decided("digest-a")]);
 		const [made] = leaves.leaves(2, [{ at: 1, event: decided("digest-a") }], madeBy);
 		expect(leaf(made?.body ?? "")).toMatchObject({ n: 2, event: { bound: 1, tool: "pay" } });
 	});
 
+	test("say which of the calls that were foreseen a decision is about, also after a pause, and nothing of others", () => {
+		const row = (args: number): RehearsedCall => ({ tool: "pay", version: "1", args, verdict: "ask" }) as RehearsedCall;
+		const foresees: RunEvent = {
+			type: "program.rehearsed",
+			call: "c1",
+			rows: [row(1), row(2)],
+			reads: 0,
+			end: "returned",
+		} as never;
+		const of = (call: string, args: number) => ({ ...decided(`digest-${call}-${args}`), call }) as RunEvent;
+		const leaves = runLeaves("r", boundTo);
+		leaves.pass([of("c1", 1), foresees]);
+		const made = leaves.leaves(
+			2,
+			[of("c1.1", 2), of("c1.2", 1), of("c1.3", 9), of("c2.1", 1)].map((event) => ({ at: 1, event })),
+			madeBy,
+		);
+		expect(made.map(({ body }) => leaf(body).event["content"])).toEqual([2, 1, 0, undefined]);
+	});
+
 	test("have a salt of their own each, so that two same payloads have two digests", () => {
 		const event: RunEvent = { type: "output.rejected", issues: "no" };
-		const made = runLeaves("r").leaves(
+		const made = runLeaves("r", boundTo).leaves(
 			1,
 			Array.from({ length: 1_000 }, () => ({ at: 1, event })),
 			madeBy,
@@ -111,7 +132,7 @@ describe("leaves of a run", () => {
 	test("have one text, whatever their roles are called: what is parsed is written again as it was", () => {
 		const ask = { roles: ["10", "9"], counts: { "10": 2, "9": 1, b: 1 } };
 		const event: RunEvent = { type: "approval.requested", approval: "a", call: "c1", expiresAt: 5, ...ask };
-		const [made] = runLeaves("r").leaves(1, [{ at: 1, event }], madeBy);
+		const [made] = runLeaves("r", boundTo).leaves(1, [{ at: 1, event }], madeBy);
 		expect(JSON.stringify(JSON.parse(made?.body ?? ""))).toBe(made?.body);
 		expect(leaf(made?.body ?? "").event["counts"]).toEqual([
 			["10", 2],

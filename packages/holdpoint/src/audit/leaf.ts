@@ -13,7 +13,7 @@
  */
 import { randomFillSync } from "node:crypto";
 import { canonicalJson } from "../kit/canonical-json.ts";
-import type { Outcome, RehearsedCall, RunEvent } from "../spec/events.ts";
+import type { CallDecided, Outcome, ProgramRehearsed, RehearsedCall, RunEvent } from "../spec/events.ts";
 import type { GrantScope, GrantTerms, StandingEvent } from "../spec/governance.ts";
 import { noRun, type Write } from "../spec/store.ts";
 import { isFact } from "./event-facts.ts";
@@ -105,6 +105,9 @@ export interface MadeCall {
 	readonly agent?: string;
 }
 
+/** The digest that a decision on a call has when the call is what was foreseen. */
+export type BoundTo = (call: string, foreseen: RehearsedCall) => string;
+
 /** Makes the leaves of one run, event after event from its first one. */
 export interface RunLeaves {
 	/** `seq`: the entry with which they become durable. */
@@ -113,21 +116,42 @@ export interface RunLeaves {
 	pass(events: readonly RunEvent[]): void;
 }
 
-export function runLeaves(run: string): RunLeaves {
+export function runLeaves(run: string, boundTo: BoundTo): RunLeaves {
 	const digests = new Map<string, number>();
 	const approvals = new Map<string, number>();
 	/** Whose yes counts for nothing, by approval: the principal, whom no fact names. */
 	const excepted = new Map<string, readonly string[]>();
 	const foreseen = new Map<string, number>();
+	/** What the rehearsals of each program foresaw, by number. */
+	const ofProgram = new Map<string, Map<number, RehearsedCall>>();
 	let n = 0;
+
+	/** The numbers of what a rehearsal foresees, which the decisions on the program's calls have, too. */
+	function rehearsed({ call, rows }: ProgramRehearsed): readonly (readonly [number, string | null])[] {
+		const known = ofProgram.get(call) ?? new Map<number, RehearsedCall>();
+		ofProgram.set(call, known);
+		return rows.map((row) => {
+			const number = numberIn(foreseen, canonicalJson([row.tool, row.version, row.args]));
+			known.set(number, row);
+			return [number, row.call ?? null];
+		});
+	}
+
+	/** Undefined: its program was not rehearsed; 0: nothing foresaw it. */
+	function contentOf({ call, digest }: CallDecided): number | undefined {
+		// `c1.7` was asked by the program `c1`.
+		const known = ofProgram.get(call.slice(0, Math.max(0, call.lastIndexOf("."))));
+		if (!known) return undefined;
+		for (const [number, row] of known) if (boundTo(call, row) === digest) return number;
+		return 0;
+	}
 
 	/** Invariant 2. */
 	function numbers(event: RunEvent): Fields {
 		const numbered: Record<string, unknown> = {};
-		if (event.type === "program.rehearsed") {
-			const keyOf = ({ tool, version, args }: RehearsedCall) => canonicalJson([tool, version, args]);
-			numbered["foreseen"] = event.rows.map((row) => [numberIn(foreseen, keyOf(row)), row.call ?? null]);
-		}
+		if (event.type === "program.rehearsed") numbered["foreseen"] = rehearsed(event);
+		const content = event.type === "call.decided" ? contentOf(event) : undefined;
+		if (content !== undefined) numbered["content"] = content;
 		if ("digest" in event && event.digest !== undefined) numbered["bound"] = numberIn(digests, event.digest);
 		if (!("approval" in event)) return numbered;
 		// One that was only answered may name anything.

@@ -69,6 +69,15 @@ describe("holdpoint audit", () => {
 		expect(verified).toMatchObject({ code: 0, err: "" });
 		expect(verified.out).toContain("1 executions, each permitted");
 		expect(verified.out).toContain("--since");
+		expect(verified.out).not.toContain("without an end");
+	});
+
+	test("verify says how many runs have no end in the log: the rest of these it cannot know", async () => {
+		await cli("run", "pay for customer 7");
+		await cli("audit", "export", "audit.jsonl");
+		const verified = await cli("audit", "verify", "audit.jsonl", "--key", await key());
+		expect(verified).toMatchObject({ code: 0 });
+		expect(verified.out).toContain("Runs without an end here: 1.");
 	});
 
 	test("verify names what it finds, with exit code 1; the key may be in a file", async () => {

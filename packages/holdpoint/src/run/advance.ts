@@ -12,6 +12,7 @@ import type { RunResult } from "../spec/result.ts";
 import type { StoredRun } from "../spec/store.ts";
 import { resultOf } from "./conclude.ts";
 import { drive } from "./drive.ts";
+import { newLeaves } from "./leaves-of.ts";
 import { passOn, type UnreadMessage, unreadMessages } from "./next-run.ts";
 import { onceOnly } from "./once-only.ts";
 import {
@@ -66,7 +67,7 @@ export async function startRun(ports: RunPorts, ready: ReadyAgent, request: Star
 		started = { ...started, labels: true, ...(label ? { label } : {}) };
 	}
 	const state = emptyState(request.run, history.before, new Map());
-	const leaves = ports.audit?.leavesOf(request.run);
+	const leaves = newLeaves(ports, request.run);
 	const segment = new Segment(
 		segmentStart({
 			ports,
@@ -163,6 +164,7 @@ async function resumeAcquired(ports: RunPorts, stored: StoredRun, options: Resum
 	const opened = await openRun(ports, stored);
 	await ports.standing.refresh();
 	const { state, entries, lastMac } = opened;
+	const leaves = await resumeLeaves(ports, stored, opened);
 	if (state.status !== "running") {
 		await clearAfterEnd(ports, stored, { state, onLeft: options.onLeft });
 		return resultOf(state);
@@ -171,7 +173,6 @@ async function resumeAcquired(ports: RunPorts, stored: StoredRun, options: Resum
 	if (!started) throw new HoldpointError("journal.damaged", `Run ${stored.run} has no start`);
 	const { ready, changed } = await agentFor(ports, { stored, started, opened }, options);
 	const { epoch, signals, head } = stored;
-	const leaves = await resumeLeaves(ports, stored, opened);
 	const segment = new Segment(
 		segmentStart({
 			ports,

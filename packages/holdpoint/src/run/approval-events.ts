@@ -1,12 +1,13 @@
 import type { Need } from "../approvals/need.ts";
 import type { ApprovalRequested, ApprovalResolved, RunEvent } from "../spec/events.ts";
-import type { ApprovalState, CallState, RowState } from "./call-state.ts";
+import type { ApprovalState, CallState, RehearsalState, RowState } from "./call-state.ts";
+import { answerRows, bindRow } from "./rehearsal-events.ts";
 
 type ApprovalEvent = Extract<RunEvent, { readonly type: `approval.${string}` | "grant.given"; readonly call: string }>;
 
 /** What people are asked and say about a call, folded. */
 export function applyApprovalEvent(
-	{ asking, rows }: { readonly asking: Set<string>; readonly rows: readonly RowState[] | undefined },
+	{ asking, rehearsal }: { readonly asking: Set<string>; readonly rehearsal: RehearsalState | undefined },
 	call: CallState,
 	event: ApprovalEvent,
 ): void {
@@ -15,10 +16,11 @@ export function applyApprovalEvent(
 			asking.add(call.id);
 			call.phase = "held";
 			call.approvals++;
-			call.approval = requested(call, event, rows);
-			return;
+			call.approval = requested(call, event, rehearsal?.rows);
+			return bindRow(rehearsal, call, event.row);
 		case "approval.resolved":
-			return applyAnswer(call, event);
+			applyAnswer(call, event);
+			return answerRows(rehearsal, event);
 		case "approval.escalated":
 			if (call.approval) call.approval.substitutes = event.roles;
 			return;
@@ -36,7 +38,6 @@ function requested(call: CallState, event: ApprovalRequested, rows: readonly Row
 	const before = row ? row.answers : (call.approval?.answers ?? []);
 	// What was granted with an answer was granted then.
 	const carried = before.flatMap(({ by, at, reason }) => (event.carries?.includes(by.id) ? [{ by, at, reason }] : []));
-	if (row) row.spent = call.id;
 	return {
 		id: event.approval,
 		...neededFor(event),

@@ -1,9 +1,12 @@
 import { describe, expect, test } from "vitest";
+import { memoryStore } from "../adapters/stores/memory.ts";
 import type { Leaf, LeafLine } from "../audit/verifier/export-lines.ts";
 import { signCheckpoint } from "../audit/verifier/note.ts";
 import { verifyExport, verifyProof } from "../audit/verifier/verify.ts";
 import { pipeline } from "../routing/shapes.ts";
 import type { Agent } from "../spec/agent.ts";
+import { HoldpointError } from "../spec/errors.ts";
+import type { Store } from "../spec/store.ts";
 import {
 	auditKey,
 	auditSigner,
@@ -11,6 +14,7 @@ import {
 	exportOf,
 	hashOf,
 	isLeaf,
+	leavesIn,
 	otherSigner,
 	pay,
 	payApproved,
@@ -354,6 +358,30 @@ describe("an execution without what its decision asked for is found in a log tha
 		expect((await verifyLines(signedLog(await leavesOf(run)))).findings).toEqual([]);
 	});
 
+	test("a run without its beginning is not taken for one that is right", async () => {
+		const [first, ...rest] = renumberedRun(without("run.started")(await leavesOf("r-allowed")));
+		const { findings } = await verifyLines(signedLog([first as Leaf, ...rest]));
+		expect(findings).toEqual([
+			expect.objectContaining({
+				kind: "dropped",
+				run: "r-allowed",
+				event: 1,
+				message: "Run r-allowed begins without its start",
+			}),
+		]);
+	});
+
+	test("a run that starts anew in its middle does not make what it did before unknown", async () => {
+		const leaves = await leavesOf("r-allowed");
+		const at = leaves.findIndex(({ event }) => event.type === "call.started");
+		const again = [
+			leaves[0],
+			...leaves.slice(0, at + 1).filter(({ event }) => event.type.startsWith("call.")),
+		] as Leaf[];
+		const { findings } = await verifyLines(signedLog(renumberedRun(leaves.toSpliced(at + 1, 0, ...again))));
+		expect(findings.map(({ kind }) => kind)).toEqual(["inserted", "unapproved_execution"]);
+	});
+
 	test.each([
 		["no decision", "r-allowed", without("call.decided")],
 		["denied by the policy", "r-allowed", edit("call.decided", { verdict: "deny" })],
@@ -590,5 +618,62 @@ describe("where it is off", () => {
 		await after.harness.resume("r1");
 		const report = await verifyLines(await exportOf(after, { payloads: true }));
 		expect(report).toMatchObject({ ok: true, executions: 1, leaves: 1 + (await after.events("r1")).length });
+	});
+
+	const ann = { by: { id: "ann", via: "test" } } as const;
+
+	/** One process of a store, with an audit log and without. */
+	function processes(store?: Store) {
+		const on = auditStage(store ? { store } : {});
+		return { on, off: auditStage({ store: on.store, clock: on.clock, harness: { audit: false } }) };
+	}
+
+	test("what a process that keeps none did is added by the next one that keeps it, without a gap", async () => {
+		const { on, off } = processes();
+		await pay(on, "r1", { amount: 700, to: "shop" });
+		const [held] = await off.harness.approvals();
+		await off.harness.approve(held?.approval ?? "", { by: { id: "max", via: "test" } });
+		expect(await off.harness.resume("r1")).toMatchObject({ status: "waiting" });
+		await on.harness.approve(held?.approval ?? "", { by: { id: "fin", via: "test" } });
+		expect(await on.harness.resume("r1")).toMatchObject({ status: "completed" });
+		expect(await verifyLines(await exportOf(on))).toMatchObject({ ok: true, executions: 1, openRuns: 0 });
+	});
+
+	test("that a run has no end in the log is said, and its end is added where it is asked for", async () => {
+		const { on, off } = processes();
+		await pay(on, "r1", { amount: 50, to: "shop" });
+		const [held] = await off.harness.approvals();
+		await off.harness.approve(held?.approval ?? "", ann);
+		expect(await off.harness.resume("r1")).toMatchObject({ status: "completed" });
+		expect(await verifyLines(await exportOf(on))).toMatchObject({ ok: true, executions: 0, openRuns: 1 });
+		await on.harness.resume("r1");
+		const report = await verifyLines(await exportOf(on, { payloads: true }));
+		expect(report).toMatchObject({ ok: true, executions: 1, openRuns: 0, payloads: { absent: 0 } });
+		const { size } = await on.store.audit.head();
+		await on.harness.resume("r1");
+		expect((await on.store.audit.head()).size).toBe(size);
+	});
+
+	test.each([1, 2, 3])("a process that dies with %i leaves of a run added leaves no gap", async (added) => {
+		const inner = memoryStore();
+		let isDying = false;
+		const commit: Store["commit"] = async (run, epoch, writes) => {
+			if (!isDying) return inner.commit(run, epoch, writes);
+			await inner.commit(run, epoch, writes.slice(0, added));
+			throw new HoldpointError("store.failed", "killed");
+		};
+		const { on, off } = processes({ ...inner, commit });
+		await pay(off, "r1", { amount: 50, to: "shop" });
+		const [held] = await off.harness.approvals();
+		await off.harness.approve(held?.approval ?? "", ann);
+		isDying = true;
+		await expect(on.harness.resume("r1")).rejects.toThrow("killed");
+		isDying = false;
+		expect((await on.store.audit.head()).size).toBe(added);
+		expect(await on.harness.resume("r1")).toMatchObject({ status: "completed" });
+		const lines = await exportOf(on);
+		expect(await verifyLines(lines)).toMatchObject({ ok: true, executions: 1 });
+		const own = leavesIn(lines).filter(({ run }) => run === "r1");
+		expect(own.map(({ event }) => event.type)).toEqual((await on.events("r1")).map(({ type }) => type));
 	});
 });

@@ -52,6 +52,8 @@ interface Candidate extends Deciding {
 	readonly answers: readonly ApprovalAnswer[];
 	/** Where people answered it before it was made: the row of a rehearsal. */
 	readonly row: FittingRow | undefined;
+	/** The answers are those to the row. */
+	readonly restsOnRow: boolean;
 	/** Whose answers count no more since they were given, and why. */
 	readonly lost: readonly string[];
 }
@@ -171,7 +173,8 @@ function candidateOf(deciding: Deciding, { args, text }: Pick<Candidate, "args" 
 	const own = digest === call.digest ? validAnswers(segment, call) : [];
 	const row = rowFor(segment, call, { tool, text });
 	const answers = own.length > 0 ? own : (row?.answers ?? own);
-	return { segment, call, phase, tool, args, text, digest, answers, row, lost: [] };
+	const restsOnRow = own.length === 0 && answers.length > 0;
+	return { segment, call, phase, tool, args, text, digest, answers, row, restsOnRow, lost: [] };
 }
 
 /** The call with the arguments that the journal has; a copy, because a policy gets them in its hands. */
@@ -331,7 +334,8 @@ async function reserveAndStart(candidate: Candidate, judgement: Judgement, { wan
 	start(candidate, wants);
 }
 
-function start({ segment, call, row }: Candidate, wants: readonly Wanted[]): void {
+function start(candidate: Candidate, wants: readonly Wanted[]): void {
+	const { segment, call } = candidate;
 	const names = new Set(wants.map(({ account }) => account));
 	const before = call.attempt > 0 ? (call.holds ?? []).filter(({ account }) => !names.has(account)) : [];
 	const fresh = wants.map(({ account, amount, evenIfFailed, timeMs }) => ({
@@ -345,10 +349,14 @@ function start({ segment, call, row }: Candidate, wants: readonly Wanted[]): voi
 		type: "call.started",
 		call: call.id,
 		attempt: call.attempt + 1,
-		// It is the call that was foreseen, whatever allowed it: the row is worth no other one.
-		...(row && !call.approval ? { row: row.index } : {}),
+		...rowNamed(candidate),
 		...(fresh.length > 0 ? { holds } : {}),
 	});
+}
+
+/** It is the call that was foreseen, whatever allows it; of one that was held, where it rests on the answers to the row. */
+function rowNamed({ call, row, restsOnRow }: Candidate): { readonly row?: number } {
+	return row && (!call.approval || restsOnRow) ? { row: row.index } : {};
 }
 
 /** Writes the decision down. */
@@ -407,7 +415,7 @@ function needFor({ segment, call }: Candidate, { ask }: Asking): Need {
 }
 
 function hold(candidate: Candidate, decision: Asking, sources: readonly AskSource[]): void {
-	const { segment, call, digest, answers, row } = candidate;
+	const { segment, call, digest, answers } = candidate;
 	// Who was not shown what asks now is asked anew, like everybody else.
 	const carries = isShown(candidate, sources) ? answers : [];
 	const { roles, count, counts, people, expiresInMs, rehearse, escalate } = decision.ask ?? {};
@@ -426,7 +434,7 @@ function hold(candidate: Candidate, decision: Asking, sources: readonly AskSourc
 		...(rehearse ? { rehearse } : {}),
 		...(escalate ? { escalation: { at: now + escalate.afterMs, roles: escalate.roles } } : {}),
 		...(carries.length > 0 ? { carries: carries.map(({ by }) => by.id) } : {}),
-		...(row && !call.approval ? { row: row.index } : {}),
+		...rowNamed(candidate),
 		...(sources.length > 0 ? { sources } : {}),
 	});
 }

@@ -28,7 +28,7 @@ export interface Say {
 
 export interface Judgement {
 	readonly decision: Decision;
-	/** Of the policy that decided; by the time that this is written down it may have another one. */
+	/** Of the policy that decided, before and after; by the time that this is written down it may have another one. */
 	readonly version: string;
 	/** Those that answered in the place of people. */
 	readonly grants: readonly Grant[];
@@ -60,13 +60,25 @@ export function judgeCall(segment: Segment, request: PolicyRequest, judging: Jud
 	return withBudgets(segment, request, judging).then((shown) => asked(segment, shown, judging));
 }
 
-function asked(segment: Segment, request: PolicyRequest, judging: Judging): Judgement | Promise<Judgement> {
+/** What is recorded is the version of the policy that decided: where it became another one meanwhile, that one decides. */
+function asked(
+	segment: Segment,
+	request: PolicyRequest,
+	judging: Judging & { readonly changes?: number },
+): Judgement | Promise<Judgement> {
 	const { policy } = segment.ports;
+	const { changes = 0 } = judging;
+	const version = policyVersion(policy);
 	const decision = decided(segment, request, judging);
-	const join = (said: Decision) =>
-		laidDown(segment, request, { ...judging, policy: said, version: policyVersion(policy) });
+	const join = (said: Decision): Judgement | Promise<Judgement> => {
+		if (policyVersion(policy) === version) return laidDown(segment, request, { ...judging, policy: said, version });
+		if (changes < fixedLimits.policyChangesMax) return asked(segment, request, { ...judging, changes: changes + 1 });
+		return { ...free, decision: restless, version };
+	};
 	return decision instanceof Promise ? decision.then(join) : join(decision);
 }
+
+const restless: Decision = { verdict: "deny", reason: "The policy changed each time while it decided" };
 
 /** A policy that is another one by now is laid down before anything rests on it. */
 function laidDown(segment: Segment, request: PolicyRequest, said: Said): Judgement | Promise<Judgement> {

@@ -73,6 +73,36 @@ describe("which policy decides is in the audit log", () => {
 		expect((await verifyLines(signedLog(leaves))).findings).toEqual([]);
 	});
 
+	test("I4: as the one that decided: one that became another while it took its time is asked again, so often", async () => {
+		const asked: string[] = [];
+		const versions = ["p1", "p2"];
+		const policy: Policy = {
+			get version() {
+				return versions[0] ?? "";
+			},
+			decide: async () => {
+				const by = versions[0] ?? "";
+				asked.push(by);
+				await Promise.resolve();
+				if (versions.length > 1) versions.shift();
+				// What the first one allows the second one denies.
+				return by === "p1" ? { verdict: "allow" } : { verdict: "deny", reason: `not by ${by}` };
+			},
+		};
+		const scene = auditStage({ harness: { policy } });
+		await pay(scene, "r1", small);
+		expect(asked).toEqual(["p1", "p2"]);
+		expect(ofType(await scene.events("r1"), "call.decided")).toMatchObject([
+			{ verdict: "deny", policy: "p2", reason: "not by p2" },
+		]);
+		versions.splice(0, 1, "a", "b", "c", "d", "p1", "p1");
+		await pay(scene, "r2", small);
+		expect(asked.slice(2)).toEqual(["a", "b", "c", "d"]);
+		expect(ofType(await scene.events("r2"), "call.decided")).toMatchObject([
+			{ verdict: "deny", policy: "d", reason: "The policy changed each time while it decided" },
+		]);
+	});
+
 	test("and a change of it that could not be used, once, with the version that went on", async () => {
 		const { policy, scene, store } = staged("p1");
 		await pay(scene, "r1", small);

@@ -22,13 +22,32 @@ function rowKey({ tool, version, args }: RehearsedCall): string {
 	return canonicalJson([tool, version, args]);
 }
 
-/** `row`: whose answers it spends; a row that is this very call is over in any case. */
-export function spendRow(rehearsal: RehearsalState | undefined, call: CallState, row: number | undefined): void {
-	if (row !== undefined) call.row = row;
-	rehearsal?.event.rows.forEach((foreseen, index) => {
-		const state = rehearsal.rows[index];
-		if (state && (index === row || foreseen.call === call.id)) state.spent = call.id;
-	});
+/**
+ * A call that is held or started takes its row with it: the one whose answers it rests on (`named`), or its own, or the
+ * first that is left of what it is. I5: answered or not, the row is worth no other call.
+ */
+export function bindRow(rehearsal: RehearsalState | undefined, call: CallState, named: number | undefined): void {
+	if (!rehearsal) return;
+	const { event, rows } = rehearsal;
+	const isOwn = (index: number) => event.rows[index]?.call === call.id || rows[index]?.spent === call.id;
+	const indexes = rows.flatMap((_, index) => (index === named || isOwn(index) ? index : []));
+	for (const index of indexes.length > 0 ? indexes : firstOpen(rehearsal, call)) {
+		const row = rows[index];
+		if (row) row.spent = call.id;
+	}
+}
+
+/** Its tool's version is not asked: a row of another one answers no call any more. */
+function firstOpen({ event, rows }: RehearsalState, call: CallState): readonly number[] {
+	const text = canonicalJson(call.args ?? null);
+	const found = event.rows.findIndex(
+		(row, index) =>
+			row.call === undefined &&
+			rows[index]?.spent === undefined &&
+			row.tool === call.tool &&
+			canonicalJson(row.args) === text,
+	);
+	return found < 0 ? [] : [found];
 }
 
 export function answerRows(rehearsal: RehearsalState | undefined, event: ApprovalResolved): void {

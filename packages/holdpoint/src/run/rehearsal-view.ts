@@ -1,11 +1,10 @@
 /** A rehearsal for those who decide: what they see of it, and the rows that they name. */
-import { canonicalJson } from "../kit/canonical-json.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import type { ProgramRehearsed, RehearsedCall } from "../spec/events.ts";
 import { type CallEnd, endOf } from "./call-end.ts";
-import type { CallState, RehearsalState } from "./call-state.ts";
+import type { CallState, RehearsalState, RowState } from "./call-state.ts";
 import type { Redactor } from "./redactor.ts";
-import { rehearsalDigest, totalsOf } from "./rehearsed-rows.ts";
+import { madeOf, rehearsalDigest, totalsOf } from "./rehearsed-rows.ts";
 import { callOf, type RunState } from "./run-state.ts";
 
 /** A rehearsal as the person who decides sees it. */
@@ -45,7 +44,9 @@ export function rehearsalOf(
 	const { reads, end, why } = event;
 	const heldAt = heldRow(rehearsal, held);
 	const rows = event.rows.map((row, i) => {
-		const { answers = [], denied, spent } = rehearsal.rows[i] ?? {};
+		const of: RowState = rehearsal.rows[i] ?? { answers: [] };
+		const { answers, denied } = of;
+		const made = madeOf(state, of);
 		const approvedBy = answers.map(({ by }) => by.id);
 		const args = redactor.value(row.args, { tool: row.tool });
 		const said = redactedTexts(row, redactor);
@@ -55,8 +56,8 @@ export function rehearsalOf(
 			args,
 			approvedBy,
 			...(denied ? { deniedBy: denied.by.id } : {}),
-			isSpent: spent !== undefined,
-			...(spent === undefined ? {} : { became: endOf(callOf(state, spent)) }),
+			isSpent: made !== undefined,
+			...(made ? { became: endOf(made) } : {}),
 			isHeld: i === heldAt,
 		};
 	});
@@ -73,15 +74,9 @@ export function rehearsalOf(
 	};
 }
 
-/** The row that is this call: by its id or, where it was foreseen before it was made, by what it is. */
+/** The row that is this call: since it was held, or in the rehearsal that followed. */
 function heldRow({ event, rows }: RehearsalState, held: CallState): number {
-	const own = event.rows.findIndex(({ call }, i) => call === held.id || rows[i]?.spent === held.id);
-	if (own >= 0) return own;
-	const text = canonicalJson(held.args ?? null);
-	return event.rows.findIndex(({ call, tool, verdict, args }, i) => {
-		const isOpen = call === undefined && verdict === "ask" && rows[i]?.spent === undefined;
-		return isOpen && tool === held.tool && canonicalJson(args) === text;
-	});
+	return event.rows.findIndex(({ call }, i) => call === held.id || rows[i]?.spent === held.id);
 }
 
 function redactedTexts({ reason, fails }: RehearsedCall, redactor: Redactor): Pick<RehearsedCall, "reason" | "fails"> {
@@ -117,7 +112,7 @@ export function rowsAnswered(
 			"Look at the approval again, and answer what is shown now.",
 		);
 	const asked = rehearsal.rows.flatMap(({ verdict }, index) => (verdict === "ask" ? index : []));
-	const chosen = rows === "all" ? asked : rows;
+	const chosen = rows === "all" ? asked.filter((index) => !rehearsal.rows[index]?.isSpent) : rows;
 	const wrong = chosen.find((index) => !asked.includes(index));
 	if (wrong === undefined)
 		return { digest: rehearsal.digest, rows: chosen, ...(inOrder ? { inOrder: true as const } : {}) };

@@ -2,119 +2,16 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
 
 import type { HarnessOptions } from "../holdpoint.ts";
-import type { CallInfo, ProgramOptions } from "../spec/agent.ts";
+import type { CallInfo } from "../spec/agent.ts";
 import type { Budget } from "../spec/budget.ts";
 import { HoldpointError } from "../spec/errors.ts";
-import type { Approver } from "../spec/events.ts";
 import type { Ask, Policy, PolicyRequest } from "../spec/policy.ts";
 import type { Store } from "../spec/store.ts";
 import { auditSigner, exportOf, verifyLines } from "../testing/audit-scene.ts";
+import { ann, bob, held, orders, refunds, seen, shop } from "../testing/rehearsal-scene.ts";
 import { sandboxUnderTest } from "../testing/sandbox-under-test.ts";
-import { ofType, onlyWait, type Stage, type StageOptions, stage } from "../testing/stage.ts";
-import { program, say } from "../testing/story.ts";
+import { ofType, onlyWait, type Stage } from "../testing/stage.ts";
 import { defineTool } from "../tools/define-tool.ts";
-import type { OpenApproval } from "./inbox.ts";
-
-const person = (id: string): Approver => ({ id, via: "test" });
-const [ann, bob] = [person("ann"), person("bob")];
-
-interface Refund {
-	readonly order: string;
-	readonly cents: number;
-}
-
-const orders = [1, 2, 3, 4].map((n) => ({ order: `o${n}`, cents: n * 100 }));
-
-interface Wishes extends Partial<StageOptions> {
-	readonly source?: string;
-	readonly ask?: Ask;
-	readonly options?: Partial<ProgramOptions>;
-	readonly simulated?: boolean;
-}
-
-const refundAll = `let sum = 0;
-for (const { order, cents } of await tools.list_orders({})) sum += (await tools.refund({ order, cents })).refunded;
-await tools.note({ text: "refunded " + sum });
-return sum;`;
-
-/** A shop whose refunds are asked about, whose notes are allowed writes, and whose deletions are denied. */
-function shop({ source = refundAll, ask = {}, options, simulated = true, ...rest }: Wishes = {}) {
-	const done: string[] = [];
-	const list = defineTool({
-		name: "list_orders",
-		description: "Lists.",
-		effect: "read",
-		input: z.object({}),
-		execute: () => {
-			done.push("list");
-			return orders;
-		},
-	});
-	const refund = defineTool({
-		name: "refund",
-		description: "Refunds.",
-		repeat: "keyed",
-		input: z.object({ order: z.string(), cents: z.int() }),
-		output: z.object({ refunded: z.int() }),
-		...(simulated
-			? {
-					simulate: ({ order, cents }: Refund) => {
-						if (order === "o-none") throw new Error("there is no such order");
-						return { refunded: cents };
-					},
-				}
-			: {}),
-		execute: ({ order, cents }) => {
-			done.push(`refund ${order} ${cents}`);
-			return { refunded: cents };
-		},
-	});
-	const note = defineTool({
-		name: "note",
-		description: "Notes.",
-		input: z.object({ text: z.string() }),
-		simulate: () => "noted",
-		execute: ({ text }) => {
-			done.push(`note ${text}`);
-			return "noted";
-		},
-	});
-	const drop = defineTool({
-		name: "drop",
-		description: "Deletes.",
-		effect: "destructive",
-		input: z.object({}),
-		execute: () => done.push("drop"),
-	});
-	const policy: Policy = {
-		version: "p",
-		decide: ({ tool }) => {
-			if (tool.name === "refund") return { verdict: "ask", reason: "money", ask };
-			return tool.name === "drop" ? { verdict: "deny", reason: "never" } : { verdict: "allow" };
-		},
-	};
-	const { harness, ...more } = rest;
-	const scene = stage({
-		story: [program(source), say("done")],
-		tools: [list, refund, note, drop],
-		programs: { rehearse: true, ...options },
-		harness: { policy, sandbox: sandboxUnderTest(), ...harness },
-		...more,
-	});
-	onTestFinished(() => scene.harness.close());
-	return { scene, done };
-}
-
-async function held({ scene }: { readonly scene: Stage }) {
-	const result = await scene.harness.run(scene.agent, "go", { principal: "eve" });
-	const [approval] = await scene.harness.approvals();
-	if (!approval) throw new Error(`nothing is held: ${JSON.stringify(result)}`);
-	return { run: result.run, approval, rehearsal: approval.rehearsal };
-}
-
-const seen = ({ rehearsal }: OpenApproval) => (rehearsal ? { rehearsal: rehearsal.digest } : {});
-
-const refunds = orders.map(({ order, cents }) => `refund ${order} ${cents}`);
 
 describe("a rehearsal", () => {
 	test("shows at the first held call all that the program would do, with totals, and does nothing of it", async () => {

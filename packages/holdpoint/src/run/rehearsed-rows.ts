@@ -3,8 +3,8 @@ import { digest } from "../kit/digest.ts";
 import type { AskSource, ProgramRehearsed, RehearsedCall } from "../spec/events.ts";
 import { isJsonObject } from "../spec/json.ts";
 import type { Tool } from "../spec/tool.ts";
-import type { ApprovalAnswer, CallState, RehearsalState } from "./call-state.ts";
-import { callOf } from "./run-state.ts";
+import type { ApprovalAnswer, CallState, RehearsalState, RowState } from "./call-state.ts";
+import { callOf, type RunState } from "./run-state.ts";
 import type { Segment } from "./segment.ts";
 
 /** What people said of a call before it was made. */
@@ -18,7 +18,7 @@ export interface FittingRow {
 
 /**
  * The row of its program's rehearsal that foresaw this call: the same tool in the same version with the same arguments,
- * answered, and not spent by another call. I5: a row is worth one call.
+ * answered, and not that of another call. I5: a row is worth one call.
  */
 export function rowFor(
 	segment: Segment,
@@ -29,18 +29,23 @@ export function rowFor(
 	if (!rehearsal) return undefined;
 	const oldest = segment.ports.clock.now() - segment.readyOf(call.thread).limits.approvalSpendWithinMs;
 	for (const [index, row] of rehearsal.rows.entries()) {
-		const isOwn = row.spent === call.id;
 		if (row.answers.length === 0 && !row.denied) continue;
-		if (row.spent !== undefined && !isOwn) continue;
-		const fits = isOwn || foresaw(rehearsal, index, { call, tool, text });
-		// A repetition is the same call: what allowed it the first time counts on.
-		if (fits) {
-			const answers = row.answers.filter(({ at }) => isOwn || at > oldest);
+		if (row.spent !== undefined && row.spent !== call.id) continue;
+		if (foresaw(rehearsal, index, { call, tool, text })) {
+			// A repetition is the same call: what allowed it the first time counts on.
+			const isRepeated = call.attempt > 0 && call.row === index;
+			const answers = row.answers.filter(({ at }) => isRepeated || at > oldest);
 			return { index, answers, denied: row.denied, sources: rehearsal.event.rows[index]?.sources };
 		}
 		if (rehearsal.inOrder) return undefined;
 	}
 	return undefined;
+}
+
+/** The call that this row was, once it was started or is over: what is said of the row from then on counts for nothing. */
+export function madeOf(state: RunState, { spent }: RowState): CallState | undefined {
+	const call = spent === undefined ? undefined : callOf(state, spent);
+	return call && (call.attempt > 0 || call.phase === "finished") ? call : undefined;
 }
 
 interface Made {

@@ -1,26 +1,33 @@
-import type { RunLeaves } from "../audit/leaf.ts";
+import type { AuditWrite, RunLeaves } from "../audit/leaf.ts";
 import { fixedLimits } from "../spec/limits.ts";
 import type { StoredRun } from "../spec/store.ts";
-import { leavesOf } from "./leaves-of.ts";
+import { leavesOf, newLeaves } from "./leaves-of.ts";
 import type { OpenedRun } from "./open-run.ts";
 import type { RunPorts } from "./run-ports.ts";
 
-/** For a run that is gone on with. What it did before there was an audit log is in it from here on. */
+/**
+ * For a run that is gone on with, or that is over. What it did before there was an audit log, or in a process that keeps
+ * none, is in the log from here on: a process that dies meanwhile leaves what the next one adds to.
+ */
 export async function resumeLeaves(
-	{ audit, store }: RunPorts,
+	ports: RunPorts,
 	{ run, epoch }: StoredRun,
 	{ state, entries }: OpenedRun,
 ): Promise<RunLeaves | undefined> {
-	if (!audit) return undefined;
-	const leaves = audit.leavesOf(run);
-	if (await audit.knows(run)) {
-		for (const { events } of entries) leaves.pass(events);
-		return leaves;
+	const { audit, store } = ports;
+	const leaves = newLeaves(ports, run);
+	if (!audit || !leaves) return undefined;
+	let known = await audit.eventsOf(run);
+	const missing: AuditWrite[] = [];
+	for (const entry of entries) {
+		const { events } = entry;
+		if (known >= events.length) leaves.pass(events);
+		else missing.push(...leavesOf(leaves, state, entry).slice(Math.max(0, known)));
+		known -= events.length;
 	}
-	const before = entries.flatMap((entry) => leavesOf(leaves, state, entry));
-	for (let from = 0; from < before.length; from += fixedLimits.writesMax) {
-		await store.commit(run, epoch, before.slice(from, from + fixedLimits.writesMax));
+	for (let from = 0; from < missing.length; from += fixedLimits.writesMax) {
+		await store.commit(run, epoch, missing.slice(from, from + fixedLimits.writesMax));
 	}
-	audit.wrote(before.length);
+	audit.wrote(missing.length);
 	return leaves;
 }

@@ -13,7 +13,7 @@ import type { Label } from "../spec/label.ts";
 import { applyApprovalEvent } from "./approval-events.ts";
 import { type CallState, newCall, type RehearsalState } from "./call-state.ts";
 import type { Thread } from "./conversation.ts";
-import { answerRows, rehearsed, spendRow } from "./rehearsal-events.ts";
+import { bindRow, rehearsed } from "./rehearsal-events.ts";
 import { askUser, beginInside, beginRun, finishBeside, goOn, handOn, hear } from "./routing-events.ts";
 import { callOf, type RunState, threadsAtWork } from "./run-state.ts";
 import { applyAnswer, closeTurn, rejectOutput, say, settleDirect } from "./thread-events.ts";
@@ -128,7 +128,8 @@ function applyCallEvent(state: RunState, event: CallEvent): void {
 			call.phase = "started";
 			call.attempt = event.attempt;
 			if (event.holds) call.holds = event.holds;
-			spendRow(rehearsalFor(state, call), call, event.row);
+			if (event.row !== undefined) call.row = event.row;
+			bindRow(rehearsalFor(state, call), call, event.row);
 			return;
 		case "agent.started":
 			state.delegated.add(call);
@@ -152,8 +153,7 @@ function applyCallEvent(state: RunState, event: CallEvent): void {
 		case "approval.escalated":
 		case "approval.closed":
 		case "grant.given":
-			applyApprovalEvent({ asking: state.asking, rows: rehearsalFor(state, call)?.rows }, call, event);
-			if (event.type === "approval.resolved") answerRows(rehearsalFor(state, call), event);
+			applyApprovalEvent({ asking: state.asking, rehearsal: rehearsalFor(state, call) }, call, event);
 			return;
 		default:
 			applyProgramEvent(call, event);

@@ -20,7 +20,7 @@ import type { CallState } from "./call-state.ts";
 import { canonicalArguments } from "./canonical-arguments.ts";
 import { canAnswer } from "./conclude.ts";
 import { next } from "./next.ts";
-import { rehearsalDigest } from "./rehearsed-rows.ts";
+import { madeOf, rehearsalDigest } from "./rehearsed-rows.ts";
 import { callOf, threadsAtWork } from "./run-state.ts";
 import type { Segment } from "./segment.ts";
 import { hasOpenCalls } from "./thread-events.ts";
@@ -320,7 +320,9 @@ function rowsOf(segment: Segment, call: CallState, { rehearsal }: AnswerSignal):
 	}
 	const isRow = (row: unknown) => Number.isInteger(row) && there.rows[row as number] !== undefined;
 	const isRight = Array.isArray(rehearsal.rows) && rehearsal.rows.every(isRow);
-	return isRight ? [...new Set(rehearsal.rows)] : "it answers rows that are not there";
+	if (!isRight) return "it answers rows that are not there";
+	// One whose call was made since has nothing left to be answered.
+	return [...new Set(rehearsal.rows)].filter((row) => !madeOf(segment.state, there.rows[row] ?? { answers: [] }));
 }
 
 interface Siblings extends Edit {
@@ -329,10 +331,11 @@ interface Siblings extends Edit {
 
 /** Rows whose calls are held beside this one are answered there, too, where this person has a say in them. */
 async function siblingEvents(segment: Segment, { call, signal, id, rows }: Siblings): Promise<readonly RunEvent[]> {
-	const event = call.parent === undefined ? undefined : callOf(segment.state, call.parent).program?.rehearsal?.event;
+	const there = call.parent === undefined ? undefined : callOf(segment.state, call.parent).program?.rehearsal;
 	const answered: RunEvent[] = [];
 	for (const row of rows) {
-		const other = event?.rows[row]?.call;
+		// It was asked before the rehearsal, or is held as what that foresaw.
+		const other = there?.event.rows[row]?.call ?? there?.rows[row]?.spent;
 		const held = other === undefined || other === call.id ? undefined : callOf(segment.state, other);
 		if (held?.phase !== "held" || !held.approval) continue;
 		const [one] = await resolvedBy(segment, {

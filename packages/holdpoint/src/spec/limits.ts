@@ -149,6 +149,8 @@ export interface FixedLimits {
 	readonly backoffFirstMs: number;
 	/** The longest of these pauses. Milliseconds. */
 	readonly backoffMaxMs: number;
+	/** How often a policy that became another one while it decided is asked again about that call; then it is denied. */
+	readonly policyChangesMax: number;
 	/** Nesting of every value from outside: arguments, results, answers. */
 	readonly jsonDepthMax: number;
 	/** One entry of the journal, or one signal. Characters. */
@@ -239,6 +241,7 @@ export const fixedLimits: FixedLimits = {
 	retryAfterMsMax: 24 * 3_600_000,
 	backoffFirstMs: 500,
 	backoffMaxMs: 10_000,
+	policyChangesMax: 3,
 	jsonDepthMax: 64,
 	bodyCharsMax: 64 * 1_048_576,
 	blobBytesMax: 64 * 1_048_576,

@@ -1,7 +1,8 @@
 /**
  * Does the log permit what it says was done? Each `call.started` has a decision before it, made since the last start of
  * the call, by a policy that was laid down; and where that decision asked for people, enough of them said yes: to these
- * arguments, in time, each once. A grant in their place held, and was used no more often than it may be.
+ * arguments, in time, each once; or to the row of a rehearsal that is this very call, which is worth no other one, and in
+ * its order where that was asked. A grant in their place held, and was used no more often than it may be.
  *
  * Written apart from the harness that decides: a mistake there is not made here too.
  */
@@ -50,13 +51,20 @@ interface Row {
 	spentBy: string | undefined;
 }
 
+/** The last rehearsal of a program. */
+interface Rehearsal {
+	readonly rows: readonly Row[];
+	/** Its rows hold in their order only. */
+	inOrder: boolean;
+}
+
 /** What is known of a run. */
 interface Run {
 	/** Name of its agent. */
 	readonly agent: unknown;
 	readonly calls: Map<string, Call>;
-	/** Of the last rehearsal of each program. */
-	readonly rehearsals: Map<string, Row[]>;
+	/** By program. */
+	readonly rehearsals: Map<string, Rehearsal>;
 }
 
 interface Decided {
@@ -88,16 +96,15 @@ export class RunChecks {
 		const { run, n, event } = leaf;
 		this.laid.take(leaf);
 		if (n === undefined) return undefined;
-		if (event.type === "run.started") this.runs.set(run, startedRun(event));
-		else if (!this.runs.has(run)) this.runs.set(run, undefined);
+		const misplaced = this.begin(leaf, index);
 		const known = this.runs.get(run);
 		if (event.type === "run.finished") {
 			this.runs.delete(run);
-			return known && doubtsOf(known)[0];
+			return misplaced ?? (known && doubtsOf(known)[0]);
 		}
 		const id = event["call"];
 		if (event.type === "call.started") this.executions++;
-		if (typeof id !== "string" || !known) return undefined;
+		if (misplaced || typeof id !== "string" || !known) return misplaced;
 		const call = known.calls.get(id) ?? {
 			decision: undefined,
 			uses: new Set<string>(),
@@ -123,6 +130,15 @@ export class RunChecks {
 		return doubt;
 	}
 
+	/** A run begins with its start, once: what stands elsewhere as one would make what was before it unknown. */
+	private begin({ run, n, event }: Leaf, index: number): Finding | undefined {
+		const isStart = event.type === "run.started";
+		if (!this.runs.has(run)) this.runs.set(run, isStart && n === 1 ? startedRun(event) : undefined);
+		if (isStart === (n === 1)) return undefined;
+		const message = isStart ? `Event ${n} of run ${run} starts it anew` : `Run ${run} begins without its start`;
+		return { kind: isStart ? "inserted" : "dropped", index, run, event: n ?? 0, message };
+	}
+
 	/** Each call that is started with a grant uses it once, however often it is repeated. */
 	private useGrants({ decision, uses }: Call, run: Run): string | undefined {
 		const fresh = texts(decision?.facts["grants"]).filter((grant) => !uses.has(grant));
@@ -136,6 +152,11 @@ export class RunChecks {
 	/** What the log leaves open at its end. */
 	doubts(): Finding[] {
 		return [...this.runs.values()].flatMap((run) => (run ? doubtsOf(run) : []));
+	}
+
+	/** Runs that have no end in the log. */
+	get open(): number {
+		return this.runs.size;
 	}
 
 	/** A grant answers in the place of people: while it holds. */
@@ -174,17 +195,18 @@ function settleDoubt(call: Call, facts: LeafFacts): Finding | undefined {
 /** Folds a fact into the rehearsal of the call's program, or of the call that is a program. */
 function foreseen({ calls, rehearsals }: Run, id: string, facts: LeafFacts): Spending | undefined {
 	// `c1.7` was asked by the program `c1`.
-	const rows = rehearsals.get(id.slice(0, Math.max(0, id.lastIndexOf(".")))) ?? [];
+	const rehearsal = rehearsals.get(id.slice(0, Math.max(0, id.lastIndexOf("."))));
+	const { approval, decision } = calls.get(id) ?? {};
 	switch (facts.type) {
 		case "program.rehearsed":
-			rehearsals.set(id, rehearsed(facts, rehearsals.get(id) ?? []));
+			rehearsals.set(id, { rows: rehearsed(facts, rehearsals.get(id)?.rows ?? []), inOrder: false });
 			return undefined;
 		case "approval.resolved":
-			answerRows(rows, calls.get(id)?.approval, facts);
+			if (rehearsal) answerRows(rehearsal, approval, facts);
 			return undefined;
 		case "call.started":
 		case "approval.requested":
-			return spend(rows, id, facts["row"]);
+			return spend(rehearsal, { id, content: decision?.facts["content"], index: facts["row"] });
 		default:
 			return undefined;
 	}
@@ -205,9 +227,11 @@ function rehearsed(facts: LeafFacts, before: readonly Row[]): Row[] {
 	});
 }
 
-function answerRows(rows: readonly Row[], approval: Approval | undefined, facts: LeafFacts): void {
+function answerRows(rehearsal: Rehearsal, approval: Approval | undefined, facts: LeafFacts): void {
+	const { rows } = rehearsal;
 	const named: readonly unknown[] = Array.isArray(facts["rows"]) ? facts["rows"].slice(0, rowsMax) : [];
 	const yes = approval && approval.number === facts["approval"] ? yesOf(approval, facts) : undefined;
+	if (named.length > 0 && facts["inOrder"] === true) rehearsal.inOrder = true;
 	for (const index of named) {
 		const row = rowAt(rows, index);
 		if (facts["answer"] === "deny" && row) row.isDenied = true;
@@ -225,16 +249,42 @@ function addYes(answers: Yes[], yes: Yes): void {
 }
 
 /** A start that names a row rests on what was said of that, and on nothing else. */
-interface Spending {
-	readonly row: Row | undefined;
+type Spending = { readonly row: Row } | { readonly row?: undefined; readonly why: string };
+
+interface Made {
+	readonly id: string;
+	/** Undefined in a log of before decisions said which of the foreseen calls they are about; 0: none. */
+	readonly content: unknown;
+	/** The row that it names. */
+	readonly index: unknown;
 }
 
-/** The row that is this very call is spent by it in any case. */
-function spend(rows: readonly Row[], call: string, index: unknown): Spending | undefined {
-	const named = rowAt(rows, index);
-	const row = named && (named.spentBy ?? call) === call ? named : undefined;
-	for (const one of rows) if (one === row || one.call === call) one.spentBy = call;
-	return index === undefined ? undefined : { row };
+/** The row that is this very call is spent by it in any case: the one that it names, its own, or the first that is left. */
+function spend(rehearsal: Rehearsal | undefined, made: Made): Spending | undefined {
+	const { id, content, index } = made;
+	const spending = index === undefined ? undefined : spendingOf(rehearsal, made);
+	if (!rehearsal) return spending;
+	const own = rehearsal.rows.filter((row) => row === spending?.row || row.call === id || row.spentBy === id);
+	const first = content ? rehearsal.rows.find((row) => row.content === content && isFree(row, id)) : undefined;
+	for (const row of own.length > 0 ? own : first ? [first] : []) row.spentBy = id;
+	// Which row it took is not known here: neither is whose turn it is.
+	if (own.length === 0 && !content) rehearsal.inOrder = false;
+	return spending;
+}
+
+function spendingOf(rehearsal: Rehearsal | undefined, { id, content, index }: Made): Spending {
+	const wrong = (what: string) => ({ why: `the row of the rehearsal that it names ${what}` });
+	const row = rehearsal && rowAt(rehearsal.rows, index);
+	if (!rehearsal || !row || !isFree(row, id)) return wrong("is not there, or was spent by another call");
+	if (content !== undefined && row.content !== content) return wrong("is another call");
+	const isNext = (one: Row) => (one.spentBy ?? id) === id && (one.answers.length > 0 || one.isDenied);
+	if (rehearsal.inOrder && rehearsal.rows.find(isNext) !== row) return wrong("was not the next one");
+	return { row };
+}
+
+/** No other call is it, or spent it. */
+function isFree({ spentBy, call }: Row, id: string): boolean {
+	return (spentBy ?? id) === id && (call ?? id) === id;
 }
 
 /** Folds a fact into a call. Returns why a start was not permitted. */
@@ -330,9 +380,9 @@ function countedAt({ approvedBy, approvedAs }: LeafFacts, said: readonly Yes[]):
 }
 
 /** What people said of a call before it was made; a text says why it allows nothing. */
-function saidOfRow({ row }: Spending): readonly Yes[] | string {
-	if (!row) return "the row of the rehearsal that it names is not there, or was spent by another call";
-	return row.isDenied ? "its row of the rehearsal was denied" : row.answers;
+function saidOfRow(spending: Spending): readonly Yes[] | string {
+	if (!spending.row) return spending.why;
+	return spending.row.isDenied ? "its row of the rehearsal was denied" : spending.row.answers;
 }
 
 function saidOfCall(approval: Approval | undefined, bound: unknown): readonly Yes[] | string {

@@ -45,6 +45,11 @@ export interface AuditReport {
 	/** Calls that were started, each with its permission. */
 	readonly executions: number;
 	/**
+	 * Runs that have no end in it. Whether they went on in a process that keeps no log, nobody can tell from an export: the
+	 * events that are missing are the last ones.
+	 */
+	readonly openRuns: number;
+	/**
 	 * Payloads whose digests were compared; those that are shown without what is sensitive, which nothing proves; and those
 	 * that are not in the export: of erased runs, and all of them where it has facts alone.
 	 */

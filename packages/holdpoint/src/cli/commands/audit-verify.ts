@@ -114,11 +114,16 @@ function reportLines(
 	const hidden = payloads.shown > 0 ? `, ${payloads.shown} shown in part and proven by nothing` : "";
 	const shown =
 		payloads.checked > 0 ? `; ${payloads.checked} payloads compared${hidden}, ${payloads.absent} not shown` : "";
+	const open =
+		report.openRuns > 0
+			? [`  Runs without an end here: ${report.openRuns}. What they did without this log, or since, it does not say.`]
+			: [];
 	return [
 		`${style.green("✓")} ${inlineText(origin, 200)}: ${counts}, each permitted${shown}.`,
 		isCompared
 			? "  It goes on from the checkpoint that was trusted before."
 			: "  Whether an older log was put back is seen only with --since: keep this checkpoint for the next time.",
+		...open,
 		...(checkpoint ?? "")
 			.trimEnd()
 			.split("\n")
