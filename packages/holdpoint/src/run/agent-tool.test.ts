@@ -292,8 +292,8 @@ describe("what binds the caller binds the agent behind the tool", () => {
 	test("a budget that the agent behind the tool does not fit into fails the call, and not the run", async () => {
 		const scene = office({
 			boss: { settings: { maxOutputTokens: 10 }, story: [ask(), say("Well.")] },
-			clerk: { instructions: "x".repeat(8_000), story: [] },
-			harness: { budgets: [{ name: "t", counts: "tokens", max: 1_000 }] },
+			clerk: { instructions: "x".repeat(80_000), story: [] },
+			harness: { budgets: [{ name: "t", counts: "tokens", max: 10_000 }] },
 		});
 		expect(await scene.harness.run(scene.team, "go", { runId: "r" })).toMatchObject({ output: "Well." });
 		expect(ofType(await scene.events("r"), "call.finished")).toMatchObject([
