@@ -1,6 +1,9 @@
+import { agentsOf } from "../routing/topology.ts";
 import type { GovernedAgent, GovernedParts, Policy } from "../spec/policy.ts";
 import type { Participant } from "../spec/team.ts";
+import type { Tool } from "../spec/tool.ts";
 import { type ReadyOptions, readyAgent } from "./ready-agent.ts";
+import type { ReadyAgent } from "./run-ports.ts";
 
 /** Resolves once the policy has taken the agent. Errors: `policy.*`, and whatever else the policy throws. */
 export type ReadyPolicy = (policy: Policy, agent: Participant) => Promise<void>;
@@ -39,5 +42,28 @@ export function governedAgents(
 	options: Pick<ReadyOptions, "model" | "limits">,
 ): readonly GovernedAgent[] {
 	const { cast } = readyAgent(agent, { ...options, declared: () => true });
-	return [...cast.values()].map((one) => ({ name: one.agent.name, tools: [...one.tools.values()] }));
+	return [...cast.values()].map(({ agent: { name }, tools }) => ({
+		name,
+		tools: [...new Map([...toolsBehind(tools.values(), cast), ...tools]).values()],
+	}));
+}
+
+/** What is called by those to whom an agent puts work is called for it, too, and decided with its permissions. */
+function toolsBehind(
+	tools: Iterable<Tool>,
+	cast: ReadyAgent["cast"],
+	seen: ReadonlySet<string> = new Set(),
+): ReadonlyMap<string, Tool> {
+	const behind = new Map<string, Tool>();
+	for (const { agent } of tools) {
+		if (!agent || seen.has(agent.name)) continue;
+		const { team } = cast.get(agent.name) ?? {};
+		for (const one of team ? agentsOf(team).map(({ name }) => name) : [agent.name]) {
+			const own = cast.get(one)?.tools ?? new Map<string, Tool>();
+			for (const [name, tool] of [...toolsBehind(own.values(), cast, new Set([...seen, agent.name])), ...own]) {
+				behind.set(name, tool);
+			}
+		}
+	}
+	return behind;
 }
