@@ -1,5 +1,6 @@
 /** What a team counts, and when it begins anew. */
 import { expect, test } from "vitest";
+import { z } from "zod";
 import { handoff } from "../routing/handoff.ts";
 import { parallel } from "../routing/shapes.ts";
 import { ofType, onlyWait } from "../testing/stage.ts";
@@ -46,4 +47,25 @@ test("one inner team at its end does not keep another one beside it from going o
 		},
 	});
 	expect(onlyWait(await scene.harness.run(scene.team, "go"), "user").text).toBe("a0,b2");
+});
+
+/** It answers with these texts in turn, each of which should be a number. */
+function numbers(...texts: readonly string[]) {
+	const scene = teamStage({
+		cast: { a: { output: z.number(), story: texts.map((text) => say(text)) } },
+		team: ({ a }) => handoff({ name: "lone" }).participants([a!]).coordinator(a!).build(),
+	});
+	return scene.harness.session("s", scene.team);
+}
+
+test("each turn of the user's has a repair of its own", async () => {
+	const chat = numbers("one", "1", "two", "2");
+	expect(onlyWait(await chat.send("go"), "user").text).toBe("1");
+	expect(onlyWait(await chat.send("the next one"), "user").text).toBe("2");
+});
+
+test("what is unusable still after its repair is the end, whatever was repaired before", async () => {
+	const chat = numbers("one", "1", "two", "three");
+	expect(onlyWait(await chat.send("go"), "user").text).toBe("1");
+	expect(await chat.send("the next one")).toMatchObject({ status: "failed", error: { code: "output.invalid" } });
 });
