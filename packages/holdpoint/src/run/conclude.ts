@@ -7,6 +7,7 @@ import { validate } from "../tools/validate.ts";
 import { endOf } from "./call-end.ts";
 import type { ApprovalState, CallState } from "./call-state.ts";
 import { type Thread, whoOf } from "./conversation.ts";
+import { next } from "./next.ts";
 import { endWith, follow } from "./route.ts";
 import type { RunState } from "./run-state.ts";
 import { threadsAtWork } from "./run-state.ts";
@@ -35,9 +36,17 @@ export async function conclude(segment: Segment, thread: Thread): Promise<void> 
 /** What was said while the model answered, or a schema took its time, came before the end: the run goes on. */
 async function isSpokenTo(segment: Segment, { of }: Thread): Promise<boolean> {
 	if (segment.signals.length === 0 && !segment.signalsStored) return false;
-	return of.call === undefined && canAnswer(segment)
+	// A message that is read after the others' work is for them: it would never be read if this one waited for it.
+	return of.call === undefined && canAnswer(segment) && !isAtWork(segment)
 		? segment.isUnread("message", "cancel")
 		: segment.isUnread("cancel");
+}
+
+/** Calls or models are at work, or can be: a message is read after them. That an answer is to be concluded is none of that. */
+export function isAtWork({ state, busy, doing }: Segment): boolean {
+	if (busy.size > 0) return true;
+	if (state.conversation.active.every(({ turn }) => turn.length === 0)) return false;
+	return next(state, doing).some((step) => step.do !== "conclude" || step.thread.of.call !== undefined);
 }
 
 /** With no turn left nothing more is said in this run; a session's next one reads what came too late for it. */

@@ -8,6 +8,7 @@
  * 2. Whatever throws here is about the run's world (store, model, sandbox), never about a tool: the run keeps what is
  *    durable, and can be resumed.
  */
+import { fixedLimits } from "../spec/limits.ts";
 import type { RunResult } from "../spec/result.ts";
 import { agentsAround } from "./around-call.ts";
 import { askModel } from "./ask-model.ts";
@@ -29,6 +30,7 @@ export async function drive(segment: Segment): Promise<RunResult> {
 	try {
 		for (;;) {
 			segment.check();
+			checkThatItMoves(segment);
 			if (segment.paced) await heldBack(segment);
 			// After its last event a run writes nothing more; what is left unread then is somebody else's.
 			if (segment.state.status === "running") await takeSignals(segment, "moving");
@@ -53,6 +55,12 @@ export async function drive(segment: Segment): Promise<RunResult> {
 	} finally {
 		segment.dropGuests();
 	}
+}
+
+/** I8: whoever looked on for ever would keep every timer, and every other run of the process, from theirs. */
+function checkThatItMoves(segment: Segment): void {
+	if (++segment.looks <= fixedLimits.looksMax) return;
+	throw new Error(`Holdpoint bug: it should hold that run ${segment.state.run} moves, or waits`);
 }
 
 /** Before a person is waited for: what can be found out without one. Returns whether anything was. */

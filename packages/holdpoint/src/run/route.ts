@@ -139,13 +139,32 @@ async function goesOn(segment: Segment, team: Team, answer: Answer): Promise<boo
 	const { of, name } = answer;
 	const threads = agentsBehind(segment, answer).map((agent) => threadFor(of, agent));
 	const turnsMax = Object.hasOwn(flow.turnsMaxOf, name) ? (flow.turnsMaxOf[name] as number) : flow.turnsMax;
-	if (threads.some(({ continued }) => continued >= turnsMax)) return asksUser(segment, answer, undefined);
+	const isSpent = threads.some(({ continued }) => continued >= turnsMax);
+	if (isSpent || (await areAtEnd(segment, team, threads))) return asksUser(segment, answer, undefined);
 	const prompts = await Promise.all(threads.map(({ agent }) => promptFor(segment, team, agent)));
 	const events = threads.map((thread, at): RunEvent => {
 		const prompt = prompts[at] ?? "";
 		return { type: "agent.continued", ...whoOf(thread), prompt, ...(at === 0 ? joinedIn(answer) : {}) };
 	});
 	return tell(segment, of, events);
+}
+
+/** Whether a team inside of it is at its end with each of them: of that going on changes nothing, and no model would be asked. */
+async function areAtEnd(segment: Segment, { name }: Team, threads: readonly Thread[]): Promise<boolean> {
+	for (const { of, agent } of threads) {
+		const around = teamsOf(segment, of, agent);
+		const inner = around.slice(
+			0,
+			around.findIndex((team) => team.name === name),
+		);
+		if (!(await isAnyTerminated(segment, inner, of))) return false;
+	}
+	return true;
+}
+
+async function isAnyTerminated(segment: Segment, teams: readonly Team[], of: Conversation): Promise<boolean> {
+	for (const team of teams) if (await isTerminated(segment, team, of)) return true;
+	return false;
 }
 
 function isDone(segment: Segment, answer: Answer): boolean {

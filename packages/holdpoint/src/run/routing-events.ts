@@ -115,7 +115,7 @@ export function hear(state: RunState, event: MessageReceived): void {
 		if (event.mode === "turn" && thread.turn.length > 0) closeTurn(state, thread);
 		if (event.mode === "queue" && hasOpenCalls(thread)) thread.queued.push(event.text);
 		else sayWhenPossible(thread, event.text);
-		thread.isCalledUpon = true;
+		callUpon(thread);
 	}
 	noteWords(conversation, { text: event.text, readers });
 }
@@ -253,7 +253,13 @@ function catchUp(thread: Thread): void {
 
 function call(thread: Thread, text: string): void {
 	say(thread, text);
+	callUpon(thread);
+}
+
+/** What it said before was accepted, or is not answered for any more. */
+function callUpon(thread: Thread): void {
 	thread.isCalledUpon = true;
+	thread.rejections = 0;
 }
 
 function payload(state: RunState, { from, reason, summary, results = [] }: RunHanded): string {

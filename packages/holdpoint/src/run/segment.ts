@@ -43,6 +43,8 @@ export class Segment {
 	private readonly redactor: Redactor;
 	/** Tool calls that run now; programs do not count. */
 	running = 0;
+	/** How often whoever drives looked since something happened or was waited for. */
+	looks = 0;
 	/** Not yet turned into events. */
 	signals: StoredSignal[];
 	signalsStored = false;
@@ -178,6 +180,7 @@ export class Segment {
 		const event = this.state.started?.labels ? withLabel(raw, this.state, (call) => this.toolOf(call)) : raw;
 		if ("signal" in event && event.signal !== undefined) this.taken.push(event.signal);
 		apply(this.state, event);
+		this.looks = 0;
 		this.redactor.learn(event);
 		this.buffer.push(event);
 		this.times.push(now);
@@ -429,6 +432,7 @@ export class Segment {
 			this.woken = false;
 			return undefined;
 		}
+		this.looks = 0;
 		return new Promise((resolve) => {
 			this.waker = () => {
 				this.waker = undefined;

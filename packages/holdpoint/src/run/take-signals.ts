@@ -18,8 +18,7 @@ import type { StoredSignal } from "../spec/store.ts";
 import { answersToday, authorityFor } from "./answering.ts";
 import type { CallState } from "./call-state.ts";
 import { canonicalArguments } from "./canonical-arguments.ts";
-import { canAnswer } from "./conclude.ts";
-import { next } from "./next.ts";
+import { canAnswer, isAtWork } from "./conclude.ts";
 import { madeOf, rehearsalDigest } from "./rehearsed-rows.ts";
 import { callOf, threadsAtWork } from "./run-state.ts";
 import type { Segment } from "./segment.ts";
@@ -204,11 +203,8 @@ interface MessageSignal {
 function messageEvents(segment: Segment, { id, signal, when }: MessageSignal): readonly RunEvent[] | undefined {
 	const { state } = segment;
 	const { active, team, turns } = state.conversation;
-	const between = active.every(({ turn }) => turn.length === 0) && segment.busy.size === 0;
-	if (signal.mode === "turn" && when === "moving" && !between) {
-		// Calls are running or can run: it is read after them, or at the latest when the run would wait.
-		if (segment.busy.size > 0 || next(state, segment.doing).length > 0) return undefined;
-	}
+	// It is read after them, or at the latest when the run would wait.
+	if (signal.mode === "turn" && when === "moving" && isAtWork(segment)) return undefined;
 	// Who spoke is done, and what that comes to is being found out.
 	if (active.length === 0 && !team?.asked) return undefined;
 	const isOpen = active.some(hasOpenCalls);

@@ -215,6 +215,8 @@ export interface FixedLimits {
 	readonly accountsEndedMax: number;
 	/** With each so many new accounts, that is looked after, and at most twice as many are forgotten. */
 	readonly accountsSweepEvery: number;
+	/** How often in a row a run is looked at without anything that happens or is waited for; beyond it, it is left as it is. */
+	readonly looksMax: number;
 	/** How long the SQLite store tries while another process holds the database; its `busyTimeoutMs` sets it. Milliseconds. */
 	readonly busyTimeoutMs: number;
 }
@@ -274,6 +276,7 @@ export const fixedLimits: FixedLimits = {
 	budgetsCharsMax: 65_536,
 	accountsEndedMax: 10_000,
 	accountsSweepEvery: 64,
+	looksMax: 1_000,
 	busyTimeoutMs: 5_000,
 };
 
