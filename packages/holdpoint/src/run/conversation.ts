@@ -3,7 +3,7 @@
  * agent has one inside it. What was said is never changed: an agent that takes over reads it, in its own thread.
  */
 import type { LanguageModelV4Message } from "@ai-sdk/provider";
-import type { OfAgent } from "../spec/events.ts";
+import type { OfAgent, RunHanded } from "../spec/events.ts";
 import type { Label } from "../spec/label.ts";
 
 export type Message = LanguageModelV4Message;
@@ -130,6 +130,8 @@ export interface Thread {
 	continued: number;
 	/** The tools that the handoff leaves it; undefined: all of its own. */
 	only: readonly string[] | undefined;
+	/** What ways to teams that it is in leave to all who work there, by the team's name. */
+	onlyIn: RunHanded["onlyIn"];
 }
 
 interface NewConversation extends Pick<Conversation, "call" | "name"> {
@@ -204,6 +206,7 @@ export function newThread(of: Conversation, agent: string, history: readonly Mes
 		isCalledUpon: false,
 		continued: 0,
 		only: undefined,
+		onlyIn: undefined,
 	};
 }
 

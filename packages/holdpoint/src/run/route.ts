@@ -18,6 +18,7 @@ import { closeCall } from "./close-call.ts";
 import { apartFrom, type Conversation, type Part, type Thread, threadFor, whoOf } from "./conversation.ts";
 import { failedWith } from "./failed-with.ts";
 import { keepBeside } from "./keep-beside.ts";
+import { leftTo } from "./left-to.ts";
 import { resultLine } from "./routing-events.ts";
 import { callOf, valueOf } from "./run-state.ts";
 import type { Segment } from "./segment.ts";
@@ -187,6 +188,7 @@ function isHanded(segment: Segment, team: Team, { answer, to }: Next): boolean {
 	const [first = "", ...beside] = entryOf(to);
 	const from = by?.agent ?? name;
 	const apart = apartFrom(of, { from, joined: answer.joined });
+	const [giver = from] = agentsBehind(segment, answer);
 	const results = carriedTo(segment, of.threads.get(first), {
 		of,
 		apart,
@@ -202,6 +204,7 @@ function isHanded(segment: Segment, team: Team, { answer, to }: Next): boolean {
 		...whose(of, team),
 		...(by ? {} : { summary: textOf(output) }),
 		...(results.length > 0 ? { results } : {}),
+		...leftTo({ around: teamsOf(segment, of, to.name), from: of.threads.get(giver), to, only: undefined }),
 		...joinedIn(answer),
 	};
 	return tell(segment, of, [event]);
@@ -232,38 +235,38 @@ export function handOn(segment: Segment, thread: Thread): void {
 	const way = segment.readyOf(thread).handoffs.get(call.tool);
 	const target = way && participantOf(way.team, handing.to);
 	if (!target) throw incompatible(segment, `there is no way from ${agent} to ${handing.to} any more`);
-	const [to = "", ...beside] = entryOf(target);
-	const bound = boundOf(thread, way, to);
+	const [first = ""] = entryOf(target);
+	const bound = boundOf(thread, way, first);
 	if (bound !== undefined) return endWith(segment, of, { error: { code: "limit.handoffs", message: bound } });
-	segment.emit(handedEvent(segment, { thread, call, way, to, beside }));
+	segment.emit(handedEvent(segment, { thread, call, way, to: target }));
 }
 
 interface Handed {
 	readonly thread: Thread;
 	readonly call: CallState;
 	readonly way: Way;
-	readonly to: string;
-	readonly beside: readonly string[];
+	readonly to: Participant;
 }
 
-function handedEvent(segment: Segment, { thread, call, way, to, beside }: Handed): RunHanded {
+function handedEvent(segment: Segment, { thread, call, way, to }: Handed): RunHanded {
 	const { of, agent } = thread;
+	const [first = "", ...beside] = entryOf(to);
 	const { reason = "", summary, carry } = call.args as { reason?: string; summary?: string; carry?: Carry };
 	const kept = lesser(way.carry, carry ?? way.carry);
 	const tokensMax = way.carryTokensMax;
-	const results = carriedTo(segment, of.threads.get(to), { of, apart: thread.apart, carry: kept, tokensMax });
+	const results = carriedTo(segment, of.threads.get(first), { of, apart: thread.apart, carry: kept, tokensMax });
 	return {
 		type: "run.handed",
 		...inCall(of),
 		from: agent,
-		to,
+		to: first,
 		...(beside.length > 0 ? { beside } : {}),
 		...whose(of, way.team),
 		call: call.id,
 		reason,
 		...(summary && kept !== "none" ? { summary } : {}),
 		...(results.length > 0 ? { results } : {}),
-		...(way.only ? { only: way.only } : {}),
+		...leftTo({ around: teamsOf(segment, of, to.name), from: thread, to, only: way.only }),
 	};
 }
 

@@ -168,6 +168,7 @@ export function handOn(state: RunState, event: RunHanded): void {
 		thread.label = joinLabels(thread.label, label);
 		if (event.results) thread.carried = team.results.length;
 		thread.only = event.only;
+		thread.onlyIn = event.onlyIn;
 		thread.continued = 0;
 		call(thread, told);
 	}
