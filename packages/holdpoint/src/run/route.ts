@@ -189,7 +189,7 @@ function isHanded(segment: Segment, team: Team, { answer, to }: Next): boolean {
 	const from = by?.agent ?? name;
 	const apart = apartFrom(of, { from, joined: answer.joined });
 	const [giver = from] = agentsBehind(segment, answer);
-	const results = carriedTo(segment, of.threads.get(first), {
+	const carried = carriedTo(segment, of.threads.get(first), {
 		of,
 		apart,
 		carry: "results",
@@ -203,7 +203,7 @@ function isHanded(segment: Segment, team: Team, { answer, to }: Next): boolean {
 		...(beside.length > 0 ? { beside } : {}),
 		...whose(of, team),
 		...(by ? {} : { summary: textOf(output) }),
-		...(results.length > 0 ? { results } : {}),
+		...carried,
 		...leftTo({ around: teamsOf(segment, of, to.name), from: of.threads.get(giver), to, only: undefined }),
 		...joinedIn(answer),
 	};
@@ -254,7 +254,7 @@ function handedEvent(segment: Segment, { thread, call, way, to }: Handed): RunHa
 	const { reason = "", summary, carry } = call.args as { reason?: string; summary?: string; carry?: Carry };
 	const kept = lesser(way.carry, carry ?? way.carry);
 	const tokensMax = way.carryTokensMax;
-	const results = carriedTo(segment, of.threads.get(first), { of, apart: thread.apart, carry: kept, tokensMax });
+	const carried = carriedTo(segment, of.threads.get(first), { of, apart: thread.apart, carry: kept, tokensMax });
 	return {
 		type: "run.handed",
 		...inCall(of),
@@ -265,7 +265,7 @@ function handedEvent(segment: Segment, { thread, call, way, to }: Handed): RunHa
 		call: call.id,
 		reason,
 		...(summary && kept !== "none" ? { summary } : {}),
-		...(results.length > 0 ? { results } : {}),
+		...carried,
 		...leftTo({ around: teamsOf(segment, of, to.name), from: thread, to, only: way.only }),
 	};
 }
@@ -276,6 +276,8 @@ function lesser(a: Carry, b: Carry): Carry {
 	return order.indexOf(a) <= order.indexOf(b) ? a : b;
 }
 
+type Carried = Pick<RunHanded, "results" | "leftOut">;
+
 interface Carrying {
 	readonly of: Conversation;
 	/** Who works beside it. */
@@ -285,20 +287,24 @@ interface Carrying {
 }
 
 /** The newest results of others that fit, oldest first; what it was told before is not told again. */
-function carriedTo({ state }: Segment, to: Thread | undefined, { of, apart, carry, tokensMax }: Carrying): string[] {
-	if (carry !== "results") return [];
+function carriedTo({ state }: Segment, to: Thread | undefined, { of, apart, carry, tokensMax }: Carrying): Carried {
+	if (carry !== "results") return {};
 	const carried: string[] = [];
-	let left = tokensMax;
+	let [left, leftOut] = [tokensMax, 0];
 	const results = of.team?.results ?? [];
 	for (let at = results.length - 1; at >= (to?.carried ?? 0); at--) {
 		const call = callOf(state, results[at] as string);
 		const { thread } = call;
 		if (thread === to || apart.has(thread.agent)) continue;
-		left -= tokenEstimate(resultLine(call, valueOf(state, call)));
-		if (left < 0) break;
-		carried.push(call.id);
+		const tokens = tokenEstimate(resultLine(call, valueOf(state, call)));
+		// One that is too large alone must not cost the others their place.
+		if (tokens > left) leftOut++;
+		else {
+			left -= tokens;
+			carried.push(call.id);
+		}
 	}
-	return carried.reverse();
+	return { ...(carried.length > 0 ? { results: carried.reverse() } : {}), ...(leftOut > 0 ? { leftOut } : {}) };
 }
 
 /** Why no further handoff is taken. */

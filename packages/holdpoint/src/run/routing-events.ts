@@ -257,13 +257,14 @@ function call(thread: Thread, text: string): void {
 	thread.isCalledUpon = true;
 }
 
-function payload(state: RunState, { from, reason, summary, results = [] }: RunHanded): string {
+function payload(state: RunState, { from, reason, summary, results = [], leftOut }: RunHanded): string {
 	const lines = [`[Handed to you by ${from}${reason ? `: ${reason}` : ""}]`];
 	if (summary) lines.push(`Summary: ${summary}`);
 	if (results.length > 0) {
 		lines.push("Results so far, so that you need not look them up again:");
 		for (const id of results) lines.push(resultLine(callOf(state, id), valueOf(state, callOf(state, id))));
 	}
+	if (leftOut) lines.push(`Results that were too long to be told here: ${leftOut}`);
 	return lines.join("\n");
 }
 

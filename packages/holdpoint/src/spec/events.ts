@@ -152,6 +152,8 @@ export interface RunHanded {
 	readonly summary?: string;
 	/** Calls whose results the next one is told, oldest first. */
 	readonly results?: readonly string[];
+	/** So many results it is not told: they did not fit. */
+	readonly leftOut?: number;
 	/** The next one may use these tools of its own, and no others. */
 	readonly only?: readonly string[];
 	/** What ways to teams leave to whoever works in them, by the team's name: it holds until the work leaves that team. */
