@@ -185,16 +185,18 @@ describe("joining decisions", () => {
 		expect(joinDecisions([]).verdict).toBe("deny");
 	});
 
-	test("asks unite: every role, the larger count, the shorter expiry, both reasons", () => {
+	test("asks unite: every role, the larger count, the shorter expiry, each reason once", () => {
 		const joined = joinDecisions([
 			ask({ roles: ["a", "b"], expiresInMs: 9 }),
 			ask({ roles: ["b", "c"], count: 3, expiresInMs: 7 }),
 		]);
 		expect(joined).toEqual({
 			verdict: "ask",
-			reason: "why; why",
+			reason: "why",
 			ask: { roles: ["a", "b", "c"], count: 3, counts: { a: 1 }, expiresInMs: 7 },
 		});
+		const other: Decision = { verdict: "ask", reason: "another" };
+		expect(joinDecisions([ask(), other, ask()])).toMatchObject({ reason: "why; another" });
 	});
 
 	test.each([

@@ -130,7 +130,7 @@ export function joinDecisions(decisions: readonly Decision[]): Decision {
 	if (asks.length === 1) return first;
 	return {
 		verdict: "ask",
-		reason: asks.map(({ reason }) => reason).join("; "),
+		reason: [...new Set(asks.map(({ reason }) => reason))].join("; "),
 		ask: uniteAsks(asks.map(({ ask = {} }) => ask)),
 	};
 }

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { handoff } from "../routing/handoff.ts";
+import { defineTeam, handoff } from "../routing/handoff.ts";
 import { pipeline } from "../routing/shapes.ts";
 import type { Agent } from "../spec/agent.ts";
 import type { Budget } from "../spec/budget.ts";
@@ -128,6 +128,25 @@ describe("an agent as a tool", () => {
 		});
 		expect(ofType(await scene.events("r"), "run.handed")).toMatchObject([{ in: "c1", from: "desk", to: "expert" }]);
 		expect(ofType(await scene.events("r"), "user.asked")).toEqual([]);
+	});
+
+	test("two agents of one name are two, though they differ in their tools alone: nobody stands for another one", async () => {
+		const other = teamStage({
+			cast: { helper: { tools: [payTool().tool], story: [say("x")] } },
+			team: ({ helper }) => helper!,
+		}).agents["helper"]!;
+		const scene = teamStage({
+			cast: {
+				helper: [say("x")],
+				boss: { tools: [agentTool(other)], story: [call("ask_helper", { task: "t" }), say("x")] },
+			},
+			team: ({ boss, helper }) => defineTeam({ name: "t", participants: [boss!, helper!], coordinator: "boss" }),
+		});
+		expect(other.digest).toBe(scene.agents["helper"]?.digest);
+		await expect(scene.harness.run(scene.team, "go")).rejects.toMatchObject({
+			code: "agent.invalid",
+			message: "Two different agents are named helper",
+		});
 	});
 
 	test("an empty task, and none, are refused like any arguments", async () => {

@@ -4,7 +4,7 @@
  */
 import type { LanguageModelV4Message } from "@ai-sdk/provider";
 import { joinLabels } from "../labels/label.ts";
-import type { OfAgent } from "../spec/events.ts";
+import type { OfAgent, RunHanded } from "../spec/events.ts";
 import type { Label } from "../spec/label.ts";
 
 export type Message = LanguageModelV4Message;
@@ -131,6 +131,8 @@ export interface Thread {
 	continued: number;
 	/** The tools that the handoff leaves it; undefined: all of its own. */
 	only: readonly string[] | undefined;
+	/** What ways to teams that it is in leave to all who work there, by the team's name. */
+	onlyIn: RunHanded["onlyIn"];
 }
 
 interface NewConversation extends Pick<Conversation, "call" | "name"> {
@@ -210,6 +212,7 @@ export function newThread(of: Conversation, agent: string, history: readonly Mes
 		isCalledUpon: false,
 		continued: 0,
 		only: undefined,
+		onlyIn: undefined,
 	};
 }
 

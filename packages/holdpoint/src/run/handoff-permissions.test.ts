@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { z } from "zod";
-import { defineTeam, type HandoffDefinition } from "../routing/handoff.ts";
+import { defineTeam, type HandoffDefinition, handoff } from "../routing/handoff.ts";
+import { parallel, pipeline } from "../routing/shapes.ts";
 import type { Policy } from "../spec/policy.ts";
 import type { Labels } from "../spec/tool.ts";
 import { sandboxUnderTest } from "../testing/sandbox-under-test.ts";
@@ -136,6 +137,101 @@ describe("a way that leaves whoever takes over only some tools", () => {
 		);
 		await scene.harness.run(scene.team, "go");
 		expect(did).toEqual(["refund 1", "pay 2"]);
+	});
+
+	describe("to a team", () => {
+		const never = (name: string, n: number) => call(name, { n }, { undeclared: true });
+		const reasons = async (scene: TeamStage) =>
+			ofType(await scene.events("r"), "call.finished").flatMap(({ outcome }) =>
+				"denied" in outcome ? [outcome.denied] : [],
+			);
+
+		test("it binds whoever takes over inside of that team", async () => {
+			const { pay, refund, did } = bank();
+			const scene = teamStage({
+				cast: {
+					desk: [to("inner")],
+					a: { tools: [refund], story: [to("b")] },
+					b: { tools: [pay], story: [never("pay", 1), say("b done")] },
+				},
+				team: ({ desk: first, a, b }) => {
+					const inner = handoff({ name: "inner" }).participants([a!, b!]).coordinator(a!).build();
+					return handoff({ name: "outer" })
+						.participants([first!, inner])
+						.coordinator(first!)
+						.edge(first!, inner, { only: ["refund"] })
+						.build();
+				},
+				harness: { policy: allow },
+			});
+			await scene.harness.run(scene.team, "go", { runId: "r" });
+			expect(did).toEqual([]);
+			expect(await reasons(scene)).toEqual(["The handoff to b does not leave it the tool pay: refund"]);
+		});
+
+		test.each(["alone", "as all of them who work beside each other"])(
+			"it binds who comes next in that team's order: %s",
+			async (how) => {
+				const { pay, refund, did } = bank();
+				const scene = teamStage({
+					cast: {
+						desk: [to("row")],
+						a: { tools: [refund], story: [say("a")] },
+						b: { tools: [pay], story: [never("pay", 1), say("b")] },
+					},
+					team: ({ desk: first, a, b }) => {
+						const begin = how === "alone" ? a! : parallel([a!], { name: "beside" });
+						const row = pipeline([begin, b!], { name: "row" });
+						return handoff({ name: "outer" })
+							.participants([first!, row])
+							.coordinator(first!)
+							.edge(first!, row, { only: ["refund"] })
+							.build();
+					},
+					harness: { policy: allow },
+				});
+				await scene.harness.run(scene.team, "go", { runId: "r" });
+				expect(did).toEqual([]);
+				expect(await reasons(scene)).toEqual(["The handoff to b does not leave it the tool pay: refund"]);
+			},
+		);
+
+		test("ways inside leave no more than that, and nothing is left of it where the work leaves the team", async () => {
+			const { pay, refund, did } = bank();
+			const scene = teamStage({
+				cast: {
+					desk: [to("inner"), to("other")],
+					a: { story: [to("b"), to("b")] },
+					b: {
+						tools: [pay, refund],
+						story: [never("pay", 1), never("refund", 2), to("desk"), call("pay", { n: 3 }), say("b done")],
+					},
+					other: [to("inner")],
+				},
+				team: ({ desk: first, a, b, other }) => {
+					const inner = handoff({ name: "inner" })
+						.participants([a!, b!])
+						.coordinator(a!)
+						.edge(a!, b!, { only: ["pay"] })
+						.build();
+					return handoff({ name: "outer" })
+						.participants([first!, inner, other!])
+						.coordinator(first!)
+						.edge(first!, inner, { only: ["refund"] })
+						.edge(first!, other!)
+						.edge(inner, first!)
+						.edge(other!, inner)
+						.build();
+				},
+				harness: { policy: allow },
+			});
+			await scene.harness.run(scene.team, "go", { runId: "r" });
+			expect(await reasons(scene)).toEqual([
+				"The handoff to b does not leave it the tool pay: none",
+				"The handoff to b does not leave it the tool refund: none",
+			]);
+			expect(did).toEqual(["pay 3"]);
+		});
 	});
 
 	test("it binds an agent behind a tool that it leaves", async () => {

@@ -5,6 +5,7 @@ import type { Budget } from "../spec/budget.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
 import type { Approver, RunStarted, SessionPlace } from "../spec/events.ts";
 import { defaultLimits, fixedLimits, type Limits } from "../spec/limits.ts";
+import type { Marks } from "../spec/marks.ts";
 import type { LanguageModel } from "../spec/model.ts";
 import type { RunResult } from "../spec/result.ts";
 import type { RunQuery, RunRow } from "../spec/store.ts";
@@ -76,7 +77,7 @@ export class Harness {
 		this.governance = new Governance(
 			() => this.ports(),
 			parts.principal,
-			(agent, tool) => this.agents.named(agent)?.tools.find(({ name }) => name === tool)?.marks?.args,
+			(agent, tool) => this.marksOf(agent, tool),
 		);
 		this.webhooks = new Webhooks(() => this.ports(), parts.webhooks);
 		const problem = limitProblem(parts.limits, defaultLimits);
@@ -260,13 +261,25 @@ export class Harness {
 		return this.opened;
 	}
 
+	/** What any of the tools marks that it may be: one harness may know several agents of one name. */
+	private marksOf(agent: string, tool: string): Marks | undefined {
+		const tools = this.agents.named(agent).flatMap((one) => one.tools.filter(({ name }) => name === tool));
+		const marks = tools.flatMap((one) => Object.entries(one.marks?.args ?? {}));
+		// What is a secret of one of them is a secret.
+		const [personal, secret] = [
+			marks.filter(([, mark]) => mark !== "secret"),
+			marks.filter(([, mark]) => mark === "secret"),
+		];
+		return marks.length > 0 ? Object.fromEntries([...personal, ...secret]) : undefined;
+	}
+
 	private person(): Approver {
 		return { id: this.parts.principal(), via: "library" };
 	}
 
 	private async answer(request: Parameters<typeof answerApproval>[1]) {
-		const knownAgent = (name: string) => {
-			const agent = this.agents.named(name);
+		const knownAgent = (owner: string, name: string) => {
+			const agent = this.agents.workerOf(owner, name);
 			if (!agent) return undefined;
 			const tools = new Map(agent.tools.map((tool) => [tool.name, tool]));
 			return { tools, limits: { ...defaultLimits, ...this.parts.limits, ...agent.limits } };

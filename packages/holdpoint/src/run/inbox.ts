@@ -184,8 +184,8 @@ export interface AnswerRequest {
 	readonly rehearsal?: string;
 	/** The rows hold in their order only. */
 	readonly inOrder?: boolean;
-	/** The agent that asks, where it is known here: an answer that would be worth nothing is refused at once. */
-	readonly knownAgent?: (name: string) => KnownAgent | undefined;
+	/** The agent that asks in the runs of the owner, where both are known here: an answer that would be worth nothing is refused at once. */
+	readonly knownAgent?: (owner: string, name: string) => KnownAgent | undefined;
 }
 
 interface KnownAgent {
@@ -224,7 +224,10 @@ export async function answerApproval(
 		const what = `Something that was said to run ${row.run} is sealed with the key "${view.foreignKey}", which is not here`;
 		throw new HoldpointError("journal.key_missing", `${what}: it may be a denial`, { details: { run: row.run } });
 	}
-	const { tools, limits } = request.knownAgent?.(open.agent) ?? { tools: undefined, limits: defaultLimits };
+	const { tools, limits } = request.knownAgent?.(open.of ?? open.agent, open.agent) ?? {
+		tools: undefined,
+		limits: defaultLimits,
+	};
 	const answers = callOf(view.state, open.call).approval?.answers ?? [];
 	const isFresh = ({ at }: { readonly at: number }) => at > now - limits.approvalSpendWithinMs;
 	const unread = unreadAnswers(view, open.approval, open.digest);

@@ -41,13 +41,16 @@ export class KnownAgents {
 		for (const one of castOf(agent)) checkSums(this.parts.budgets, one.tools);
 	}
 
-	/** Whoever has that name among all who may work in somebody's runs. */
-	named(name: string): Agent | undefined {
-		for (const known of this.known.values()) {
-			const found = castOf(known).find((one) => one.name === name);
-			if (found) return found;
-		}
-		return undefined;
+	/** Whoever has that name among all who may work in somebody's runs: each team may have another one. */
+	named(name: string): readonly Agent[] {
+		const found = [...this.known.values()].flatMap((known) => castOf(known).filter((one) => one.name === name));
+		return [...new Set(found)];
+	}
+
+	/** Whoever has that name among those who may work in the runs of `owner`. */
+	workerOf(owner: string, name: string): Agent | undefined {
+		const known = this.known.get(owner);
+		return known && castOf(known).find((one) => one.name === name);
 	}
 
 	/** Whose run it is. Errors: `agent.unknown`. */

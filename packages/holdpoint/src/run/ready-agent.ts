@@ -42,11 +42,18 @@ export function castOf(first: Participant): readonly Agent[] {
 	return cast;
 }
 
-/** Whoever is in the team, and whoever is a tool of somebody in the cast. One name means one of them. */
+/**
+ * Whoever is in the team, and whoever is a tool of somebody in the cast. One name means one of them: its digest says
+ * nothing of its tools, its model and its middleware, so that no other one can stand for it.
+ */
 function addToCast(cast: Map<string, ReadyAgent>, one: Participant, options: ReadyOptions): void {
 	const known = cast.get(one.name);
-	if (known?.agent.digest === one.digest) return;
-	if (known) throw new HoldpointError("agent.invalid", `Two different agents are named ${one.name}`);
+	if (known && (known.team ?? known.agent) === one) return;
+	if (known) {
+		throw new HoldpointError("agent.invalid", `Two different agents are named ${one.name}`, {
+			hint: "Define it once, and use it wherever it works; another one needs another name.",
+		});
+	}
 	const members = isTeam(one) ? agentsOf(one) : [one];
 	const twice = isTeam(one) ? members.find(({ name }) => cast.has(name)) : undefined;
 	if (twice) throw new HoldpointError("agent.invalid", `The agent ${twice.name} takes part in two teams of one run`);

@@ -18,6 +18,7 @@ import { closeCall } from "./close-call.ts";
 import { apartFrom, type Conversation, type Part, type Thread, threadFor, whoOf } from "./conversation.ts";
 import { failedWith } from "./failed-with.ts";
 import { keepBeside } from "./keep-beside.ts";
+import { leftTo } from "./left-to.ts";
 import { resultLine } from "./routing-events.ts";
 import { callOf, valueOf } from "./run-state.ts";
 import type { Segment } from "./segment.ts";
@@ -206,7 +207,8 @@ function isHanded(segment: Segment, team: Team, { answer, to }: Next): boolean {
 	const [first = "", ...beside] = entryOf(to);
 	const from = by?.agent ?? name;
 	const apart = apartFrom(of, { from, joined: answer.joined });
-	const results = carriedTo(segment, of.threads.get(first), {
+	const [giver = from] = agentsBehind(segment, answer);
+	const carried = carriedTo(segment, of.threads.get(first), {
 		of,
 		apart,
 		carry: "results",
@@ -220,7 +222,8 @@ function isHanded(segment: Segment, team: Team, { answer, to }: Next): boolean {
 		...(beside.length > 0 ? { beside } : {}),
 		...whose(of, team),
 		...(by ? {} : { summary: textOf(output) }),
-		...(results.length > 0 ? { results } : {}),
+		...carried,
+		...leftTo({ around: teamsOf(segment, of, to.name), from: of.threads.get(giver), to, only: undefined }),
 		...joinedIn(answer),
 	};
 	return tell(segment, of, [event]);
@@ -251,38 +254,38 @@ export function handOn(segment: Segment, thread: Thread): void {
 	const way = segment.readyOf(thread).handoffs.get(call.tool);
 	const target = way && participantOf(way.team, handing.to);
 	if (!target) throw incompatible(segment, `there is no way from ${agent} to ${handing.to} any more`);
-	const [to = "", ...beside] = entryOf(target);
-	const bound = boundOf(thread, way, to);
+	const [first = ""] = entryOf(target);
+	const bound = boundOf(thread, way, first);
 	if (bound !== undefined) return endWith(segment, of, { error: { code: "limit.handoffs", message: bound } });
-	segment.emit(handedEvent(segment, { thread, call, way, to, beside }));
+	segment.emit(handedEvent(segment, { thread, call, way, to: target }));
 }
 
 interface Handed {
 	readonly thread: Thread;
 	readonly call: CallState;
 	readonly way: Way;
-	readonly to: string;
-	readonly beside: readonly string[];
+	readonly to: Participant;
 }
 
-function handedEvent(segment: Segment, { thread, call, way, to, beside }: Handed): RunHanded {
+function handedEvent(segment: Segment, { thread, call, way, to }: Handed): RunHanded {
 	const { of, agent } = thread;
+	const [first = "", ...beside] = entryOf(to);
 	const { reason = "", summary, carry } = call.args as { reason?: string; summary?: string; carry?: Carry };
 	const kept = lesser(way.carry, carry ?? way.carry);
 	const tokensMax = way.carryTokensMax;
-	const results = carriedTo(segment, of.threads.get(to), { of, apart: thread.apart, carry: kept, tokensMax });
+	const carried = carriedTo(segment, of.threads.get(first), { of, apart: thread.apart, carry: kept, tokensMax });
 	return {
 		type: "run.handed",
 		...inCall(of),
 		from: agent,
-		to,
+		to: first,
 		...(beside.length > 0 ? { beside } : {}),
 		...whose(of, way.team),
 		call: call.id,
 		reason,
 		...(summary && kept !== "none" ? { summary } : {}),
-		...(results.length > 0 ? { results } : {}),
-		...(way.only ? { only: way.only } : {}),
+		...carried,
+		...leftTo({ around: teamsOf(segment, of, to.name), from: thread, to, only: way.only }),
 	};
 }
 
@@ -291,6 +294,8 @@ const order: readonly Carry[] = ["none", "summary", "results"];
 function lesser(a: Carry, b: Carry): Carry {
 	return order.indexOf(a) <= order.indexOf(b) ? a : b;
 }
+
+type Carried = Pick<RunHanded, "results" | "leftOut">;
 
 interface Carrying {
 	readonly of: Conversation;
@@ -301,20 +306,24 @@ interface Carrying {
 }
 
 /** The newest results of others that fit, oldest first; what it was told before is not told again. */
-function carriedTo({ state }: Segment, to: Thread | undefined, { of, apart, carry, tokensMax }: Carrying): string[] {
-	if (carry !== "results") return [];
+function carriedTo({ state }: Segment, to: Thread | undefined, { of, apart, carry, tokensMax }: Carrying): Carried {
+	if (carry !== "results") return {};
 	const carried: string[] = [];
-	let left = tokensMax;
+	let [left, leftOut] = [tokensMax, 0];
 	const results = of.team?.results ?? [];
 	for (let at = results.length - 1; at >= (to?.carried ?? 0); at--) {
 		const call = callOf(state, results[at] as string);
 		const { thread } = call;
 		if (thread === to || apart.has(thread.agent)) continue;
-		left -= tokenEstimate(resultLine(call, valueOf(state, call)));
-		if (left < 0) break;
-		carried.push(call.id);
+		const tokens = tokenEstimate(resultLine(call, valueOf(state, call)));
+		// One that is too large alone must not cost the others their place.
+		if (tokens > left) leftOut++;
+		else {
+			left -= tokens;
+			carried.push(call.id);
+		}
 	}
-	return carried.reverse();
+	return { ...(carried.length > 0 ? { results: carried.reverse() } : {}), ...(leftOut > 0 ? { leftOut } : {}) };
 }
 
 /** Why no further handoff is taken. */

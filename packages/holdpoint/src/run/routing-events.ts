@@ -168,6 +168,7 @@ export function handOn(state: RunState, event: RunHanded): void {
 		thread.label = joinLabels(thread.label, label);
 		if (event.results) thread.carried = team.results.length;
 		thread.only = event.only;
+		thread.onlyIn = event.onlyIn;
 		thread.continued = 0;
 		call(thread, told);
 	}
@@ -262,13 +263,14 @@ function callUpon(thread: Thread): void {
 	thread.rejections = 0;
 }
 
-function payload(state: RunState, { from, reason, summary, results = [] }: RunHanded): string {
+function payload(state: RunState, { from, reason, summary, results = [], leftOut }: RunHanded): string {
 	const lines = [`[Handed to you by ${from}${reason ? `: ${reason}` : ""}]`];
 	if (summary) lines.push(`Summary: ${summary}`);
 	if (results.length > 0) {
 		lines.push("Results so far, so that you need not look them up again:");
 		for (const id of results) lines.push(resultLine(callOf(state, id), valueOf(state, callOf(state, id))));
 	}
+	if (leftOut) lines.push(`Results that were too long to be told here: ${leftOut}`);
 	return lines.join("\n");
 }
 

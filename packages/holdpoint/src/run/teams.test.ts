@@ -44,6 +44,36 @@ describe("a team", () => {
 		]);
 	});
 
+	test("a result that is too large to be carried costs the others nothing, and the next one is told that it is missing", async () => {
+		const look = defineTool({
+			name: "look",
+			description: "Looks.",
+			effect: "read",
+			input: z.object({ size: z.number() }),
+			execute: ({ size }) => "x".repeat(size),
+		});
+		const scene = teamStage({
+			cast: {
+				desk: {
+					tools: [look],
+					story: [
+						call("look", { size: 3 }),
+						call("look", { size: 20_000 }),
+						call("handoff_to_clerk", { reason: "yours" }),
+					],
+				},
+				clerk: [say("Hello.")],
+			},
+			team: ({ desk, clerk }) => handoff({ name: "t" }).participants([desk!, clerk!]).coordinator(desk!).build(),
+		});
+		await scene.harness.run(scene.team, "go");
+		expect(scene.said("clerk").at(-1)?.split("\n").slice(1)).toEqual([
+			"Results so far, so that you need not look them up again:",
+			'look({"size":3}) → "xxx"',
+			"Results that were too long to be told here: 1",
+		]);
+	});
+
 	test("the reply resumes the agent that asked; after a restart as well", async () => {
 		const scene = teamStage({
 			cast: {

@@ -152,8 +152,12 @@ export interface RunHanded {
 	readonly summary?: string;
 	/** Calls whose results the next one is told, oldest first. */
 	readonly results?: readonly string[];
+	/** So many results it is not told: they did not fit. */
+	readonly leftOut?: number;
 	/** The next one may use these tools of its own, and no others. */
 	readonly only?: readonly string[];
+	/** What ways to teams leave to whoever works in them, by the team's name: it holds until the work leaves that team. */
+	readonly onlyIn?: { readonly [team: string]: readonly string[] };
 	/** Whose way or order it was, where that is a team inside the one that was asked. */
 	readonly team?: string;
 	/** Participants that worked beside each other, and whose answers are joined here. */
