@@ -5,7 +5,7 @@ const facts: { readonly [Type in RunEvent["type"]]: readonly string[] } = {
 	"run.started": ["v", "lib", "agent", "tools", "sandbox", "team"],
 	"run.resumed": ["verdict", "lib", "agent", "tools"],
 	"message.received": ["mode"],
-	"run.handed": ["in", "from", "to", "beside", "call", "results", "only", "team", "joined"],
+	"run.handed": ["in", "from", "to", "beside", "call", "results", "only", "onlyIn", "leftOut", "team", "joined"],
 	"agent.continued": ["in", "agent", "joined"],
 	"agent.done": ["in", "agent", "as", "joined"],
 	"agent.started": ["call", "agent", "team"],
