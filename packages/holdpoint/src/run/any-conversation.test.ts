@@ -166,6 +166,7 @@ async function examine({ scene, executed, observed, result, prompts }: Played): 
 		busy: new Set<string>(),
 		live: new Set<string>(),
 		room: 8,
+		asksLater: () => true,
 		isSpent: () => false,
 		joins: () => false,
 		endings: { has: () => false },

@@ -35,6 +35,8 @@ export interface Doing {
 	readonly room: number;
 	/** Conversations that end as soon as nothing is in flight there. */
 	readonly endings: { has(of: Conversation): boolean };
+	/** Whether it has a question of its own that comes after the one that the user was asked. */
+	asksLater(thread: Thread): boolean;
 	/** Whether its model may be asked no more. */
 	isSpent(thread: Thread): boolean;
 	/** Whether all who worked beside each other in one of its teams are done. */
@@ -89,8 +91,10 @@ function stepOfThread({ state, doing }: Look, thread: Thread): Step | undefined 
 	if (isBeingWritten(state, thread, doing)) return undefined;
 	const isOpen = thread.late.length > 0;
 	if (thread.handing && !isOpen) return { do: "hand-on", thread };
+	const { asked } = thread.of.team ?? {};
 	// Until the user has replied nobody else asks, and nobody begins anything.
-	if (thread.of.team?.asked && (thread.isCalledUpon || !thread.modelDue)) return undefined;
+	if (asked && (thread.modelDue ? thread.isCalledUpon : asked.agent === thread.agent || doing.asksLater(thread)))
+		return undefined;
 	if (thread.modelDue) return { do: "ask-model", thread };
 	return isOpen ? undefined : { do: "conclude", thread };
 }

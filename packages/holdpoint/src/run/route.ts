@@ -120,7 +120,10 @@ function asksUser(segment: Segment, answer: Answer, replyTo: Participant | undef
 	const { of, by, name, output } = answer;
 	if (of.call !== undefined) return false;
 	// One question at a time: this one is asked when the other one is answered.
-	if (of.team?.asked) return true;
+	if (of.team?.asked) {
+		if (by) segment.questions.set(by, of.team.asked);
+		return true;
+	}
 	const agent = by?.agent ?? name;
 	const [reader = agent, ...beside] = replyTo ? entryOf(replyTo) : agentsBehind(segment, answer);
 	const event: RunEvent = {

@@ -9,7 +9,7 @@ import type { AccountRow, RunStatus, StoredSignal, Write } from "../spec/store.t
 import type { Tool } from "../spec/tool.ts";
 import type { CallState } from "./call-state.ts";
 import type { ParsingLimits } from "./canonical-arguments.ts";
-import type { Conversation, Thread } from "./conversation.ts";
+import type { Conversation, Thread, UserQuestion } from "./conversation.ts";
 import { withLabel } from "./label-results.ts";
 import { leavesOf } from "./leaves-of.ts";
 import type { Doing } from "./next.ts";
@@ -75,6 +75,8 @@ export class Segment {
 	readonly isResumed: boolean;
 	/** How conversations end that are over while something is in flight there; whoever resumes comes to the same. */
 	readonly endings = new Map<Conversation, Ending>();
+	/** Whoever has a question for the user, and the one that it comes after; whoever resumes comes to the same. */
+	readonly questions = new Map<Thread, UserQuestion>();
 	private woken = false;
 	private known: RunInfo | undefined;
 
@@ -146,9 +148,11 @@ export class Segment {
 
 	get doing(): Doing {
 		const room = this.ready.limits.concurrencyMax - this.running;
-		const { busy, live, ended, endings, isSpent, joins } = this;
-		return { busy, live, ended, endings, room, isSpent, joins, now: this.ports.clock.now() };
+		const { busy, live, ended, endings, asksLater, isSpent, joins } = this;
+		return { busy, live, ended, endings, room, asksLater, isSpent, joins, now: this.ports.clock.now() };
 	}
+
+	private readonly asksLater = (thread: Thread): boolean => this.questions.get(thread) === thread.of.team?.asked;
 
 	/** A team's bound is that of all of its agents together; each has its own, too, where it sets one. */
 	readonly isSpent = (thread: Thread): boolean => {

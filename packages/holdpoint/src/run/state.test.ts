@@ -23,6 +23,7 @@ const idle: Doing = {
 	ended: new Set(),
 	endings: { has: () => false },
 	room: 8,
+	asksLater: () => false,
 	isSpent: ({ turns }) => turns >= 20,
 	joins: () => false,
 	now: 1_000,
