@@ -65,6 +65,13 @@ function checkParticipants(team: Team): void {
 		const isMade = typeof one?.name === "string" && typeof one.digest === "string";
 		check(isMade, `team ${name} has a participant that neither \`defineAgent\` nor a team's builder made`);
 	}
+	for (const { name: inner, limits } of participants.filter(isTeam)) {
+		const isOwn = limits.turnsMax !== undefined && limits.turnsMax !== defaultTeamLimits.turnsMax;
+		check(
+			!isOwn,
+			`team ${name}: answers are counted of the whole team, and ${inner} inside it sets turnsMax: set it here`,
+		);
+	}
 	const names = new Set<string>([name]);
 	for (const one of [...participants.filter(isTeam), ...agentsOf(team)]) {
 		check(one.name !== "user", `team ${name}: no participant can be named user, who is the one that it works for`);

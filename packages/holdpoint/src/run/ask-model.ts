@@ -26,6 +26,8 @@ import { toolsFor } from "./thread-tools.ts";
 /** Asks an agent's model once and writes down its answer, or that it is to be asked later. */
 export async function askModel(segment: Segment, thread: Thread): Promise<void> {
 	const { state, ports } = segment;
+	// Somebody beside it ended the run, or the call, a moment ago.
+	if (state.finished || isClosed(state, thread)) return;
 	const ready = segment.readyOf(thread);
 	if (!ready.model) {
 		throw new HoldpointError("model.missing", `Agent ${ready.agent.name} has no model`, {

@@ -1,7 +1,9 @@
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import type { Leaf } from "../audit/verifier/export-lines.ts";
 import { auditSigner, exportOf, leavesIn, signedLog, verifyLines } from "../testing/audit-scene.ts";
-import { bob, held, seen, shop } from "../testing/rehearsal-scene.ts";
+import { bob, closeShops, held, seen, shop } from "../testing/rehearsal-scene.ts";
+
+afterEach(closeShops);
 
 const three = `for (const n of [1, 2, 3]) await tools.refund({ order: "o" + n, cents: n * 100 });
 	return 1;`;

@@ -14,7 +14,7 @@ export interface CallState {
 	readonly parent: string | undefined;
 	/** Of the agent that made it, or whose program did. */
 	readonly thread: Thread;
-	/** Which of the run's calls it is: 1, 2, … */
+	/** Which of the run's calls it is: 1, 2, …; in a team since the user's last words. */
 	readonly ordinal: number;
 	/** Which of its agent's calls here. */
 	readonly ordinalOfAgent: number;

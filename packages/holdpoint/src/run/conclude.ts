@@ -8,7 +8,7 @@ import { endOf } from "./call-end.ts";
 import type { ApprovalState, CallState } from "./call-state.ts";
 import { type Thread, whoOf } from "./conversation.ts";
 import { next } from "./next.ts";
-import { endWith, follow } from "./route.ts";
+import { endWith, follow, isOver } from "./route.ts";
 import type { RunState } from "./run-state.ts";
 import { threadsAtWork } from "./run-state.ts";
 import type { Segment } from "./segment.ts";
@@ -17,6 +17,8 @@ const { repairsMax } = fixedLimits;
 
 /** An agent's model answered without calls: is that the end? */
 export async function conclude(segment: Segment, thread: Thread): Promise<void> {
+	// Somebody beside it ended the run, or the call, a moment ago.
+	if (isOver(segment, thread.of)) return;
 	const { output: wanted } = segment.readyOf(thread).agent;
 	if (await isSpokenTo(segment, thread)) return;
 	const unusable = (issues: string, code: Unusable = "output.invalid") =>

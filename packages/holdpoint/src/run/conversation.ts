@@ -34,6 +34,8 @@ export interface TeamTalk {
 	readonly handoffs: Map<string, number>;
 	/** How often a team's own order said who is next, since then. */
 	readonly rounds: Map<string, number>;
+	/** Calls of the run that were made before the user's last words. */
+	callsBefore: number;
 	/** Handoffs in a row between the same two agents, with nothing done in between. */
 	pingPong: number;
 	lastHandoff: { readonly from: string; readonly to: string } | undefined;
@@ -147,6 +149,7 @@ export function newConversation({ call, name, isTeam }: NewConversation): Conver
 				label: undefined,
 				handoffs: new Map<string, number>(),
 				rounds: new Map<string, number>(),
+				callsBefore: 0,
 				pingPong: 0,
 				lastHandoff: undefined,
 				path: [],

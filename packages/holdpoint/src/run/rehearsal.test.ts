@@ -1,4 +1,4 @@
-import { describe, expect, onTestFinished, test } from "vitest";
+import { afterEach, describe, expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
 
 import type { HarnessOptions } from "../holdpoint.ts";
@@ -8,10 +8,12 @@ import { HoldpointError } from "../spec/errors.ts";
 import type { Ask, Policy, PolicyRequest } from "../spec/policy.ts";
 import type { Store } from "../spec/store.ts";
 import { auditSigner, exportOf, verifyLines } from "../testing/audit-scene.ts";
-import { ann, bob, held, orders, refunds, seen, shop } from "../testing/rehearsal-scene.ts";
+import { ann, bob, closeShops, held, orders, refunds, seen, shop } from "../testing/rehearsal-scene.ts";
 import { sandboxUnderTest } from "../testing/sandbox-under-test.ts";
 import { ofType, onlyWait, type Stage } from "../testing/stage.ts";
 import { defineTool } from "../tools/define-tool.ts";
+
+afterEach(closeShops);
 
 describe("a rehearsal", () => {
 	test("shows at the first held call all that the program would do, with totals, and does nothing of it", async () => {

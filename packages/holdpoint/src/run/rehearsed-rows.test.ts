@@ -1,9 +1,11 @@
-import { describe, expect, onTestFinished, test } from "vitest";
+import { afterEach, describe, expect, onTestFinished, test } from "vitest";
 import type { Json } from "../spec/json.ts";
 import { auditSigner, exportOf, verifyLines } from "../testing/audit-scene.ts";
-import { ann, bob, held, type Refund, seen, shop } from "../testing/rehearsal-scene.ts";
+import { ann, bob, closeShops, held, type Refund, seen, shop } from "../testing/rehearsal-scene.ts";
 import { sandboxUnderTest } from "../testing/sandbox-under-test.ts";
 import { ofType, onlyWait } from "../testing/stage.ts";
+
+afterEach(closeShops);
 
 describe("a row whose call is held", () => {
 	/** `o2` is made only after the rehearsal that foresees it, and again where `o1` says something else than it simulates. */

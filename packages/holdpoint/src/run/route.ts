@@ -61,7 +61,7 @@ async function outwards(segment: Segment, answer: Answer, around: readonly Team[
 }
 
 /** While a function was asked, whoever works beside may have brought all to its end. */
-function isOver(segment: Segment, of: Conversation): boolean {
+export function isOver(segment: Segment, of: Conversation): boolean {
 	const { state, endings } = segment;
 	const isClosed = of.call !== undefined && callOf(state, of.call).phase !== "started";
 	return isClosed || endings.has(of) || state.status !== "running" || state.cancel !== undefined;

@@ -118,6 +118,9 @@ export function hear(state: RunState, event: MessageReceived): void {
 		callUpon(thread);
 	}
 	noteWords(conversation, { text: event.text, readers });
+	if (!conversation.team) return;
+	conversation.team.callsBefore = state.calls.size;
+	for (const thread of conversation.threads.values()) thread.calls = 0;
 }
 
 /** Who was asked for is who reads the reply; those beside them go on with what they do. */

@@ -111,3 +111,8 @@ export function callersOf(state: RunState, { of }: Thread): readonly Thread[] {
 	}
 	return callers;
 }
+
+/** Of the call that is made next: what a run may make is bounded between two words of a team's user. */
+export function nextOrdinal({ calls, conversation }: Pick<RunState, "calls" | "conversation">): number {
+	return calls.size + 1 - (conversation.team?.callsBefore ?? 0);
+}

@@ -15,7 +15,7 @@ import { type CallState, newCall, type RehearsalState } from "./call-state.ts";
 import type { Thread } from "./conversation.ts";
 import { bindRow, rehearsed } from "./rehearsal-events.ts";
 import { askUser, beginInside, beginRun, finishBeside, goOn, handOn, hear } from "./routing-events.ts";
-import { callOf, type RunState, threadsAtWork } from "./run-state.ts";
+import { callOf, nextOrdinal, type RunState, threadsAtWork } from "./run-state.ts";
 import { applyAnswer, closeTurn, rejectOutput, say, settleDirect } from "./thread-events.ts";
 
 /** Folds one event into the state. Total: an event of a newer kind is refused by the journal before it comes here. */
@@ -101,7 +101,7 @@ function applyCallEvent(state: RunState, event: CallEvent): void {
 			id,
 			newCall({
 				id,
-				ordinal: state.calls.size + 1,
+				ordinal: nextOrdinal(state),
 				ordinalOfAgent: ++thread.calls,
 				tool,
 				parent,

@@ -4,8 +4,9 @@ import { z } from "zod";
 import { handoff } from "../routing/handoff.ts";
 import { parallel } from "../routing/shapes.ts";
 import { ofType, onlyWait } from "../testing/stage.ts";
-import { say } from "../testing/story.ts";
+import { call, say } from "../testing/story.ts";
 import { teamStage } from "../testing/team-stage.ts";
+import { defineTool } from "../tools/define-tool.ts";
 
 test("an inner team that is at its end is not gone on with: the user is asked, and no answer is spent on nothing", async () => {
 	const scene = teamStage({
@@ -68,4 +69,40 @@ test("what is unusable still after its repair is the end, whatever was repaired 
 	const chat = numbers("one", "1", "two", "three");
 	expect(onlyWait(await chat.send("go"), "user").text).toBe("1");
 	expect(await chat.send("the next one")).toMatchObject({ status: "failed", error: { code: "output.invalid" } });
+});
+
+test("I8: calls are counted from the user's last words: a long conversation does not run out of them", async () => {
+	const made: string[] = [];
+	const look = defineTool({
+		name: "look",
+		description: "Looks.",
+		input: z.object({}),
+		effect: "read",
+		execute: (_, { call: id }) => void made.push(id),
+	});
+	const turn = [call("look"), call("look"), say("seen")];
+	const scene = teamStage({
+		cast: { a: { tools: [look], limits: { callsMax: 1 }, story: [...turn, ...turn] } },
+		team: ({ a }) => handoff({ name: "lone" }).participants([a!]).coordinator(a!).limits({ callsMax: 1 }).build(),
+	});
+	const chat = scene.harness.session("s", scene.team);
+	const { run } = await chat.send("go");
+	expect(made).toEqual(["c1"]);
+	await chat.send("and again");
+	expect(made).toEqual(["c1", "c3"]);
+	const failed = ofType(await scene.events(run), "call.finished").filter(({ outcome }) => "failed" in outcome);
+	expect(failed).toMatchObject([{ outcome: { code: "limit.calls" } }, { outcome: { code: "limit.calls" } }]);
+});
+
+test("answers are counted of the whole team: a bound of an inner one is refused where the outer one is built", () => {
+	const scene = teamStage({
+		cast: { a: [], b: [] },
+		team: ({ a, b }) => {
+			const inner = handoff({ name: "inner" }).participants([a!]).coordinator(a!).limits({ turnsMax: 3 }).build();
+			const outer = handoff({ name: "outer" }).participants([inner, b!]).coordinator(b!);
+			expect(() => outer.build()).toThrow(/outer.*inner.*turnsMax/);
+			return inner;
+		},
+	});
+	expect(scene.team.limits.turnsMax).toBe(3);
 });

@@ -8,7 +8,7 @@ import type { Json } from "../spec/json.ts";
 import { type CallState, newCall } from "./call-state.ts";
 import type { Message, Thread } from "./conversation.ts";
 import { lateNote, pendingNote, resultMessage } from "./messages.ts";
-import { callOf, type RunState, valueOf } from "./run-state.ts";
+import { callOf, nextOrdinal, type RunState, valueOf } from "./run-state.ts";
 
 export function applyAnswer(state: RunState, thread: Thread, event: ModelAnswered): void {
 	thread.turns++;
@@ -37,7 +37,7 @@ export function applyAnswer(state: RunState, thread: Thread, event: ModelAnswere
 		if (reused) ids.set(part.toolCallId, modelId);
 		const call = newCall({
 			id,
-			ordinal: state.calls.size + 1,
+			ordinal: nextOrdinal(state),
 			ordinalOfAgent: ++thread.calls,
 			tool: part.toolName,
 			thread,

@@ -1,11 +1,10 @@
 /** A program that refunds, and its rehearsal, for this package's own tests. */
-import { onTestFinished } from "vitest";
-import { z } from "zod";
 import type { OpenApproval } from "../run/inbox.ts";
 import type { ProgramOptions } from "../spec/agent.ts";
 import type { Approver } from "../spec/events.ts";
 import type { Ask, Policy } from "../spec/policy.ts";
 import { defineTool } from "../tools/define-tool.ts";
+import { jsonSchema } from "../tools/json-schema.ts";
 import { sandboxUnderTest } from "./sandbox-under-test.ts";
 import { type Stage, type StageOptions, stage } from "./stage.ts";
 import { program, say } from "./story.ts";
@@ -19,6 +18,19 @@ export interface Refund {
 }
 
 export const orders = [1, 2, 3, 4].map((n) => ({ order: `o${n}`, cents: n * 100 }));
+
+function object<Shape>(properties: { readonly [Field in keyof Shape & string]: "string" | "integer" }) {
+	const fields = Object.entries(properties).map(([name, type]) => [name, { type }]);
+	const required = Object.keys(properties);
+	return jsonSchema<Shape>({ type: "object", properties: Object.fromEntries(fields), required });
+}
+
+const opened: Stage[] = [];
+
+/** For the end of each test. */
+export async function closeShops(): Promise<void> {
+	for (const { harness } of opened.splice(0)) await harness.close();
+}
 
 interface Wishes extends Partial<StageOptions> {
 	readonly source?: string;
@@ -39,7 +51,7 @@ export function shop({ source = refundAll, ask = {}, options, simulated = true, 
 		name: "list_orders",
 		description: "Lists.",
 		effect: "read",
-		input: z.object({}),
+		input: object<object>({}),
 		execute: () => {
 			done.push("list");
 			return orders;
@@ -49,8 +61,8 @@ export function shop({ source = refundAll, ask = {}, options, simulated = true, 
 		name: "refund",
 		description: "Refunds.",
 		repeat: "keyed",
-		input: z.object({ order: z.string(), cents: z.int() }),
-		output: z.object({ refunded: z.int() }),
+		input: object<Refund>({ order: "string", cents: "integer" }),
+		output: object<{ readonly refunded: number }>({ refunded: "integer" }),
 		...(simulated
 			? {
 					simulate: ({ order, cents }: Refund) => {
@@ -67,7 +79,7 @@ export function shop({ source = refundAll, ask = {}, options, simulated = true, 
 	const note = defineTool({
 		name: "note",
 		description: "Notes.",
-		input: z.object({ text: z.string() }),
+		input: object<{ readonly text: string }>({ text: "string" }),
 		simulate: () => "noted",
 		execute: ({ text }) => {
 			done.push(`note ${text}`);
@@ -78,7 +90,7 @@ export function shop({ source = refundAll, ask = {}, options, simulated = true, 
 		name: "drop",
 		description: "Deletes.",
 		effect: "destructive",
-		input: z.object({}),
+		input: object<object>({}),
 		execute: () => done.push("drop"),
 	});
 	const policy: Policy = {
@@ -96,7 +108,7 @@ export function shop({ source = refundAll, ask = {}, options, simulated = true, 
 		harness: { policy, sandbox: sandboxUnderTest(), ...harness },
 		...more,
 	});
-	onTestFinished(() => scene.harness.close());
+	opened.push(scene);
 	return { scene, done };
 }
 
