@@ -8,7 +8,7 @@
  * The fold is incremental and changes the state in place: folding anew at each step would make a run of n calls cost n².
  */
 import { joinLabels } from "../labels/label.ts";
-import type { CallFinished, OfAgent, Outcome, RunEvent } from "../spec/events.ts";
+import type { CallFinished, OfAgent, Outcome, RunEvent, RunStarted } from "../spec/events.ts";
 import type { Label } from "../spec/label.ts";
 import { applyApprovalEvent } from "./approval-events.ts";
 import { type CallState, newCall, type RehearsalState } from "./call-state.ts";
@@ -23,10 +23,7 @@ export function apply(state: RunState, event: RunEvent): void {
 	useUp(state, event);
 	switch (event.type) {
 		case "run.started":
-			state.started = event;
-			for (const id of event.session?.read ?? []) state.signals.add(id);
-			for (const name in event.tools) state.tools.set(name, event.tools[name] as string);
-			return beginRun(state, event);
+			return start(state, event);
 		case "run.resumed":
 			for (const name in event.tools) state.tools.set(name, event.tools[name] as string);
 			return;
@@ -68,6 +65,13 @@ export function apply(state: RunState, event: RunEvent): void {
 		default:
 			applyCallEvent(state, event);
 	}
+}
+
+function start(state: RunState, event: RunStarted): void {
+	state.started = event;
+	for (const id of event.session?.read ?? []) state.signals.add(id);
+	for (const name in event.tools) state.tools.set(name, event.tools[name] as string);
+	beginRun(state, event);
 }
 
 /** A call whose outcome stayed unknown: the session's next run may not find it without a result. */
