@@ -36,11 +36,6 @@ export interface TeamTalk {
 	readonly rounds: Map<string, number>;
 	/** Calls of the run that were made before the user's last words. */
 	callsBefore: number;
-	/** Handoffs in a row between the same two agents, with nothing done in between. */
-	pingPong: number;
-	lastHandoff: { readonly from: string; readonly to: string } | undefined;
-	/** Who handed the work on to whoever is at work, the first one first. */
-	path: readonly string[];
 	/** Somebody asked the user. */
 	asked: UserQuestion | undefined;
 	/** Calls of models that gave a result, handoffs apart, in the order in which they did. */
@@ -63,6 +58,8 @@ export interface UserQuestion {
 	readonly readers: readonly string[];
 	/** Who works beside them. */
 	readonly apart: ReadonlySet<string>;
+	/** On which way the work had come to whoever asked. */
+	readonly trail: Trail;
 }
 
 export interface Said {
@@ -80,6 +77,16 @@ export interface Handing {
 	readonly call: string;
 	readonly to: string;
 }
+
+/** On which way the work came to an agent. */
+export interface Trail {
+	/** Who handed it on, the first one first; cut where it leads back. */
+	readonly path: readonly string[];
+	/** The last handoff, and how often in a row these two handed on to each other with nothing done in between. */
+	readonly last: { readonly from: string; readonly to: string; readonly times: number } | undefined;
+}
+
+const noTrail: Trail = { path: [], last: undefined };
 
 export interface Thread {
 	readonly of: Conversation;
@@ -121,6 +128,7 @@ export interface Thread {
 	label: Label | undefined;
 	readonly modelIds: Set<string>;
 	handing: Handing | undefined;
+	trail: Trail;
 	/** So much of what was said in the team's conversation it knows. */
 	heard: number;
 	/** Agents that work beside it: what they say and find out is not for it. */
@@ -150,9 +158,6 @@ export function newConversation({ call, name, isTeam }: NewConversation): Conver
 				handoffs: new Map<string, number>(),
 				rounds: new Map<string, number>(),
 				callsBefore: 0,
-				pingPong: 0,
-				lastHandoff: undefined,
-				path: [],
 				asked: undefined,
 				results: [],
 				done: new Map<string, Part>(),
@@ -209,6 +214,7 @@ export function newThread(of: Conversation, agent: string, history: readonly Mes
 		label: undefined,
 		modelIds: new Set(history.flatMap(callIds)),
 		handing: undefined,
+		trail: noTrail,
 		heard: 0,
 		apart: new Set(),
 		carried: 0,
@@ -234,6 +240,16 @@ export function apartFrom({ threads, team }: Conversation, { from, joined = [] }
 	const [first, ...others] = agents.flatMap((agent) => threads.get(agent)?.apart ?? []);
 	const shared = [...(first ?? [])].filter((agent) => others.every((set) => set.has(agent)));
 	return new Set(shared.filter((agent) => !agents.includes(agent)));
+}
+
+/** The way on which work came to whoever hands it on, or is joined there. */
+export function trailFrom({ threads, team }: Conversation, { from, joined = [] }: Source): Trail {
+	const thread = threads.get(from);
+	if (thread) return thread.trail;
+	const agents = joined.flatMap((name) => team?.done.get(name)?.agents ?? []);
+	const [first = [], ...others] = agents.flatMap((agent) => threads.get(agent)?.trail ?? []).map(({ path }) => path);
+	const end = first.findIndex((agent, at) => others.some((path) => path[at] !== agent));
+	return { path: end < 0 ? first : first.slice(0, end), last: undefined };
 }
 
 /** Ids of calls that the model has seen already; none may be used again in the same thread. */

@@ -224,10 +224,10 @@ export function provenanceOf({ state }: Pick<Segment, "state">, { parent, thread
 	if (parent === undefined && !team && call === undefined) return { via: "model" };
 	const callers = callersOf(state, thread);
 	const ways = [thread, ...callers].toReversed();
-	const path = ways.flatMap((one) => [...(one.of.team?.path ?? []), ...(one === thread ? [] : [one.agent])]);
+	const path = ways.flatMap((one) => [...one.trail.path, ...(one === thread ? [] : [one.agent])]);
 	const way = path.length > 0 ? { path } : {};
 	if (parent !== undefined) return { via: "program", program: parent, ...way };
-	if ((team?.path.length ?? 0) > 0) return { via: "handoff", ...way };
+	if (thread.trail.path.length > 0) return { via: "handoff", ...way };
 	return callers.length > 0 ? { via: "agent", ...way } : { via: "model" };
 }
 
@@ -485,8 +485,9 @@ function decideAgain(place: Place, tool: Tool | string): void | Promise<void> {
 	return askPolicy(candidate);
 }
 
-/** What was never started is denied; what was started and may not be repeated, nobody knows. */
+/** What was never started, or changes nothing outside of the run, is denied; of anything else that was started nobody knows. */
 function refuse(place: Place, why: string, by: string): void {
-	if (place.call.attempt === 0) return finish(place, { denied: why, by });
+	const { segment, call } = place;
+	if (call.attempt === 0 || segment.toolOf(call)?.effect === "internal") return finish(place, { denied: why, by });
 	finish(place, { unknown: `it was started, and ${by} no longer allows to repeat it: ${why}` });
 }

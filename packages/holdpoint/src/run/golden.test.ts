@@ -85,8 +85,8 @@ function* allConversations(state: RunState): Generator<Conversation> {
 }
 
 function conversationSummary({ name, call, threads, active, team, turns }: Conversation): object {
-	const seen = [...threads.values()].map(({ agent, messages, turn, late, handing, heard, only }) => {
-		return { agent, messages, turn, late, handing, heard, only };
+	const seen = [...threads.values()].map(({ agent, messages, turn, late, handing, trail, heard, only }) => {
+		return { agent, messages, turn, late, handing, trail, heard, only };
 	});
 	const { done, handoffs, rounds, ...talk } = team ?? { done: new Map(), handoffs: new Map(), rounds: new Map() };
 	const counted = { done: [...done], handoffs: [...handoffs], rounds: [...rounds] };

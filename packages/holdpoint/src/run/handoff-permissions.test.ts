@@ -1,9 +1,11 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { z } from "zod";
+import { memoryStore } from "../adapters/stores/memory.ts";
 import { defineTeam, type HandoffDefinition, handoff } from "../routing/handoff.ts";
 import { parallel, pipeline } from "../routing/shapes.ts";
 import type { Policy } from "../spec/policy.ts";
 import type { Labels } from "../spec/tool.ts";
+import { crashingStore } from "../testing/crashing-store.ts";
 import { sandboxUnderTest } from "../testing/sandbox-under-test.ts";
 import { ofType, onlyWait } from "../testing/stage.ts";
 import { call, calls, program, say } from "../testing/story.ts";
@@ -273,6 +275,83 @@ describe("a way that leaves whoever takes over only some tools", () => {
 		await scene.harness.run(scene.team, "go");
 		expect(did).toEqual(["pay 1"]);
 	});
+});
+
+describe("where work came from", () => {
+	test("is each branch's own: nobody was handed what somebody beside it was", async () => {
+		const seen: string[] = [];
+		const { pay } = bank();
+		const steps = [call("pay", { n: 1 }), call("pay", { n: 2 }), say("B done.")];
+		const scene = teamStage({
+			cast: {
+				a1: [to("a2")],
+				a2: { tools: [pay], story: [call("pay", { n: 3 }), say("A done.")] },
+				b: { tools: [pay], story: steps },
+			},
+			team: ({ a1, a2, b }) => {
+				const pair = handoff({ name: "pair" })
+					.participants([a1!, a2!])
+					.coordinator(a1!)
+					.terminateWhen((said) => said.some(({ text }) => text === "A done."))
+					.build();
+				return parallel([pair, b!], { name: "both" });
+			},
+			harness: {
+				policy: ({ agent, tool, provenance }) => {
+					if (tool.name === "pay") seen.push(`${agent} ${JSON.stringify(provenance)}`);
+					return { verdict: "allow" };
+				},
+			},
+		});
+		expect(await scene.harness.run(scene.team, "go")).toMatchObject({ status: "completed" });
+		expect(new Set(seen)).toEqual(new Set(['b {"via":"model"}', 'a2 {"via":"handoff","path":["a1"]}']));
+	});
+
+	test("leads no further than to where it comes back", async () => {
+		const seen: string[] = [];
+		const { pay } = bank();
+		const story = [to("clerk"), call("pay", { n: 1 }), say("Done.")];
+		const scene = desk(
+			{ desk: { tools: [pay], story }, clerk: [to("desk")] },
+			{},
+			{
+				harness: {
+					policy: ({ tool, provenance }) => {
+						if (tool.name === "pay") seen.push(JSON.stringify(provenance));
+						return { verdict: "allow" };
+					},
+				},
+			},
+		);
+		await scene.harness.run(scene.team, "go");
+		expect(seen).toEqual(['{"via":"model"}']);
+	});
+});
+
+test("I7: a handoff that had begun when its process died, and is no longer allowed, is denied: it did nothing", async () => {
+	const { pay, did } = bank();
+	const store = memoryStore();
+	const both = [
+		{ tool: "pay", args: { n: 1 } },
+		{ tool: "handoff_to_clerk", args: { reason: "it is yours" } },
+	];
+	const cast = { desk: { tools: [pay], story: [calls(both), say("Then not.")] }, clerk: [say("Mine.")] };
+	const harness = { policy: allow };
+	const dying = desk(cast, {}, { harness, store: crashingStore(store, { at: 2 }) });
+	await expect(dying.harness.run(dying.team, "go", { runId: "r" })).rejects.toMatchObject({ code: "store.failed" });
+	const policy: Policy = {
+		version: "p",
+		decide: ({ tool }) => (tool.name === "pay" ? { verdict: "allow" } : { verdict: "deny", reason: "no more" }),
+	};
+	dying.clock.advance(60_000);
+	const next = dying.again({ store, harness: { policy } });
+	const waits = await next.harness.resume("r");
+	expect(onlyWait(waits, "unknown").tool).toBe("pay");
+	await next.harness.settle("r", "c1", { happened: true, result: 1, by: { id: "ann", via: "test" } });
+	expect(onlyWait(await next.harness.resume("r"), "user").text).toBe("Then not.");
+	expect(did).toEqual(["pay 1"]);
+	const ended = ofType(await next.events("r"), "call.finished").find(({ call: id }) => id === "c2");
+	expect(ended?.outcome).toEqual({ denied: "no more", by: "policy" });
 });
 
 describe("labels hold through handoffs", () => {

@@ -34,7 +34,7 @@ import { limitsOf, programOf } from "./program-guest.ts";
 import { askedWith } from "./program-slice.ts";
 import { isForeseen } from "./rehearsed-rows.ts";
 import { forkOf } from "./restore-program.ts";
-import { callOf } from "./run-state.ts";
+import { callOf, nextOrdinal } from "./run-state.ts";
 import type { Segment } from "./segment.ts";
 import { rehearsalHolder, type Wanted } from "./wanted.ts";
 
@@ -212,7 +212,7 @@ class Rehearsal {
 		const { n, line } = ask;
 		const failed = (message: string): Answer => ({ n, error: { name: "ToolFailed", message } });
 		const { args: asked, unreadable } = askedWith(segment, program, ask);
-		const ordinal = segment.state.calls.size + this.calls;
+		const ordinal = nextOrdinal(segment.state) - 1 + this.calls;
 		const about = { tool: ask.tool, parent: program.id, line, label: this.label, asked };
 		const { thread } = program;
 		const call = newCall({

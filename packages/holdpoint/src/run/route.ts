@@ -330,16 +330,15 @@ function carriedTo({ state }: Segment, to: Thread | undefined, { of, apart, carr
 }
 
 /** Why no further handoff is taken. */
-function boundOf({ of, agent }: Thread, { team }: Way, to: string): string | undefined {
+function boundOf({ of, agent, trail: { last } }: Thread, { team }: Way, to: string): string | undefined {
 	const { name, handoffsMax, pingPongMax } = team;
-	const { handoffs, pingPong = 0, lastHandoff } = of.team ?? {};
-	const made = handoffs?.get(name) ?? 0;
+	const made = of.team?.handoffs.get(name) ?? 0;
 	if (made >= handoffsMax) {
 		return `The agents of ${name} handed on ${made} times without coming to an end (handoffsMax)`;
 	}
-	const isBack = lastHandoff?.from === to && lastHandoff.to === agent;
-	if (!isBack || pingPong < pingPongMax) return undefined;
-	return `${agent} and ${to} handed on to each other ${pingPong} times with nothing done in between (pingPongMax)`;
+	const isBack = last?.from === to && last.to === agent;
+	if (!isBack || last.times < pingPongMax) return undefined;
+	return `${agent} and ${to} handed on to each other ${last.times} times with nothing done in between (pingPongMax)`;
 }
 
 /** Before an agent works that was spoken to: whether that is needed any more. */

@@ -26,7 +26,9 @@ import {
 	newThread,
 	type Said,
 	type Thread,
+	type Trail,
 	threadFor,
+	trailFrom,
 } from "./conversation.ts";
 import { type Before, callOf, type RunState, valueOf } from "./run-state.ts";
 import { closeTurn, hasOpenCalls, say, sayWhenPossible } from "./thread-events.ts";
@@ -127,9 +129,9 @@ export function hear(state: RunState, event: MessageReceived): void {
 function readersOf(of: Conversation): readonly Thread[] {
 	const { team } = of;
 	if (!team?.asked) return of.active;
-	const { agent, readers, apart } = team.asked;
+	const { agent, readers, apart, trail } = team.asked;
 	team.asked = undefined;
-	return takeOver(of, { from: agent, agents: readers, apart });
+	return takeOver(of, { from: agent, agents: readers, apart, trail });
 }
 
 interface Words {
@@ -145,12 +147,13 @@ function noteWords(of: Conversation, { text, readers, label }: Words): void {
 	const to = readers.length > 0 ? { to: readers.map(({ agent }) => agent) } : {};
 	team.said.push({ by: "user", text, ...to, label });
 	for (const thread of readers) thread.heard = team.said.length;
-	for (const thread of of.threads.values()) thread.answers = 0;
+	for (const thread of of.threads.values()) {
+		thread.answers = 0;
+		thread.trail = { ...thread.trail, last: undefined };
+	}
 	of.turns = 0;
 	team.handoffs.clear();
 	team.rounds.clear();
-	team.pingPong = 0;
-	team.lastHandoff = undefined;
 }
 
 export function handOn(state: RunState, event: RunHanded): void {
@@ -167,7 +170,8 @@ export function handOn(state: RunState, event: RunHanded): void {
 	count(of, event);
 	const told = payload(state, event);
 	const agents = [event.to, ...(event.beside ?? [])];
-	for (const thread of takeOver(of, { from: event.from, agents, apart: apartFrom(of, event) })) {
+	const trail = trailOf(event, trailFrom(of, event));
+	for (const thread of takeOver(of, { from: event.from, agents, apart: apartFrom(of, event), trail })) {
 		thread.label = joinLabels(thread.label, label);
 		if (event.results) thread.carried = team.results.length;
 		thread.only = event.only;
@@ -195,14 +199,15 @@ function forget({ team }: Conversation, { joined = [] }: { readonly joined?: rea
 	for (const name of joined) team?.done.delete(name);
 }
 
-function count({ team, name }: Conversation, { from, to, call, team: whose = name }: RunHanded): void {
+function count({ team, name }: Conversation, { call, team: whose = name }: RunHanded): void {
 	if (!team) return;
 	const counts = call === undefined ? team.rounds : team.handoffs;
 	counts.set(whose, (counts.get(whose) ?? 0) + 1);
-	if (call === undefined) return;
-	const last = team.lastHandoff;
-	team.pingPong = last?.from === to && last.to === from ? team.pingPong + 1 : 1;
-	team.lastHandoff = { from, to };
+}
+
+function trailOf({ from, to, call }: RunHanded, { path, last }: Trail): Trail {
+	if (call === undefined) return { path, last };
+	return { path, last: { from, to, times: last?.from === to && last.to === from ? last.times + 1 : 1 } };
 }
 
 interface TakingOver {
@@ -210,17 +215,19 @@ interface TakingOver {
 	readonly from: string;
 	readonly agents: readonly string[];
 	readonly apart: ReadonlySet<string>;
+	readonly trail: Trail;
 }
 
 /** They read what they missed; the path of handoffs to them is cut where it leads back. */
-function takeOver(of: Conversation, { from, agents, apart }: TakingOver): readonly Thread[] {
-	const { team, active } = of;
-	if (!team) return [];
-	const [first = ""] = agents;
-	const back = team.path.indexOf(first);
-	if (back >= 0) team.path = team.path.slice(0, back);
-	else if (from !== first && of.threads.has(from)) team.path = [...team.path, from];
+function takeOver(of: Conversation, { from, agents, apart, trail }: TakingOver): readonly Thread[] {
+	const { active } = of;
+	if (!of.team) return [];
 	const threads = beside(of, agents, apart);
+	const before = of.threads.has(from) ? [...trail.path, from] : trail.path;
+	for (const thread of threads) {
+		const back = before.indexOf(thread.agent);
+		thread.trail = { ...trail, path: back < 0 ? before : before.slice(0, back) };
+	}
 	const isAtWork = active.some(({ agent }) => agent === from);
 	of.active = isAtWork
 		? active.flatMap((thread) => (thread.agent === from ? threads : thread))
@@ -287,8 +294,10 @@ export function askUser({ conversation }: RunState, event: UserAsked): void {
 	if (!team) return;
 	const { agent, replyTo = agent, beside: others = [] } = event;
 	const text = event.text ?? team.said.findLast(({ by }) => by === agent)?.text ?? "";
-	const apart = apartFrom(conversation, { from: agent, joined: event.joined });
-	team.asked = { agent, text, readers: [replyTo, ...others], apart };
+	const source = { from: agent, joined: event.joined };
+	const apart = apartFrom(conversation, source);
+	const trail = trailFrom(conversation, source);
+	team.asked = { agent, text, readers: [replyTo, ...others], apart, trail };
 	forget(conversation, event);
 }
 

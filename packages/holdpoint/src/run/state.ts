@@ -190,7 +190,8 @@ function noteWork(call: CallState, { handsTo, outcome }: CallFinished): void {
 		thread.handing ??= { call: call.id, to: handsTo };
 		return;
 	}
-	if (thread.of.team && hasResult(outcome)) thread.of.team.pingPong = 0;
+	const { path, last } = thread.trail;
+	if (last && last.times > 0 && hasResult(outcome)) thread.trail = { path, last: { ...last, times: 0 } };
 	noteResult(call);
 }
 
