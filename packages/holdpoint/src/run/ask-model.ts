@@ -132,8 +132,8 @@ async function callOnce(segment: Segment, asked: Asked, request: ModelRequest): 
 	const held = await holdForModel(segment, { thread, ready, model, request, holder, isOwn });
 	const { limits } = ready;
 	const result = held
-		? await callHeld(segment, { model, limits, request, held })
-		: await callFree(segment, { model, limits, request });
+		? await callHeld(segment, { thread, model, limits, request, held })
+		: await callFree(segment, { thread, model, limits, request });
 	if (result.kind === "later") throw new AskLater(result.dueInMs, result.reason);
 	if (held) asked.spent.push(...spentFor(segment, held, result.answer));
 	asked.counted = held && isOwn ? held.counted : undefined;
@@ -150,6 +150,8 @@ async function settleSpent(segment: Segment, { spent }: Asked): Promise<void> {
 }
 
 interface Calling {
+	/** Of the agent that is asked. */
+	readonly thread: Thread;
 	readonly limits: Limits;
 	readonly model: LanguageModel;
 	readonly request: ModelRequest;
@@ -157,8 +159,9 @@ interface Calling {
 	readonly signal?: AbortSignal;
 }
 
-function callFree(segment: Segment, { model, limits, request, signal }: Calling): Promise<ModelOutcome> {
-	const { ports, onDelta } = segment;
+function callFree(segment: Segment, { thread, model, limits, request, signal }: Calling): Promise<ModelOutcome> {
+	const { ports } = segment;
+	const onDelta = deltasOf(segment, thread);
 	return callModel(model, request, {
 		limits,
 		clock: ports.clock,
@@ -168,9 +171,16 @@ function callFree(segment: Segment, { model, limits, request, signal }: Calling)
 	});
 }
 
+/** Where others may be at work, whoever reads is told whose words they are. */
+function deltasOf({ onDelta }: Segment, { of, agent }: Thread): Segment["onDelta"] {
+	if (!onDelta || (!of.team && of.call === undefined)) return onDelta;
+	const whose = { agent, ...(of.call === undefined ? {} : { in: of.call }) };
+	return (delta) => onDelta({ ...delta, ...whose });
+}
+
 /** Within what is held for it. What gave no answer gives it back, unless nobody knows: then the run's end spends it. */
 async function callHeld(segment: Segment, calling: Calling & { readonly held: Held }): Promise<ModelOutcome> {
-	const { model, limits, request, held } = calling;
+	const { thread, model, limits, request, held } = calling;
 	const cap = countsOutput(held) ? { maxOutputTokens: held.share.outputTokens } : {};
 	const settings = { ...request.settings, ...cap };
 	const ended = new AbortController();
@@ -183,7 +193,7 @@ async function callHeld(segment: Segment, calling: Calling & { readonly held: He
 		);
 	}
 	try {
-		const result = await callFree(segment, { model, limits, request: { ...request, settings }, signal });
+		const result = await callFree(segment, { thread, model, limits, request: { ...request, settings }, signal });
 		if (result.kind === "later") await giveBack(segment, held);
 		return result;
 	} catch (error) {

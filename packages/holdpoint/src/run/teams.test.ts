@@ -132,4 +132,18 @@ describe("a team", () => {
 		expect(await later.harness.resume("r")).toMatchObject({ status: "completed", output: "All done." });
 		expect(later.said("boss").at(-1)).toBe("result: ask_clerk");
 	});
+
+	test("streams say whose words they are, of agents beside each other and inside of calls", async () => {
+		const scene = teamStage({
+			cast: { a: [say("from a")], boss: [call("ask_c", { task: "t" }), say("from boss")], c: [say("from c")] },
+			team: ({ a, boss, c }) => parallel([a!, { ...boss!, tools: [agentTool(c!)] }], { name: "both" }),
+		});
+		const words: Record<string, string> = {};
+		for await (const event of scene.harness.stream(scene.team, "go")) {
+			if (event.type !== "text.delta") continue;
+			const whose = `${event.agent} ${event.in ?? "-"}`;
+			words[whose] = (words[whose] ?? "") + event.text;
+		}
+		expect(words).toEqual({ "a -": "from a", "boss -": "from boss", "c c1": "from c" });
+	});
 });

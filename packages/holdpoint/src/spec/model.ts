@@ -114,13 +114,23 @@ export interface ModelUsage {
  * A piece of an answer on its way. The answer itself is complete without them.
  * Invariant: after `answer.restarted` all that came before is void; the answer begins anew.
  */
-export type ModelDelta =
-	| { readonly type: "text.delta"; readonly text: string }
-	| { readonly type: "reasoning.delta"; readonly text: string }
-	/** A piece of a call's `input`. */
-	| { readonly type: "call.delta"; readonly toolCallId: string; readonly toolName: string; readonly text: string }
-	| { readonly type: "answer.restarted"; readonly reason: string }
-	| AttemptFailed;
+export type ModelDelta = DeltaOf &
+	(
+		| { readonly type: "text.delta"; readonly text: string }
+		| { readonly type: "reasoning.delta"; readonly text: string }
+		/** A piece of a call's `input`. */
+		| { readonly type: "call.delta"; readonly toolCallId: string; readonly toolName: string; readonly text: string }
+		| { readonly type: "answer.restarted"; readonly reason: string }
+		| AttemptFailed
+	);
+
+/** Whose answer it is, where the run is not that of a single agent. */
+export interface DeltaOf {
+	/** Name of the agent. */
+	readonly agent?: string;
+	/** The call inside of which it works. */
+	readonly in?: string;
+}
 
 /** An attempt gave no answer, and there will be another one. */
 export interface AttemptFailed {
