@@ -184,12 +184,12 @@ describe("build", () => {
 		],
 		[
 			"a way back from nobody",
-			() => pipeline([desk, refund], { name: "row", back: { from: "x", to: "desk" } }),
+			() => pipeline([desk, refund], { name: "row", back: { from: "x" as "desk", to: "desk" } }),
 			/from x, who is no participant/,
 		],
 		[
 			"a way back to nobody",
-			() => pipeline([desk, refund], { name: "row", back: { from: "refund", to: "x" } }),
+			() => pipeline([desk, refund], { name: "row", back: { from: "refund", to: "x" as "desk" } }),
 			/to x, who is no participant/,
 		],
 		[
@@ -284,6 +284,17 @@ describe("what does not compile", () => {
 		expect(() => defineTeam({ name: "x", participants, coordinator: "desk", edges: { audit: ["desk"] } })).toThrow(
 			/edge from audit/,
 		);
+	});
+
+	test("the same of the fixed shapes", () => {
+		// @ts-expect-error audit is no participant
+		expect(() => pipeline([desk, refund], { name: "row", back: { from: "refund", to: "audit" } })).toThrow(/to audit/);
+		// @ts-expect-error audit is nobody whom it could choose
+		expect(groupChat([desk, refund], { name: "table", chooser: () => "audit" }).flow.kind).toBe("group-chat");
+		// @ts-expect-error audit is nobody who answered
+		expect(parallel([desk, refund], { name: "all", join: ({ audit: said }) => said }).flow.kind).toBe("parallel");
+		const join = ({ desk: one, refund: other }: { readonly desk: string; readonly refund: string }) => [one, other];
+		expect(parallel([desk, refund], { name: "all", join }).start).toEqual(["desk", "refund"]);
 	});
 
 	test("agents whose names are not known until the program runs compile, and are checked then", () => {

@@ -1,6 +1,6 @@
 import { HoldpointError } from "../spec/errors.ts";
 import { defaultTeamLimits, type Limits } from "../spec/limits.ts";
-import type { Carry, Edge, Flow, Participant, Team, TerminationCondition } from "../spec/team.ts";
+import type { Carry, Edge, Flow, NameOf, Participant, Team, TerminationCondition } from "../spec/team.ts";
 import { teamOf } from "./check-team.ts";
 
 /** What may be said of one way. */
@@ -117,7 +117,6 @@ function flowOf(interaction: HandoffDefinition["interaction"] = "human-in-the-lo
 	return { kind: "autonomous", turnsMax, turnsMaxOf, prompt };
 }
 
-type NameOf<One> = One extends { readonly name: infer Name extends string } ? Name : never;
 type One<Member extends string> = Member | { readonly name: Member };
 
 /** Builds a team of agents that hand on to each other at run time; nothing is checked before `build`. */

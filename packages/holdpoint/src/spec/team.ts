@@ -5,6 +5,9 @@ import type { Limits } from "./limits.ts";
 /** Who works in a team: an agent, or another team. */
 export type Participant = Agent | Team;
 
+/** The names of participants, where they are known when the code is written. */
+export type NameOf<One> = One extends { readonly name: infer Name extends string } ? Name : never;
+
 /** What the next agent is told of the results that the others have: nothing, what is summed up, or the results too. */
 export type Carry = "none" | "summary" | "results";
 
@@ -52,10 +55,16 @@ export type Flow =
 	| { readonly kind: "group-chat"; readonly choose: Choose | undefined; readonly roundsMax: number };
 
 /** What several answers come to. Shape: by the agent's name. */
-export type Join = (answers: { readonly [agent: string]: string }) => Json | Promise<Json>;
+export type Join<Member extends string = string> = (
+	answers: {
+		readonly [Agent in Member]: string;
+	},
+) => Json | Promise<Json>;
 
 /** Who speaks next, by name; undefined: nobody, and the last answer is that of the team. */
-export type Choose = (conversation: readonly Utterance[]) => string | undefined | Promise<string | undefined>;
+export type Choose<Member extends string = string> = (
+	conversation: readonly Utterance[],
+) => Member | undefined | Promise<Member | undefined>;
 
 /** Agents that share one conversation. `handoff`, `pipeline`, `parallel` and `groupChat` make one and check it. */
 export interface Team<Name extends string = string> {
