@@ -43,6 +43,8 @@ export interface CallState {
 	holds?: readonly Hold[];
 	edited: boolean;
 	outcome: Outcome | undefined;
+	/** Of what it returned. */
+	resultLabel?: Label;
 	program: ProgramState | undefined;
 	/** It is a handoff that was made: to whom. */
 	handsTo?: string;

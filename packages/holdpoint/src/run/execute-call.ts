@@ -19,10 +19,11 @@ import type { CallInfo } from "../spec/agent.ts";
 import type { Outcome } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
 import { fixedLimits } from "../spec/limits.ts";
-import type { Tool, ToolContext } from "../spec/tool.ts";
+import type { DoneInRun, Tool, ToolContext } from "../spec/tool.ts";
 import { isLostConnection, isOutcomeUnknown } from "../tools/outcome-unknown.ts";
 import { validate } from "../tools/validate.ts";
 import type { CallState } from "./call-state.ts";
+import { callingRun } from "./calling-run.ts";
 import { executeCodeName } from "./execute-code-name.ts";
 import { startProgram } from "./execute-program.ts";
 import { failedWith } from "./failed-with.ts";
@@ -49,8 +50,9 @@ export async function executeCall(segment: Segment, call: CallState): Promise<vo
 	const began = segment.ports.clock.now();
 	segment.running++;
 	let outcome: Outcome | undefined;
+	let done: DoneInRun | undefined;
 	try {
-		outcome = await attempt(segment, call, { tool, text: bound.args });
+		outcome = await attempt(segment, call, { tool, text: bound.args, onDone: (did) => (done = did) });
 		if (await mayRepeat(segment, call, { tool, outcome })) return;
 	} finally {
 		segment.running--;
@@ -61,7 +63,14 @@ export async function executeCall(segment: Segment, call: CallState): Promise<vo
 	const ms = segment.ports.clock.now() - began;
 	const edge = segment.readyOf(call.thread).handoffs.get(call.tool);
 	const hands = edge && "ok" in known ? { handsTo: edge.to } : {};
-	segment.emit({ type: "call.finished", call: call.id, outcome: known, ms, ...hands });
+	const hasResult = "ok" in known || "blob" in known;
+	const label = hasResult && done?.label ? { label: done.label } : {};
+	segment.emit({ type: "call.finished", call: call.id, outcome: known, ms, ...hands, ...label });
+	// With its outcome, in one commit: what was not done has no outcome, and is begun again.
+	if (hasResult && done) {
+		segment.emit(...(done.events ?? []));
+		for (const write of done.writes ?? []) segment.keep(write);
+	}
 	if (!isHarmless(tool)) await segment.flush();
 }
 
@@ -102,6 +111,8 @@ interface Execution {
 	readonly text: string;
 	/** What becomes of a large value. */
 	readonly keep?: typeof keepBeside;
+	/** Told what a tool of Holdpoint's own did within the run. */
+	readonly onDone?: (done: DoneInRun) => void;
 }
 
 /** After a pause the call is left as it is, started and without an outcome: it is decided anew, and begun again. */
@@ -118,12 +129,18 @@ async function mayRepeat(segment: Segment, call: CallState, did: { tool: Tool; o
 export async function attempt(
 	segment: Segment,
 	call: CallState,
-	{ tool, text, keep = keepBeside }: Execution,
+	{ tool, text, keep = keepBeside, onDone }: Execution,
 ): Promise<Outcome> {
 	const limited = new Attempt(segment, call, tool);
 	const did: Did = { call, text, ran: false };
+	const execute = () => {
+		const input = JSON.parse(text) as Json;
+		if (!tool.inRun) return tool.execute(input, limited);
+		const done = tool.inRun(input, callingRun(segment, call, limited));
+		return done instanceof Promise ? done.then((late) => valueOfDone(late, onDone)) : valueOfDone(done, onDone);
+	};
 	try {
-		const returned = throughMiddleware(segment, did, () => tool.execute(JSON.parse(text) as Json, limited));
+		const returned = throughMiddleware(segment, did, execute);
 		const value = isThenable(returned) ? await limited.inTime(returned) : returned;
 		did.ran = true;
 		return await toOutcome(segment, { call, tool, value, keep });
@@ -135,6 +152,11 @@ export async function attempt(
 	} finally {
 		limited.end();
 	}
+}
+
+function valueOfDone(done: DoneInRun, onDone: Execution["onDone"]): Json {
+	onDone?.(done);
+	return done.value;
 }
 
 /** One attempt of a call on its way through the middleware. */

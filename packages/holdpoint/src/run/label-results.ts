@@ -26,7 +26,7 @@ export function withLabel(event: RunEvent, state: RunState, toolOf: (call: CallS
 			const tool = toolOf(call);
 			const isSettled = event.type === "call.settled";
 			const isHandoff = "handsTo" in event && event.handsTo !== undefined;
-			const label = labelOfOutcome(event.outcome, { call, tool, isSettled, isHandoff });
+			const label = labelOfOutcome(event.outcome, { call, tool, isSettled, isHandoff, own: event.label });
 			const declassifies = tool?.labels?.declassifies === true && "ok" in event.outcome;
 			return { ...event, ...(label ? { label } : {}), ...(declassifies ? { declassifies } : {}) };
 		}
@@ -48,14 +48,17 @@ interface Ended {
 	/** A person says what came of it. */
 	readonly isSettled: boolean;
 	readonly isHandoff: boolean;
+	/** As a tool of Holdpoint's own says. */
+	readonly own: Label | undefined;
 }
 
-function labelOfOutcome(outcome: Outcome, { call, tool, isSettled, isHandoff }: Ended): Label | undefined {
+function labelOfOutcome(outcome: Outcome, { call, tool, isSettled, isHandoff, own }: Ended): Label | undefined {
 	const edited = labelOfEdit(call);
 	// Our own words, or those of the person who denied it; what was never started returned nothing of its tool.
 	const isOurs = "denied" in outcome || "cancelled" in outcome || (!isSettled && call.attempt === 0);
 	if (isOurs) return edited;
 	if (call.program) return showsNothing(outcome) ? edited : call.program.label;
+	if (tool?.inRun) return joinLabels(own, edited);
 	if (call.inside) return joinLabels(labelSeenIn(call.inside), edited);
 	// What the run itself gives to programs says what is declared. Every other tool without a label has the worst.
 	const isOwn = call.tool.startsWith("$") || isHandoff;

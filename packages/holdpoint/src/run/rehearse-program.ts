@@ -20,7 +20,7 @@ import type { Label } from "../spec/label.ts";
 import { fixedLimits } from "../spec/limits.ts";
 import type { PolicyRequest } from "../spec/policy.ts";
 import type { Answer, Ask, Guest } from "../spec/sandbox.ts";
-import type { Tool } from "../spec/tool.ts";
+import type { DoneInRun, Tool } from "../spec/tool.ts";
 import { validate } from "../tools/validate.ts";
 import { aroundCall } from "./around-call.ts";
 import { type Charging, chargesOf, refusing, shortOf } from "./call-budgets.ts";
@@ -278,7 +278,9 @@ class Rehearsal {
 		this.foresee(wants);
 		const began = segment.ports.clock.now();
 		const keep = (_: Segment, __: string, ok: Json) => ({ ok });
-		const outcome: Outcome = await attempt(segment, { ...call, holds: wants }, { tool, text, keep });
+		let done: DoneInRun | undefined;
+		const onDone = (did: DoneInRun) => (done = did);
+		const outcome: Outcome = await attempt(segment, { ...call, holds: wants }, { tool, text, keep, onDone });
 		const ms = segment.ports.clock.now() - began;
 		if (wants.length > 0) {
 			await segment.settle(
@@ -286,7 +288,8 @@ class Rehearsal {
 			);
 		}
 		segment.check();
-		if (tool.effect === "read") this.label = joinLabels(this.label, labelOf(tool.labels, call.id));
+		const label = tool.inRun ? done?.label : labelOf(tool.labels, call.id);
+		if (tool.effect === "read") this.label = joinLabels(this.label, label);
 		if ("ok" in outcome) return { n, ok: JSON.stringify(outcome.ok) };
 		const message = "failed" in outcome ? outcome.failed : "unknown" in outcome ? outcome.unknown : "it was not made";
 		return { n, error: { name: "ToolFailed", message } };

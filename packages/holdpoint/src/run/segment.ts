@@ -208,8 +208,8 @@ export class Segment {
 		}
 	}
 
-	/** A body that the next flush writes beside the journal. */
-	keep(write: Extract<Write, { kind: "blob" | "blob.drop" }>): void {
+	/** What the next flush writes beside the journal. */
+	keep(write: Write): void {
 		this.extra.push(write);
 	}
 

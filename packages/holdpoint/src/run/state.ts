@@ -143,12 +143,14 @@ function applyCallEvent(state: RunState, event: CallEvent): void {
 			state.delegated.delete(call);
 			call.outcome = event.outcome;
 			call.phase = "unknown" in event.outcome ? "unknown" : "finished";
+			if (event.label) call.resultLabel = event.label;
 			noteWork(call, event);
 			see(state, call, event);
 			return settle(state, call);
 		case "call.settled":
 			call.outcome = event.outcome;
 			call.phase = "finished";
+			if (event.label) call.resultLabel = event.label;
 			noteResult(call);
 			see(state, call, event);
 			return settle(state, call);

@@ -1,6 +1,9 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import type { JsonSchema } from "./json.ts";
+import type { RunEvent } from "./events.ts";
+import type { Json, JsonSchema } from "./json.ts";
+import type { Label } from "./label.ts";
 import type { ToolMarks } from "./marks.ts";
+import type { Write } from "./store.ts";
 
 /** What a call of the tool may do outside the journal. Undeclared counts as `write`. */
 export type Effect =
@@ -66,6 +69,36 @@ export interface NamedAgent {
 	readonly digest: string;
 }
 
+/** The run that calls a tool of Holdpoint's own. */
+export interface CallingRun {
+	readonly run: string;
+	readonly call: string;
+	/** The call inside of which the agent works; undefined: the run's own conversation. */
+	readonly inside: string | undefined;
+	/** Name of the agent. */
+	readonly agent: string;
+	readonly principal: string;
+	readonly tenant: string | undefined;
+	readonly session: string | undefined;
+	/** Milliseconds since 1970. */
+	readonly now: number;
+	/** Of all that whoever calls has seen. Undefined: nothing is wrong with it. */
+	readonly label: Label | undefined;
+	/** Aborted on timeout and on cancellation. */
+	readonly signal: AbortSignal;
+	/** What one of the run's calls returned. Undefined: nothing, or there is no such call. */
+	valueOf(call: string): { readonly value: Json; readonly label: Label | undefined } | undefined;
+}
+
+/** What such a call does: its value, and what becomes durable in the same commit as that. */
+export interface DoneInRun {
+	readonly value: Json;
+	/** Of the value. Undefined: nothing is wrong with it. */
+	readonly label?: Label | undefined;
+	readonly events?: readonly RunEvent[];
+	readonly writes?: readonly Write[];
+}
+
 /** A tool as the harness sees it; `defineTool` makes one and checks it. */
 export interface Tool<Input = unknown, Output = unknown> {
 	readonly name: string;
@@ -88,6 +121,10 @@ export interface Tool<Input = unknown, Output = unknown> {
 	readonly lookup: ((idempotencyKey: string, input: Input, context: ToolContext) => unknown) | undefined;
 	/** Puts its calls to an agent or a team, as `agentTool` makes it. */
 	readonly agent?: NamedAgent;
+	/** Of Holdpoint's own tools, in the place of `execute`: whatever it changes is written with its outcome, or not at all. */
+	readonly inRun?: (input: Input, run: CallingRun) => DoneInRun | Promise<DoneInRun>;
+	/** It may not be called from programs. */
+	readonly isDirectOnly?: true;
 	/** Declared version and digest of schema and effect: a change voids approvals. */
 	readonly version: string;
 	execute(input: Input, context: ToolContext): unknown;
