@@ -8,7 +8,7 @@
  * The fold is incremental and changes the state in place: folding anew at each step would make a run of n calls cost n².
  */
 import { joinLabels } from "../labels/label.ts";
-import type { CallFinished, OfAgent, Outcome, RunEvent, RunStarted } from "../spec/events.ts";
+import type { CallAsked, CallFinished, OfAgent, Outcome, RunEvent, RunStarted } from "../spec/events.ts";
 import type { Label } from "../spec/label.ts";
 import { applyApprovalEvent } from "./approval-events.ts";
 import { type CallState, newCall, type RehearsalState } from "./call-state.ts";
@@ -94,30 +94,32 @@ function useUp(state: RunState, event: RunEvent): void {
 
 type CallEvent = Extract<RunEvent, { readonly call: string }>;
 
-function applyCallEvent(state: RunState, event: CallEvent): void {
-	if (event.type === "call.asked") {
-		const { thread, program } = callOf(state, event.parent);
-		program?.asks.push(event.call);
-		program?.open.add(event.call);
-		const { call: id, tool, parent, line, args, unreadable } = event;
-		const asked = unreadable === undefined ? { asked: args } : { asked: undefined, input: unreadable };
-		state.calls.set(
+/** A program asked for it. */
+function askFromProgram(state: RunState, event: CallAsked): void {
+	const { thread, program } = callOf(state, event.parent);
+	program?.asks.push(event.call);
+	program?.open.add(event.call);
+	const { call: id, tool, parent, line, args, unreadable } = event;
+	const asked = unreadable === undefined ? { asked: args } : { asked: undefined, input: unreadable };
+	state.calls.set(
+		id,
+		newCall({
 			id,
-			newCall({
-				id,
-				ordinal: nextOrdinal(state),
-				ordinalOfAgent: ++thread.calls,
-				tool,
-				parent,
-				thread,
-				line,
-				label: program?.label,
-				...asked,
-			}),
-		);
-		if (program) program.quiet = false;
-		return;
-	}
+			ordinal: nextOrdinal(state),
+			ordinalOfAgent: ++thread.calls,
+			tool,
+			parent,
+			thread,
+			line,
+			label: program?.label,
+			...asked,
+		}),
+	);
+	if (program) program.quiet = false;
+}
+
+function applyCallEvent(state: RunState, event: CallEvent): void {
+	if (event.type === "call.asked") return askFromProgram(state, event);
 	const call = callOf(state, event.call);
 	switch (event.type) {
 		case "call.decided":
