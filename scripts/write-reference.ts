@@ -62,7 +62,7 @@ function literalsOf(type: string): string[] {
 }
 
 function eventsPage(): string {
-	const source = spec("events");
+	const source = `${spec("events")}\n${spec("context-events")}`;
 	const version = /journalVersion = (\d+)/.exec(source)?.[1];
 	const events = [
 		...source.matchAll(
@@ -123,10 +123,22 @@ function namesIn(code: string): string[] {
 }
 
 /** Files whose types the journal writes down as they are. */
-const written: ReadonlySet<string> = new Set(["events", "approver", "label"]);
+const written: ReadonlySet<string> = new Set(["events", "context-events", "event-parts", "approver", "label"]);
 
 function declaration(name: string): NamedType | undefined {
-	for (const file of ["events", "approver", "label", "marks", "governance", "model", "json", "limits", "errors"]) {
+	for (const file of [
+		"events",
+		"context-events",
+		"event-parts",
+		"approver",
+		"label",
+		"marks",
+		"governance",
+		"model",
+		"json",
+		"limits",
+		"errors",
+	]) {
 		const start = `(?:/\\*\\*((?:(?!\\*/)[\\s\\S])*)\\*/\\n)?`;
 		const pattern = new RegExp(
 			`${start}(?:export )?(?:interface ${name}\\b[^{]*\\{\\n([\\s\\S]*?)\\n\\}|type ${name} =[\\s\\S]*?;(?=\\n))`,

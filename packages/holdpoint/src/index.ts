@@ -1,6 +1,7 @@
 export { memoryStore } from "./adapters/stores/memory.ts";
 export { sqliteStore } from "./adapters/stores/sqlite.ts";
 export type { AuditOptions } from "./audit/open-auditor.ts";
+export { type HarnessAgentDefinition, harnessAgent, type LoopSettings } from "./harness/harness-agent.ts";
 export { createHarness, type HarnessOptions } from "./holdpoint.ts";
 export { joinDecisions, type PolicyLike } from "./policy/decide.ts";
 export { effectPolicy } from "./policy/effect-policy.ts";
@@ -16,6 +17,7 @@ export type { DeliveryReport, WebhookStatus } from "./run/webhooks.ts";
 export type { Agent, CallInfo, Middleware, RunInfo } from "./spec/agent.ts";
 export type { Answering, Approvers, Authority } from "./spec/approver.ts";
 export type { Budget, BudgetAccount, BudgetStatus, Price, Prices } from "./spec/budget.ts";
+export type { ContextOptions, ContextProvider } from "./spec/context.ts";
 export { type ErrorCode, HoldpointError, isHoldpointError } from "./spec/errors.ts";
 export type { Approver, Outcome, RunEvent } from "./spec/events.ts";
 export type { Grant, GrantTerms, Standing, Switch } from "./spec/governance.ts";

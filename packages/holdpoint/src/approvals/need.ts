@@ -1,6 +1,7 @@
 /** Who must say yes to a held call, and whether they have. */
+
+import { type Ask, countOfRole } from "../spec/ask.ts";
 import type { Approver } from "../spec/events.ts";
-import { type Ask, countOfRole } from "../spec/policy.ts";
 
 /** An ask that was checked, with its defaults. */
 export interface Need {

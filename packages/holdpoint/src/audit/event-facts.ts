@@ -2,17 +2,21 @@ import type { RunEvent } from "../spec/events.ts";
 
 /** Fields of events that are open for ever, whoever looks. What is not named here may hold what somebody said. */
 const facts: { readonly [Type in RunEvent["type"]]: readonly string[] } = {
-	"run.started": ["v", "lib", "agent", "tools", "sandbox", "team"],
+	"run.started": ["v", "lib", "agent", "tools", "sandbox", "team", "mode"],
 	"run.resumed": ["verdict", "lib", "agent", "tools"],
 	"message.received": ["mode"],
 	"run.handed": ["in", "from", "to", "beside", "call", "results", "only", "onlyIn", "leftOut", "team", "joined"],
 	"agent.continued": ["in", "agent", "joined"],
 	"agent.done": ["in", "agent", "as", "joined"],
-	"agent.started": ["call", "agent", "team"],
+	"agent.started": ["call", "agent", "team", "background", "mode"],
 	"user.asked": ["agent", "replyTo", "beside", "joined"],
 	"model.answered": ["in", "agent", "model", "finish", "usage", "ms", "unheard"],
 	"model.unanswered": [],
 	"output.rejected": ["in", "agent"],
+	"context.provided": ["in", "agent"],
+	"context.compacted": ["in", "agent", "how", "kept", "fresh", "tokens", "budget", "usage"],
+	"todos.set": ["in", "agent"],
+	"mode.changed": ["in", "mode"],
 	"call.asked": ["call", "parent", "line"],
 	"call.decided": ["call", "verdict", "policy", "approvedBy", "approvedAs", "ask", "grants"],
 	"approval.requested": ["call", "roles", "count", "counts", "people", "expiresAt", "escalation", "carries", "row"],

@@ -209,6 +209,10 @@ const eventTypes: Readonly<Record<RunEvent["type"], true>> = {
 	"model.answered": true,
 	"model.unanswered": true,
 	"output.rejected": true,
+	"context.provided": true,
+	"context.compacted": true,
+	"todos.set": true,
+	"mode.changed": true,
 	"call.asked": true,
 	"call.decided": true,
 	"approval.requested": true,
@@ -260,6 +264,7 @@ export function writesFor(events: readonly RunEvent[], at: number, about: CallFa
 				writes.push({ kind: "approval.drop", approval: event.approval });
 				break;
 			case "model.answered":
+			case "context.compacted":
 				for (const { account, holder, amount } of event.spent ?? [])
 					writes.push({ kind: "settle", account, holder, amount });
 				break;

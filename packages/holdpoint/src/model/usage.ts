@@ -1,7 +1,5 @@
+import { tokenEstimate } from "../kit/token-estimate.ts";
 import type { AnswerPart, ModelRequest, ModelUsage } from "../spec/model.ts";
-
-/** Without a report of the provider, this many characters count as a token. */
-const charsPerToken = 4;
 
 type Fields = { readonly [name: string]: unknown };
 
@@ -71,22 +69,4 @@ export function tokenBound(value: unknown): number {
 		return 0;
 	}
 	return Buffer.byteLength(JSON.stringify(value, plain) ?? "") + more;
-}
-
-export function tokenEstimate(value: unknown): number {
-	return Math.ceil(chars(value) / charsPerToken);
-}
-
-/** Characters of all strings and numbers inside; bytes of a file and what a provider wants back are not text. */
-function chars(value: unknown): number {
-	if (typeof value === "string") return value.length;
-	if (typeof value === "number") return String(value).length;
-	if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return 0;
-	const isFile = "mediaType" in value;
-	let total = 0;
-	for (const [key, inner] of Object.entries(value)) {
-		if (key === "providerOptions" || key === "providerMetadata" || (isFile && key === "data")) continue;
-		total += chars(inner);
-	}
-	return total;
 }

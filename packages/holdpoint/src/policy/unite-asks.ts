@@ -1,4 +1,4 @@
-import { type Ask, countOfRole } from "../spec/policy.ts";
+import { type Ask, countOfRole } from "../spec/ask.ts";
 
 /**
  * One question in the place of several; whoever covers it covers each of them. Of each role the larger count, in all the

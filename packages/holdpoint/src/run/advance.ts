@@ -3,6 +3,7 @@
  *
  * A run id names one piece of work: starting the same id with the same input joins it, with another input is an error.
  */
+
 import { firstMac, runSeal } from "../journal/journal.ts";
 import { joinLabels, labelOfInput } from "../labels/label.ts";
 import { agentsOf, entryOf } from "../routing/topology.ts";
@@ -10,6 +11,7 @@ import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
 import { journalVersion, type RunResumed, type RunStarted, type SessionPlace } from "../spec/events.ts";
 import type { RunResult } from "../spec/result.ts";
 import type { StoredRun } from "../spec/store.ts";
+import { modeOf } from "./begin-agent.ts";
 import { resultOf } from "./conclude.ts";
 import { drive } from "./drive.ts";
 import { newLeaves } from "./leaves-of.ts";
@@ -105,6 +107,7 @@ function startedEvent(ready: ReadyAgent, request: StartRequest): RunStarted {
 		...(request.tenant === undefined ? {} : { tenant: request.tenant }),
 		...(request.session ? { session: request.session } : {}),
 		...(ready.team ? { team: { start: entryOf(ready.team) } } : {}),
+		...modeOf(ready),
 		input: request.input,
 		...(request.sandbox ? { sandbox: request.sandbox } : {}),
 	};

@@ -8,6 +8,8 @@ export interface AgentToolOptions {
 	readonly name?: string;
 	/** What the model reads. */
 	readonly description?: string;
+	/** Whoever calls it goes on meanwhile, and is told the answer when it is there. Default: false, the call waits for it. */
+	readonly background?: boolean;
 }
 
 /**
@@ -16,15 +18,19 @@ export interface AgentToolOptions {
  * that would ask the user answers instead. Errors: `tool.invalid`.
  */
 export function agentTool(agent: Participant, options: AgentToolOptions = {}): Tool {
-	const { name = `ask_${agent.name}` } = options;
+	const { name = `ask_${agent.name}`, background = false } = options;
 	if (!/^[A-Za-z_][A-Za-z0-9_-]{0,63}$/.test(name)) {
 		throw new HoldpointError("tool.invalid", `"${String(name).slice(0, 80)}" is no tool name`);
 	}
 	const what = isTeam(agent) ? "team" : "agent";
-	const description = options.description ?? `Puts a task to the ${what} ${agent.name} and returns its answer.`;
+	const description =
+		options.description ??
+		(background
+			? `Starts the ${what} ${agent.name} on a task in the background. Go on meanwhile: its answer comes as a message.`
+			: `Puts a task to the ${what} ${agent.name} and returns its answer.`);
 	const execute = () => {
 		throw new Error("Holdpoint bug: it should hold that an agent's call is no function's");
 	};
 	const tool = internalTool({ name, description, input: stringField("task"), execute });
-	return { ...tool, tags: ["agent"], version: agent.digest, agent };
+	return { ...tool, tags: ["agent"], version: agent.digest, agent, ...(background ? { isInBackground: true } : {}) };
 }

@@ -3,6 +3,7 @@ import type { CallState } from "./call-state.ts";
 import type { Thread } from "./conversation.ts";
 import { callersOf } from "./run-state.ts";
 import type { Segment } from "./segment.ts";
+import { setModeName } from "./set-mode-name.ts";
 import { narrowedReason } from "./thread-tools.ts";
 
 /** What stands around a call and has a say in it, beside the agent that makes it. */
@@ -13,6 +14,8 @@ export interface AroundCall {
 	readonly agents: readonly string[];
 	/** Why the handoff to it, or to an agent that it works for, does not leave it this tool. */
 	readonly narrowed: string | undefined;
+	/** The call would end plan mode. */
+	readonly leavesPlan: boolean;
 }
 
 export function aroundCall(segment: Segment, call: CallState): AroundCall {
@@ -24,8 +27,18 @@ export function aroundCall(segment: Segment, call: CallState): AroundCall {
 	return {
 		callers: callers.map(({ agent }) => agent),
 		agents: agentsAround(segment, thread),
-		narrowed: narrowed.find((reason) => reason !== undefined),
+		narrowed: narrowed.find((reason) => reason !== undefined) ?? plannedReason(segment, call, callers),
+		leavesPlan: thread.of.mode === "plan" && name === setModeName && segment.toolOf(call)?.inRun !== undefined,
 	};
+}
+
+/** Why it may not be done while somebody around it plans: neither a handoff nor another agent leads out of that. */
+function plannedReason(segment: Segment, call: CallState, callers: readonly Thread[]): string | undefined {
+	const { thread, tool } = call;
+	if (thread.of.mode !== "plan" && !callers.some(({ of }) => of.mode === "plan")) return undefined;
+	const effect = segment.toolOf(call)?.effect;
+	if (effect === "read" || effect === "internal") return undefined;
+	return `In plan mode nothing is changed: ${tool} is not called before ${setModeName} was approved`;
 }
 
 /** An agent, those that it works for, and the teams that they are in: whatever is said of one of them holds for it. */

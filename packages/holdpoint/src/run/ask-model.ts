@@ -1,11 +1,13 @@
 import { callModel, type ModelOutcome } from "../model/call-model.ts";
 import { HoldpointError } from "../spec/errors.ts";
-import type { Spent } from "../spec/events.ts";
+import type { RunFailureCode, Spent } from "../spec/events.ts";
 import type { Limits } from "../spec/limits.ts";
-import type { LanguageModel, ModelAnswer, ModelRequest } from "../spec/model.ts";
+import type { LanguageModel, ModelAnswer, ModelMessage, ModelRequest } from "../spec/model.ts";
+import { type AskAside, Stopped } from "./ask-aside.ts";
 import { AskLater } from "./ask-later.ts";
 import { type Thread, whoOf } from "./conversation.ts";
 import { foreignLabel } from "./label-results.ts";
+import { isLastAnswer } from "./last-answer.ts";
 import {
 	countsOutput,
 	countsTime,
@@ -17,6 +19,7 @@ import {
 	timeIsOver,
 	UsedUp,
 } from "./model-budgets.ts";
+import { NoRoom, prepareContext } from "./prepare-context.ts";
 import { isEnded } from "./route.ts";
 import type { ReadyAgent } from "./run-ports.ts";
 import { callOf, type RunState } from "./run-state.ts";
@@ -36,19 +39,24 @@ export async function askModel(segment: Segment, thread: Thread): Promise<void> 
 	}
 	const began = ports.clock.now();
 	if (thread.of.team && thread.isCalledUpon && (await isEnded(segment, thread))) return;
-	const heard = thread.messages.length;
-	const own = requestOf(thread, ready);
-	const counting = { counted: undefined, answer: undefined };
-	const asked: Asked = { thread, ready, own, model: "middleware", times: 0, spent: [], ...counting };
+	let asked: Asked | undefined;
 	let answer: ModelAnswer;
+	let heard: number;
+	let estimate: number | undefined;
 	try {
-		answer = await throughMiddleware(segment, asked, own);
+		const prepared = await requestOf(segment, thread, ready);
+		// What is said while the model answers stands after its answer.
+		heard = thread.messages.length;
+		estimate = prepared.estimate;
+		asked = newAsked({ thread, ready, own: prepared.request, prefix: "m" });
+		answer = await throughMiddleware(segment, asked, asked.own);
 	} catch (error) {
 		if (state.cancel) return;
-		await settleSpent(segment, asked);
+		if (asked) await settleSpent(segment, asked);
 		if (error instanceof AskLater) return setTimer(segment, thread, error);
-		if (!(error instanceof UsedUp)) throw error;
-		segment.endings.set(thread.of, { error: { code: "limit.budget", message: error.message } });
+		const ending = endingFor(error);
+		if (!ending) throw error;
+		segment.endings.set(thread.of, { error: ending });
 		return;
 	}
 	// Cancelled, and over: it came after the grace.
@@ -69,7 +77,19 @@ export async function askModel(segment: Segment, thread: Thread): Promise<void> 
 		...(asked.model === thread.model ? {} : { model: asked.model }),
 		...(asked.spent.length > 0 ? { spent: asked.spent } : {}),
 		...(counted === undefined ? {} : { counted }),
+		...(estimate === undefined || !isAsAsked(asked, answer) ? {} : { estimate }),
 	});
+}
+
+/** What ends the run, or the call, and is no failure of the process. */
+function endingFor(error: unknown): { readonly code: RunFailureCode; readonly message: string } | undefined {
+	if (error instanceof UsedUp) return { code: "limit.budget", message: error.message };
+	return error instanceof NoRoom ? { code: "limit.context", message: error.message } : undefined;
+}
+
+/** Whether the provider was asked what the run asked, and its count is of that. */
+function isAsAsked({ answer: given, isOwn }: Asked, { usage }: ModelAnswer): boolean {
+	return isOwn && usage === given?.usage && !usage.estimated;
 }
 
 /** The call that it was put to was ended meanwhile. */
@@ -83,15 +103,67 @@ function countedOf({ counted, answer: given }: Asked, { content, usage }: ModelA
 	return isGiven && !usage.estimated && usage.inputTokens > 0 ? counted : undefined;
 }
 
-function requestOf(thread: Thread, ready: ReadyAgent): ModelRequest {
+interface OwnRequest {
+	readonly request: ModelRequest;
+	/** Undefined: nobody keeps it within a window. */
+	readonly estimate: number | undefined;
+}
+
+/** What the run itself asks. Errors: `NoRoom`; of a summary, where one was needed. */
+async function requestOf(segment: Segment, thread: Thread, ready: ReadyAgent): Promise<OwnRequest> {
 	const { agent } = ready;
+	const isLast = isLastAnswer(segment, thread);
 	const tools = toolsFor(thread, ready);
-	return {
-		// Copied in one piece: element by element, long conversations would cost the square of their turns.
-		prompt: [ready.system].concat(thread.messages),
+	const beside = {
 		...(tools.length > 0 ? { tools } : {}),
+		...(agent.output ? { responseFormat: { type: "json", schema: agent.output.json as never } as const } : {}),
+	};
+	const { context } = agent.features ?? {};
+	const prepared = context
+		? await prepareContext({
+				segment,
+				thread,
+				ready,
+				options: context,
+				beside,
+				askAside: asideOf(segment, thread, ready),
+			})
+		: { system: ready.system, messages: thread.messages, estimate: undefined };
+	// Copied in one piece: element by element, long conversations would cost the square of their turns.
+	const prompt = [prepared.system].concat(prepared.messages);
+	const last = isLast && tools.length > 0 ? { toolChoice: { type: "none" } as const } : {};
+	const request: ModelRequest = {
+		prompt: isLast ? prompt.concat(lastAnswerNote) : prompt,
+		...beside,
+		...last,
 		...(agent.settings ? { settings: agent.settings } : {}),
-		...(agent.output ? { responseFormat: { type: "json", schema: agent.output.json as never } } : {}),
+	};
+	return { request, estimate: prepared.estimate };
+}
+
+const lastAnswerNote: ModelMessage = {
+	role: "user",
+	content: [
+		{
+			type: "text",
+			text: "[No further tool call is possible in this run. Answer now: what is done, what is not, and what is left to do.]",
+		},
+	],
+};
+
+/** Asks beside the conversation; nobody reads along. */
+export function asideOf(segment: Segment, thread: Thread, ready: ReadyAgent): AskAside {
+	let times = 0;
+	return async (request) => {
+		const asked = newAsked({ thread, ready, own: request, prefix: `s${++times}.`, isAside: true });
+		try {
+			const answer = await throughMiddleware(segment, asked, request);
+			return { answer, spent: asked.spent };
+		} catch (error) {
+			await settleSpent(segment, asked);
+			if (segment.isOver) throw new Stopped("the run is over", { cause: error });
+			throw error;
+		}
 	};
 }
 
@@ -108,7 +180,30 @@ interface Asked {
 	model: string;
 	/** How often a model was asked: layers may ask more than once. */
 	times: number;
+	/** Whether it was asked last what the run asks. */
+	isOwn: boolean;
 	readonly spent: Spent[];
+	/** Of the names under which it holds what it may take. */
+	readonly prefix: string;
+	/** It is no part of the conversation. */
+	readonly isAside: boolean;
+}
+
+interface NewAsked extends Pick<Asked, "thread" | "ready" | "own" | "prefix"> {
+	readonly isAside?: boolean;
+}
+
+function newAsked({ isAside = false, ...asked }: NewAsked): Asked {
+	return {
+		...asked,
+		isAside,
+		counted: undefined,
+		answer: undefined,
+		model: "middleware",
+		times: 0,
+		isOwn: false,
+		spent: [],
+	};
 }
 
 function throughMiddleware(segment: Segment, asked: Asked, request: ModelRequest): Promise<ModelAnswer> {
@@ -127,16 +222,19 @@ async function callOnce(segment: Segment, asked: Asked, request: ModelRequest): 
 	const { model } = ready;
 	if (!model) throw new HoldpointError("model.missing", `Agent ${ready.agent.name} has no model`);
 	await settleSpent(segment, asked);
-	const holder = `${thread.work === "model" ? "m" : `m/${thread.work.slice(6)}/`}${thread.turns + 1}.${++asked.times}`;
+	const { prefix } = asked;
+	const whose = thread.work === "model" ? prefix : `${prefix}/${thread.work.slice(6)}/`;
+	const holder = `${whose}${thread.turns + 1}.${++asked.times}`;
 	const isOwn = (["prompt", "tools", "responseFormat"] as const).every((part) => request[part] === asked.own[part]);
 	const held = await holdForModel(segment, { thread, ready, model, request, holder, isOwn });
 	const { limits } = ready;
 	const result = held
-		? await callHeld(segment, { thread, model, limits, request, held })
-		: await callFree(segment, { thread, model, limits, request });
+		? await callHeld(segment, { thread, model, limits, request, held, isAside: asked.isAside })
+		: await callFree(segment, { thread, model, limits, request, isAside: asked.isAside });
 	if (result.kind === "later") throw new AskLater(result.dueInMs, result.reason);
 	if (held) asked.spent.push(...spentFor(segment, held, result.answer));
 	asked.counted = held && isOwn ? held.counted : undefined;
+	asked.isOwn = isOwn;
 	asked.answer = result.answer;
 	asked.model = `${model.provider}/${model.modelId}`;
 	return result.answer;
@@ -155,13 +253,15 @@ interface Calling {
 	readonly limits: Limits;
 	readonly model: LanguageModel;
 	readonly request: ModelRequest;
+	readonly isAside: boolean;
 	/** Default: the segment's. */
 	readonly signal?: AbortSignal;
 }
 
-function callFree(segment: Segment, { thread, model, limits, request, signal }: Calling): Promise<ModelOutcome> {
+function callFree(segment: Segment, calling: Calling): Promise<ModelOutcome> {
+	const { thread, model, limits, request, signal, isAside } = calling;
 	const { ports } = segment;
-	const onDelta = deltasOf(segment, thread);
+	const onDelta = isAside ? undefined : deltasOf(segment, thread);
 	return callModel(model, request, {
 		limits,
 		clock: ports.clock,
@@ -180,7 +280,7 @@ function deltasOf({ onDelta }: Segment, { of, agent }: Thread): Segment["onDelta
 
 /** Within what is held for it. What gave no answer gives it back, unless nobody knows: then the run's end spends it. */
 async function callHeld(segment: Segment, calling: Calling & { readonly held: Held }): Promise<ModelOutcome> {
-	const { thread, model, limits, request, held } = calling;
+	const { request, held } = calling;
 	const cap = countsOutput(held) ? { maxOutputTokens: held.share.outputTokens } : {};
 	const settings = { ...request.settings, ...cap };
 	const ended = new AbortController();
@@ -193,7 +293,7 @@ async function callHeld(segment: Segment, calling: Calling & { readonly held: He
 		);
 	}
 	try {
-		const result = await callFree(segment, { thread, model, limits, request: { ...request, settings }, signal });
+		const result = await callFree(segment, { ...calling, request: { ...request, settings }, signal });
 		if (result.kind === "later") await giveBack(segment, held);
 		return result;
 	} catch (error) {

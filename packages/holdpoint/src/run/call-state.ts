@@ -50,6 +50,8 @@ export interface CallState {
 	handsTo?: string;
 	/** Where the call is put to an agent: what goes on there. */
 	inside: Conversation | undefined;
+	/** Whoever made it goes on meanwhile. */
+	isInBackground?: true;
 }
 
 interface NewCall extends Pick<CallState, "id" | "ordinal" | "ordinalOfAgent" | "tool" | "thread"> {

@@ -1,18 +1,22 @@
+import { outputText } from "../context/shown-message.ts";
+import type { Label } from "../spec/label.ts";
 import type { CallingRun } from "../spec/tool.ts";
 import type { CallState } from "./call-state.ts";
+import type { Thread } from "./conversation.ts";
 import { labelSeen } from "./label-results.ts";
-import { valueOf } from "./run-state.ts";
+import { callOf, type RunState } from "./run-state.ts";
 import type { Segment } from "./segment.ts";
 
 /** What a tool of Holdpoint's own is shown of the run that calls it. */
 export function callingRun(segment: Segment, call: CallState, attempt: { readonly signal: AbortSignal }): CallingRun {
 	const { state, ports, info } = segment;
-	const { of, agent } = call.thread;
+	const { thread } = call;
 	return {
 		run: state.run,
 		call: call.id,
-		inside: of.call,
-		agent,
+		inside: thread.of.call,
+		agent: thread.agent,
+		isTeam: thread.of.team !== undefined,
 		principal: info.principal,
 		tenant: state.started?.tenant,
 		session: info.session,
@@ -22,10 +26,29 @@ export function callingRun(segment: Segment, call: CallState, attempt: { readonl
 		get signal() {
 			return attempt.signal;
 		},
-		valueOf: (id) => {
-			const found = state.calls.get(id);
-			if (!found?.outcome || !("ok" in found.outcome || "blob" in found.outcome)) return undefined;
-			return { value: valueOf(state, found), label: found.resultLabel };
+		isInBackground: (modelId) =>
+			thread.late.some((id) => callOf(state, id).modelId === modelId && callOf(state, id).isInBackground),
+		resultOf: (modelId) => {
+			const text = resultIn(thread, modelId);
+			return text === undefined ? undefined : { text, label: labelOfResult(state, thread, modelId) };
 		},
 	};
+}
+
+/** Of this run, or of what the session said before. */
+function resultIn({ messages }: Thread, modelId: string): string | undefined {
+	for (const message of messages.toReversed()) {
+		if (message.role !== "tool") continue;
+		const part = message.content.find((one) => one.type === "tool-result" && one.toolCallId === modelId);
+		if (part?.type === "tool-result") return outputText(part);
+	}
+	return undefined;
+}
+
+/** Of a call of an earlier run only the label of all that was said before is known. */
+function labelOfResult(state: RunState, thread: Thread, modelId: string): Label | undefined {
+	for (const call of state.calls.values()) {
+		if (call.thread === thread && call.parent === undefined && call.modelId === modelId) return call.resultLabel;
+	}
+	return state.started?.label;
 }

@@ -51,7 +51,7 @@ interface Closing {
 }
 
 /** Programs, and calls that were put to agents, come after their own calls: their outcome says what these came to. */
-function closeCalls(segment: Segment, reason: string, { inFlight, of }: Closing): void {
+export function closeCalls(segment: Segment, reason: string, { inFlight, of }: Closing): void {
 	const { state } = segment;
 	for (const call of [...state.calls.values()].reverse()) {
 		if (!isWithin(state, call, of)) continue;

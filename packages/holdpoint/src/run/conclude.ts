@@ -7,6 +7,7 @@ import { validate } from "../tools/validate.ts";
 import { endOf } from "./call-end.ts";
 import type { ApprovalState, CallState } from "./call-state.ts";
 import { type Thread, whoOf } from "./conversation.ts";
+import { isSentBack } from "./loop.ts";
 import { next } from "./next.ts";
 import { endWith, follow, isOver } from "./route.ts";
 import type { RunState } from "./run-state.ts";
@@ -24,7 +25,7 @@ export async function conclude(segment: Segment, thread: Thread): Promise<void> 
 	const unusable = (issues: string, code: Unusable = "output.invalid") =>
 		retryOrFail(segment, thread, { issues, code });
 	if (thread.emptyAnswers > 0) return unusable("the answer was empty", "model.answered_nothing");
-	if (!wanted) return follow(segment, thread, thread.text);
+	if (!wanted) return followUnlessSentBack(segment, thread, thread.text);
 	const parsed = jsonOf(thread.text);
 	if (parsed === undefined) return unusable("it is no JSON");
 	const result = await validate(wanted.schema, parsed, segment.parsingFor(thread).patience);
@@ -32,7 +33,12 @@ export async function conclude(segment: Segment, thread: Thread): Promise<void> 
 	if (!result.ok) return unusable(result.issues);
 	const output = plain(result.value);
 	if (output === undefined) return unusable("what the schema makes of it is no JSON");
-	return follow(segment, thread, output);
+	return followUnlessSentBack(segment, thread, output);
+}
+
+async function followUnlessSentBack(segment: Segment, thread: Thread, output: Json): Promise<void> {
+	if (segment.readyOf(thread).agent.features?.loop && (await isSentBack(segment, thread))) return;
+	await follow(segment, thread, output);
 }
 
 /** What was said while the model answered, or a schema took its time, came before the end: the run goes on. */

@@ -3,8 +3,9 @@
  * agent has one inside it. What was said is never changed: an agent that takes over reads it, in its own thread.
  */
 import type { LanguageModelV4Message } from "@ai-sdk/provider";
+import type { View } from "../context/view.ts";
 import { joinLabels } from "../labels/label.ts";
-import type { OfAgent, RunHanded } from "../spec/events.ts";
+import type { ContextProvided, Mode, OfAgent, RunHanded, Todo } from "../spec/events.ts";
 import type { Label } from "../spec/label.ts";
 
 export type Message = LanguageModelV4Message;
@@ -20,6 +21,8 @@ export interface Conversation {
 	active: readonly Thread[];
 	/** Of a team; undefined: a single agent's. */
 	readonly team: TeamTalk | undefined;
+	/** What its agents may do; undefined: nobody said anything of modes. */
+	mode: Mode | undefined;
 	/** Answers of models; in a team since the user's last words. */
 	turns: number;
 }
@@ -143,6 +146,41 @@ export interface Thread {
 	only: readonly string[] | undefined;
 	/** What ways to teams that it is in leave to all who work there, by the team's name. */
 	onlyIn: RunHanded["onlyIn"];
+	/** What its model is shown, and what it is to keep in mind; goes on in the session's next run. */
+	readonly context: ThreadContext;
+}
+
+export interface ThreadContext {
+	/** What the model is shown of `messages`; undefined: all of it. */
+	view: View | undefined;
+	/** By how much a provider counts more than is estimated. */
+	ratio: number;
+	/** What stands behind its instructions. */
+	provided: NonNullable<ContextProvided["parts"]>;
+	/** Its providers were asked in this run, and nothing was compacted since. */
+	isProvided: boolean;
+	/** What it was asked first and last, and before which message that was. */
+	first: string | undefined;
+	last: { readonly text: string; readonly place: number } | undefined;
+	/** What the folded part of the conversation said. */
+	summary: string | undefined;
+	todos: readonly Todo[];
+	/** Answers in a row whose calls all failed. */
+	failedTurns: number;
+}
+
+function newContext(): ThreadContext {
+	return {
+		view: undefined,
+		ratio: 1,
+		provided: [],
+		isProvided: false,
+		first: undefined,
+		last: undefined,
+		summary: undefined,
+		todos: [],
+		failedTurns: 0,
+	};
 }
 
 interface NewConversation extends Pick<Conversation, "call" | "name"> {
@@ -163,7 +201,7 @@ export function newConversation({ call, name, isTeam }: NewConversation): Conver
 				done: new Map<string, Part>(),
 			}
 		: undefined;
-	return { call, name, threads: new Map(), active: [], team, turns: 0 };
+	return { call, name, threads: new Map(), active: [], team, mode: undefined, turns: 0 };
 }
 
 /** Of all that its agents have seen, whether they spoke or not. */
@@ -189,8 +227,11 @@ export interface Measured {
 	readonly counted: string;
 }
 
-/** `history`: what the agent has seen and said before. */
-export function newThread(of: Conversation, agent: string, history: readonly Message[] = []): Thread {
+/** What an agent has seen and said before. */
+export type Earlier = Pick<Thread, "messages"> & Partial<Pick<Thread, "context" | "measured">>;
+
+export function newThread(of: Conversation, agent: string, earlier: Earlier = { messages: [] }): Thread {
+	const { messages: history, context, measured } = earlier;
 	return {
 		of,
 		agent,
@@ -205,7 +246,7 @@ export function newThread(of: Conversation, agent: string, history: readonly Mes
 		turns: 0,
 		answers: 0,
 		calls: 0,
-		measured: undefined,
+		measured,
 		text: "",
 		rejections: 0,
 		emptyAnswers: 0,
@@ -222,6 +263,7 @@ export function newThread(of: Conversation, agent: string, history: readonly Mes
 		continued: 0,
 		only: undefined,
 		onlyIn: undefined,
+		context: context ? { ...context, isProvided: false, failedTurns: 0 } : newContext(),
 	};
 }
 

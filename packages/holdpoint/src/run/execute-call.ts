@@ -14,7 +14,6 @@ import { timerMsMax } from "../kit/clock.ts";
 import { digest } from "../kit/digest.ts";
 import { isThenable } from "../kit/is-thenable.ts";
 import { reasonOf } from "../kit/reason-of.ts";
-import { entryOf } from "../routing/topology.ts";
 import type { CallInfo } from "../spec/agent.ts";
 import type { Outcome } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
@@ -22,6 +21,7 @@ import { fixedLimits } from "../spec/limits.ts";
 import type { DoneInRun, Tool, ToolContext } from "../spec/tool.ts";
 import { isLostConnection, isOutcomeUnknown } from "../tools/outcome-unknown.ts";
 import { validate } from "../tools/validate.ts";
+import { beginAgent, stopAgent } from "./begin-agent.ts";
 import type { CallState } from "./call-state.ts";
 import { callingRun } from "./calling-run.ts";
 import { executeCodeName } from "./execute-code-name.ts";
@@ -30,7 +30,6 @@ import { failedWith } from "./failed-with.ts";
 import { keepBeside } from "./keep-beside.ts";
 import { lookUp, lookUpUnknown } from "./look-up.ts";
 import { onceOnly } from "./once-only.ts";
-import { callersOf } from "./run-state.ts";
 import type { Segment } from "./segment.ts";
 
 export async function executeCall(segment: Segment, call: CallState): Promise<void> {
@@ -70,22 +69,9 @@ export async function executeCall(segment: Segment, call: CallState): Promise<vo
 	if (hasResult && done) {
 		segment.emit(...(done.events ?? []));
 		for (const write of done.writes ?? []) segment.keep(write);
+		for (const id of done.stops ?? []) stopAgent(segment, call, id);
 	}
 	if (!isHarmless(tool)) await segment.flush();
-}
-
-/** The call is put to an agent: from here on it is a conversation inside of it. */
-function beginAgent(segment: Segment, call: CallState, { agent }: Tool): void {
-	const { depthMax } = segment.ready.limits;
-	const depth = callersOf(segment.state, call.thread).length;
-	if (depth >= depthMax || !agent) {
-		const why = `Work is put to agents at most ${depthMax} deep (depthMax)`;
-		return segment.emit({ type: "call.finished", call: call.id, outcome: failedWith("limit.depth", why) });
-	}
-	const { task = "" } = call.args as { readonly task?: string };
-	const { team } = segment.readyOf({ agent: agent.name });
-	const start = team ? { team: { start: entryOf(team) } } : {};
-	segment.emit({ type: "agent.started", call: call.id, agent: agent.name, ...start, input: task });
 }
 
 /** Before the run waits for a person: what the tools themselves can say. Returns whether anything was found out. */

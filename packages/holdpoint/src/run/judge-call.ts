@@ -22,7 +22,7 @@ import type { Wanted } from "./wanted.ts";
 
 /** What one of those that have a say says. */
 export interface Say {
-	readonly source: "policy" | "limit" | "label";
+	readonly source: "policy" | AskSource;
 	readonly decision: Decision;
 }
 
@@ -101,6 +101,13 @@ function decided(segment: Segment, request: PolicyRequest, judging: Judging): De
 	return Promise.all([own, ...others]).then(joinDecisions);
 }
 
+/** Whatever the policy says: a person sees the plan before anything is changed. */
+const toLeavePlan: Decision = { verdict: "ask", reason: "The agent has planned and wants to act", ask: { count: 1 } };
+
+function isToExecute({ args }: PolicyRequest): boolean {
+	return typeof args === "object" && args !== null && "mode" in args && args["mode"] === "execute";
+}
+
 interface Said extends Judging {
 	readonly policy: Decision;
 	/** Of the policy that said so. */
@@ -150,6 +157,7 @@ function joined(segment: Segment, request: PolicyRequest, judging: Said): Judgem
 	const { labels } = segment.ports;
 	const label = labels && labelDecision(request, labels);
 	if (label) said.push({ source: "label", decision: label });
+	if (judging.around.leavesPlan && isToExecute(request)) said.push({ source: "mode", decision: toLeavePlan });
 	const decision = said.length === 1 ? policy : joinDecisions(said.map((one) => one.decision));
 	const sources = said.flatMap(({ source, decision: { verdict } }) =>
 		verdict === "ask" && source !== "policy" ? source : [],
@@ -179,7 +187,9 @@ interface Granting {
 /** One grant is asked to do as little as possible: of those that fit, no more are used up than are needed. */
 function granted(segment: Segment, { said, plain, grants, givers }: Granting): Judgement {
 	const answered = said.map((one): Answered => {
-		const answering = grants.filter(({ answers }) => one.source === "policy" || answers?.includes(one.source));
+		const answering = grants.filter(
+			({ answers }) => one.source === "policy" || (one.source !== "mode" && answers?.includes(one.source)),
+		);
 		if (one.decision.verdict !== "ask") return { decision: one.decision, answering: undefined };
 		const isEnough = areEnough(segment, one.decision, peopleOf(answering, givers));
 		return { decision: one.decision, answering: isEnough ? answering : undefined };

@@ -35,7 +35,9 @@ export function failureText(call: CallState): string {
 
 /** What the model reads of a call that is still open while somebody speaks to it. */
 export function pendingNote(call: CallState): LanguageModelV4ToolResultPart {
-	const value = `Pending: ${pendingState(call)}. Do not repeat it; its result will be given to you later.`;
+	const value = call.isInBackground
+		? `Started in the background as ${call.modelId}. Go on with other work, or answer; its result will be given to you.`
+		: `Pending: ${pendingState(call)}. Do not repeat it; its result will be given to you later.`;
 	return { type: "tool-result", toolCallId: call.modelId, toolName: call.tool, output: { type: "text", value } };
 }
 

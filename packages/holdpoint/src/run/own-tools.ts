@@ -1,6 +1,6 @@
 /** Tools that Holdpoint itself gives to agents: small enough that no schema library is loaded for them. */
-import type { JsonSchema } from "../spec/json.ts";
-import type { AnySchema, Tool } from "../spec/tool.ts";
+import type { Json, JsonSchema } from "../spec/json.ts";
+import type { AnySchema, CallingRun, DoneInRun, Tool } from "../spec/tool.ts";
 
 export interface Field {
 	readonly schema: JsonSchema;
@@ -30,6 +30,39 @@ export interface InternalTool {
 	readonly description: string;
 	readonly input: Field;
 	execute(args: unknown): unknown;
+}
+
+export interface RunTool extends Pick<Tool, "name" | "description" | "inputSchema"> {
+	/** Why what a model wrote does not fit; undefined: it does. */
+	readonly misfit: (args: { readonly [name: string]: unknown }) => string | undefined;
+	readonly isDirectOnly?: true;
+	inRun(args: Json, run: CallingRun): DoneInRun | Promise<DoneInRun>;
+}
+
+/** A tool that works within the run that calls it. */
+export function runTool({ misfit, inRun, isDirectOnly, ...named }: RunTool): Tool {
+	const validate = (value: unknown) => {
+		const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+		const problem = isObject ? misfit(value as { [name: string]: unknown }) : "it must be an object";
+		return problem === undefined ? { value } : { issues: [{ message: problem }] };
+	};
+	const input: Field["input"] = { "~standard": { version: 1, vendor: "holdpoint", validate } };
+	const execute = () => {
+		throw new Error(`Holdpoint bug: it should hold that ${named.name} works within its run`);
+	};
+	const tool = internalTool({
+		name: named.name,
+		description: named.description,
+		input: { schema: named.inputSchema, input },
+		execute,
+	});
+	return { ...tool, inRun: inRun as Tool["inRun"], ...(isDirectOnly ? { isDirectOnly } : {}) } as Tool;
+}
+
+/** The first field that is none of these. */
+export function strangeField(args: object, known: readonly string[]): string | undefined {
+	const other = Object.keys(args).find((name) => !known.includes(name));
+	return other === undefined ? undefined : `${other.slice(0, 80)} is not known: it has ${known.join(", ")}`;
 }
 
 export function internalTool({ name, description, input, execute }: InternalTool): Tool {

@@ -119,9 +119,10 @@ function readyMember(agent: Agent, options: MemberOptions): ReadyAgent {
 	const direct = new Set(agent.programs?.direct ?? declared.map((tool) => tool.name));
 	const directly = [...declared.filter((tool) => direct.has(tool.name)), ...handoffTools(handoffs)];
 	const fromPrograms = agent.programs ? declared.filter((tool) => !direct.has(tool.name)) : [];
-	const programs = agent.programs ? programTools(fromPrograms, agent.programs.declarationTokensMax) : undefined;
+	const programs = agent.programs ? programTools(agent, fromPrograms) : undefined;
 	const models = programs ? [programs.executeCode, ...directly] : directly;
 	const inPrograms = programs?.callable ?? [];
+	const own = programs ? agent.tools.filter(isOwnInPrograms) : [];
 	const tools = new Map([...agent.tools, ...models, ...inPrograms].map((tool) => [tool.name, tool]));
 	return {
 		agent,
@@ -135,7 +136,7 @@ function readyMember(agent: Agent, options: MemberOptions): ReadyAgent {
 		toolVersions: Object.fromEntries([...tools.values()].map((tool) => [tool.name, tool.version])),
 		marks: marksOf(tools.values()),
 		directTools: new Set(models.map((tool) => tool.name)),
-		programTools: new Set(inPrograms.map((tool) => tool.name)),
+		programTools: new Set([...inPrograms, ...own].map((tool) => tool.name)),
 		limits: { ...defaultLimits, ...options.limits, ...agent.limits },
 	};
 }
@@ -164,14 +165,22 @@ function toModelTool(tool: Tool): ModelTool {
 /** The program tool of an agent that is left only some of its tools here. */
 export function programsWith({ agent, tools, programTools: names }: ReadyAgent, only: readonly string[]): ModelTool {
 	const left = [...names].flatMap((name) => (only.includes(name) ? (tools.get(name) ?? []) : []));
-	return toModelTool(programTools(left, agent.programs?.declarationTokensMax).executeCode);
+	return toModelTool(programTools(agent, left).executeCode);
 }
 
-function programTools(tools: readonly Tool[], tokensMax: number | undefined) {
+/** Tools of Holdpoint's own are declared once, for the model, and programs may call them too. */
+function isOwnInPrograms({ inRun, isDirectOnly }: Tool): boolean {
+	return inRun !== undefined && !isDirectOnly;
+}
+
+function programTools({ programs, tools: all }: Agent, tools: readonly Tool[]) {
+	const tokensMax = programs?.declarationTokensMax;
 	const declaration = declareTools(tools, tokensMax === undefined ? {} : { tokensMax });
+	const own = all.filter(isOwnInPrograms).map(({ name }) => name);
+	const alsoHere = own.length > 0 ? `\nAlso here, with the arguments that you know: ${own.join(", ")}.` : "";
 	// Also where all tools are declared: the engine's own message on an unknown tool names them.
 	return {
-		executeCode: executeCode(declaration.text),
+		executeCode: executeCode(declaration.text + alsoHere),
 		callable: [...tools, searchTool(tools), describeToolTool(tools)],
 	};
 }

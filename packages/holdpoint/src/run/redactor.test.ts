@@ -239,7 +239,8 @@ describe("in a team", () => {
 
 /** Fields of the events, from the text of the vocabulary: what is added there is looked at here. */
 function fieldsOfEvents(): (readonly [type: string, fields: string[]])[] {
-	const source = readFileSync(new URL("../spec/events.ts", import.meta.url), "utf8");
+	const read = (name: string) => readFileSync(new URL(`../spec/${name}.ts`, import.meta.url), "utf8");
+	const source = `${read("events")}\n${read("context-events")}`;
 	return [...source.matchAll(/^export interface \w+ (?:extends \w+ )?\{\n([\s\S]*?)^\}/gm)].flatMap(([, body = ""]) => {
 		const [, type] = /^\treadonly type: "([a-z.]+)";/m.exec(body) ?? [];
 		const fields = [...body.matchAll(/^\treadonly (\w+)\??: (?!true;|number;)/gm)].map(([, name = ""]) => name);
@@ -278,6 +279,9 @@ test("every field of every event hides a marked text, but for those that are nam
 		"user.asked": "text",
 		"model.answered": "content",
 		"output.rejected": "issues",
+		"context.provided": "parts failed",
+		"context.compacted": "summary unsummarised",
+		"todos.set": "todos",
 		"call.asked": "args unreadable",
 		"call.decided": "reason args",
 		"call.finished": "outcome",

@@ -6,7 +6,7 @@
  * 2. A team inside a team has its own order; where that is at its end, its answer is that of one participant.
  * 3. Whatever functions of the user's say is asked in time; one that fails keeps the run as it is.
  */
-import { tokenEstimate } from "../model/usage.ts";
+import { tokenEstimate } from "../kit/token-estimate.ts";
 import { agentsOf, entryOf, participantOf, teamsAround, teamToJoin, type Way } from "../routing/topology.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import type { RunEvent, RunHanded } from "../spec/events.ts";

@@ -31,19 +31,25 @@ import {
 	trailFrom,
 } from "./conversation.ts";
 import { type Before, callOf, type RunState, valueOf } from "./run-state.ts";
-import { closeTurn, hasOpenCalls, say, sayWhenPossible } from "./thread-events.ts";
+import { closeTurn, closeTurnWhenDone, hasOpenCalls, say, sayWhenPossible } from "./thread-events.ts";
 
 export function beginRun(state: RunState, event: RunStarted): void {
-	const { team, agent, label } = event;
+	const { team, agent, label, mode } = event;
 	state.conversation = conversationAfter(state.before, { name: agent.name, team });
+	state.conversation.mode ??= mode;
 	begin(state.conversation, { start: team?.start ?? [agent.name], input: event.input, label });
 }
 
-export function beginInside(call: CallState, { agent, team, input }: AgentStarted): void {
+export function beginInside(state: RunState, call: CallState, event: AgentStarted): void {
+	const { agent, team, input, background, mode } = event;
 	const conversation = newConversation({ call: call.id, name: agent, isTeam: team !== undefined });
+	conversation.mode = mode;
 	call.inside = conversation;
 	if (!team) conversation.threads.set(agent, newThread(conversation, agent));
 	begin(conversation, { start: team?.start ?? [agent], input, label: call.label });
+	if (!background) return;
+	call.isInBackground = true;
+	closeTurnWhenDone(state, call.thread);
 }
 
 interface Beginning extends TeamStart {
@@ -69,18 +75,17 @@ function conversationAfter(
 ): Conversation {
 	const conversation = newConversation({ call: undefined, name, isTeam: team !== undefined });
 	const earlier = "threads" in before ? before : undefined;
+	conversation.mode = earlier?.mode;
 	if (!team) {
 		const [one] = earlier && !earlier.team ? earlier.active : [];
-		const messages = earlier?.team ? saidAsMessages(earlier.team.said) : (one?.messages ?? messagesIn(before));
-		const thread = newThread(conversation, name, messages);
-		thread.measured = one?.measured;
-		conversation.threads.set(name, thread);
+		const messages = earlier?.team ? saidAsMessages(earlier.team.said) : [...messagesIn(before)];
+		conversation.threads.set(name, newThread(conversation, name, one ?? { messages }));
 		return conversation;
 	}
 	if (earlier?.team) {
 		conversation.team?.said.push(...earlier.team.said);
-		for (const { agent, messages, heard } of earlier.threads.values()) {
-			const thread = newThread(conversation, agent, messages);
+		for (const { agent, messages, context, heard } of earlier.threads.values()) {
+			const thread = newThread(conversation, agent, { messages, context });
 			thread.heard = heard;
 			conversation.threads.set(agent, thread);
 		}
@@ -117,7 +122,7 @@ export function hear(state: RunState, event: MessageReceived): void {
 		if (event.mode === "turn" && thread.turn.length > 0) closeTurn(state, thread);
 		if (event.mode === "queue" && hasOpenCalls(thread)) thread.queued.push(event.text);
 		else sayWhenPossible(thread, event.text);
-		callUpon(thread);
+		callUpon(thread, event.text);
 	}
 	noteWords(conversation, { text: event.text, readers });
 	if (!conversation.team) return;
@@ -257,20 +262,23 @@ function catchUp(thread: Thread): void {
 		// What was said by those who work beside it, or to them alone, is not for it.
 		if (by === thread.agent || to.every((agent) => thread.apart.has(agent))) continue;
 		thread.label = joinLabels(thread.label, label);
+		if (by === "user") thread.context.first ??= text;
 		say(thread, by === "user" ? text : `[${by}] ${text}`);
 	}
 	thread.heard = team.said.length;
 }
 
 function call(thread: Thread, text: string): void {
+	callUpon(thread, text);
 	say(thread, text);
-	callUpon(thread);
 }
 
 /** What it said before was accepted, or is not answered for any more. */
-function callUpon(thread: Thread): void {
+function callUpon(thread: Thread, text: string): void {
 	thread.isCalledUpon = true;
 	thread.rejections = 0;
+	thread.context.first ??= text;
+	thread.context.last = { text, place: thread.messages.length };
 }
 
 function payload(state: RunState, { from, reason, summary, results = [], leftOut }: RunHanded): string {

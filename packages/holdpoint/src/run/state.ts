@@ -12,6 +12,7 @@ import type { CallAsked, CallFinished, OfAgent, Outcome, RunEvent, RunStarted } 
 import type { Label } from "../spec/label.ts";
 import { applyApprovalEvent } from "./approval-events.ts";
 import { type CallState, newCall, type RehearsalState } from "./call-state.ts";
+import { type ContextEvent, changeMode, compact, isContextEvent, provide } from "./context-events.ts";
 import type { Thread } from "./conversation.ts";
 import { bindRow, rehearsed } from "./rehearsal-events.ts";
 import { askUser, beginInside, beginRun, finishBeside, goOn, handOn, hear } from "./routing-events.ts";
@@ -21,6 +22,7 @@ import { applyAnswer, closeTurn, rejectOutput, say, settleDirect } from "./threa
 /** Folds one event into the state. Total: an event of a newer kind is refused by the journal before it comes here. */
 export function apply(state: RunState, event: RunEvent): void {
 	useUp(state, event);
+	if (isContextEvent(event)) return applyContextEvent(state, event);
 	switch (event.type) {
 		case "run.started":
 			return start(state, event);
@@ -64,6 +66,20 @@ export function apply(state: RunState, event: RunEvent): void {
 			return;
 		default:
 			applyCallEvent(state, event);
+	}
+}
+
+function applyContextEvent(state: RunState, event: ContextEvent): void {
+	switch (event.type) {
+		case "context.provided":
+			return provide(threadOf(state, event), event);
+		case "context.compacted":
+			return compact(state, threadOf(state, event), event);
+		case "todos.set":
+			threadOf(state, event).context.todos = event.todos;
+			return;
+		case "mode.changed":
+			return changeMode(state, event);
 	}
 }
 
@@ -139,7 +155,7 @@ function applyCallEvent(state: RunState, event: CallEvent): void {
 			return;
 		case "agent.started":
 			state.delegated.add(call);
-			return beginInside(call, event);
+			return beginInside(state, call, event);
 		case "call.finished":
 			state.asking.delete(call.id);
 			state.delegated.delete(call);

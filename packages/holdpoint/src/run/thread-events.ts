@@ -6,6 +6,7 @@ import { answerToMessage } from "../model/prompt.ts";
 import type { ModelAnswered, OutputRejected } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
 import { type CallState, newCall } from "./call-state.ts";
+import { learnRatio } from "./context-events.ts";
 import type { Message, Thread } from "./conversation.ts";
 import { lateNote, pendingNote, resultMessage } from "./messages.ts";
 import { callOf, nextOrdinal, type RunState, valueOf } from "./run-state.ts";
@@ -54,6 +55,7 @@ export function applyAnswer(state: RunState, thread: Thread, event: ModelAnswere
 	if (text !== "") speak(thread, text);
 	thread.emptyAnswers = text === "" && thread.turn.length === 0 ? thread.emptyAnswers + 1 : 0;
 	if (event.content.length > 0) thread.messages.push(answerToMessage(event.content, ids));
+	learnRatio(thread, event);
 	const { inputTokens, outputTokens } = event.usage;
 	const { counted } = event;
 	const measured = { tokens: inputTokens + outputTokens, messages: thread.messages.length };
@@ -97,7 +99,16 @@ export function settleDirect(state: RunState, call: CallState): void {
 		sayQueued(thread);
 		return;
 	}
-	if (thread.turn.every((id) => callOf(state, id).phase === "finished")) closeTurn(state, thread);
+	closeTurnWhenDone(state, thread);
+}
+
+/** What goes on in the background is not waited for: it reads as pending. */
+export function closeTurnWhenDone(state: RunState, thread: Thread): void {
+	const isDone = thread.turn.every((id) => {
+		const { phase, isInBackground } = callOf(state, id);
+		return phase === "finished" || isInBackground;
+	});
+	if (isDone && thread.turn.length > 0) closeTurn(state, thread);
 }
 
 /** Puts what is known into the thread; what is still open reads as pending and comes later. */
@@ -109,10 +120,20 @@ export function closeTurn(state: RunState, thread: Thread): void {
 		return pendingNote(call);
 	});
 	thread.messages.push({ role: "tool", content: results });
+	countFailures(state, thread);
 	thread.turn.length = 0;
 	thread.modelDue = true;
 	for (const text of thread.notes.splice(0)) say(thread, text);
 	sayQueued(thread);
+}
+
+/** Answers in a row whose calls all failed. */
+function countFailures(state: RunState, { turn, context }: Thread): void {
+	const hasFailed = turn.every((id) => {
+		const { outcome } = callOf(state, id);
+		return outcome !== undefined && "failed" in outcome;
+	});
+	context.failedTurns = hasFailed ? context.failedTurns + 1 : 0;
 }
 
 export function hasOpenCalls(thread: Thread): boolean {

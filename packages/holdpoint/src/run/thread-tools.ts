@@ -30,7 +30,7 @@ export function narrowedReason(
 
 /** What Holdpoint itself gives to an agent, it has everywhere. */
 function isLeft({ only }: Thread, name: string, { agent }: ReadyAgent): boolean {
-	return !only || only.includes(name) || !agent.tools.some((tool) => tool.name === name);
+	return !only || only.includes(name) || !agent.tools.some((tool) => tool.name === name && !tool.inRun);
 }
 
 /** Whether another handoff of the same agent goes first: one is taken for each answer. */

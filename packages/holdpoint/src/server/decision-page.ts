@@ -1,8 +1,8 @@
 /** The pages of decision links: no script, nothing from elsewhere, everything from outside escaped. */
 import { hash } from "node:crypto";
 import type { DoneCall, OpenApproval } from "../run/inbox.ts";
+import { countOfRole } from "../spec/ask.ts";
 import { isJsonObject, type Json } from "../spec/json.ts";
-import { countOfRole } from "../spec/policy.ts";
 import type { Draft } from "./decision-answer.ts";
 import { rehearsalPart, shownRows } from "./decision-rows.ts";
 import { pageStyle } from "./decision-style.ts";

@@ -1,4 +1,4 @@
-import type { Ask } from "./policy.ts";
+import type { Ask } from "./ask.ts";
 
 /** A bound on what runs spend together, held before and settled after. */
 export interface Budget {

@@ -126,6 +126,10 @@ export const errorCodes = {
 		hint: "Mend the policy; the message says where. `holdpoint policy check` lists all of it.",
 	},
 	"policy.unavailable": { retry: "never", hint: "Install it beside Holdpoint: npm i @cedar-policy/cedar-wasm" },
+	"agent.loop_failed": {
+		retry: "never",
+		hint: "Mend the function that says when the agent is done, then resume the run: it is kept as it is.",
+	},
 	"config.invalid": { retry: "never", hint: "See the guide for the shape of holdpoint.config.ts." },
 	"usage.invalid": { retry: "never", hint: "Run `holdpoint --help`." },
 	"harness.closed": { retry: "never", hint: "Create a new harness." },
@@ -154,6 +158,7 @@ export const failureHints = {
 	"handoff.second": "One handoff is taken for each answer: call it again when it is your turn.",
 	"agent.failed": "Calls that it made before stand: do not have them repeated.",
 	"limit.depth": "Do it yourself, or with the tools that you have.",
+	"limit.background": "Wait for one of them to answer, or stop one.",
 	"limit.calls": "No further call is made in this run: answer with what you have.",
 	"settled.did_not_happen": "Somebody found out that it did not happen: it may be done anew.",
 } as const satisfies Record<string, string>;

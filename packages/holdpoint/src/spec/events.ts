@@ -1,5 +1,7 @@
 import type { Approver } from "./approver.ts";
+import type { ContextCompacted, ContextProvided, ModeChanged, TodosSet } from "./context-events.ts";
 import type { ErrorCode, FailureCode } from "./errors.ts";
+import type { Mode, OfAgent, Spent } from "./event-parts.ts";
 import type { GrantTerms } from "./governance.ts";
 import type { Json } from "./json.ts";
 import type { Label } from "./label.ts";
@@ -14,6 +16,8 @@ import type { AnswerPart, ModelUsage } from "./model.ts";
 export const journalVersion = 1;
 
 export type { Approver } from "./approver.ts";
+export type { ContextCompacted, ContextProvided, ModeChanged, TodosSet } from "./context-events.ts";
+export type { Mode, OfAgent, Spent, Todo } from "./event-parts.ts";
 
 export type RunEvent =
 	| RunStarted
@@ -26,6 +30,10 @@ export type RunEvent =
 	| ModelAnswered
 	| ModelUnanswered
 	| OutputRejected
+	| ContextProvided
+	| ContextCompacted
+	| TodosSet
+	| ModeChanged
 	| CallAsked
 	| CallDecided
 	| ApprovalRequested
@@ -71,6 +79,8 @@ export interface RunStarted {
 	readonly session?: SessionPlace;
 	/** Of a team: who begins. `agent` names the team then. */
 	readonly team?: TeamStart;
+	/** In which mode it begins, where its agent has modes. */
+	readonly mode?: Mode;
 	/** What the agent was asked. */
 	readonly input: string;
 	/** What guest programs will run in, where the agent writes programs. */
@@ -123,14 +133,6 @@ export interface MessageReceived {
 	readonly signal: string;
 	/** `turn`: answered now, held calls read as pending. `queue`: read after the held calls. */
 	readonly mode: "turn" | "queue";
-}
-
-/** Whose event it is, where that does not go without saying. */
-export interface OfAgent {
-	/** The call inside of which the agent works; left out in the run's own conversation. */
-	readonly in?: string;
-	/** Name of the agent, in a team. */
-	readonly agent?: string;
 }
 
 /** An agent of a team handed the work on, or the team's order did. */
@@ -210,6 +212,10 @@ export interface AgentStarted {
 	readonly team?: TeamStart;
 	/** What it was asked. */
 	readonly input: string;
+	/** Whoever made the call goes on meanwhile. */
+	readonly background?: true;
+	/** In which mode it begins, where the agent has modes. */
+	readonly mode?: Mode;
 }
 
 /** One answer of the model, whole. */
@@ -236,6 +242,8 @@ export interface ModelAnswered extends OfAgent {
 	 * reported holds for all messages so far.
 	 */
 	readonly counted?: string;
+	/** What the prompt was estimated at, where it is kept within a window. Tokens. */
+	readonly estimate?: number;
 }
 
 /** A model was asked, and what it took of budgets is spent though no answer of it stands in the journal. */
@@ -243,18 +251,6 @@ export interface ModelUnanswered {
 	readonly type: "model.unanswered";
 	/** What it took of budgets; what else it held is given back. */
 	readonly spent: readonly Spent[];
-}
-
-/** An amount of a shared account that was held, and is spent now. */
-export interface Spent {
-	/** Name of the account. */
-	readonly account: string;
-	/** Whole, in the account's own unit. */
-	readonly amount: number;
-	/** Under which it was held. */
-	readonly holder: string;
-	/** By so much the provider counted more than was held for it. */
-	readonly overdrawn?: number;
 }
 
 /** The final answer did not fit the agent's output schema. */
@@ -353,8 +349,8 @@ export interface ApprovalRequested {
 	readonly sources?: readonly AskSource[];
 }
 
-/** What may ask beside the policy: a budget, or what labels say. */
-export type AskSource = "limit" | "label";
+/** What may ask beside the policy: a budget, what labels say, or the end of plan mode. */
+export type AskSource = "limit" | "label" | "mode";
 
 /** A person's answer that counts. */
 export interface ApprovalResolved {
@@ -690,6 +686,7 @@ export interface RunFinished {
 export type RunFailureCode =
 	| "limit.turns"
 	| "limit.budget"
+	| "limit.context"
 	| "limit.handoffs"
 	| "output.invalid"
 	| "model.answered_nothing";

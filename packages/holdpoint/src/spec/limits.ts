@@ -51,6 +51,8 @@ export interface Limits {
 	readonly streamBufferMax: number;
 	/** How deep agents may put calls to other agents: 1 is an agent that is a tool of the run's own. */
 	readonly depthMax: number;
+	/** Agents that work in the background of a run at the same time. */
+	readonly backgroundMax: number;
 }
 
 export const defaultLimits: Limits = {
@@ -78,6 +80,7 @@ export const defaultLimits: Limits = {
 	sessionRunsMax: 1_000,
 	streamBufferMax: 256,
 	depthMax: 3,
+	backgroundMax: 8,
 };
 
 /** Bounds of teams. Each team sets its own where it is made. */

@@ -77,6 +77,8 @@ export interface CallingRun {
 	readonly inside: string | undefined;
 	/** Name of the agent. */
 	readonly agent: string;
+	/** Others take over from it there. */
+	readonly isTeam: boolean;
 	readonly principal: string;
 	readonly tenant: string | undefined;
 	readonly session: string | undefined;
@@ -86,8 +88,10 @@ export interface CallingRun {
 	readonly label: Label | undefined;
 	/** Aborted on timeout and on cancellation. */
 	readonly signal: AbortSignal;
-	/** What one of the run's calls returned. Undefined: nothing, or there is no such call. */
-	valueOf(call: string): { readonly value: Json; readonly label: Label | undefined } | undefined;
+	/** What one of the agent's calls gave, under the id by which its model knows it. Undefined: there is no such call. */
+	/** Whether work that the agent started goes on under this id. */
+	isInBackground(modelId: string): boolean;
+	resultOf(modelId: string): { readonly text: string; readonly label: Label | undefined } | undefined;
 }
 
 /** What such a call does: its value, and what becomes durable in the same commit as that. */
@@ -97,6 +101,8 @@ export interface DoneInRun {
 	readonly label?: Label | undefined;
 	readonly events?: readonly RunEvent[];
 	readonly writes?: readonly Write[];
+	/** Calls that it ends, with all that is done inside of them, under the ids by which the agent's model knows them. */
+	readonly stops?: readonly string[];
 }
 
 /** A tool as the harness sees it; `defineTool` makes one and checks it. */
@@ -121,6 +127,8 @@ export interface Tool<Input = unknown, Output = unknown> {
 	readonly lookup: ((idempotencyKey: string, input: Input, context: ToolContext) => unknown) | undefined;
 	/** Puts its calls to an agent or a team, as `agentTool` makes it. */
 	readonly agent?: NamedAgent;
+	/** Whoever calls it goes on meanwhile, and is told the answer when it is there. */
+	readonly isInBackground?: true;
 	/** Of Holdpoint's own tools, in the place of `execute`: whatever it changes is written with its outcome, or not at all. */
 	readonly inRun?: (input: Input, run: CallingRun) => DoneInRun | Promise<DoneInRun>;
 	/** It may not be called from programs. */

@@ -1,5 +1,5 @@
 import type { DoneCall, OpenApproval } from "../../run/inbox.ts";
-import { countOfRole } from "../../spec/policy.ts";
+import { countOfRole } from "../../spec/ask.ts";
 import { duration } from "./duration.ts";
 import { argumentFields } from "./json-text.ts";
 import { programLines } from "./program-text.ts";

@@ -3,6 +3,7 @@
  * from the store, because both are the same events.
  */
 import type { CallState } from "../../run/call-state.ts";
+import { isContextEvent } from "../../run/context-events.ts";
 import type { Conversation, Thread } from "../../run/conversation.ts";
 import { executeCodeName } from "../../run/execute-code-name.ts";
 import { callersOf, emptyState, type RunState, threadsAtWork } from "../../run/run-state.ts";
@@ -17,7 +18,9 @@ import type {
 	RunHanded,
 } from "../../spec/events.ts";
 import { callText, outcomeText } from "./call-text.ts";
+import { contextEntry } from "./context-entry.ts";
 import { byteSize, clockTime, duration } from "./duration.ts";
+import type { Entry } from "./entry.ts";
 import { handoffText } from "./handoff-text.ts";
 import { jsonText } from "./json-text.ts";
 import { programLines } from "./program-text.ts";
@@ -36,17 +39,6 @@ export interface TimelineOptions {
 	readonly voices?: Voices;
 	/** Lines of programs that asked for a call that was held: marked in the source. */
 	readonly heldLines?: ReadonlyMap<string, readonly number[]>;
-}
-
-interface Entry {
-	readonly mark: string;
-	readonly text: string;
-	/** It says itself whose line it is. */
-	readonly isNamed?: true;
-	/** Below the line. */
-	readonly below?: readonly string[];
-	/** Source text below the line: from the left margin on, because it is wide. */
-	readonly source?: readonly string[];
 }
 
 /** Whose line it is, and how far inside of calls. */
@@ -172,6 +164,7 @@ export class Timeline {
 	}
 
 	private entry(event: RunEvent, at: number): Entry | undefined {
+		if (isContextEvent(event)) return contextEntry(event, this.options.style, (text) => this.wrapped(text));
 		const { style } = this.options;
 		switch (event.type) {
 			case "run.started": {

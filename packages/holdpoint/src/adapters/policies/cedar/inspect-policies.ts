@@ -1,5 +1,6 @@
 /** What `holdpoint policy check` and `explain` show. */
-import { countOfRole, type Decision } from "../../../spec/policy.ts";
+import { countOfRole } from "../../../spec/ask.ts";
+import type { Decision } from "../../../spec/policy.ts";
 import type { Understood } from "./compile-policies.ts";
 import type { Evaluated } from "./evaluate.ts";
 import type { FieldNote, FieldType } from "./field-type.ts";

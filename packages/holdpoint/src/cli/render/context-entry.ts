@@ -1,0 +1,32 @@
+import { type ContextEvent, todoLine } from "../../run/context-events.ts";
+import type { Entry } from "./entry.ts";
+import { inlineText } from "./safe-text.ts";
+import type { Style } from "./style.ts";
+
+/** What an agent's model is shown, and what it keeps in mind, as a line of the timeline. */
+export function contextEntry(event: ContextEvent, style: Style, wrapped: (text: string) => string[]): Entry {
+	switch (event.type) {
+		case "context.provided": {
+			const names = event.parts?.map(({ name }) => name).join(", ") || "nothing new";
+			return { mark: style.dim("·"), text: style.dim(`reads beside its instructions: ${inlineText(names, 80)}`) };
+		}
+		case "context.compacted": {
+			const what = event.how === "clear" ? "old results are cleared" : "what is older is folded into a summary";
+			const size = `${event.tokens} of ${event.budget} tokens`;
+			return { mark: style.dim("⇣"), text: style.dim(`${what}, at ${size}`) };
+		}
+		case "todos.set": {
+			const done = event.todos.filter(({ status }) => status === "done").length;
+			return {
+				mark: style.cyan("☰"),
+				text: `has ${event.todos.length} things to do, ${done} of them done`,
+				below: event.todos.flatMap((todo) => wrapped(todoLine(todo))),
+			};
+		}
+		case "mode.changed":
+			return {
+				mark: style.cyan("⇄"),
+				text: `may ${event.mode === "plan" ? "only look and plan" : "act"} from here on`,
+			};
+	}
+}

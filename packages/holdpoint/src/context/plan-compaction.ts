@@ -1,0 +1,133 @@
+/**
+ * When and how a conversation is compacted: old results are cleared; where that is not enough, what is older is folded
+ * into a head; where not even that is enough, long parts of what is left are cut.
+ *
+ * Pure. Sizes are estimates in tokens times `ratio`, by which what a provider counted differs from them.
+ */
+import type { ModelMessage } from "../spec/model.ts";
+import { shownMessage } from "./shown-message.ts";
+import { boundsAt, type Frame, messageTokens, type View } from "./view.ts";
+
+export interface Room {
+	/** What a prompt may have. Tokens. */
+	readonly budget: number;
+	/** Instructions, what providers gave, tools. An estimate. */
+	readonly fixed: number;
+	readonly ratio: number;
+	/** Share of the budget from which on it is compacted. */
+	readonly compactAt: number;
+}
+
+export type Plan =
+	| { readonly how: "clear"; readonly clearedTo: number }
+	/** Everything before `from` is folded. `partTokensMax`: of each part of the head, and of the summary. */
+	| (Pick<Frame, "from" | "textTokensMax"> & {
+			readonly how: "fold";
+			readonly clearedTo: number;
+			readonly resultTokensMax: number;
+			readonly partTokensMax: number;
+	  })
+	/** Not even the last messages fit. */
+	| { readonly how: "hopeless"; readonly fixedTokens: number; readonly tokens: number };
+
+/** Undefined: there is room. */
+export function planCompaction(view: View, said: readonly ModelMessage[], room: Room): Plan | undefined {
+	const { budget, fixed, ratio, compactAt } = room;
+	const limit = budget * compactAt;
+	const used = (fixed + view.tokens) * ratio;
+	if (used < limit) return undefined;
+	const available = limit - fixed * ratio;
+	const asClear = planClearing(view, said, room);
+	if (asClear) return asClear;
+	return planFold(view, said, { room, available }) ?? hopeless(room, used);
+}
+
+function hopeless({ fixed, ratio }: Room, used: number): Plan {
+	return { how: "hopeless", fixedTokens: Math.ceil(fixed * ratio), tokens: Math.ceil(used) };
+}
+
+/** After clearing, no more than this share of the budget: it is not done again at the next turn. */
+const clearedShare = 0.6;
+/** Results in the last messages stay: so much of the budget. */
+const freshShare = 0.25;
+
+function planClearing(view: View, said: readonly ModelMessage[], { budget, fixed, ratio }: Room): Plan | undefined {
+	let fresh = 0;
+	let clearedTo = said.length;
+	while (clearedTo > view.from) {
+		fresh += messageTokens(shownMessage(said[clearedTo - 1] as ModelMessage, boundsAt(view, clearedTo - 1))) * ratio;
+		if (fresh > budget * freshShare) break;
+		clearedTo--;
+	}
+	if (clearedTo <= view.clearedTo) return undefined;
+	let tokens = view.tokens;
+	const frame = { ...view, clearedTo };
+	for (let place = Math.max(view.from, view.clearedTo); place < clearedTo; place++) {
+		const message = said[place] as ModelMessage;
+		if (message.role !== "tool") continue;
+		tokens -= messageTokens(shownMessage(message, boundsAt(view, place)));
+		tokens += messageTokens(shownMessage(message, boundsAt(frame, place)));
+	}
+	return (fixed + tokens) * ratio <= budget * clearedShare ? { how: "clear", clearedTo } : undefined;
+}
+
+/** A head has up to four parts, each of at most this share of what is available; what stays has the rest. */
+const partShare = 0.14;
+const headParts = 4;
+const tailShare = 0.28;
+const partTokensMaxMax = 2_000;
+/** Below it neither a summary nor a request says anything. */
+const partTokensMin = 16;
+const cuts = [2_000, 1_000, 500, 250, 120, 60, 30];
+
+interface Folding {
+	readonly room: Room;
+	/** For what was said. Tokens as a provider counts them. */
+	readonly available: number;
+}
+
+/** The most of the last messages that fits, at least the last one with what belongs to it. */
+function planFold(view: View, said: readonly ModelMessage[], { room, available }: Folding): Plan | undefined {
+	const { ratio } = room;
+	const partTokensMax = Math.floor(Math.min(partTokensMaxMax, (available * partShare) / ratio));
+	if (partTokensMax < partTokensMin) return undefined;
+	const whole = tailFrom(said, view, (available * tailShare) / ratio);
+	const tailMax = available / ratio - headParts * partTokensMax - headAroundTokens;
+	for (const cut of [undefined, ...cuts]) {
+		const textTokensMax = cut ?? view.textTokensMax;
+		const resultTokensMax = Math.min(view.resultTokensMax, cut ?? view.resultTokensMax);
+		const frame: Frame = { ...view, textTokensMax, resultTokensMax, clearedTo: Math.max(view.clearedTo, whole) };
+		if (tailTokens(said, frame, whole) < tailMax) {
+			return { how: "fold", from: whole, clearedTo: frame.clearedTo, textTokensMax, resultTokensMax, partTokensMax };
+		}
+	}
+	return undefined;
+}
+
+/** Headings of its parts. */
+const headAroundTokens = 60;
+
+function tailTokens(said: readonly ModelMessage[], frame: Frame, from: number): number {
+	let tokens = 0;
+	for (let place = from; place < said.length; place++) {
+		tokens += messageTokens(shownMessage(said[place] as ModelMessage, boundsAt(frame, place)));
+	}
+	return tokens;
+}
+
+/** The place of a cut: no result stands without its call. */
+function tailFrom(said: readonly ModelMessage[], view: View, tokensMax: number): number {
+	let from = said.length;
+	let tokens = 0;
+	for (let place = said.length - 1; place >= view.from; place--) {
+		tokens += messageTokens(shownMessage(said[place] as ModelMessage, boundsAt(view, place)));
+		const isFirst = from === said.length;
+		if (tokens > tokensMax && !isFirst) break;
+		if (isCut(said, place)) from = place;
+	}
+	return from;
+}
+
+export function isCut(said: readonly ModelMessage[], place: number): boolean {
+	return said[place]?.role !== "tool";
+}

@@ -1,0 +1,36 @@
+/**
+ * What well-known models can read, by the beginning of their names; the longest one that fits counts. Tokens, as their
+ * makers publish them (November 2026). An agent says another number where it knows better.
+ */
+const windows: readonly (readonly [string, number])[] = [
+	["claude-", 200_000],
+	["gpt-3.5", 16_385],
+	["gpt-4", 8_192],
+	["gpt-4-turbo", 128_000],
+	["gpt-4o", 128_000],
+	["gpt-4.1", 1_047_576],
+	["gpt-5", 400_000],
+	["o1", 200_000],
+	["o3", 200_000],
+	["o4-mini", 200_000],
+	["gemini-", 1_048_576],
+	["grok-", 131_072],
+	["mistral-", 128_000],
+	["deepseek-", 128_000],
+];
+
+const unknownTokens = 128_000;
+const answerTokensMax = 16_384;
+
+/** `modelId`: a provider's name of the model, perhaps behind a path (`openai/gpt-4o`). */
+export function windowOf(modelId: string): number {
+	const name = modelId.slice(modelId.lastIndexOf("/") + 1).toLowerCase();
+	let found: readonly [string, number] | undefined;
+	for (const one of windows) if (name.startsWith(one[0]) && one[0].length > (found?.[0].length ?? 0)) found = one;
+	return found?.[1] ?? unknownTokens;
+}
+
+/** What of it is for the prompt. Tokens. */
+export function inputBudget(windowTokens: number, answerTokens: number | undefined): number {
+	return windowTokens - (answerTokens ?? Math.min(answerTokensMax, Math.floor(windowTokens / 4)));
+}

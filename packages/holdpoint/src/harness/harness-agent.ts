@@ -1,0 +1,105 @@
+/**
+ * An agent with what production asks for, in one call: programs, a context that is kept within the model's window, todos,
+ * plan mode, a last answer at the bound. Everything is an option, and false switches it off.
+ */
+import { agentTool } from "../run/agent-tool.ts";
+import { type AgentDefinition, defineAgent } from "../run/define-agent.ts";
+import type { Agent, LoopOptions, ProgramOptions } from "../spec/agent.ts";
+import type { ContextOptions } from "../spec/context.ts";
+import { HoldpointError } from "../spec/errors.ts";
+import type { Mode } from "../spec/events.ts";
+import type { Participant } from "../spec/team.ts";
+import type { Tool } from "../spec/tool.ts";
+import { checkContext } from "./check-context.ts";
+import { readResultTool } from "./read-result.ts";
+import { setModeTool } from "./set-mode.ts";
+import { stopAgentTool } from "./stop-agent.ts";
+import { todoTool } from "./todo.ts";
+
+export interface HarnessAgentDefinition<Name extends string = string> extends Omit<AgentDefinition<Name>, "programs"> {
+	/** The model writes programs that call the tools. Default: true. */
+	readonly programs?: boolean | Partial<ProgramOptions>;
+	/** Keeps the prompt within what the model can read. Default: on; what is left out is summed up by the model. */
+	readonly context?: false | Partial<ContextOptions>;
+	/** A list of steps that the agent keeps. Default: true. */
+	readonly todos?: boolean;
+	/** Plan mode, in which only what changes nothing runs, and out of which a person lets the agent. Default: it begins in `execute`. */
+	readonly modes?: false | { readonly start: Mode };
+	/** At its last turn, or after three answers in a row whose calls all failed, it is asked for a last answer. Default: true. */
+	readonly lastAnswer?: boolean | { readonly failedTurnsMax: number };
+	/** Agents and teams that it starts in the background. */
+	readonly agents?: readonly Participant[];
+	/** Its answer is not the end before this says so. Bounded by `roundsMax`, default 10. */
+	readonly loop?: LoopSettings;
+}
+
+/** Either: what an answer must meet, as the model itself judges it, or a function that says so. */
+export type LoopSettings = { readonly roundsMax?: number } & (
+	| { readonly until: NonNullable<LoopOptions["until"]> }
+	| { readonly criteria: string }
+);
+
+const failedTurnsMax = 3;
+const roundsMax = 10;
+
+/** Declares an agent with the defaults of production. Errors: `agent.invalid`. */
+export function harnessAgent<const Name extends string>(definition: HarnessAgentDefinition<Name>): Agent<Name> {
+	const {
+		programs = true,
+		tools = [],
+		agents = [],
+		lastAnswer = true,
+		modes = { start: "execute" },
+		loop,
+	} = definition;
+	const context = contextOf(definition);
+	const own = ownTools(definition, context);
+	const agent = defineAgent({
+		...definition,
+		tools: [...tools, ...agents.map((one) => agentTool(one, { background: true })), ...own],
+		programs:
+			programs && withDirect(programs, [...agents.map(({ name }) => `ask_${name}`), ...own.map(({ name }) => name)]),
+	});
+	return {
+		...agent,
+		features: {
+			context,
+			mode: modes ? modes.start : undefined,
+			loop: loop && checkedLoop(definition.name, loop),
+			failedTurnsMax:
+				typeof lastAnswer === "object" ? lastAnswer.failedTurnsMax : lastAnswer ? failedTurnsMax : undefined,
+		},
+	};
+}
+
+function contextOf({ name, context = {} }: HarnessAgentDefinition): ContextOptions | undefined {
+	return context === false ? undefined : checkContext(name, context);
+}
+
+function ownTools(
+	{ todos = true, modes, agents = [] }: HarnessAgentDefinition,
+	context: ContextOptions | undefined,
+): readonly Tool[] {
+	return [
+		...(todos ? [todoTool()] : []),
+		...(modes === false ? [] : [setModeTool()]),
+		...(context ? [readResultTool()] : []),
+		...(agents.length > 0 ? [stopAgentTool()] : []),
+	];
+}
+
+function withDirect(programs: true | Partial<ProgramOptions>, names: readonly string[]): Partial<ProgramOptions> {
+	const given = typeof programs === "object" ? programs : {};
+	return { ...given, direct: [...(given.direct ?? []), ...names] };
+}
+
+function checkedLoop(agent: string, settings: LoopSettings): LoopOptions {
+	const { roundsMax: rounds = roundsMax, until, criteria } = { until: undefined, criteria: undefined, ...settings };
+	const isOne = (typeof until === "function") !== (typeof criteria === "string" && criteria.trim() !== "");
+	if (!isOne || !Number.isSafeInteger(rounds) || rounds < 1) {
+		throw new HoldpointError("agent.invalid", `agent ${agent} has a loop that cannot be followed`, {
+			hint: "Pass `until` (a function) or `criteria` (a text), and a `roundsMax` of 1 or more.",
+		});
+	}
+	return { until, criteria, roundsMax: rounds };
+}

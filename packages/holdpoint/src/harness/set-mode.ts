@@ -1,0 +1,34 @@
+import { runTool, strangeField } from "../run/own-tools.ts";
+import { setModeName } from "../run/set-mode-name.ts";
+import type { Mode } from "../spec/events.ts";
+import type { Tool } from "../spec/tool.ts";
+
+const modes: readonly Mode[] = ["plan", "execute"];
+const planCharsMax = 20_000;
+
+/** In `plan` the harness denies whatever changes something; leaving it asks a person, who is shown the plan. */
+export function setModeTool(): Tool {
+	return runTool({
+		name: setModeName,
+		description:
+			"plan: only look, nothing is changed. execute: act; out of plan mode a person approves your plan first. Plan first where much is changed.",
+		inputSchema: {
+			type: "object",
+			properties: { mode: { enum: modes }, plan: { type: "string", maxLength: planCharsMax } },
+			required: ["mode"],
+			additionalProperties: false,
+		},
+		isDirectOnly: true,
+		misfit: ({ mode, plan, ...others }) => {
+			if (!modes.includes(mode as Mode)) return `mode must be one of ${modes.join(", ")}`;
+			const isText = plan === undefined || (typeof plan === "string" && plan.length <= planCharsMax);
+			if (!isText) return `plan must be a text of at most ${planCharsMax} characters`;
+			return strangeField({ mode, plan, ...others }, ["mode", "plan"]);
+		},
+		inRun: (args, { inside }) => {
+			const { mode } = args as { readonly mode: Mode };
+			const where = inside === undefined ? {} : { in: inside };
+			return { value: `The mode is ${mode}.`, events: [{ type: "mode.changed", ...where, mode }] };
+		},
+	});
+}

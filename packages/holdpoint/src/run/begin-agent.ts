@@ -1,0 +1,59 @@
+/** Calls that are put to agents: their beginning, and their end before the answer. */
+import { entryOf } from "../routing/topology.ts";
+import type { Mode } from "../spec/events.ts";
+import type { Tool } from "../spec/tool.ts";
+import type { CallState } from "./call-state.ts";
+import { closeCalls } from "./cancel-run.ts";
+import { closeCall } from "./close-call.ts";
+import { failedWith } from "./failed-with.ts";
+import type { ReadyAgent } from "./run-ports.ts";
+import { callersOf, callOf } from "./run-state.ts";
+import type { Segment } from "./segment.ts";
+
+/** From here on it is a conversation inside of the call. */
+export function beginAgent(segment: Segment, call: CallState, { agent, isInBackground }: Tool): void {
+	const { depthMax, backgroundMax } = segment.ready.limits;
+	const { state } = segment;
+	const refuse = (code: "limit.depth" | "limit.background", why: string) =>
+		segment.emit({ type: "call.finished", call: call.id, outcome: failedWith(code, why) });
+	const depth = callersOf(state, call.thread).length;
+	if (depth >= depthMax || !agent) {
+		return refuse("limit.depth", `Work is put to agents at most ${depthMax} deep (depthMax)`);
+	}
+	// A program waits for what it calls; a model goes on.
+	const background = isInBackground && call.parent === undefined;
+	const atWork = [...state.delegated].filter((one) => one.isInBackground).length;
+	if (background && atWork >= backgroundMax) {
+		return refuse("limit.background", `${atWork} agents work in the background, as many as may (backgroundMax)`);
+	}
+	const { task = "" } = call.args as { readonly task?: string };
+	const ready = segment.readyOf({ agent: agent.name });
+	const start = ready.team ? { team: { start: entryOf(ready.team) } } : {};
+	segment.emit({
+		type: "agent.started",
+		call: call.id,
+		agent: agent.name,
+		...start,
+		input: task,
+		...modeOf(ready),
+		...(background ? { background } : {}),
+	});
+}
+
+/** In which mode whoever begins begins: the stricter one, where several do. */
+export function modeOf({ agent, team, cast }: ReadyAgent): { readonly mode?: Mode } {
+	const agents = team ? entryOf(team).map((name) => cast.get(name)?.agent) : [agent];
+	const modes = agents.flatMap((one) => one?.features?.mode ?? []);
+	if (modes.length === 0) return {};
+	return { mode: modes.includes("plan") ? "plan" : "execute" };
+}
+
+/** Ends work in the background, with all that is open inside of it. */
+export function stopAgent(segment: Segment, { thread }: CallState, modelId: string): void {
+	const { state } = segment;
+	const found = thread.late.map((id) => callOf(state, id)).find((call) => call.modelId === modelId);
+	if (!found?.inside || found.phase !== "started") return;
+	const reason = `stopped by ${thread.agent}`;
+	closeCalls(segment, reason, { inFlight: true, of: found.inside });
+	closeCall(segment, found, reason);
+}

@@ -1,0 +1,233 @@
+/**
+ * What an agent's model is sent, kept within what it can read.
+ *
+ * 1. What providers give, and what is compacted, is written down before the model is asked: whoever resumes the run, or
+ *    looks at it later, finds the same prompt.
+ * 2. Between two compactions a prompt only grows. Costs what is new, not what is there.
+ * 3. A summary that fails is no failure of the run: the model is told that something is left out.
+ */
+import { type Plan, planCompaction, type Room } from "../context/plan-compaction.ts";
+import { cutText } from "../context/shown-message.ts";
+import { summaryRequest, usableSummary } from "../context/summary.ts";
+import { extendView, newView, type View, wholeFrame } from "../context/view.ts";
+import { inputBudget, windowOf } from "../context/windows.ts";
+import { inTime } from "../kit/in-time.ts";
+import { reasonOf } from "../kit/reason-of.ts";
+import { charsPerToken, tokenEstimate } from "../kit/token-estimate.ts";
+import { joinLabels } from "../labels/label.ts";
+import type { ContextOptions, ContextProvider, ProvidingRun } from "../spec/context.ts";
+import type { ContextCompacted } from "../spec/events.ts";
+import type { Label } from "../spec/label.ts";
+import { fixedLimits } from "../spec/limits.ts";
+import type { ModelMessage, ModelRequest } from "../spec/model.ts";
+import { type AskAside, isToStop } from "./ask-aside.ts";
+import { type Thread, type ThreadContext, whoOf } from "./conversation.ts";
+import type { ReadyAgent, RunPorts } from "./run-ports.ts";
+import type { Segment } from "./segment.ts";
+
+/** The instructions and what stands behind them, the conversation as it is shown, and an estimate of the whole. */
+export interface Prepared {
+	readonly system: ModelMessage;
+	readonly messages: readonly ModelMessage[];
+	/** Tokens, before any correction. */
+	readonly estimate: number;
+}
+
+/** What is sent beside the messages. */
+export type Beside = Pick<ModelRequest, "tools" | "responseFormat">;
+
+interface Preparing {
+	readonly segment: Segment;
+	readonly thread: Thread;
+	readonly ready: ReadyAgent;
+	readonly options: ContextOptions;
+	readonly beside: Beside;
+	readonly askAside: AskAside;
+}
+
+/** The window is too small: no compaction makes room. */
+export class NoRoom extends Error {}
+
+/** Each one makes room for the next; a second one in a row clears what the first one left. */
+const compactionsMax = 3;
+
+/** Errors: `NoRoom`; whatever stops the run. */
+export async function prepareContext(preparing: Preparing): Promise<Prepared> {
+	const { segment, thread, options } = preparing;
+	for (let times = 0; ; times++) {
+		if (!thread.context.isProvided && options.providers.length > 0) await provideAnew(preparing);
+		const view = shownTo(thread, options);
+		const room = roomFor(preparing);
+		const plan = planCompaction(view, thread.messages, room);
+		if (!plan) {
+			const { system } = room;
+			return { system, messages: view.messages, estimate: Math.ceil(room.fixed + view.tokens) };
+		}
+		if (plan.how === "hopeless" || times >= compactionsMax) throw new NoRoom(noRoom(room, view));
+		segment.emit(await compacted(preparing, plan, { view, room }));
+	}
+}
+
+function noRoom({ budget, fixed, ratio, compactAt }: Room, view: View): string {
+	const [all, own] = [(fixed + view.tokens) * ratio, fixed * ratio].map(Math.ceil);
+	return `The prompt has ${all} tokens, ${own} of them instructions and tools, and may have ${Math.floor(budget * compactAt)} of the ${budget} that the model can read: compacting it makes no room`;
+}
+
+function shownTo(thread: Thread, { resultTokensMax }: ContextOptions): View {
+	thread.context.view ??= newView(wholeFrame(resultTokensMax));
+	extendView(thread.context.view, thread.messages);
+	return thread.context.view;
+}
+
+function roomFor({ thread, ready, options, beside }: Preparing): Room & { readonly system: ModelMessage } {
+	const window = options.windowTokens ?? windowOf(ready.model?.modelId ?? "");
+	const system = systemWith(ready, thread.context);
+	const fixed = tokenEstimate(system.content) + tokensBeside(beside);
+	const budget = inputBudget(window, options.answerTokens);
+	return { budget, fixed, ratio: thread.context.ratio, compactAt: options.compactAt, system };
+}
+
+const tokensOf = new WeakMap<object, number>();
+
+/** Declarations are the same at each turn. */
+function tokensBeside({ tools, responseFormat }: Beside): number {
+	return [tools, responseFormat].reduce<number>((sum, part) => {
+		if (!part) return sum;
+		let tokens = tokensOf.get(part);
+		if (tokens === undefined) {
+			tokens = tokenEstimate(part);
+			tokensOf.set(part, tokens);
+		}
+		return sum + tokens;
+	}, 0);
+}
+
+const systems = new WeakMap<ThreadContext["provided"], ModelMessage>();
+
+/** The instructions with what stands behind them. */
+export function systemWith(
+	{ system }: Pick<ReadyAgent, "system">,
+	{ provided }: Pick<ThreadContext, "provided">,
+): ModelMessage {
+	if (provided.length === 0 || typeof system.content !== "string") return system;
+	const known = systems.get(provided);
+	if (known && typeof known.content === "string" && known.content.startsWith(system.content)) return known;
+	const parts = provided.map(({ name, text }) => `<${name}>\n${text}\n</${name}>`);
+	const made: ModelMessage = { role: "system", content: [system.content, ...parts].join("\n\n") };
+	systems.set(provided, made);
+	return made;
+}
+
+async function provideAnew({ segment, thread, options }: Preparing): Promise<void> {
+	const parts: { name: string; text: string }[] = [];
+	const failed: { name: string; why: string }[] = [];
+	let label: Label | undefined;
+	for (const provider of options.providers) {
+		const given = await givenBy(provider, { segment, thread });
+		if ("why" in given) failed.push({ name: provider.name, why: given.why });
+		else if (given.text !== "") parts.push({ name: provider.name, text: given.text });
+		if ("label" in given) label = joinLabels(label, given.label);
+	}
+	segment.check();
+	const { provided } = thread.context;
+	// Where it is as before, the journal has it already; that they were asked is an event all the same.
+	const isSame = parts.length > 0 && JSON.stringify(provided) === JSON.stringify(parts);
+	segment.emit({
+		type: "context.provided",
+		...whoOf(thread),
+		...(isSame ? {} : { parts }),
+		...(failed.length > 0 ? { failed } : {}),
+		...(label && segment.state.started?.labels ? { label } : {}),
+	});
+}
+
+/** One of Holdpoint's own, which reads the store. */
+export interface OwnProvider extends ContextProvider {
+	readonly provideFrom?: (run: ProvidingRun, ports: RunPorts) => ReturnType<ContextProvider["provide"]>;
+}
+
+type Given = { readonly text: string; readonly label?: Label | undefined } | { readonly why: string };
+
+async function givenBy(
+	provider: OwnProvider,
+	{ segment, thread }: Pick<Preparing, "segment" | "thread">,
+): Promise<Given> {
+	const { name, tokensMax } = provider;
+	try {
+		const { patience } = segment.parsingFor(thread);
+		const run = { ...segment.infoOf(thread), tenant: segment.state.started?.tenant };
+		const asked = provider.provideFrom ? provider.provideFrom(run, segment.ports) : provider.provide(run);
+		const given: unknown = await inTime(Promise.resolve(asked), `the context provider ${name}`, patience);
+		if (given === undefined) return { text: "" };
+		const { text, label } = typeof given === "string" ? { text: given } : (given as { text: string; label?: Label });
+		if (typeof text !== "string") return { why: "it gave no text" };
+		return { text: cutText(text, tokensMax * charsPerToken), label };
+	} catch (error) {
+		segment.check();
+		return { why: reasonOf(error).slice(0, fixedLimits.errorCharsMax) };
+	}
+}
+
+async function compacted(
+	preparing: Preparing,
+	plan: Exclude<Plan, { how: "hopeless" }>,
+	{ view, room }: { readonly view: View; readonly room: Room },
+): Promise<ContextCompacted> {
+	const { thread } = preparing;
+	const said = thread.messages.length;
+	const from = plan.how === "fold" ? plan.from : view.from;
+	const { resultTokensMax, textTokensMax } = plan.how === "fold" ? plan : view;
+	const base = {
+		type: "context.compacted",
+		...whoOf(thread),
+		how: plan.how,
+		kept: said - from,
+		fresh: said - plan.clearedTo,
+		resultTokensMax,
+		...(textTokensMax === undefined ? {} : { textTokensMax }),
+		tokens: Math.ceil((room.fixed + view.tokens) * room.ratio),
+		budget: room.budget,
+	} as const;
+	if (plan.how === "clear" || from === 0) return base;
+	const partTokensMax = plan.partTokensMax;
+	const summary = await summaryOf(preparing, { view, from, partTokensMax, room });
+	return { ...base, partTokensMax, ...summary };
+}
+
+interface Summarising {
+	readonly view: View;
+	readonly from: number;
+	readonly partTokensMax: number;
+	readonly room: Room;
+}
+
+type Summary = Pick<ContextCompacted, "summary" | "unsummarised" | "usage" | "spent">;
+
+async function summaryOf(
+	{ thread, options, askAside }: Preparing,
+	{ view, from, partTokensMax, room }: Summarising,
+): Promise<Summary> {
+	if (!options.isSummarised) return { unsummarised: "summaries are switched off" };
+	const { budget, ratio } = room;
+	const request = summaryRequest({
+		before: thread.context.summary,
+		messages: thread.messages.slice(view.from, from),
+		inputTokensMax: Math.floor((budget * summaryInputShare) / ratio),
+		summaryTokensMax: partTokensMax,
+	});
+	try {
+		const { answer, spent } = await askAside(request);
+		const text = answer.content.map((part) => (part.type === "text" ? part.text : "")).join("");
+		const summary = usableSummary(text, partTokensMax);
+		const took = { usage: answer.usage, ...(spent.length > 0 ? { spent } : {}) };
+		return summary === undefined
+			? { unsummarised: "the model gave none that can be used", ...took }
+			: { summary, ...took };
+	} catch (error) {
+		if (isToStop(error)) throw error;
+		return { unsummarised: reasonOf(error).slice(0, fixedLimits.errorCharsMax) };
+	}
+}
+
+/** Its own instructions and a wrong estimate are the rest. */
+const summaryInputShare = 0.85;
