@@ -89,17 +89,30 @@ interface Folding {
 /** The most of the last messages that fits, at least the last one with what belongs to it. */
 function planFold(view: View, said: readonly ModelMessage[], { room, available }: Folding): Plan | undefined {
 	const { ratio } = room;
-	const partTokensMax = Math.floor(Math.min(partTokensMaxMax, (available * partShare) / ratio));
-	if (partTokensMax < partTokensMin) return undefined;
-	const whole = tailFrom(said, view, (available * tailShare) / ratio);
-	const tailMax = available / ratio - headParts * partTokensMax - headAroundTokens;
+	const most = Math.floor(Math.min(partTokensMaxMax, (available * partShare) / ratio));
+	for (const partTokensMax of [most, Math.floor(most / 2), partTokensMin]) {
+		if (partTokensMax < partTokensMin) continue;
+		const tailMax = available / ratio - headParts * partTokensMax - headAroundTokens;
+		const from = tailFrom(said, view, Math.min(tailMax - 1, (available * tailShare) / ratio));
+		const bounds = fittingBounds(said, view, { from, tailMax });
+		if (bounds) return { how: "fold", from, ...bounds, partTokensMax };
+	}
+	return undefined;
+}
+
+interface Tail {
+	readonly from: number;
+	readonly tailMax: number;
+}
+
+/** What is shown of each part of the last messages, as much as fits. */
+function fittingBounds(said: readonly ModelMessage[], view: View, { from, tailMax }: Tail) {
+	const clearedTo = Math.max(view.clearedTo, from);
 	for (const cut of [undefined, ...cuts]) {
 		const textTokensMax = cut ?? view.textTokensMax;
 		const resultTokensMax = Math.min(view.resultTokensMax, cut ?? view.resultTokensMax);
-		const frame: Frame = { ...view, textTokensMax, resultTokensMax, clearedTo: Math.max(view.clearedTo, whole) };
-		if (tailTokens(said, frame, whole) < tailMax) {
-			return { how: "fold", from: whole, clearedTo: frame.clearedTo, textTokensMax, resultTokensMax, partTokensMax };
-		}
+		const frame: Frame = { ...view, textTokensMax, resultTokensMax, clearedTo };
+		if (tailTokens(said, frame, from) < tailMax) return { clearedTo, textTokensMax, resultTokensMax };
 	}
 	return undefined;
 }

@@ -67,7 +67,7 @@ function linesOf(message: ModelMessage): string[] {
 export function usableSummary(text: string, summaryTokensMax: number): string | undefined {
 	const plain = text.trim();
 	// Control characters and a wall of one character are no notes.
-	const words = plain.match(/[\p{L}\p{N}]{2,}/gu)?.length ?? 0;
+	const words = plain.match(/[\p{L}\p{N}]+/gu)?.length ?? 0;
 	if (words < wordsMin || /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffd]/.test(plain)) return undefined;
 	return cutText(plain, summaryTokensMax * charsPerToken);
 }

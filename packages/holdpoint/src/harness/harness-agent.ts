@@ -83,7 +83,7 @@ function ownTools(
 	return [
 		...(todos ? [todoTool()] : []),
 		...(modes === false ? [] : [setModeTool()]),
-		...(context ? [readResultTool()] : []),
+		...(context ? [readResultTool(context.resultTokensMax)] : []),
 		...(agents.length > 0 ? [stopAgentTool()] : []),
 	];
 }

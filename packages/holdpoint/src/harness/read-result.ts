@@ -2,14 +2,16 @@ import { charsPerToken } from "../kit/token-estimate.ts";
 import { runTool, strangeField } from "../run/own-tools.ts";
 import type { Tool } from "../spec/tool.ts";
 
-/** So much is shown at a time. Characters. */
-export const resultPageChars = 2_000 * charsPerToken;
+const pageTokensMax = 2_000;
+/** What it says around a page. */
+const aroundTokens = 20;
 
-/** Shows a result that was cleared, or shown in part. */
-export function readResultTool(): Tool {
+/** Shows a result that was cleared, or shown in part: at a time less than what is shown of any result. */
+export function readResultTool(resultTokensMax: number): Tool {
+	const pageChars = (Math.min(pageTokensMax, resultTokensMax) - aroundTokens) * charsPerToken;
 	return runTool({
 		name: "read_result",
-		description: `Shows a tool result that was cleared or cut: ${resultPageChars} characters from \`from\` on.`,
+		description: `Shows a tool result that was cleared or cut: ${pageChars} characters from \`from\` on.`,
 		inputSchema: {
 			type: "object",
 			properties: { call: { type: "string" }, from: { type: "integer", minimum: 0 } },
@@ -26,7 +28,7 @@ export function readResultTool(): Tool {
 			const result = run.resultOf(call);
 			if (!result) throw new Error(`There is no result of a call ${JSON.stringify(call.slice(0, 100))}`);
 			const { text, label } = result;
-			const to = Math.min(text.length, from + resultPageChars);
+			const to = Math.min(text.length, from + pageChars);
 			const rest = text.length - to;
 			const value = `${text.slice(from, to)}${rest > 0 ? `\n[${rest} more characters: from ${to} on]` : ""}`;
 			return { value, label };

@@ -39,6 +39,8 @@ export function compact(state: RunState, thread: Thread, event: ContextCompacted
 	const from = Math.max(0, messages.length - event.kept);
 	const clearedTo = Math.max(0, messages.length - event.fresh);
 	if (how === "fold") context.summary = event.summary;
+	state.usage.inputTokens += event.usage?.inputTokens ?? 0;
+	state.usage.outputTokens += event.usage?.outputTokens ?? 0;
 	const { view } = context;
 	const isFolded = how === "fold" && from > 0;
 	const head = isFolded ? headMessage(partsOf(state, thread, { event, from })) : view?.head;

@@ -1,0 +1,232 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import type { ModelMessage } from "../spec/model.ts";
+import { headMessage } from "./head.ts";
+import { isCut, type Plan, planCompaction, type Room } from "./plan-compaction.ts";
+import { cutText, outputText, shownMessage } from "./shown-message.ts";
+import { usableSummary } from "./summary.ts";
+import { extendView, messageTokens, newView, type View, wholeFrame } from "./view.ts";
+import { inputBudget, windowOf } from "./windows.ts";
+
+/** One thing that happens in a conversation. */
+type Turn = { readonly user: number } | { readonly text: number } | { readonly calls: readonly number[] };
+
+const size = fc.oneof(
+	{ weight: 6, arbitrary: fc.integer({ min: 1, max: 2_000 }) },
+	fc.integer({ min: 1, max: 60_000 }),
+);
+const turn: fc.Arbitrary<Turn> = fc.oneof(
+	fc.record({ user: size }),
+	fc.record({ text: size }),
+	fc.record({ calls: fc.array(size, { minLength: 1, maxLength: 4 }) }),
+);
+
+function messagesOf(turns: readonly Turn[]): ModelMessage[] {
+	let calls = 0;
+	return turns.flatMap((one, at): ModelMessage[] => {
+		if ("user" in one)
+			return [{ role: "user", content: [{ type: "text", text: `user ${at} ${"u".repeat(one.user)}` }] }];
+		if ("text" in one) return [{ role: "assistant", content: [{ type: "text", text: "a".repeat(one.text) }] }];
+		const ids = one.calls.map(() => `call${++calls}`);
+		return [
+			{
+				role: "assistant",
+				content: ids.map((id) => ({ type: "tool-call", toolCallId: id, toolName: "t", input: { of: id } })),
+			},
+			{
+				role: "tool",
+				content: ids.map((id, n) => ({
+					type: "tool-result",
+					toolCallId: id,
+					toolName: "t",
+					output: { type: "text", value: "r".repeat(one.calls[n] ?? 0) },
+				})),
+			},
+		];
+	});
+}
+
+const request = "the very first request";
+const summary = "what happened was this and that. ".repeat(400);
+
+/** Plays a conversation as a run does: whenever the model is asked, what is shown is made to fit. */
+function play(said: readonly ModelMessage[], room: Room) {
+	let view = newView(wholeFrame(4_000));
+	const shown: { readonly messages: readonly ModelMessage[]; readonly plans: readonly Plan[] }[] = [];
+	for (let end = 1; end <= said.length; end++) {
+		// A model is asked when no result is missing.
+		if (said[end]?.role === "tool") continue;
+		const sofar = said.slice(0, end);
+		const plans: Plan[] = [];
+		for (;;) {
+			extendView(view, sofar);
+			const plan = planCompaction(view, sofar, room);
+			if (!plan || plan.how === "hopeless" || plans.length > 5) {
+				if (plan) plans.push(plan);
+				break;
+			}
+			plans.push(plan);
+			view = after(view, plan);
+		}
+		shown.push({ messages: [...view.messages], plans });
+	}
+	return { view, shown };
+}
+
+function after(view: View, plan: Exclude<Plan, { how: "hopeless" }>): View {
+	if (plan.how === "clear") return newView({ ...view, clearedTo: plan.clearedTo });
+	const { from, clearedTo, textTokensMax, resultTokensMax, partTokensMax } = plan;
+	const head =
+		from === 0
+			? undefined
+			: headMessage({ request, latest: "the last words", summary, folded: from, open: ["- [ ] one"], partTokensMax });
+	return newView({ head, from, clearedTo, textTokensMax, resultTokensMax });
+}
+
+const rooms: fc.Arbitrary<Room> = fc.record({
+	budget: fc.integer({ min: 800, max: 20_000 }),
+	fixed: fc.integer({ min: 0, max: 300 }),
+	ratio: fc.double({ min: 0.5, max: 3, noNaN: true }),
+	compactAt: fc.constantFrom(0.5, 0.8, 1),
+});
+const conversations = fc.array(turn, { minLength: 1, maxLength: 60 });
+
+test("a call and its result are both shown or both folded, and what is shown fits", () => {
+	fc.assert(
+		fc.property(conversations, rooms, (turns, room) => {
+			for (const { messages, plans } of play(messagesOf(turns), room).shown) {
+				const calls = new Set<string>();
+				const results = new Set<string>();
+				for (const { role, content } of messages) {
+					if (role !== "assistant" && role !== "tool") continue;
+					for (const part of content) {
+						if (part.type === "tool-call") calls.add(part.toolCallId);
+						else if (part.type === "tool-result") results.add(part.toolCallId);
+					}
+				}
+				expect(results).toEqual(calls);
+				if (plans.some(({ how }) => how === "hopeless")) continue;
+				const tokens = (room.fixed + messages.reduce((sum, one) => sum + messageTokens(one), 0)) * room.ratio;
+				expect(tokens).toBeLessThan(room.budget * room.compactAt);
+			}
+		}),
+		{ numRuns: 300 },
+	);
+});
+
+test("nothing is hopeless where there is room for 600 tokens", () => {
+	fc.assert(
+		fc.property(conversations, rooms, (turns, room) => {
+			const available = (room.budget * room.compactAt) / room.ratio - room.fixed;
+			// A turn of four large results, each with the word on how to read the rest.
+			fc.pre(available > 600);
+			for (const { plans } of play(messagesOf(turns), room).shown) {
+				expect(plans.map(({ how }) => how)).not.toContain("hopeless");
+				// One makes room for many turns: not one after the other.
+				expect(plans.length).toBeLessThanOrEqual(3);
+			}
+		}),
+		{ numRuns: 300 },
+	);
+});
+
+test("the same conversation is compacted to the same bytes, and what is compacted stays as it is", () => {
+	fc.assert(
+		fc.property(conversations, rooms, (turns, room) => {
+			const said = messagesOf(turns);
+			const once = play(said, room);
+			expect(JSON.stringify(play(structuredClone(said), room).shown)).toBe(JSON.stringify(once.shown));
+			const again = planCompaction(once.view, said, room);
+			expect(again === undefined || again.how === "hopeless").toBe(true);
+		}),
+		{ numRuns: 150 },
+	);
+});
+
+test("between two compactions what is shown only grows", () => {
+	fc.assert(
+		fc.property(conversations, rooms, (turns, room) => {
+			const { shown } = play(messagesOf(turns), room);
+			for (const [at, { messages, plans }] of shown.entries()) {
+				const before = shown[at - 1];
+				if (!before || plans.length > 0) continue;
+				expect(JSON.stringify(messages.slice(0, before.messages.length))).toBe(JSON.stringify(before.messages));
+			}
+		}),
+		{ numRuns: 150 },
+	);
+});
+
+test("whatever was folded, the first request stands at the beginning", () => {
+	fc.assert(
+		fc.property(conversations, rooms, (turns, room) => {
+			const said = messagesOf([{ user: 1 }, ...turns]);
+			for (const { messages } of play(said, room).shown) {
+				const [first] = messages;
+				const text = JSON.stringify(first);
+				expect(first?.role).toBe("user");
+				expect(text.includes(request) || text.includes("user 0")).toBe(true);
+			}
+		}),
+		{ numRuns: 150 },
+	);
+});
+
+test("a text that is cut says how much is missing, and no sign is torn apart", () => {
+	fc.assert(
+		fc.property(fc.string({ unit: "binary", maxLength: 400 }), fc.integer({ min: 0, max: 100 }), (text, charsMax) => {
+			const cut = cutText(text, charsMax);
+			if (text.length <= charsMax) {
+				expect(cut).toBe(text);
+				return;
+			}
+			const match = /^([\s\S]*)\n\[… (\d+) characters are left out here …\]\n([\s\S]*)$/.exec(cut);
+			const [, head = "", left = "", tail = ""] = match ?? [];
+			expect(text.startsWith(head)).toBe(true);
+			expect(text.endsWith(tail)).toBe(true);
+			expect(head.length + Number(left) + tail.length).toBe(text.length);
+			if (text.isWellFormed()) expect(cut.isWellFormed()).toBe(true);
+		}),
+	);
+});
+
+test("short results are not cleared, failures stay failures, and what fits stays the same object", () => {
+	const part = (value: string, type: "text" | "error-text" = "text") =>
+		({ type: "tool-result", toolCallId: "c1", toolName: "t", output: { type, value } }) as const;
+	const small: ModelMessage = { role: "tool", content: [part("ok")] };
+	const bounds = { isCleared: true, resultTokensMax: 100, textTokensMax: undefined };
+	expect(shownMessage(small, bounds)).toBe(small);
+	const failed: ModelMessage = { role: "tool", content: [part("e".repeat(1_000), "error-text")] };
+	expect(shownMessage(failed, { ...bounds, isCleared: false })).toMatchObject({
+		content: [{ output: { type: "error-text" } }],
+	});
+	const json = {
+		type: "tool-result",
+		toolCallId: "c",
+		toolName: "t",
+		output: { type: "json", value: { a: 1 } },
+	} as const;
+	expect(outputText(json)).toBe('{"a":1}');
+});
+
+test("a cut is never before a result", () => {
+	const said = messagesOf([{ calls: [1, 1] }, { user: 1 }]);
+	expect(said.map((_, place) => isCut(said, place))).toEqual([true, false, true]);
+});
+
+test("windows of well-known models, by the longest name that fits", () => {
+	expect([windowOf("claude-x"), windowOf("gpt-4"), windowOf("gpt-4o-mini"), windowOf("openai/gpt-4.1-nano")]).toEqual([
+		200_000, 8_192, 128_000, 1_047_576,
+	]);
+	expect(windowOf("nobody-knows")).toBe(128_000);
+	expect(inputBudget(8_000, undefined)).toBe(6_000);
+	expect(inputBudget(200_000, undefined)).toBe(183_616);
+	expect(inputBudget(8_000, 1_000)).toBe(7_000);
+});
+
+test("a summary is words, and no more of them than were asked for", () => {
+	expect(usableSummary("  ok  ", 100)).toBeUndefined();
+	expect(usableSummary("█".repeat(1_000), 100)).toBeUndefined();
+	expect(usableSummary("Refunded order 7.", 100)).toBe("Refunded order 7.");
+	expect(usableSummary("three words here ".repeat(100), 50)?.length).toBeLessThan(300);
+});

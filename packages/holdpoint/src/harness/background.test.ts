@@ -1,0 +1,278 @@
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import { memoryStore } from "../adapters/stores/memory.ts";
+import { createHarness, type HarnessOptions } from "../holdpoint.ts";
+import { defineAgent } from "../run/define-agent.ts";
+import type { Agent } from "../spec/agent.ts";
+import type { Limits } from "../spec/limits.ts";
+import type { Store } from "../spec/store.ts";
+import { crashingStore } from "../testing/crashing-store.ts";
+import { fakeClock } from "../testing/fake-clock.ts";
+import { scriptedModel } from "../testing/scripted-model.ts";
+import { gate, ofType, onlyWait, stageKeys } from "../testing/stage.ts";
+import { call, calls, type Story, say } from "../testing/story.ts";
+import { defineTool } from "../tools/define-tool.ts";
+import { harnessAgent } from "./harness-agent.ts";
+
+const ann = { id: "ann", via: "test" };
+
+interface Scene {
+	readonly boss: Story;
+	/** By the worker's task. */
+	readonly worker?: Story;
+	readonly workerTools?: Agent["tools"];
+	readonly agents?: readonly Agent[];
+	readonly limits?: Partial<Limits>;
+	readonly harness?: HarnessOptions;
+	readonly store?: Store;
+}
+
+function scene({
+	boss,
+	worker = [say("worked")],
+	workerTools = [],
+	store = memoryStore(),
+	limits = {},
+	harness: ports = {},
+	agents,
+}: Scene) {
+	const helper = defineAgent({
+		name: "helper",
+		instructions: "Help.",
+		tools: workerTools,
+		model: scriptedModel(worker, { countTokens: false }),
+	});
+	const agent = harnessAgent({
+		name: "boss",
+		instructions: "Lead.",
+		programs: false,
+		agents: agents ?? [helper],
+		limits,
+		model: scriptedModel(boss, { countTokens: false }),
+	});
+	const harness = createHarness({ store, keys: stageKeys, sandbox: "off", agents: [agent], ...ports });
+	const events = async (run: string) => (await harness.show(run)).events.map(({ event }) => event);
+	return { harness, agent, events, store };
+}
+
+const ask = (task: string) => call("ask_helper", { task });
+
+describe("an agent in the background", () => {
+	test("its caller goes on, and is told the answer when it is there", async () => {
+		const answering = gate();
+		const look = defineTool({
+			name: "look",
+			description: "Looks.",
+			input: z.object({}),
+			effect: "read",
+			execute: async () => {
+				answering.resolve();
+				return "seen";
+			},
+		});
+		const slow = defineTool({
+			name: "slow",
+			description: "Waits.",
+			input: z.object({}),
+			effect: "read",
+			execute: () => answering.promise,
+		});
+		const helper = defineAgent({
+			name: "helper",
+			instructions: "Help.",
+			tools: [slow],
+			model: scriptedModel([call("slow", {}), say("found it")], { countTokens: false }),
+		});
+		const boss = harnessAgent({
+			name: "boss",
+			instructions: "Lead.",
+			programs: false,
+			tools: [look],
+			agents: [helper],
+			// It looks while the helper is at work: the helper cannot end before that.
+			model: scriptedModel(
+				[
+					ask("find"),
+					call("look", {}),
+					say("meanwhile"),
+					{ when: /Result of the pending call ask_helper .*found it/, ...say("all done") },
+				],
+				{ countTokens: false },
+			),
+		});
+		const harness = createHarness({ keys: stageKeys, sandbox: "off" });
+		expect(await harness.run(boss, "Go.")).toMatchObject({ status: "completed", text: "all done" });
+	});
+
+	test("a held call of it is in the same inbox, and its caller has answered meanwhile", async () => {
+		const paid: string[] = [];
+		const pay = defineTool({
+			name: "pay",
+			description: "Pays.",
+			input: z.object({}),
+			effect: "write",
+			execute: () => paid.push("x"),
+		});
+		const { harness, agent } = scene({
+			boss: [ask("pay it"), say("it is under way"), say("paid")],
+			worker: [call("pay", {}), say("done")],
+			workerTools: [pay],
+		});
+		const waiting = await harness.run(agent, "Go.");
+		expect(waiting).toMatchObject({ status: "waiting", text: "it is under way" });
+		const wait = onlyWait(waiting, "approval");
+		expect(wait).toMatchObject({ agent: "helper", tool: "pay" });
+		await harness.approve(wait.approval, { by: ann });
+		expect(await harness.resume(waiting.run)).toMatchObject({ status: "completed", text: "paid" });
+		expect(paid).toHaveLength(1);
+	});
+
+	test("as many as may work at the same time, and no more", async () => {
+		const boss = calls(Array.from({ length: 5 }, (_, n) => ({ tool: "ask_helper", args: { task: `part ${n}` } })));
+		const { harness, agent, events } = scene({
+			boss: (_, n) => (n === 0 ? boss : say(`answer ${n}`)),
+			limits: { backgroundMax: 3 },
+		});
+		const result = await harness.run(agent, "Go.");
+		expect(result).toMatchObject({ status: "completed" });
+		const started = ofType(await events(result.run), "agent.started");
+		expect(started).toHaveLength(3);
+		const refused = ofType(await events(result.run), "call.finished").filter(
+			({ outcome }) => "code" in outcome && outcome.code === "limit.background",
+		);
+		expect(refused).toHaveLength(2);
+	});
+
+	test("agents that start agents are bounded in depth", async () => {
+		let inner: Agent = defineAgent({
+			name: "a0",
+			instructions: "End.",
+			model: scriptedModel([say("end")], { countTokens: false }),
+		});
+		for (let n = 1; n <= 5; n++) {
+			inner = harnessAgent({
+				name: `a${n}`,
+				instructions: "Pass it on.",
+				programs: false,
+				agents: [inner],
+				model: scriptedModel((_, turn) => (turn === 0 ? call(`ask_a${n - 1}`, { task: "go" }) : say(`a${n}`)), {
+					countTokens: false,
+				}),
+			});
+		}
+		const harness = createHarness({ keys: stageKeys, sandbox: "off" });
+		const result = await harness.run(inner, "Go.");
+		expect(result).toMatchObject({ status: "completed" });
+		const { events } = await harness.show(result.run);
+		const ends = ofType(
+			events.map(({ event }) => event),
+			"call.finished",
+		);
+		expect(
+			ofType(
+				events.map(({ event }) => event),
+				"agent.started",
+			),
+		).toHaveLength(3);
+		expect(ends.some(({ outcome }) => "code" in outcome && outcome.code === "limit.depth")).toBe(true);
+	});
+
+	test("stopped by its caller, nothing of it goes on", async () => {
+		const paid: string[] = [];
+		const pay = defineTool({
+			name: "pay",
+			description: "Pays.",
+			input: z.object({}),
+			effect: "write",
+			execute: () => paid.push("x"),
+		});
+		const { harness, agent, events } = scene({
+			boss: (asked, n) => {
+				if (n === 0) return ask("pay it");
+				if (n === 1) return say("started");
+				if (n === 2)
+					return call("stop_agent", {
+						call: JSON.stringify(asked.messages).match(/in the background as (\S+?)\./)?.[1] ?? "?",
+					});
+				return say(`end ${n}`);
+			},
+			worker: [call("pay", {}), say("done")],
+			workerTools: [pay],
+		});
+		const waiting = await harness.run(agent, "Go.", { runId: "run_stop" });
+		const { approval } = onlyWait(waiting, "approval");
+		await harness.tell("run_stop", "Stop that.");
+		expect(await harness.resume("run_stop")).toMatchObject({ status: "completed" });
+		await expect(harness.approve(approval, { by: ann })).rejects.toMatchObject({
+			code: expect.stringMatching(/^approval\./),
+		});
+		const ends = ofType(await events("run_stop"), "call.finished").map(({ outcome }) => outcome);
+		expect(ends).toContainEqual(expect.objectContaining({ cancelled: expect.stringContaining("stopped by boss") }));
+		expect(paid).toEqual([]);
+	});
+
+	test("a run that is cancelled ends what works in its background", async () => {
+		const { harness, agent, events } = scene({
+			boss: [ask("pay it"), say("started")],
+			worker: [call("pay", {}), say("done")],
+			workerTools: [
+				defineTool({ name: "pay", description: "Pays.", input: z.object({}), effect: "write", execute: () => "x" }),
+			],
+		});
+		const { run } = await harness.run(agent, "Go.");
+		expect(await harness.cancel(run, { by: "ann" })).toMatchObject({ status: "cancelled", done: [] });
+		expect(await harness.approvals({ run })).toEqual([]);
+		expect(ofType(await events(run), "approval.closed")).toHaveLength(1);
+	});
+
+	test("dying at each commit, it ends as if nothing had happened", async () => {
+		const play = async (at: number | undefined, when: "before" | "after") => {
+			const paid: string[] = [];
+			const clock = fakeClock({ skipMs: 20_000 });
+			const pay = () =>
+				defineTool({
+					name: "pay",
+					description: "Pays.",
+					input: z.object({ n: z.number() }),
+					effect: "write",
+					repeat: "keyed",
+					execute: ({ n }, { idempotencyKey }) => {
+						if (!paid.includes(`${n} ${idempotencyKey}`)) paid.push(`${n} ${idempotencyKey}`);
+						return "paid";
+					},
+				});
+			const story: Scene = {
+				boss: (_, n) =>
+					n === 0
+						? calls([
+								{ tool: "ask_helper", args: { task: "1" } },
+								{ tool: "ask_helper", args: { task: "2" } },
+							])
+						: say(`answer ${n}`),
+				worker: (asked, n) => (n === 0 ? call("pay", { n: Number(/\d/.exec(asked.lastUser)?.[0]) }) : say("done")),
+				workerTools: [pay()],
+				harness: { policy: () => ({ verdict: "allow" }), clock },
+			};
+			const inner = memoryStore();
+			const store = crashingStore(inner, at === undefined ? {} : { at, when });
+			const first = scene({ ...story, store });
+			const result = await first.harness.run(first.agent, "Go.", { runId: "run_bg" }).catch(() => undefined);
+			const commits = store.commits;
+			clock.advance(60_000);
+			const again = scene({ ...story, store: inner });
+			const end =
+				result ??
+				((await inner.load("run_bg"))
+					? await again.harness.resume("run_bg")
+					: await again.harness.run(again.agent, "Go.", { runId: "run_bg" }));
+			return { commits, status: end.status, paid: paid.map((one) => one[0]).sort() };
+		};
+		const whole = await play(undefined, "before");
+		expect(whole).toMatchObject({ status: "completed", paid: ["1", "2"] });
+		for (let at = 1; at <= whole.commits; at++) {
+			for (const when of ["before", "after"] as const) {
+				expect(await play(at, when)).toMatchObject({ status: "completed", paid: ["1", "2"] });
+			}
+		}
+	});
+});
