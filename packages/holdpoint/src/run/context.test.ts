@@ -1,11 +1,13 @@
 import type { LanguageModelV4CallOptions } from "@ai-sdk/provider";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { memoryStore } from "../adapters/stores/memory.ts";
 import { harnessAgent } from "../harness/harness-agent.ts";
-import { createHarness } from "../holdpoint.ts";
+import { createHarness, type HarnessOptions } from "../holdpoint.ts";
 import type { ContextOptions } from "../spec/context.ts";
 import type { Store } from "../spec/store.ts";
+import { crashingStore } from "../testing/crashing-store.ts";
+import { type FakeClock, fakeClock } from "../testing/fake-clock.ts";
 import { isForSummary, type PlacedAnswer, type PlacedModelOptions, placedModel } from "../testing/placed-model.ts";
 import { ofType, stageKeys } from "../testing/stage.ts";
 import { defineTool } from "../tools/define-tool.ts";
@@ -14,11 +16,19 @@ interface Scene extends PlacedModelOptions {
 	readonly context?: false | Partial<ContextOptions>;
 	readonly store?: Store;
 	readonly bytes?: number;
+	readonly clock?: FakeClock;
+	readonly harness?: HarnessOptions;
 }
 
 function scene(answers: (place: number) => PlacedAnswer | undefined, options: Scene = {}) {
 	const requests: LanguageModelV4CallOptions[] = [];
-	const { context = { windowTokens: 4_000, answerTokens: 500 }, store = memoryStore(), bytes = 2_000 } = options;
+	const {
+		context = { windowTokens: 4_000, answerTokens: 500 },
+		store = memoryStore(),
+		bytes = 2_000,
+		clock,
+		harness: ports = {},
+	} = options;
 	const look = defineTool({
 		name: "look",
 		description: "Looks.",
@@ -35,7 +45,14 @@ function scene(answers: (place: number) => PlacedAnswer | undefined, options: Sc
 		context,
 		model,
 	});
-	const harness = createHarness({ store, keys: stageKeys, agents: [agent], sandbox: "off" });
+	const harness = createHarness({
+		store,
+		keys: stageKeys,
+		agents: [agent],
+		sandbox: "off",
+		...(clock ? { clock } : {}),
+		...ports,
+	});
 	return { harness, agent, requests, asked: () => requests.filter((one) => !isForSummary(one)) };
 }
 
@@ -226,4 +243,124 @@ test("without a context all is sent, as by a plain agent", async () => {
 	await harness.run(agent, "Find.");
 	expect(JSON.stringify(asked().at(-1)?.prompt).match(/found \d+ x/g)).toHaveLength(11);
 	expect(asked()[0]?.tools?.map(({ name }) => name)).not.toContain("read_result");
+});
+
+test("a run whose process dies at any commit ends with the prompts of one that was left alone", async () => {
+	const play = async (at: number | undefined, when: "before" | "after") => {
+		const clock = fakeClock({ skipMs: 20_000 });
+		const inner = memoryStore();
+		const store = crashingStore(inner, at === undefined ? {} : { at, when });
+		const options = { clock, context: { windowTokens: 4_000, answerTokens: 500 } };
+		const first = scene(until(18), { ...options, store });
+		const ended = await first.harness
+			.run(first.agent, "Find eighteen things.", { runId: "run_c" })
+			.catch(() => undefined);
+		clock.advance(60_000);
+		const again = scene(until(18), { ...options, store: inner });
+		const isThere = (await inner.load("run_c")) !== undefined;
+		const { harness, agent } = again;
+		if (!ended)
+			await (isThere ? harness.resume("run_c") : harness.run(agent, "Find eighteen things.", { runId: "run_c" }));
+		const { events } = await harness.show("run_c");
+		const last = [...first.asked(), ...again.asked()].at(-1);
+		return {
+			commits: store.commits,
+			prompt: JSON.stringify(last?.prompt),
+			compacted: ofType(
+				events.map(({ event }) => event),
+				"context.compacted",
+			),
+		};
+	};
+	const whole = await play(undefined, "before");
+	expect(whole.compacted.length).toBeGreaterThan(1);
+	for (let at = 1; at <= whole.commits; at++) {
+		for (const when of ["before", "after"] as const) {
+			const { prompt, compacted } = await play(at, when);
+			expect(prompt).toBe(whole.prompt);
+			expect(compacted).toEqual(whole.compacted);
+		}
+	}
+});
+
+describe("context providers", () => {
+	const provider = (provide: ContextOptions["providers"][number]["provide"], tokensMax = 100) => ({
+		name: "facts",
+		tokensMax,
+		provide,
+	});
+
+	test("what they give stands behind the instructions, within its bound, and is asked for again after a compaction", async () => {
+		let asked = 0;
+		const context = {
+			windowTokens: 4_000,
+			answerTokens: 500,
+			providers: [provider(() => `facts ${++asked} ${"f".repeat(1_000)}`)],
+		};
+		const { harness, agent, requests } = scene(until(12), { context });
+		const { run } = await harness.run(agent, "Find.");
+		const systems = requests.filter((one) => !isForSummary(one)).map(({ prompt: [system] }) => String(system?.content));
+		expect(systems[0]).toMatch(
+			/^Look things up\.\n\n<facts>\nfacts 1 f+\n\[… \d+ characters are left out here …\]\nf+\n<\/facts>$/,
+		);
+		expect(systems[0]?.length).toBeLessThan(600);
+		const { events } = await harness.show(run);
+		const all = events.map(({ event }) => event);
+		expect(ofType(all, "context.provided")).toHaveLength(asked);
+		expect(asked).toBe(1 + ofType(all, "context.compacted").length);
+		expect(new Set(systems).size).toBeLessThanOrEqual(asked);
+	});
+
+	test("one that throws, is late, or gives no text gives nothing, and the journal says why", async () => {
+		const providers = [
+			{
+				name: "throws",
+				tokensMax: 10,
+				provide: () => {
+					throw new Error("no facts");
+				},
+			},
+			{ name: "wrong", tokensMax: 10, provide: () => 7 as never },
+			{ name: "none", tokensMax: 10, provide: () => undefined },
+			{ name: "good", tokensMax: 10, provide: async () => "good" },
+		];
+		const { harness, agent } = scene(until(1), { context: { providers } });
+		const { run } = await harness.run(agent, "Find.");
+		const { events } = await harness.show(run);
+		expect(
+			ofType(
+				events.map(({ event }) => event),
+				"context.provided",
+			),
+		).toEqual([
+			{
+				type: "context.provided",
+				parts: [{ name: "good", text: "good" }],
+				failed: [
+					{ name: "throws", why: "no facts" },
+					{ name: "wrong", why: "it gave no text" },
+				],
+			},
+		]);
+	});
+
+	test("a label of what they give holds for all that rests on it", async () => {
+		const text = { text: "somebody's words", label: { untrusted: "memory" } };
+		const context = { providers: [provider(() => text)] };
+		const { harness, agent } = scene(until(2), { context, harness: { labels: true } });
+		const { run } = await harness.run(agent, "Find.");
+		const { state } = await harness.show(run);
+		expect(state.calls.get("c1")?.label).toMatchObject({ untrusted: "memory" });
+	});
+
+	test.each([
+		[{ windowTokens: 10 }, "windowTokens"],
+		[{ windowTokens: 4_000, answerTokens: 4_000 }, "answerTokens"],
+		[{ compactAt: 0 }, "compactAt"],
+		[{ resultTokensMax: 1 }, "resultTokensMax"],
+		[{ providers: [provider(() => ""), provider(() => "")] }, "each provider"],
+		[{ windows: 3 }, "windows is not known"],
+	])("%j is no context", (context, why) => {
+		expect(() => harnessAgent({ name: "a", instructions: "b", context: context as never })).toThrow(why);
+	});
 });
