@@ -115,6 +115,18 @@ export const commands: readonly CommandSpec[] = [
 		load: async () => (await import("./commands/show.ts")).show,
 	},
 	{
+		name: "context",
+		summary: "what a model was shown at one of a run's answers, by share",
+		positionals: [{ ...runId, about: `${runId.about} (default: the newest run)`, optional: true }],
+		options: [
+			...carried,
+			{ name: "turn", value: "n", about: "which answer of the run, from 1 (default: the last one)" },
+			{ name: "messages", about: "the messages, too, as they were shown" },
+		],
+		notes: [carriedNote],
+		load: async () => (await import("./commands/context.ts")).context,
+	},
+	{
 		name: "approvals",
 		summary: "calls that wait for a person, with the program that asks",
 		positionals: [{ ...runId, about: "only those of this run", optional: true }],

@@ -19,7 +19,7 @@ import {
 	timeIsOver,
 	UsedUp,
 } from "./model-budgets.ts";
-import { NoRoom, prepareContext } from "./prepare-context.ts";
+import { NoRoom, type Prepared, prepareContext } from "./prepare-context.ts";
 import { isEnded } from "./route.ts";
 import type { ReadyAgent } from "./run-ports.ts";
 import { callOf, type RunState } from "./run-state.ts";
@@ -42,12 +42,12 @@ export async function askModel(segment: Segment, thread: Thread): Promise<void> 
 	let asked: Asked | undefined;
 	let answer: ModelAnswer;
 	let heard: number;
-	let estimate: number | undefined;
+	let room: Pick<Prepared, "estimate" | "budget"> | undefined;
 	try {
 		const prepared = await requestOf(segment, thread, ready);
 		// What is said while the model answers stands after its answer.
 		heard = thread.messages.length;
-		estimate = prepared.estimate;
+		room = prepared.room;
 		asked = newAsked({ thread, ready, own: prepared.request, prefix: "m" });
 		answer = await throughMiddleware(segment, asked, asked.own);
 	} catch (error) {
@@ -77,7 +77,8 @@ export async function askModel(segment: Segment, thread: Thread): Promise<void> 
 		...(asked.model === thread.model ? {} : { model: asked.model }),
 		...(asked.spent.length > 0 ? { spent: asked.spent } : {}),
 		...(counted === undefined ? {} : { counted }),
-		...(estimate === undefined || !isAsAsked(asked, answer) ? {} : { estimate }),
+		...(room && isAsAsked(asked, answer) ? { estimate: room.estimate } : {}),
+		...(room && room.budget !== thread.context.budget ? { budget: room.budget } : {}),
 	});
 }
 
@@ -106,7 +107,7 @@ function countedOf({ counted, answer: given }: Asked, { content, usage }: ModelA
 interface OwnRequest {
 	readonly request: ModelRequest;
 	/** Undefined: nobody keeps it within a window. */
-	readonly estimate: number | undefined;
+	readonly room: Pick<Prepared, "estimate" | "budget"> | undefined;
 }
 
 /** What the run itself asks. Errors: `NoRoom`; of a summary, where one was needed. */
@@ -128,7 +129,7 @@ async function requestOf(segment: Segment, thread: Thread, ready: ReadyAgent): P
 				beside,
 				askAside: asideOf(segment, thread, ready),
 			})
-		: { system: ready.system, messages: thread.messages, estimate: undefined };
+		: { system: ready.system, messages: thread.messages };
 	// Copied in one piece: element by element, long conversations would cost the square of their turns.
 	const prompt = [prepared.system].concat(prepared.messages);
 	const last = isLast && tools.length > 0 ? { toolChoice: { type: "none" } as const } : {};
@@ -138,7 +139,7 @@ async function requestOf(segment: Segment, thread: Thread, ready: ReadyAgent): P
 		...last,
 		...(agent.settings ? { settings: agent.settings } : {}),
 	};
-	return { request, estimate: prepared.estimate };
+	return { request, room: "estimate" in prepared ? prepared : undefined };
 }
 
 const lastAnswerNote: ModelMessage = {

@@ -82,7 +82,8 @@ export function todoLine({ text, status }: Todo): string {
 }
 
 /** By how much a provider counts more than was estimated; what is far off is no measure of text. */
-export function learnRatio({ context }: Thread, { estimate, usage }: ModelAnswered): void {
+export function learnRatio({ context }: Thread, { estimate, usage, budget }: ModelAnswered): void {
+	context.budget = budget ?? context.budget;
 	if (estimate === undefined || estimate < estimateMin || usage.estimated || usage.inputTokens === 0) return;
 	context.ratio = Math.min(ratioMax, Math.max(ratioMin, usage.inputTokens / estimate));
 }

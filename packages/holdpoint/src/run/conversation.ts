@@ -155,6 +155,8 @@ export interface ThreadContext {
 	view: View | undefined;
 	/** By how much a provider counts more than is estimated. */
 	ratio: number;
+	/** What a prompt may have, as its last answer says. Tokens. */
+	budget: number | undefined;
 	/** What stands behind its instructions. */
 	provided: NonNullable<ContextProvided["parts"]>;
 	/** Its providers were asked in this run, and nothing was compacted since. */
@@ -173,6 +175,7 @@ function newContext(): ThreadContext {
 	return {
 		view: undefined,
 		ratio: 1,
+		budget: undefined,
 		provided: [],
 		isProvided: false,
 		first: undefined,

@@ -34,6 +34,7 @@ import type { ReadyAgent, RunPorts } from "./run-ports.ts";
 import type { Segment } from "./segment.ts";
 import { Session, type SessionDoors } from "./session.ts";
 import { type SettledTruth, settledOutcome } from "./settled-outcome.ts";
+import { type ContextView, contextAt } from "./show-context.ts";
 import { type RunView, showRun } from "./show-run.ts";
 import { type RunStream, streamOf } from "./stream.ts";
 import { Webhooks } from "./webhooks.ts";
@@ -217,6 +218,16 @@ export class Harness {
 	/** A run from its verified journal. Errors: `run.unknown`, `journal.*`. */
 	async show(run: string): Promise<RunView> {
 		return showRun(await this.ports(), run);
+	}
+
+	/**
+	 * What a model was shown at the run's answer of this number, from 1; default: the last one. Errors: `run.unknown`,
+	 * `run.no_such_turn`, `journal.*`.
+	 */
+	async context(run: string, { turn }: { readonly turn?: number } = {}): Promise<ContextView> {
+		const ports = await this.ports();
+		const { events, state } = await showRun(ports, run);
+		return contextAt(ports, { state, events: events.map(({ event }) => event), turn });
 	}
 
 	/** Runs that somebody should advance now: answered, due, or left by a process that died. */

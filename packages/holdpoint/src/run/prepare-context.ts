@@ -31,6 +31,8 @@ export interface Prepared {
 	readonly messages: readonly ModelMessage[];
 	/** Tokens, before any correction. */
 	readonly estimate: number;
+	/** What it may have. Tokens. */
+	readonly budget: number;
 }
 
 /** What is sent beside the messages. */
@@ -60,8 +62,8 @@ export async function prepareContext(preparing: Preparing): Promise<Prepared> {
 		const room = roomFor(preparing);
 		const plan = planCompaction(view, thread.messages, room);
 		if (!plan) {
-			const { system } = room;
-			return { system, messages: view.messages, estimate: Math.ceil(room.fixed + view.tokens) };
+			const { system, budget } = room;
+			return { system, messages: view.messages, estimate: Math.ceil(room.fixed + view.tokens), budget };
 		}
 		if (plan.how === "hopeless" || times >= compactionsMax) throw new NoRoom(noRoom(room, view));
 		segment.emit(await compacted(preparing, plan, { view, room }));

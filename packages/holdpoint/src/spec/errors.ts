@@ -23,6 +23,7 @@ export const errorCodes = {
 	},
 	"run.over": { retry: "never", hint: "Start another run with the message, or talk in a session: it goes on." },
 	"run.open": { retry: "never", hint: "Bring the run to its end first, or cancel it." },
+	"run.no_such_turn": { retry: "never", hint: "`holdpoint show <run>` lists its answers." },
 	"run.erased": {
 		retry: "never",
 		hint: "Its events and results are gone for good; the audit log still proves what it did.",

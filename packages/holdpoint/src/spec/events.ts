@@ -244,6 +244,8 @@ export interface ModelAnswered extends OfAgent {
 	readonly counted?: string;
 	/** What the prompt was estimated at, where it is kept within a window. Tokens. */
 	readonly estimate?: number;
+	/** What the prompt may have; left out: as at the answer before. Tokens. */
+	readonly budget?: number;
 }
 
 /** A model was asked, and what it took of budgets is spent though no answer of it stands in the journal. */

@@ -4,10 +4,17 @@ import { inlineText } from "./safe-text.ts";
 import type { Style } from "./style.ts";
 
 /** What an agent's model is shown, and what it keeps in mind, as a line of the timeline. */
-export function contextEntry(event: ContextEvent, style: Style, wrapped: (text: string) => string[]): Entry {
+export function contextEntry(
+	event: ContextEvent,
+	style: Style,
+	wrapped: (text: string) => string[],
+): Entry | undefined {
 	switch (event.type) {
 		case "context.provided": {
-			const names = event.parts?.map(({ name }) => name).join(", ") || "nothing new";
+			if (!event.parts && !event.failed) return undefined;
+			const given = event.parts?.map(({ name }) => name) ?? [];
+			const failed = event.failed?.map(({ name, why }) => `${name} failed: ${why}`) ?? [];
+			const names = [...given, ...failed].join(", ") || "nothing";
 			return { mark: style.dim("·"), text: style.dim(`reads beside its instructions: ${inlineText(names, 80)}`) };
 		}
 		case "context.compacted": {
