@@ -1,5 +1,4 @@
 import type { LanguageModelV4CallOptions } from "@ai-sdk/provider";
-import { encode } from "gpt-tokenizer";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { memoryStore } from "../adapters/stores/memory.ts";
@@ -288,14 +287,4 @@ describe("the loop", () => {
 			);
 		},
 	);
-});
-
-test("its own tools, instructions and declarations take at most 1,200 tokens", async () => {
-	const { harness, agent, requests } = scene([{ text: "hi" }], { tools: [], programs: true, instructions: "x" });
-	await harness.run(agent, "hi");
-	const [{ prompt, tools } = { prompt: [], tools: [] }] = requests;
-	const [system] = prompt;
-	const text = JSON.stringify(tools) + String(system?.content);
-	expect(encode(text).length).toBeLessThanOrEqual(1_200);
-	expect(tools?.map(({ name }) => name)).toEqual(["execute_code", "todo", "set_mode", "read_result"]);
 });

@@ -20,7 +20,9 @@ export interface Spent {
 
 /** One thing that an agent has to do. */
 export interface Todo {
+	/** What it is, in the agent's words. */
 	readonly text: string;
+	/** How it stands. */
 	readonly status: "open" | "doing" | "done";
 }
 

@@ -1,0 +1,117 @@
+import { encode } from "gpt-tokenizer";
+import { afterAll, expect, test } from "vitest";
+import { z } from "zod";
+import { createHarness, type HarnessOptions } from "../holdpoint.ts";
+import { type PlacedAnswer, placedModel } from "../testing/placed-model.ts";
+import { sandboxUnderTest } from "../testing/sandbox-under-test.ts";
+import { ofType, onlyWait, stageKeys } from "../testing/stage.ts";
+import { defineTool } from "../tools/define-tool.ts";
+import { type HarnessAgentDefinition, harnessAgent } from "./harness-agent.ts";
+
+const sandbox = sandboxUnderTest();
+afterAll(() => sandbox.close());
+
+const paid: string[] = [];
+
+function scene(
+	steps: readonly PlacedAnswer[],
+	definition: Partial<HarnessAgentDefinition> = {},
+	ports: HarnessOptions = {},
+) {
+	paid.length = 0;
+	const pay = defineTool({
+		name: "pay",
+		description: "Pays.",
+		input: z.object({ id: z.string() }),
+		effect: "write",
+		execute: ({ id }) => {
+			paid.push(id);
+			return "paid";
+		},
+	});
+	const declared: unknown[] = [];
+	const system: string[] = [];
+	const model = placedModel((place) => steps[place - 1], {
+		onRequest: ({ tools, prompt }) => {
+			declared.push(...(tools ?? []));
+			system.push(String(prompt[0]?.content));
+		},
+	});
+	const agent = harnessAgent({ name: "clerk", instructions: "x", tools: [pay], model, ...definition });
+	const harness = createHarness({ keys: stageKeys, sandbox: { ...sandbox, close: async () => undefined }, ...ports });
+	const events = async (run: string) => (await harness.show(run)).events.map(({ event }) => event);
+	return { harness, agent, events, declared, system };
+}
+
+const code = (text: string): PlacedAnswer => ({ calls: [{ tool: "execute_code", args: { code: text } }] });
+
+test("its own tools work from inside programs, but for those that are the model's alone", async () => {
+	const { harness, agent, events } = scene([
+		code(
+			`await tools.todo({ todos: [{ text: "from a program", status: "doing" }] }); return await tools.read_result({ call: "§1.0" });`,
+		),
+		code(`await tools.set_mode({ mode: "plan" });`),
+		{ text: "end" },
+	]);
+	const { run } = await harness.run(agent, "Go.");
+	expect(ofType(await events(run), "todos.set")).toEqual([
+		{ type: "todos.set", todos: [{ text: "from a program", status: "doing" }] },
+	]);
+	const [kept, unknown, first, second] = ofType(await events(run), "call.finished").map(({ outcome }) => outcome);
+	expect(kept).toEqual({ ok: "Kept. 1 open." });
+	// Its own result is not there yet.
+	expect(unknown).toMatchObject({ failed: 'There is no result of a call "§1.0"' });
+	expect(first).toMatchObject({ code: "program.threw" });
+	expect(second).toMatchObject({
+		code: "program.invalid",
+		failed: expect.stringContaining("tools.set_mode is not a tool of this program"),
+	});
+	expect(ofType(await events(run), "mode.changed")).toEqual([]);
+});
+
+test("a program cannot change anything in plan mode, and reads that", async () => {
+	const pay = code(
+		`try { return await tools.pay({ id: "1" }); } catch (error) { return error.name + ": " + error.message; }`,
+	);
+	const { harness, agent, events } = scene(
+		[pay, { text: "end" }],
+		{ modes: { start: "plan" } },
+		{ policy: () => ({ verdict: "allow" }) },
+	);
+	const { run } = await harness.run(agent, "Go.");
+	expect(paid).toEqual([]);
+	expect(JSON.stringify(ofType(await events(run), "call.finished").at(-1)?.outcome)).toContain(
+		"ToolDenied: Denied by policy, not executed: In plan mode",
+	);
+});
+
+test("a program that is frozen in an approval goes on in plan mode with a denial", async () => {
+	const pay = code(`try { return await tools.pay({ id: "1" }); } catch (error) { return error.name; }`);
+	const { harness, agent, events } = scene([
+		pay,
+		{ calls: [{ tool: "set_mode", args: { mode: "plan" } }] },
+		{ text: "planned" },
+		{ text: "end" },
+	]);
+	const waiting = await harness.run(agent, "Go.", { runId: "run_frozen" });
+	const { approval } = onlyWait(waiting, "approval");
+	await harness.tell("run_frozen", "Plan first.");
+	await harness.resume("run_frozen");
+	await harness.approve(approval, { by: { id: "ann", via: "test" } });
+	expect(await harness.resume("run_frozen")).toMatchObject({ status: "completed" });
+	expect(paid).toEqual([]);
+	const ends = ofType(await events("run_frozen"), "call.finished").map(({ outcome }) => outcome);
+	expect(ends).toContainEqual({ ok: { value: "ToolDenied" } });
+});
+
+test("its own tools, instructions and declarations take at most 1,200 tokens", async () => {
+	const { harness, agent, declared, system } = scene([{ text: "hi" }], { tools: [] });
+	await harness.run(agent, "hi");
+	expect(declared.map((tool) => (tool as { readonly name: string }).name)).toEqual([
+		"execute_code",
+		"todo",
+		"set_mode",
+		"read_result",
+	]);
+	expect(encode(JSON.stringify(declared) + String(system[0])).length).toBeLessThanOrEqual(1_200);
+});
