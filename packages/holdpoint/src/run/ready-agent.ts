@@ -154,11 +154,13 @@ export function nobody(agent: { readonly name: string; readonly digest: string }
 }
 
 function toModelTool(tool: Tool): ModelTool {
+	// Which dialect it is written in costs tokens for each tool, and says nothing to a model.
+	const { $schema: _, ...schema } = tool.marks ? withoutMarks(tool.inputSchema) : tool.inputSchema;
 	return {
 		type: "function",
 		name: tool.name,
 		description: tool.description,
-		inputSchema: (tool.marks ? withoutMarks(tool.inputSchema) : tool.inputSchema) as ModelTool["inputSchema"],
+		inputSchema: schema as ModelTool["inputSchema"],
 	};
 }
 

@@ -1,0 +1,117 @@
+import { expect, test } from "vitest";
+import { z } from "zod";
+import { createHarness } from "../holdpoint.ts";
+import { handoff, pipeline } from "../teams.ts";
+import { isForSummary, type PlacedAnswer, placedModel } from "../testing/placed-model.ts";
+import { ofType, stageKeys } from "../testing/stage.ts";
+import { defineTool } from "../tools/define-tool.ts";
+import { harnessAgent } from "./harness-agent.ts";
+
+const done: string[] = [];
+
+function member(name: string, answers: (place: number) => PlacedAnswer | undefined, more: object = {}) {
+	const prompts: string[] = [];
+	const input = z.object({ n: z.number() });
+	const look = defineTool({
+		name: "look",
+		description: "Looks.",
+		input,
+		effect: "read",
+		execute: ({ n }) => `found ${n} ${"x".repeat(1_500)}`,
+	});
+	const pay = defineTool({
+		name: "pay",
+		description: "Pays.",
+		input,
+		effect: "write",
+		execute: ({ n }) => done.push(`${name} ${n}`),
+	});
+	const agent = harnessAgent({
+		name,
+		instructions: `You are ${name}.`,
+		programs: false,
+		tools: [look, pay],
+		context: { windowTokens: 4_000, answerTokens: 500 },
+		model: placedModel(answers, {
+			onRequest: (request) => {
+				if (!isForSummary(request)) prompts.push(JSON.stringify([request.prompt, request.tools ?? []]));
+			},
+		}),
+		...more,
+	});
+	return { agent, prompts };
+}
+
+const use = (tool: string, args: object): PlacedAnswer => ({ calls: [{ tool, args: args as never }] });
+
+test("in a team each member's own thread is kept within its window, and what was handed over stays", async () => {
+	const desk = member("desk", (place) =>
+		place === 1
+			? use("todo", { todos: [{ text: "the desk's", status: "open" }] })
+			: place < 12
+				? use("look", { n: place })
+				: use("handoff_to_clerk", { reason: "find more", summary: "found 10" }),
+	);
+	const clerk = member("clerk", (place) => (place < 30 ? use("look", { n: place }) : { text: "all is found" }));
+	const team = handoff({ name: "team" })
+		.participants([desk.agent, clerk.agent])
+		.coordinator(desk.agent)
+		.edge("desk", "clerk")
+		.interaction("autonomous")
+		.build();
+	const harness = createHarness({ keys: stageKeys, sandbox: "off" });
+	const { run } = await harness.run(team, "Find thirty things.");
+	const { events, state } = await harness.show(run);
+	const compacted = ofType(
+		events.map(({ event }) => event),
+		"context.compacted",
+	);
+	expect(new Set(compacted.map(({ agent }) => agent))).toEqual(new Set(["desk", "clerk"]));
+	for (const prompt of [...desk.prompts, ...clerk.prompts]) {
+		expect(prompt).toContain("Find thirty things.");
+		expect(prompt.length / 4).toBeLessThan(3_500);
+	}
+	expect(clerk.prompts[0]).toContain("Summary: found 10");
+	const todos = (name: string) => state.conversation.threads.get(name)?.context.todos;
+	expect([todos("desk"), todos("clerk")]).toEqual([[{ text: "the desk's", status: "open" }], []]);
+});
+
+test("a handoff does not lead out of plan mode, and a member that plans makes the team plan", async () => {
+	done.length = 0;
+	const desk = member("desk", () => use("handoff_to_clerk", { reason: "pay it" }), { modes: { start: "plan" } });
+	const clerk = member("clerk", (place) => (place === 1 ? use("pay", { n: 1 }) : { text: "I may not" }));
+	const team = handoff({ name: "team" })
+		.participants([desk.agent, clerk.agent])
+		.coordinator(desk.agent)
+		.edge("desk", "clerk")
+		.build();
+	const harness = createHarness({ keys: stageKeys, sandbox: "off", policy: () => ({ verdict: "allow" }) });
+	const { run } = await harness.run(team, "Pay.");
+	const { events } = await harness.show(run);
+	expect(done).toEqual([]);
+	expect(
+		ofType(
+			events.map(({ event }) => event),
+			"run.started",
+		)[0]?.mode,
+	).toBe("plan");
+	const ends = ofType(
+		events.map(({ event }) => event),
+		"call.finished",
+	).map(({ outcome }) => outcome);
+	expect(ends.at(-1)).toMatchObject({ denied: expect.stringContaining("In plan mode nothing is changed: pay") });
+});
+
+test("in a pipeline each one has its own last answer and its own loop", async () => {
+	const first = member("first", (place) => (place < 3 ? use("look", { n: place }) : { text: "draft" }), {
+		limits: { turnsMax: 3 },
+	});
+	const second = member("second", (place) => ({ text: place < 5 ? "not yet" : "final" }), {
+		loop: { until: (answer: string) => answer.includes("final") },
+	});
+	const harness = createHarness({ keys: stageKeys, sandbox: "off" });
+	const result = await harness.run(pipeline([first.agent, second.agent], { name: "line" }), "Write it.");
+	expect(result).toMatchObject({ status: "completed", text: expect.stringContaining("final") });
+	expect(first.prompts.at(-1)).toContain("No further tool call is possible");
+	expect(second.prompts.at(-1)).toContain("This is not done yet. Go on.");
+});
