@@ -56,21 +56,23 @@ function play(said: readonly ModelMessage[], room: Room) {
 	for (let end = 1; end <= said.length; end++) {
 		// A model is asked when no result is missing.
 		if (said[end]?.role === "tool") continue;
-		const sofar = said.slice(0, end);
-		const plans: Plan[] = [];
-		for (;;) {
-			extendView(view, sofar);
-			const plan = planCompaction(view, sofar, room);
-			if (!plan || plan.how === "hopeless" || plans.length > 5) {
-				if (plan) plans.push(plan);
-				break;
-			}
-			plans.push(plan);
-			view = after(view, plan);
-		}
-		shown.push({ messages: [...view.messages], plans });
+		const made = madeToFit(view, said.slice(0, end), room);
+		view = made.view;
+		shown.push({ messages: [...view.messages], plans: made.plans });
 	}
 	return { view, shown };
+}
+
+function madeToFit(start: View, said: readonly ModelMessage[], room: Room) {
+	const plans: Plan[] = [];
+	let view = start;
+	for (;;) {
+		extendView(view, said);
+		const plan = planCompaction(view, said, room);
+		if (plan) plans.push(plan);
+		if (!plan || plan.how === "hopeless" || plans.length > 5) return { view, plans };
+		view = after(view, plan);
+	}
 }
 
 function after(view: View, plan: Exclude<Plan, { how: "hopeless" }>): View {
@@ -95,16 +97,10 @@ test("a call and its result are both shown or both folded, and what is shown fit
 	fc.assert(
 		fc.property(conversations, rooms, (turns, room) => {
 			for (const { messages, plans } of play(messagesOf(turns), room).shown) {
-				const calls = new Set<string>();
-				const results = new Set<string>();
-				for (const { role, content } of messages) {
-					if (role !== "assistant" && role !== "tool") continue;
-					for (const part of content) {
-						if (part.type === "tool-call") calls.add(part.toolCallId);
-						else if (part.type === "tool-result") results.add(part.toolCallId);
-					}
-				}
-				expect(results).toEqual(calls);
+				const parts = messages.flatMap(({ role, content }) => (role === "assistant" || role === "tool" ? content : []));
+				const idsOf = (type: string) =>
+					new Set(parts.flatMap((part) => (part.type === type && "toolCallId" in part ? part.toolCallId : [])));
+				expect(idsOf("tool-result")).toEqual(idsOf("tool-call"));
 				if (plans.some(({ how }) => how === "hopeless")) continue;
 				const tokens = (room.fixed + messages.reduce((sum, one) => sum + messageTokens(one), 0)) * room.ratio;
 				expect(tokens).toBeLessThan(room.budget * room.compactAt);

@@ -22,7 +22,7 @@ import {
 import { NoRoom, type Prepared, prepareContext } from "./prepare-context.ts";
 import { isEnded } from "./route.ts";
 import type { ReadyAgent } from "./run-ports.ts";
-import { callOf, type RunState } from "./run-state.ts";
+import { isClosed } from "./run-state.ts";
 import type { Segment } from "./segment.ts";
 import { toolsFor } from "./thread-tools.ts";
 
@@ -51,13 +51,7 @@ export async function askModel(segment: Segment, thread: Thread): Promise<void> 
 		asked = newAsked({ thread, ready, own: prepared.request, prefix: "m" });
 		answer = await throughMiddleware(segment, asked, asked.own);
 	} catch (error) {
-		if (state.cancel) return;
-		if (asked) await settleSpent(segment, asked);
-		if (error instanceof AskLater) return setTimer(segment, thread, error);
-		const ending = endingFor(error);
-		if (!ending) throw error;
-		segment.endings.set(thread.of, { error: ending });
-		return;
+		return unanswered(segment, { thread, asked, error });
 	}
 	// Cancelled, and over: it came after the grace.
 	if (state.finished || isClosed(state, thread)) return;
@@ -82,6 +76,22 @@ export async function askModel(segment: Segment, thread: Thread): Promise<void> 
 	});
 }
 
+interface Unanswered {
+	readonly thread: Thread;
+	readonly asked: Asked | undefined;
+	readonly error: unknown;
+}
+
+/** It is asked later, the run or the call ends, or the process has failed. */
+async function unanswered(segment: Segment, { thread, asked, error }: Unanswered): Promise<void> {
+	if (segment.state.cancel || error instanceof Stopped) return;
+	if (asked) await settleSpent(segment, asked);
+	if (error instanceof AskLater) return setTimer(segment, thread, error);
+	const ending = endingFor(error);
+	if (!ending) throw error;
+	segment.endings.set(thread.of, { error: ending });
+}
+
 /** What ends the run, or the call, and is no failure of the process. */
 function endingFor(error: unknown): { readonly code: RunFailureCode; readonly message: string } | undefined {
 	if (error instanceof UsedUp) return { code: "limit.budget", message: error.message };
@@ -91,11 +101,6 @@ function endingFor(error: unknown): { readonly code: RunFailureCode; readonly me
 /** Whether the provider was asked what the run asked, and its count is of that. */
 function isAsAsked({ answer: given, isOwn }: Asked, { usage }: ModelAnswer): boolean {
 	return isOwn && usage === given?.usage && !usage.estimated;
-}
-
-/** The call that it was put to was ended meanwhile. */
-function isClosed(state: RunState, { of: { call } }: Thread): boolean {
-	return call !== undefined && callOf(state, call).phase !== "started";
 }
 
 /** What the provider reported holds for the messages of the run where no layer changed anything on the way. */

@@ -364,3 +364,35 @@ describe("context providers", () => {
 		expect(() => harnessAgent({ name: "a", instructions: "b", context: context as never })).toThrow(why);
 	});
 });
+
+test("what is said while a summary is written is not folded away", async () => {
+	let said = false;
+	const found: { harness?: ReturnType<typeof scene>["harness"] } = {};
+	const options = {
+		summarise: async (place: number) => {
+			if (!said) await found.harness?.tell("run_said", "And be quick about it.");
+			said = true;
+			return `All that was asked is done until §${place}.`;
+		},
+	};
+	const { harness, agent, asked } = scene(until(30), options);
+	found.harness = harness;
+	expect(await harness.run(agent, "Find thirty things.", { runId: "run_said" })).toMatchObject({ status: "completed" });
+	expect(said).toBe(true);
+	const heard = asked().filter(({ prompt }) => JSON.stringify(prompt).includes("And be quick about it."));
+	expect(heard.length).toBeGreaterThan(0);
+	expect(JSON.stringify(asked().at(-1)?.prompt)).toContain("And be quick about it.");
+});
+
+test("a run that is cancelled while a summary is written ends", async () => {
+	const found: { harness?: ReturnType<typeof scene>["harness"] } = {};
+	const options = {
+		summarise: async () => {
+			await found.harness?.cancel("run_stop", { by: "ann" });
+			return "All of it is done.";
+		},
+	};
+	const { harness, agent } = scene(until(30), options);
+	found.harness = harness;
+	expect(await harness.run(agent, "Find.", { runId: "run_stop" })).toMatchObject({ status: "cancelled" });
+});

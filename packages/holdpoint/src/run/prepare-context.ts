@@ -20,9 +20,10 @@ import type { ContextCompacted } from "../spec/events.ts";
 import type { Label } from "../spec/label.ts";
 import { fixedLimits } from "../spec/limits.ts";
 import type { ModelMessage, ModelRequest } from "../spec/model.ts";
-import { type AskAside, isToStop } from "./ask-aside.ts";
+import { type AskAside, isToStop, Stopped } from "./ask-aside.ts";
 import { type Thread, type ThreadContext, whoOf } from "./conversation.ts";
 import type { ReadyAgent, RunPorts } from "./run-ports.ts";
+import { isClosed } from "./run-state.ts";
 import type { Segment } from "./segment.ts";
 
 /** The instructions and what stands behind them, the conversation as it is shown, and an estimate of the whole. */
@@ -175,11 +176,17 @@ async function compacted(
 	plan: Exclude<Plan, { how: "hopeless" }>,
 	{ view, room }: { readonly view: View; readonly room: Room },
 ): Promise<ContextCompacted> {
-	const { thread } = preparing;
-	const said = thread.messages.length;
+	const { segment, thread } = preparing;
 	const from = plan.how === "fold" ? plan.from : view.from;
 	const { resultTokensMax, textTokensMax } = plan.how === "fold" ? plan : view;
-	const base = {
+	const summary =
+		plan.how === "fold" && from > 0
+			? { partTokensMax: plan.partTokensMax, ...(await summaryOf(preparing, { view, room, ...plan })) }
+			: {};
+	if (segment.isOver || isClosed(segment.state, thread)) throw new Stopped("there is nothing left to be asked");
+	// Counted from the end, which may have moved while the summary was written.
+	const said = thread.messages.length;
+	return {
 		type: "context.compacted",
 		...whoOf(thread),
 		how: plan.how,
@@ -189,11 +196,8 @@ async function compacted(
 		...(textTokensMax === undefined ? {} : { textTokensMax }),
 		tokens: Math.ceil((room.fixed + view.tokens) * room.ratio),
 		budget: room.budget,
-	} as const;
-	if (plan.how === "clear" || from === 0) return base;
-	const partTokensMax = plan.partTokensMax;
-	const summary = await summaryOf(preparing, { view, from, partTokensMax, room });
-	return { ...base, partTokensMax, ...summary };
+		...summary,
+	};
 }
 
 interface Summarising {

@@ -116,3 +116,8 @@ export function callersOf(state: RunState, { of }: Thread): readonly Thread[] {
 export function nextOrdinal({ calls, conversation }: Pick<RunState, "calls" | "conversation">): number {
 	return calls.size + 1 - (conversation.team?.callsBefore ?? 0);
 }
+
+/** The call that an agent works inside of was ended. */
+export function isClosed(state: RunState, { of: { call } }: Thread): boolean {
+	return call !== undefined && callOf(state, call).phase !== "started";
+}

@@ -8,7 +8,7 @@ export type PlacedAnswer =
 
 export interface PlacedModelOptions {
 	/** What it answers to a request for a summary, given the last place that the transcript names. Throws: it fails. */
-	readonly summarise?: (place: number, transcript: string) => string;
+	readonly summarise?: (place: number, transcript: string) => string | Promise<string>;
 	/** Characters that it counts as a token. Default: 4. */
 	readonly charsPerToken?: number;
 	/** Told each request, before it is answered. */
@@ -32,7 +32,9 @@ export function placedModel(
 		onRequest?.(request);
 		const prompt = JSON.stringify(request.prompt);
 		const place = placeIn(prompt);
-		const content = isForSummary(request) ? textOf(summarise(place, prompt)) : answerAt(answers(place + 1), place + 1);
+		const content = isForSummary(request)
+			? textOf(await summarise(place, prompt))
+			: answerAt(answers(place + 1), place + 1);
 		const output = JSON.stringify(content).length;
 		return {
 			content,
