@@ -85,6 +85,11 @@ function after(view: View, plan: Exclude<Plan, { how: "hopeless" }>): View {
 	return newView({ head, from, clearedTo, textTokensMax, resultTokensMax });
 }
 
+function partIds({ role, content }: ModelMessage, type: string): string[] {
+	if (role === "system") return [];
+	return content.flatMap((part) => (part.type === type && "toolCallId" in part ? String(part.toolCallId) : []));
+}
+
 const rooms: fc.Arbitrary<Room> = fc.record({
 	budget: fc.integer({ min: 800, max: 20_000 }),
 	fixed: fc.integer({ min: 0, max: 300 }),
@@ -97,9 +102,7 @@ test("a call and its result are both shown or both folded, and what is shown fit
 	fc.assert(
 		fc.property(conversations, rooms, (turns, room) => {
 			for (const { messages, plans } of play(messagesOf(turns), room).shown) {
-				const parts = messages.flatMap(({ role, content }) => (role === "assistant" || role === "tool" ? content : []));
-				const idsOf = (type: string) =>
-					new Set(parts.flatMap((part) => (part.type === type && "toolCallId" in part ? part.toolCallId : [])));
+				const idsOf = (type: string) => new Set(messages.flatMap((message) => partIds(message, type)));
 				expect(idsOf("tool-result")).toEqual(idsOf("tool-call"));
 				if (plans.some(({ how }) => how === "hopeless")) continue;
 				const tokens = (room.fixed + messages.reduce((sum, one) => sum + messageTokens(one), 0)) * room.ratio;
