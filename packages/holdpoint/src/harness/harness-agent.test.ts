@@ -288,3 +288,21 @@ describe("the loop", () => {
 		},
 	);
 });
+
+test("a message that comes while an answer is judged is answered, too", async () => {
+	const found: { harness?: ReturnType<typeof scene>["harness"] } = {};
+	const { harness, agent, requests } = scene([{ text: "one" }, { text: "two" }], {
+		loop: {
+			until: async (answer) => {
+				if (answer.includes("one")) await found.harness?.tell("run_told", "And two.");
+				return true;
+			},
+		},
+	});
+	found.harness = harness;
+	expect(await harness.run(agent, "Count.", { runId: "run_told" })).toMatchObject({
+		status: "completed",
+		text: "§2 two",
+	});
+	expect(JSON.stringify(requests[1]?.prompt.at(-1))).toContain("And two.");
+});

@@ -37,22 +37,23 @@ export async function conclude(segment: Segment, thread: Thread): Promise<void> 
 }
 
 async function followUnlessSentBack(segment: Segment, thread: Thread, output: Json): Promise<void> {
-	if (segment.readyOf(thread).agent.features?.loop && (await isSentBack(segment, thread))) return;
+	const { loop } = segment.readyOf(thread).agent.features ?? {};
+	if (loop && ((await isSentBack(segment, thread)) || (await isSpokenTo(segment, thread)))) return;
 	await follow(segment, thread, output);
 }
 
 /** What was said while the model answered, or a schema took its time, came before the end: the run goes on. */
-async function isSpokenTo(segment: Segment, { of }: Thread): Promise<boolean> {
+async function isSpokenTo(segment: Segment, { of, work }: Thread): Promise<boolean> {
 	if (segment.signals.length === 0 && !segment.signalsStored) return false;
 	// A message that is read after the others' work is for them: it would never be read if this one waited for it.
-	return of.call === undefined && canAnswer(segment) && !isAtWork(segment)
+	return of.call === undefined && canAnswer(segment) && !isAtWork(segment, work)
 		? segment.isUnread("message", "cancel")
 		: segment.isUnread("cancel");
 }
 
 /** Calls or models are at work, or can be: a message is read after them. That an answer is to be concluded is none of that. */
-export function isAtWork({ state, busy, doing }: Segment): boolean {
-	if (busy.size > 0) return true;
+export function isAtWork({ state, busy, doing }: Segment, concluding?: string): boolean {
+	if (busy.size > (concluding !== undefined && busy.has(concluding) ? 1 : 0)) return true;
 	if (state.conversation.active.every(({ turn }) => turn.length === 0)) return false;
 	return next(state, doing).some((step) => step.do !== "conclude" || step.thread.of.call !== undefined);
 }

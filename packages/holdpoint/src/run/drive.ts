@@ -15,6 +15,7 @@ import { askModel } from "./ask-model.ts";
 import type { CallState } from "./call-state.ts";
 import { cancelRun, giveUp } from "./cancel-run.ts";
 import { conclude, resultOf, waitsOf } from "./conclude.ts";
+import type { Thread } from "./conversation.ts";
 import { decideCall } from "./decide-call.ts";
 import { executeCall, lookUpWaiting } from "./execute-call.ts";
 import { advanceProgram } from "./execute-program.ts";
@@ -84,7 +85,7 @@ async function begin(segment: Segment, steps: readonly Step[]): Promise<void> {
 				void inFlight(segment, step.thread.work, () => askModel(segment, step.thread));
 				break;
 			case "conclude":
-				await conclude(segment, step.thread);
+				await concluding(segment, step.thread);
 				break;
 			case "hand-on":
 				handOn(segment, step.thread);
@@ -106,6 +107,13 @@ async function begin(segment: Segment, steps: readonly Step[]): Promise<void> {
 		}
 	}
 	if (calls.length > 0) await advanceCalls(segment, calls);
+}
+
+/** Whether an answer is the end of a loop may take a model: others go on meanwhile. */
+function concluding(segment: Segment, thread: Thread): Promise<void> | undefined {
+	if (!segment.readyOf(thread).agent.features?.loop) return conclude(segment, thread);
+	void inFlight(segment, thread.work, () => conclude(segment, thread));
+	return undefined;
 }
 
 /** Decides every call, makes the intents durable in one commit (I1), then starts what may start. */
