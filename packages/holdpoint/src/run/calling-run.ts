@@ -1,4 +1,5 @@
 import type { CallingRun } from "../spec/tool.ts";
+import { callMemory } from "./call-memory.ts";
 import type { CallState } from "./call-state.ts";
 import { labelSeen } from "./label-results.ts";
 import { valueOf } from "./run-state.ts";
@@ -21,6 +22,9 @@ export function callingRun(segment: Segment, call: CallState, attempt: { readonl
 		// Made only for those who ask for it.
 		get signal() {
 			return attempt.signal;
+		},
+		get memory() {
+			return callMemory(segment, call);
 		},
 		valueOf: (id) => {
 			const found = state.calls.get(id);
