@@ -32,7 +32,7 @@ function shortened(word: string): string {
 	return word.length <= wordCharsMax ? word : [...word].slice(0, wordCharsMax).join("");
 }
 
-/** Words that must follow one another; of the last one the beginning is enough where it is long enough to say something. */
+/** Words that must follow one another. `isPrefix`: it is one that is long enough to be taken for a beginning, where it stands in no entry. */
 export interface SearchTerm {
 	readonly words: readonly string[];
 	readonly isPrefix: boolean;

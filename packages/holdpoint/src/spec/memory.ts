@@ -6,7 +6,8 @@ import type { Label } from "./label.ts";
  *
  * 1. A space is a name like any other to a store: whose it is, and that nobody comes to another's, is made sure above it.
  * 2. A search finds the entries of its space in which one of its words stands, those first in which more and rarer ones
- *    do; which words stand in an entry is said by `kit/memory-words.ts`. Nothing in a query has another meaning.
+ *    do; a word that stands in none of them is taken for the beginning of one. Which words stand in an entry is said by
+ *    `kit/memory-words.ts`. Nothing in a query has another meaning.
  * 3. An entry counts with the UTF-8 bytes of its name and its text.
  */
 export interface MemoryRows {

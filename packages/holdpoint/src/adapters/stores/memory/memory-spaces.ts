@@ -55,17 +55,34 @@ function isAfter({ before }: MemoryQuery): (entry: Placed) => boolean {
 	return (entry) => !before || newestFirst(before, entry) < 0;
 }
 
+interface Words {
+	readonly name: readonly string[];
+	readonly text: readonly string[];
+	readonly length: number;
+}
+
+/** Entries are immutable once they are here. */
+const known = new WeakMap<StoredMemory, Words>();
+
+function wordsOf(entry: StoredMemory): Words {
+	const found = known.get(entry);
+	if (found) return found;
+	const [name, text] = [memoryWords(entry.name), memoryWords(entry.text)];
+	const words = { name, text, length: name.length + text.length };
+	known.set(entry, words);
+	return words;
+}
+
 /** BM25: a word counts more where fewer entries have it, and less in a long text; a name counts four times. */
 function found(entries: readonly StoredMemory[], terms: readonly SearchTerm[]): StoredMemory[] {
 	if (terms.length === 0) return [];
-	const texts = entries.map(({ name, text }) => {
-		const words = { name: memoryWords(name), text: memoryWords(text) };
-		return { ...words, length: words.name.length + words.text.length };
-	});
+	const texts = entries.map(wordsOf);
 	const mean = texts.reduce((sum, { length }) => sum + length, 0) / Math.max(1, texts.length);
 	const scores = new Map<StoredMemory, number>();
 	for (const term of terms) {
-		const times = texts.map(({ name, text }) => 4 * timesIn(name, term) + timesIn(text, term));
+		const timesOf = (one: SearchTerm) => texts.map(({ name, text }) => 4 * timesIn(name, one) + timesIn(text, one));
+		const exact = timesOf({ ...term, isPrefix: false });
+		const times = exact.some((count) => count > 0) ? exact : timesOf(term);
 		const having = times.filter((count) => count > 0).length;
 		const weight = Math.max(1e-6, Math.log((entries.length - having + 0.5) / (having + 0.5)));
 		entries.forEach((entry, at) => {

@@ -47,7 +47,12 @@ export function searchMemory(connection: Connection, search: MemorySearch): Stor
 	const space = spaceId(connection, search.space);
 	const terms = searchTerms(search.query);
 	if (space === undefined || terms.length === 0) return [];
-	const match = terms.map(({ words, isPrefix }) => `"${inSpace(space, words)}"${isPrefix ? " *" : ""}`).join(" OR ");
+	// Beginnings cost much more than words: they are looked for where there is no such word.
+	const match = terms.map((term) => {
+		const phrase = `"${inSpace(space, term.words)}"`;
+		const stands = "SELECT 1 FROM memory_words WHERE memory_words MATCH ? LIMIT 1";
+		return term.isPrefix && !connection.sql(stands).get(phrase) ? `${phrase} *` : phrase;
+	});
 	return connection
 		.sql(
 			`SELECT ${columns} FROM (
@@ -56,7 +61,7 @@ export function searchMemory(connection: Connection, search: MemorySearch): Stor
 			) AS found JOIN memory ON memory.id = found.rowid JOIN memory_spaces ON memory_spaces.id = memory.space
 			ORDER BY score, at DESC, name`,
 		)
-		.all(match, limit)
+		.all(match.join(" OR "), limit)
 		.map(entryOf);
 }
 
