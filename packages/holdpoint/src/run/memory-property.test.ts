@@ -51,6 +51,19 @@ const holder: fc.Arbitrary<MemoryOf> = fc.record(
 	{ requiredKeys: ["principal"] },
 );
 
+/** The same text, cut into tenant and principal in every place where it can be. */
+const cut: fc.Arbitrary<MemoryOf[]> = fc
+	.record({
+		parts: fc.array(fc.constantFrom("a", "b", "", "principal"), { minLength: 3, maxLength: 4 }),
+		between: fc.constantFrom("/", ":", "\n", "\0", '","', "", "/principal/", "\nprincipal\n", ":principal:"),
+	})
+	.map(({ parts, between }) =>
+		parts.slice(1).map((_, at) => ({
+			tenant: parts.slice(0, at + 1).join(between),
+			principal: parts.slice(at + 1).join(between),
+		})),
+	);
+
 /** Whose memory it is: a session's is not its principal's. */
 function keyOf({ principal, session, tenant }: MemoryOf): string {
 	return canonicalJson([tenant ?? null, session === undefined ? ["p", principal ?? ""] : ["s", session]]);
@@ -59,32 +72,35 @@ function keyOf({ principal, session, tenant }: MemoryOf): string {
 for (const [name, makeStore] of Object.entries(stores)) {
 	describe(`memory in the ${name} store`, () => {
 		test("nobody sees another's, whatever tenants, principals and sessions are called", async () => {
-			const property = fc.asyncProperty(fc.array(holder, { minLength: 2, maxLength: 6 }), async (holders) => {
-				const harness = createHarness({ store: makeStore(), keys: stageKeys, sandbox: "off" });
-				const owners = new Map(holders.map((of) => [keyOf(of), of]));
-				for (const [key, of] of owners) await harness.memory.write("same", `common secret of ${key}`, of);
-				for (const [key, of] of owners) {
-					const text = `common secret of ${key}`;
-					const seen = [
-						await harness.memory.list(of),
-						await harness.memory.search("common secret", of),
-						[await harness.memory.get("same", of)],
-					];
-					expect(seen.map((entries) => entries.map((entry) => entry?.text))).toEqual([[text], [text], [text]]);
-				}
-				// To forget one is to leave all others as they were.
-				const [first] = holders;
-				if (!first) return;
-				await harness.memory.forget({
-					principal: first.principal ?? "",
-					...(first.tenant === undefined ? {} : { tenant: first.tenant }),
-				});
-				for (const of of owners.values()) {
-					const isForgotten = of.principal === first.principal && of.tenant === first.tenant;
-					expect(await harness.memory.list(of)).toHaveLength(isForgotten ? 0 : 1);
-				}
-				await harness.close();
-			});
+			const property = fc.asyncProperty(
+				fc.oneof(fc.array(holder, { minLength: 2, maxLength: 6 }), cut),
+				async (holders) => {
+					const harness = createHarness({ store: makeStore(), keys: stageKeys, sandbox: "off" });
+					const owners = new Map(holders.map((of) => [keyOf(of), of]));
+					for (const [key, of] of owners) await harness.memory.write("same", `common secret of ${key}`, of);
+					for (const [key, of] of owners) {
+						const text = `common secret of ${key}`;
+						const seen = [
+							await harness.memory.list(of),
+							await harness.memory.search("common secret", of),
+							[await harness.memory.get("same", of)],
+						];
+						expect(seen.map((entries) => entries.map((entry) => entry?.text))).toEqual([[text], [text], [text]]);
+					}
+					// To forget one is to leave all others as they were.
+					const [first] = holders;
+					if (!first) return;
+					await harness.memory.forget({
+						principal: first.principal ?? "",
+						...(first.tenant === undefined ? {} : { tenant: first.tenant }),
+					});
+					for (const of of owners.values()) {
+						const isForgotten = of.principal === first.principal && of.tenant === first.tenant;
+						expect(await harness.memory.list(of)).toHaveLength(isForgotten ? 0 : 1);
+					}
+					await harness.close();
+				},
+			);
 			await fc.assert(property, { numRuns: 40 });
 		}, 60_000);
 

@@ -232,6 +232,17 @@ describe("the tools of memory", () => {
 		});
 	});
 
+	test("a store that does not answer in time has kept nothing, and the model reads that: it is no unknown outcome", async () => {
+		const store = memoryStore();
+		const never = new Promise<never>(() => {});
+		const hanging = { ...store, memory: { ...store.memory, usage: () => never } };
+		const story = [call("remember", { name: "a", text: "tea" }), call("memory", { name: "a" }), say("ok")];
+		const scene = play(story, { store: hanging, limits: { toolTimeoutMs: 5 } });
+		const { run, status } = await scene.harness.run(scene.agent, "go");
+		expect(status).toBe("completed");
+		expect(await results(scene, run)).toEqual([expect.stringContaining("did not answer within 5 ms"), none]);
+	});
+
 	test("a long text is found by what stands in it, with what stands around it", async () => {
 		const text = `${"before ".repeat(300)}the zebra is here${" after".repeat(300)}`;
 		const scene = play([call("note", { name: "long", text }), call("memory", { search: "zebra" }), say("ok")]);
