@@ -39,7 +39,7 @@ export interface HarnessMemory {
 	write(name: string, text: string, of?: MemoryChange & { readonly untrusted?: boolean }): Promise<void>;
 	/** Whether there was one. What somebody changed outside can be deleted, too. */
 	delete(name: string, of?: MemoryOf): Promise<boolean>;
-	/** Each entry as a file; its name leads out of no folder. */
+	/** Each entry as a file; its name leads out of no folder. What is written meanwhile may be missing. */
 	export(of?: MemoryOf): AsyncIterable<MemoryFile>;
 	/**
 	 * Keeps the entries of files, all or none. What this store exported for the same principal keeps its author and its label;

@@ -19,8 +19,8 @@ export interface MemoryIndex {
 	readonly label: Label | undefined;
 }
 
-/** A line takes at least so many characters. */
-const lineCharsMin = 5;
+/** More lines than of so many characters are not looked for. */
+const lineCharsMin = 20;
 
 /**
  * What a run may find in its memory, to be put into its prompt; undefined: nothing. The same memory makes the same text.

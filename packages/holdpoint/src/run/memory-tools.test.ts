@@ -46,7 +46,9 @@ const send = defineTool({ name: "send", description: "Sends.", labels: open, inp
 function play(story: readonly StoryStep[], { store = memoryStore(), harness, ...over }: Partial<StageOptions> = {}) {
 	const tools = [...memoryTools(), mail, salary, send];
 	const options = { policy: allow, ...harness } satisfies HarnessOptions;
-	return stage({ story, tools, store, ...over, harness: options });
+	const scene = stage({ story, tools, store, ...over, harness: options });
+	onTestFinished(() => scene.harness.close());
+	return scene;
 }
 
 /** What the model read of its calls, in order. */
@@ -245,7 +247,11 @@ describe("the tools of memory", () => {
 
 	test("a long text is found by what stands in it, with what stands around it", async () => {
 		const text = `${"before ".repeat(300)}the zebra is here${" after".repeat(300)}`;
-		const scene = play([call("note", { name: "long", text }), call("memory", { search: "zebra" }), say("ok")]);
+		const scene = play([
+			call("note", { name: "long", text }),
+			call("memory", { search: "what of the zebra?" }),
+			say("ok"),
+		]);
 		const { run } = await scene.harness.run(scene.agent, "go");
 		const [, found] = (await results(scene, run)) as [unknown, { entries: { text: string }[] }];
 		expect(found.entries[0]?.text).toMatch(/^….*before the zebra is here after.*…$/);
@@ -413,6 +419,28 @@ describe("labels of memory", () => {
 		const scene = play([program(body), say("ok")], { programs: {}, harness: { sandbox: sandboxUnderTest() } });
 		const { run } = await scene.harness.run(scene.agent, "go");
 		expect((await results(scene, run)).at(-1)).toMatchObject({ value: [5, 4] });
+	});
+
+	test("a rehearsal reads memory and keeps nothing in it", async () => {
+		const body = `
+			await tools.send({ text: "x" });
+			await tools.note({ name: "n", text: "later" });
+			await tools.remember({ name: "r", text: "later" });
+			return (await tools.memory({})).entries.length;`;
+		const policy: Policy = {
+			version: "p",
+			decide: ({ tool }) => ({ verdict: tool.name === "send" ? "ask" : "allow", reason: "send" }),
+		};
+		const scene = play([program(body), say("ok")], { programs: {}, harness: { policy, sandbox: sandboxUnderTest() } });
+		const { approval } = onlyWait(await scene.harness.run(scene.agent, "go", { principal: "ann" }), "approval");
+		const { rehearsal } = await scene.harness.rehearse(approval);
+		expect(rehearsal).toMatchObject({ reads: 1, end: "returned" });
+		expect(rehearsal?.rows.map(({ tool }) => tool)).toEqual(["send", "note", "remember"]);
+		expect(await scene.harness.memory.list({ principal: "ann" })).toEqual([]);
+		await scene.harness.approve(approval, { by: { id: "bob", via: "test" } });
+		const [row] = await scene.harness.runs({});
+		await scene.harness.resume(row?.run ?? "");
+		expect(await scene.harness.memory.list({ principal: "ann" })).toHaveLength(1);
 	});
 
 	test("what a sub-agent read of memory makes its caller ask", async () => {

@@ -14,10 +14,11 @@ export interface MemoryToolsOptions {
 }
 
 /** Entries of one list. */
-const listMax = 100;
-/** Entries that a search returns, and the characters of each. */
+const listMax = 50;
+/** Entries that a search returns, the characters of each, and those of a query in which words to be shown are looked for. */
 const foundMax = 10;
 const foundCharsMax = 500;
+const queryCharsMax = 500;
 
 /**
  * Tools with which an agent reads and keeps entries of memory: `memory` lists, reads and searches; `note` keeps something for
@@ -107,10 +108,11 @@ async function entriesOf(memory: CallMemory, { name, search }: Texts): Promise<r
 function excerpt(text: string, search: string): string {
 	if (text.length <= foundCharsMax) return text;
 	const plain = text.toLowerCase();
-	const places = search
+	const words = search
+		.slice(0, queryCharsMax)
 		.toLowerCase()
-		.split(/\s+/)
-		.flatMap((word) => (word === "" ? [] : [plain.indexOf(word)]));
+		.split(/[^\p{L}\p{N}]+/u);
+	const places = words.flatMap((word) => (word === "" ? [] : [plain.indexOf(word)]));
 	const at = Math.max(0, Math.min(...places.filter((place) => place >= 0), text.length) - foundCharsMax / 4);
 	const start = at + foundCharsMax > text.length ? text.length - foundCharsMax : at;
 	const cut = text.slice(start, start + foundCharsMax).replace(/^[\udc00-\udfff]|[\ud800-\udbff]$/g, "");
