@@ -5,6 +5,7 @@ export { durable } from "./durable.ts";
 export { growth } from "./growth.ts";
 export { handoffs } from "./handoffs.ts";
 export { imports } from "./import.ts";
+export { memory } from "./memory.ts";
 export { microvm } from "./microvm.ts";
 export { orders } from "./orders.ts";
 export { overhead } from "./overhead.ts";

@@ -67,6 +67,7 @@ function standingStore(store: Store, { when, append }: Death): Store {
 		runs: moving((query) => store.runs(query)),
 		approvals: moving((query) => store.approvals(query)),
 		audit: store.audit,
+		memory: store.memory,
 		document: moving((name, known) => store.document(name, known)),
 		accounts: moving((query) => store.accounts(query)),
 		close: () => store.close(),

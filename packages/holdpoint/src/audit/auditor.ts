@@ -16,6 +16,7 @@ import {
 	type AuditWrite,
 	type BoundTo,
 	erasedLeaf,
+	forgottenLeaf,
 	type RunLeaves,
 	runLeaves,
 	splitEvent,
@@ -99,6 +100,10 @@ export class Auditor {
 	/** That a run was erased. */
 	erasedLeaf(erased: { readonly run: string; readonly at: number; readonly by: string }): AuditWrite {
 		return erasedLeaf(erased);
+	}
+
+	forgottenLeaf(forgotten: { readonly entries: number; readonly at: number; readonly by: string }): AuditWrite {
+		return forgottenLeaf(forgotten);
 	}
 
 	/** So many leaves are durable. */

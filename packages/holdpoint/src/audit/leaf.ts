@@ -245,3 +245,16 @@ export function erasedLeaf({
 }): AuditWrite {
 	return { kind: "audit", body: canonicalJson({ v: leafVersion, run, at, event: { type: "run.erased", by } }) };
 }
+
+/** That memory was forgotten: how many entries, and not whose they were. */
+export function forgottenLeaf({
+	at,
+	...event
+}: {
+	readonly entries: number;
+	readonly at: number;
+	readonly by: string;
+}): AuditWrite {
+	const body = canonicalJson({ v: leafVersion, run: noRun, at, event: { type: "memory.forgotten", ...event } });
+	return { kind: "audit", body };
+}

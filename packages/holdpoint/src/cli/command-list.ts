@@ -229,6 +229,29 @@ export const commands: readonly CommandSpec[] = [
 		load: async () => (await import("./commands/audit.ts")).audit,
 	},
 	{
+		name: "memory",
+		summary: "what agents keep beyond a run: list it, search it, export and import it, forget a person",
+		positionals: [
+			{ name: "what", about: "list, show, search, delete, export, import or forget" },
+			{ name: "of", about: "a name (show, delete), words (search), or a folder (export, import)", optional: true },
+		],
+		options: [
+			{ name: "principal", value: "name", about: "whose memory (default: yours)" },
+			{ name: "session", value: "id", about: "memory of this session instead" },
+			{ name: "tenant", value: "id", about: "of this tenant" },
+			{ name: "limit", value: "n", about: "list: how many (default 100)" },
+			{ name: "yes", about: "forget: it cannot be undone" },
+			claim,
+			...carried,
+		],
+		notes: [
+			"export <folder>: a file for each entry. import <folder>: what this store exported for the same principal keeps its",
+			"author and its label; everything else is untrusted.",
+			"forget --principal <name> --yes: all that was written on behalf of a person, in sessions, too.",
+		],
+		load: async () => (await import("./commands/memory.ts")).memory,
+	},
+	{
 		name: "policy",
 		summary: "check the policy of the config, test it with cases, or explain a decision",
 		positionals: [

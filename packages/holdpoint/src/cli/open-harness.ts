@@ -42,6 +42,11 @@ export async function openAgents(invocation: Invocation, needs: { readonly isSto
 	return open(path, config, await namedModel(invocation));
 }
 
+/** With the config where there is one: it may say how labels are kept, and name the key of the audit log. */
+export function openWithConfig(invocation: Invocation): Promise<Opened> {
+	return configPath(invocation) === undefined ? openInbox(invocation) : openAgents(invocation, { isStoreThere: true });
+}
+
 /** What the user's config exports. Errors: `config.invalid`, also where there is none. */
 export async function ownConfig(invocation: Invocation): Promise<HoldpointConfig> {
 	const file = configPath(invocation);

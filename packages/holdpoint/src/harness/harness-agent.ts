@@ -4,6 +4,9 @@
  */
 import { agentTool } from "../run/agent-tool.ts";
 import { type AgentDefinition, defineAgent } from "../run/define-agent.ts";
+import { memoryIndex } from "../run/memory-index.ts";
+import { type MemoryToolsOptions, memoryTools } from "../run/memory-tools.ts";
+import type { OwnProvider } from "../run/prepare-context.ts";
 import type { Agent, LoopOptions, ProgramOptions } from "../spec/agent.ts";
 import type { ContextOptions } from "../spec/context.ts";
 import { HoldpointError } from "../spec/errors.ts";
@@ -21,6 +24,11 @@ export interface HarnessAgentDefinition<Name extends string = string> extends Om
 	readonly programs?: boolean | Partial<ProgramOptions>;
 	/** Keeps the prompt within what the model can read. Default: on; what is left out is summed up by the model. */
 	readonly context?: false | Partial<ContextOptions>;
+	/**
+	 * What outlasts a conversation: `memory`, `note` for the session, `remember` for the user, which is a write. Names and
+	 * first lines stand in the context. Default: on.
+	 */
+	readonly memory?: false | MemorySettings;
 	/** A list of steps that the agent keeps. Default: true. */
 	readonly todos?: boolean;
 	/** Plan mode, in which only what changes nothing runs, and out of which a person lets the agent. Default: it begins in `execute`. */
@@ -33,12 +41,18 @@ export interface HarnessAgentDefinition<Name extends string = string> extends Om
 	readonly loop?: LoopSettings;
 }
 
+export interface MemorySettings extends MemoryToolsOptions {
+	/** What names and first lines may take of the context. Default: 400; 0: none are shown. Tokens. */
+	readonly indexTokensMax?: number;
+}
+
 /** Either: what an answer must meet, as the model itself judges it, or a function that says so. */
 export type LoopSettings = { readonly roundsMax?: number } & (
 	| { readonly until: NonNullable<LoopOptions["until"]> }
 	| { readonly criteria: string }
 );
 
+const indexTokensMax = 400;
 const failedTurnsMax = 3;
 const roundsMax = 10;
 
@@ -72,17 +86,33 @@ export function harnessAgent<const Name extends string>(definition: HarnessAgent
 	};
 }
 
-function contextOf({ name, context = {} }: HarnessAgentDefinition): ContextOptions | undefined {
-	return context === false ? undefined : checkContext(name, context);
+function contextOf({ name, context = {}, memory = {} }: HarnessAgentDefinition): ContextOptions | undefined {
+	if (context === false) return undefined;
+	const options = checkContext(name, context);
+	const tokensMax = memory ? (memory.indexTokensMax ?? indexTokensMax) : 0;
+	if (tokensMax === 0) return options;
+	return checkContext(name, { ...options, providers: [...options.providers, memoryProvider(tokensMax, memory || {})] });
+}
+
+/** The newest names and first lines of memory, with the label of what they say. */
+function memoryProvider(tokensMax: number, { session = true, principal = true }: MemoryToolsOptions): OwnProvider {
+	const of = session && principal ? {} : { of: session ? ("session" as const) : ("principal" as const) };
+	return {
+		name: "memory",
+		tokensMax,
+		provide: () => undefined,
+		provideFrom: (run, ports) => memoryIndex(ports, run, { tokensMax, ...of }),
+	};
 }
 
 function ownTools(
-	{ todos = true, modes, agents = [] }: HarnessAgentDefinition,
+	{ todos = true, modes, agents = [], memory = {} }: HarnessAgentDefinition,
 	context: ContextOptions | undefined,
 ): readonly Tool[] {
 	return [
 		...(todos ? [todoTool()] : []),
 		...(modes === false ? [] : [setModeTool()]),
+		...(memory ? memoryTools(memory) : []),
 		...(context ? [readResultTool(context.resultTokensMax)] : []),
 		...(agents.length > 0 ? [stopAgentTool()] : []),
 	];

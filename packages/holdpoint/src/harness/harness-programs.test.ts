@@ -111,6 +111,9 @@ test("its own tools, instructions and declarations take at most 1,200 tokens", a
 		"execute_code",
 		"todo",
 		"set_mode",
+		"memory",
+		"note",
+		"remember",
 		"read_result",
 	]);
 	expect(encode(JSON.stringify(declared) + String(system[0])).length).toBeLessThanOrEqual(1_200);

@@ -10,6 +10,7 @@
 import type { KeptCheckpoint, LeafQuery } from "../spec/audit.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import { fixedLimits } from "../spec/limits.ts";
+import type { MemoryPlace, MemoryQuery, MemoryRoom, MemorySearch, StoredMemory } from "../spec/memory.ts";
 import {
 	type AccountQuery,
 	type ApprovalQuery,
@@ -44,10 +45,12 @@ export interface CommitShape {
 	readonly erases: boolean;
 	/** It changes what runs share: whether it may is a question to the rows. */
 	readonly shared: boolean;
+	/** It changes memory: whether there is room is a question to the rows. */
+	readonly memory: boolean;
 }
 
 /** What is erased is all that a run had; nothing comes to it in the same commit. */
-const besideErase: ReadonlySet<Write["kind"]> = new Set(["erase", "head", "audit", "release"]);
+const besideErase: ReadonlySet<Write["kind"]> = new Set(["erase", "head", "audit", "release", "memory.drop"]);
 
 /** Errors: `store.failed` for what no store could take: a bug of the caller. */
 export function checkCommit(run: string, epoch: number, writes: readonly Write[]): CommitShape {
@@ -56,10 +59,11 @@ export function checkCommit(run: string, epoch: number, writes: readonly Write[]
 	if (!Array.isArray(writes)) throw misuse("The writes of a commit are not a list");
 	if (writes.length > writesMax) throw misuse(`A commit has ${writes.length} writes; at most ${writesMax} go in one`);
 	const { head, entries, firstSeq, erases, ...count } = tally(writes);
+	const memory = count.memories > 0;
 	if (run === noRun) {
-		if (count.documents + count.leaves < writes.length || epoch !== 0)
+		if (count.documents + count.leaves + count.memories < writes.length || epoch !== 0)
 			throw misuse("What belongs to a run is committed under the run's id");
-		return { fenced: false, head: undefined, entries: 0, firstSeq: 0, signals: false, erases: false, shared: true };
+		return { fenced: false, head, entries, firstSeq, signals: false, erases, shared: true, memory };
 	}
 	if (count.documents > 0) throw misuse(`A document belongs to no run: it is committed under "${noRun}"`);
 	if (entries > 0 && !head) throw misuse("A commit appends entries without their head");
@@ -67,7 +71,7 @@ export function checkCommit(run: string, epoch: number, writes: readonly Write[]
 	const fenced = writes.length === 0 || count.signals < writes.length;
 	if (fenced && epoch === 0 && !head) throw misuse("A commit with epoch 0 makes a run, and a run needs a head");
 	const signals = count.signals + count.drops > 0;
-	return { fenced, head, entries, firstSeq, signals, erases, shared: count.accounts > 0 };
+	return { fenced, head, entries, firstSeq, signals, erases, shared: count.accounts > 0, memory };
 }
 
 function checkErasing(head: RunHead | undefined, writes: readonly Write[]): void {
@@ -82,7 +86,7 @@ function tally(writes: readonly Write[]) {
 	let entries = 0;
 	let firstSeq = 0;
 	let erases = false;
-	const count = { signals: 0, drops: 0, documents: 0, accounts: 0, leaves: 0 };
+	const count = { signals: 0, drops: 0, documents: 0, accounts: 0, leaves: 0, memories: 0 };
 	for (const write of writes) {
 		checkWrite(write);
 		switch (write.kind) {
@@ -115,6 +119,11 @@ function tally(writes: readonly Write[]) {
 			case "settle":
 			case "settle.rest":
 				count.accounts += 1;
+				break;
+			case "memory":
+			case "memory.drop":
+			case "memory.forget":
+				count.memories += 1;
 				break;
 			default:
 		}
@@ -257,6 +266,43 @@ export function checkAccountQuery(query: AccountQuery): number {
 	return checkLimit(query.limit);
 }
 
+export function memoryFull(space: string, used: MemoryRoom, max: MemoryRoom): HoldpointError {
+	const message = `A space of memory has ${used.entries} entries with ${used.bytes} bytes; ${max.entries} and ${max.bytes} are the most`;
+	return new HoldpointError("memory.full", message, { details: { space, used, max } });
+}
+
+/** What an entry counts. Units: bytes. */
+export function memoryBytes({ name, text }: Pick<StoredMemory, "name" | "text">): number {
+	return Buffer.byteLength(name) + Buffer.byteLength(text);
+}
+
+export function checkMemoryKey(space: string, name: string): void {
+	checkId(space, "a space");
+	checkId(name, "a name");
+}
+
+export function checkMemoryPlace(of: MemoryPlace): void {
+	if ("space" in of) checkId(of.space, "a space");
+	else checkId(of.owner, "an owner");
+}
+
+/** Returns the limit that holds. */
+export function checkMemoryQuery({ of, limit, before }: MemoryQuery): number {
+	checkMemoryPlace(of);
+	if (before) {
+		checkWhole(before.at, "before.at");
+		checkMemoryKey(before.space, before.name);
+	}
+	return checkLimit(limit);
+}
+
+/** Returns the limit that holds. */
+export function checkMemorySearch({ space, query, limit }: MemorySearch): number {
+	checkId(space, "a space");
+	checkText(query, "a query", bodyCharsMax);
+	return checkLimit(limit);
+}
+
 export function checkDocumentKey(name: string, known: number): void {
 	checkId(name, "a document's name");
 	checkWhole(known, "a known revision");
@@ -316,8 +362,34 @@ function checkWrite(write: Write): void {
 		case "release":
 			return;
 		default:
+			return checkMemoryWrite(write);
+	}
+}
+
+function checkMemoryWrite(write: Extract<Write, { readonly kind: "memory" | "memory.drop" | "memory.forget" }>): void {
+	switch (write.kind) {
+		case "memory":
+			checkWhole(write.max.entries, "the most entries of a space");
+			checkWhole(write.max.bytes, "the most bytes of a space");
+			return checkMemory(write.entry);
+		case "memory.drop":
+			checkId(write.space, "a space");
+			return write.name === undefined ? undefined : checkId(write.name, "a name");
+		case "memory.forget":
+			return checkId(write.owner, "an owner");
+		default:
 			throw misuse(`This store does not know the write "${String((write as { kind?: unknown }).kind).slice(0, 50)}"`);
 	}
+}
+
+function checkMemory(entry: StoredMemory): void {
+	checkId(entry.space, "a space");
+	checkId(entry.owner, "an owner");
+	checkId(entry.name, "a name");
+	checkWhole(entry.at, "at");
+	checkText(entry.text, "an entry's text", bodyCharsMax);
+	checkText(entry.facts, "an entry's facts", bodyCharsMax);
+	checkText(entry.mac, "an entry's code", idCharsMax);
 }
 
 function checkHold({ account, holder, amount }: Extract<Write, { readonly holder: string }>): void {

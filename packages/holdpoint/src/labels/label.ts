@@ -59,6 +59,12 @@ function denied(decision: Decision | undefined): Decision | undefined {
 	return decision?.verdict === "deny" ? decision : undefined;
 }
 
+/** What is no call. */
+const sources: { readonly [source: string]: string } = {
+	edit: "in arguments that a person had changed",
+	memory: "of its memory",
+};
+
 /** Consequences of somebody else's words. */
 function forged(
 	{ name, effect }: PolicyRequest["tool"],
@@ -66,7 +72,7 @@ function forged(
 	rules: LabelRules,
 ): Decision | undefined {
 	if (untrusted === undefined || effect === "read" || effect === "internal") return undefined;
-	const source = untrusted === "edit" ? "in arguments that a person had changed" : `that ${untrusted} had read`;
+	const source = sources[untrusted] ?? `that ${untrusted} had read`;
 	return { verdict: rules.untrusted ?? "ask", reason: `${name} was called after untrusted data ${source}` };
 }
 

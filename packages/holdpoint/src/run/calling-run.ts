@@ -1,6 +1,7 @@
 import { outputText } from "../context/shown-message.ts";
 import type { Label } from "../spec/label.ts";
 import type { CallingRun } from "../spec/tool.ts";
+import { callMemory } from "./call-memory.ts";
 import type { CallState } from "./call-state.ts";
 import type { Thread } from "./conversation.ts";
 import { labelSeen } from "./label-results.ts";
@@ -25,6 +26,9 @@ export function callingRun(segment: Segment, call: CallState, attempt: { readonl
 		// Made only for those who ask for it.
 		get signal() {
 			return attempt.signal;
+		},
+		get memory() {
+			return callMemory(segment, call);
 		},
 		isInBackground: (modelId) =>
 			thread.late.some((id) => callOf(state, id).modelId === modelId && callOf(state, id).isInBackground),

@@ -1,4 +1,5 @@
 import { runSeal } from "../journal/journal.ts";
+import { spaceOf } from "../memory/memory-space.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import type { StoredRun, Write } from "../spec/store.ts";
 import { eventsOf, type OpenedRun, openRun } from "./open-run.ts";
@@ -11,8 +12,8 @@ export interface EraseRequest {
 }
 
 /**
- * Drops what a run said and did, for good: its journal, its values, the salts of its leaves, and the grants that were given
- * with its calls. Its row stays and says so, its leaves stay and prove what they proved; that it was erased is a leaf of
+ * Drops what a run said and did, for good: its journal, its values, the salts of its leaves, memory that it alone had, and the grants that
+ * were given with its calls. Its row stays and says so, its leaves stay and prove what they proved; that it was erased is a leaf of
  * its own.
  *
  * A run and not a call: what a call returned is in what the model said afterwards.
@@ -44,7 +45,10 @@ async function eraseHeld(ports: RunPorts, stored: StoredRun, by: string): Promis
 	const { status, agent, session } = head;
 	const erased = runSeal(ring, storeId, run).erased({ status, agent, session, updatedAt: at });
 	const leaves: readonly Write[] = audit ? [audit.erasedLeaf({ run, at, by })] : [];
-	await store.commit(run, epoch, [{ kind: "erase" }, { kind: "head", head: erased }, ...leaves, { kind: "release" }]);
+	// Memory of a session, or of a principal, is not the run's: who wrote it stays as an id.
+	const space = spaceOf(storeId, { tenant: state.started?.tenant, kind: "run", name: run });
+	const drops: readonly Write[] = [{ kind: "erase" }, { kind: "memory.drop", space }];
+	await store.commit(run, epoch, [...drops, { kind: "head", head: erased }, ...leaves, { kind: "release" }]);
 	audit?.wrote(leaves.length);
 }
 

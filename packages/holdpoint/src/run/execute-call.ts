@@ -58,7 +58,9 @@ export async function executeCall(segment: Segment, call: CallState): Promise<vo
 	}
 	// Cancelled meanwhile: its outcome was written by whoever cancelled, or will be where nobody knows it.
 	if (call.phase !== "started" || (segment.state.cancel && "unknown" in outcome)) return;
-	const known = "unknown" in outcome && isHarmless(tool) ? failedWith("tool.timed_out", outcome.unknown) : outcome;
+	// What works within the run has done nothing before its outcome is written.
+	const isUndone = isHarmless(tool) || tool.inRun !== undefined;
+	const known = "unknown" in outcome && isUndone ? failedWith("tool.timed_out", outcome.unknown) : outcome;
 	const ms = segment.ports.clock.now() - began;
 	const edge = segment.readyOf(call.thread).handoffs.get(call.tool);
 	const hands = edge && "ok" in known ? { handsTo: edge.to } : {};

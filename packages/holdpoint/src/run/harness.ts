@@ -27,6 +27,7 @@ import {
 	settleCall,
 } from "./inbox.ts";
 import { KnownAgents } from "./known-agents.ts";
+import { type HarnessMemory, memoryDoors } from "./memory-doors.ts";
 import { inputOf, runAfter, type UnreadMessage, unlessThere } from "./next-run.ts";
 import { type ReadyPolicy, readyPolicy } from "./ready-policy.ts";
 import type { ApproveOptions, DenyOptions, RunOptions } from "./run-options.ts";
@@ -61,6 +62,8 @@ export class Harness {
 	private readonly busy = new Map<string, Promise<void>>();
 	/** The log of everything that was decided and done, for people outside. */
 	readonly audit: HarnessAudit;
+	/** What agents keep beyond a run. */
+	readonly memory: HarnessMemory;
 	private readonly readyPolicy: ReadyPolicy;
 	private opened: Promise<RunPorts> | undefined;
 	private openedNow: RunPorts | undefined;
@@ -74,6 +77,7 @@ export class Harness {
 	constructor(parts: HarnessParts) {
 		this.parts = parts;
 		this.audit = auditDoors(() => this.ports(), parts.principal);
+		this.memory = memoryDoors(() => this.ports(), parts.principal);
 		this.readyPolicy = readyPolicy(parts);
 		this.governance = new Governance(
 			() => this.ports(),

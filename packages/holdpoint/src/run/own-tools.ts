@@ -25,6 +25,32 @@ export function stringField(name: string): Field {
 	return { schema, input: { "~standard": { version: 1, vendor: "holdpoint", validate } } };
 }
 
+/** An object with texts, some of which may be left out. */
+export function textFields(required: readonly string[], optional: readonly string[]): Field {
+	const names = [...required, ...optional];
+	const properties = Object.fromEntries(names.map((name) => [name, { type: "string" }]));
+	const schema = {
+		type: "object",
+		properties,
+		...(required.length > 0 ? { required } : {}),
+		additionalProperties: false,
+	};
+	const problemOf = (value: unknown): string | undefined => {
+		if (typeof value !== "object" || value === null || Array.isArray(value)) return "it must be an object";
+		const missing = required.find((name) => !Object.hasOwn(value, name));
+		if (missing !== undefined) return `${missing} is missing`;
+		const unknown = Object.keys(value).find((name) => !names.includes(name));
+		if (unknown !== undefined) return `there is no ${JSON.stringify(unknown.slice(0, 80))}`;
+		const wrong = Object.entries(value).find(([, text]) => typeof text !== "string");
+		return wrong && `${wrong[0]} must be a string`;
+	};
+	const validate = (value: unknown) => {
+		const problem = problemOf(value);
+		return problem === undefined ? { value } : { issues: [{ message: problem }] };
+	};
+	return { schema, input: { "~standard": { version: 1, vendor: "holdpoint", validate } } };
+}
+
 export interface InternalTool {
 	readonly name: string;
 	readonly description: string;

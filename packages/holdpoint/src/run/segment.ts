@@ -226,6 +226,11 @@ export class Segment {
 		}
 	}
 
+	/** What was kept beside the journal is durable when this resolves. Errors: as `flush`. */
+	async flushKept(): Promise<void> {
+		if (this.writing || this.extra.length > 0) await this.flush();
+	}
+
 	/**
 	 * Holds amounts of shared accounts for a call, all of them or none. Durable when it resolves, before the call starts.
 	 * `instead`: of whatever it held. Returns an account that has not so much left. Errors: `run.lease_lost`, `store.*`.

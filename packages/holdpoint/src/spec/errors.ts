@@ -106,6 +106,15 @@ export const errorCodes = {
 	},
 	"grant.invalid": { retry: "never", hint: "The message says which of its terms cannot be granted." },
 	"grant.unknown": { retry: "never", hint: "List them with `holdpoint grants`." },
+	"memory.invalid": { retry: "never", hint: "The message says what a name or a text must be. Nothing was written." },
+	"memory.full": {
+		retry: "safe",
+		hint: "Delete entries or shorten them, then try again: nothing was written.",
+	},
+	"memory.tampered": {
+		retry: "never",
+		hint: "Somebody changed the database. Look who did; `holdpoint memory delete` drops the entry that the details name.",
+	},
 	"settle.invalid": { retry: "never", hint: "Only a call whose outcome is unknown can be settled." },
 	"sandbox.unavailable": { retry: "safe", hint: "Run `holdpoint doctor` to see which sandboxes this machine has." },
 	"sandbox.isolation": {

@@ -1,6 +1,6 @@
 /** What is known of data: of a result, of all that a model or a program has seen. Left out: nothing is wrong with it. */
 export interface Label {
-	/** Somebody else's words may be in it: the first call that brought them, or `edit` for arguments that a person changed. */
+	/** Somebody else's words may be in it: the first call that brought them, `edit` for arguments that a person changed, or `memory` for its index. */
 	readonly untrusted?: string;
 	/** Only these may read it; left out: everyone. */
 	readonly readers?: readonly string[];

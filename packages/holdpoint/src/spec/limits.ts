@@ -218,6 +218,18 @@ export interface FixedLimits {
 	readonly accountsEndedMax: number;
 	/** With each so many new accounts, that is looked after, and at most twice as many are forgotten. */
 	readonly accountsSweepEvery: number;
+	/** Name of an entry of memory. Characters. */
+	readonly memoryNameCharsMax: number;
+	/** Its text. Bytes. */
+	readonly memoryTextBytesMax: number;
+	/** Entries of one space of memory; what is written at the same time may exceed it, up to twice as many. */
+	readonly memoryEntriesMax: number;
+	/** Names and texts of one space; what is written at the same time may exceed it, up to twice as much. Bytes. */
+	readonly memoryBytesMax: number;
+	/** Words of one search; those beyond are left out. */
+	readonly memoryWordsMax: number;
+	/** Files of one import, and of the folder that they are in. */
+	readonly memoryFilesMax: number;
 	/** How often in a row a run is looked at without anything that happens or is waited for; beyond it, it is left as it is. */
 	readonly looksMax: number;
 	/** How long the SQLite store tries while another process holds the database; its `busyTimeoutMs` sets it. Milliseconds. */
@@ -279,6 +291,12 @@ export const fixedLimits: FixedLimits = {
 	budgetsCharsMax: 65_536,
 	accountsEndedMax: 10_000,
 	accountsSweepEvery: 64,
+	memoryNameCharsMax: 120,
+	memoryTextBytesMax: 16_384,
+	memoryEntriesMax: 10_000,
+	memoryBytesMax: 8 * 1_048_576,
+	memoryWordsMax: 32,
+	memoryFilesMax: 10_000,
 	looksMax: 1_000,
 	busyTimeoutMs: 5_000,
 };

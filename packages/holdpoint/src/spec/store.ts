@@ -1,4 +1,5 @@
 import type { AuditLog } from "./audit.ts";
+import type { MemoryRoom, MemoryRows, StoredMemory } from "./memory.ts";
 
 /**
  * The store port. A store keeps bytes; it knows nothing of what they mean and never decides anything.
@@ -13,7 +14,7 @@ import type { AuditLog } from "./audit.ts";
  * 4. An expired lease that nobody took still lets its epoch commit: the epoch fences, the lease only keeps others waiting.
  * 5. The bytes of a blob must not change until its commit has settled.
  * 6. A commit that erases leaves of its run an index row whose head has `seq` 0, and nothing else.
- * 7. What belongs to no run is committed under `noRun` with epoch 0: documents and their leaves, and nothing of a run.
+ * 7. What belongs to no run is committed under `noRun` with epoch 0: documents, memory and their leaves, and nothing of a run.
  */
 export interface Store {
 	/** Where the key that seals this store's state is kept by default; undefined: a key for this process alone. */
@@ -36,6 +37,8 @@ export interface Store {
 	runs(query: RunQuery): Promise<readonly RunRow[]>;
 	/** Leaves and checkpoints of the audit log. */
 	readonly audit: AuditLog;
+	/** What agents and people keep beyond a run. */
+	readonly memory: MemoryRows;
 	/** Open approvals, oldest first; those of one moment by run, then by call, a shorter call id first (`c2` before `c10`). */
 	approvals(query: ApprovalQuery): Promise<readonly ApprovalRow[]>;
 	/** A document, or `unchanged` where its revision is still the one that the caller knows; undefined: there is none. */
@@ -118,6 +121,15 @@ export type Write =
 	 * what that one holds; `unspent`: it is given back, because nothing came of it.
 	 */
 	| { readonly kind: "settle.rest"; readonly holder?: string; readonly unspent?: true }
+	/**
+	 * Keeps the entry in the place of the one that has its name in its space. With it the space must stay within `max`.
+	 * Errors: `memory.full`, with what is used.
+	 */
+	| { readonly kind: "memory"; readonly entry: StoredMemory; readonly max: MemoryRoom }
+	/** Drops the entry of this name, or all of the space: where a store can overwrite bytes, it does. */
+	| { readonly kind: "memory.drop"; readonly space: string; readonly name?: string }
+	/** The same for every entry of the owner, whatever its space. */
+	| { readonly kind: "memory.forget"; readonly owner: string }
 	/** With epoch 0: the creator's lease. Otherwise the heartbeat. */
 	| { readonly kind: "lease"; readonly owner: string; readonly until: number }
 	| { readonly kind: "release" };

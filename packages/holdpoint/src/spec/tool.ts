@@ -3,6 +3,7 @@ import type { RunEvent } from "./events.ts";
 import type { Json, JsonSchema } from "./json.ts";
 import type { Label } from "./label.ts";
 import type { ToolMarks } from "./marks.ts";
+import type { MemoryEntry } from "./memory.ts";
 import type { Write } from "./store.ts";
 
 /** What a call of the tool may do outside the journal. Undeclared counts as `write`. */
@@ -69,6 +70,19 @@ export interface NamedAgent {
 	readonly digest: string;
 }
 
+/** What a call may do with one space of its run's memory. The space comes from the run, never from arguments. */
+export interface CallMemory {
+	/** Newest first; at most so many. Labels of entries are as they are to the calling run. Errors: `memory.tampered`. */
+	list(limit: number): Promise<readonly MemoryEntry[]>;
+	get(name: string): Promise<MemoryEntry | undefined>;
+	search(query: string, limit: number): Promise<readonly MemoryEntry[]>;
+	count(): Promise<number>;
+	/** What writes the entry with the call's outcome, labelled with what the caller has seen. Errors: `memory.invalid`, `memory.full`. */
+	write(name: string, text: string): Promise<Write>;
+	/** What deletes it. Undefined: there is none of this name. */
+	drop(name: string): Promise<Write | undefined>;
+}
+
 /** The run that calls a tool of Holdpoint's own. */
 export interface CallingRun {
 	readonly run: string;
@@ -88,9 +102,11 @@ export interface CallingRun {
 	readonly label: Label | undefined;
 	/** Aborted on timeout and on cancellation. */
 	readonly signal: AbortSignal;
-	/** What one of the agent's calls gave, under the id by which its model knows it. Undefined: there is no such call. */
+	/** Memory of the run's session (of the run alone where it has none), and of its principal. */
+	readonly memory: { readonly session: CallMemory; readonly principal: CallMemory };
 	/** Whether work that the agent started goes on under this id. */
 	isInBackground(modelId: string): boolean;
+	/** What one of the agent's calls gave, under the id by which its model knows it. Undefined: there is no such call. */
 	resultOf(modelId: string): { readonly text: string; readonly label: Label | undefined } | undefined;
 }
 

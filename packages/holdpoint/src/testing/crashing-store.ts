@@ -72,6 +72,12 @@ export function crashingStore(store: Store, plan: CrashPlan = {}): CrashingStore
 			keep: alive((checkpoint) => store.audit.keep(checkpoint)),
 			checkpoints: alive((query) => store.audit.checkpoints(query)),
 		},
+		memory: {
+			get: alive((space, name) => store.memory.get(space, name)),
+			list: alive((query) => store.memory.list(query)),
+			search: alive((search) => store.memory.search(search)),
+			usage: alive((of) => store.memory.usage(of)),
+		},
 		document: alive((name, known) => store.document(name, known)),
 		accounts: alive((query) => store.accounts(query)),
 		// What the process held is gone with it; the store itself belongs to whoever goes on.

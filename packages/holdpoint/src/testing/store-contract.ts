@@ -10,6 +10,7 @@ import type { StoreCase } from "./store-contract/fixture.ts";
 import { indexCases } from "./store-contract/index-cases.ts";
 import { leaseCases } from "./store-contract/lease-cases.ts";
 import { lifeCases } from "./store-contract/life-cases.ts";
+import { memoryCases } from "./store-contract/memory-cases.ts";
 import { sharedCases } from "./store-contract/shared-cases.ts";
 import { signalCases } from "./store-contract/signal-cases.ts";
 
@@ -23,4 +24,5 @@ export const storeContract: readonly StoreCase[] = [
 	...indexCases,
 	...lifeCases,
 	...auditCases,
+	...memoryCases,
 ];

@@ -17,6 +17,7 @@ import {
 	type Write,
 } from "../../spec/store.ts";
 import { addLeaf, auditOf, dropSalts, emptyLog, type MemoryLog } from "./memory/audit-rows.ts";
+import { keepSpaces, type MemorySpaces, memoryRowsOf, spacesAfter } from "./memory/memory-spaces.ts";
 import {
 	emptyShared,
 	listAccounts,
@@ -47,7 +48,7 @@ interface MemoryRun {
 export function memoryStore(): Store {
 	const storeId = randomBytes(16).toString("base64url");
 	const runs = new Map<string, MemoryRun>();
-	const state: MemoryState = { runs, shared: emptyShared(), log: emptyLog() };
+	const state: MemoryState = { runs, shared: emptyShared(), log: emptyLog(), spaces: new Map() };
 	let closed = false;
 	const assertOpen = () => {
 		if (closed) throw new HoldpointError("store.closed", "The memory store was closed");
@@ -60,15 +61,7 @@ export function memoryStore(): Store {
 		},
 		async commit(run, epoch, writes) {
 			assertOpen();
-			const shape = door.checkCommit(run, epoch, writes);
-			const found = runs.get(run);
-			const refused = door.refusal(run, epoch, { shape, found: found && { epoch: found.epoch, seq: found.head.seq } });
-			if (refused) throw refused;
-			const changed = shape.shared ? sharedAfter(state.shared, found?.holds, writes) : undefined;
-			if (run !== noRun) return keep(state, run, { shape, writes, changed });
-			state.shared = changed ?? state.shared;
-			for (const write of writes) addLeaf(state.log, run, write);
-			return { signals: 0, documents: revisions(state.shared) };
+			return commitTo(state, { run, epoch, writes });
 		},
 		async acquire(run, request) {
 			assertOpen();
@@ -96,6 +89,7 @@ export function memoryStore(): Store {
 			return listRuns(runs, query);
 		},
 		audit: auditOf(state.log, assertOpen),
+		memory: memoryRowsOf(state, assertOpen),
 		async approvals(query) {
 			assertOpen();
 			return listApprovals(runs, query);
@@ -112,24 +106,46 @@ export function memoryStore(): Store {
 			closed = true;
 			runs.clear();
 			state.log.leaves.length = 0;
+			state.spaces.clear();
 		},
 	};
 }
 
-interface MemoryState {
+interface MemoryState extends MemorySpaces {
 	readonly runs: Map<string, MemoryRun>;
 	shared: Shared;
 	readonly log: MemoryLog;
+}
+
+interface Commit {
+	readonly run: string;
+	readonly epoch: number;
+	readonly writes: readonly Write[];
+}
+
+function commitTo(state: MemoryState, { run, epoch, writes }: Commit): CommitReceipt {
+	const shape = door.checkCommit(run, epoch, writes);
+	const found = state.runs.get(run);
+	const refused = door.refusal(run, epoch, { shape, found: found && { epoch: found.epoch, seq: found.head.seq } });
+	if (refused) throw refused;
+	const changed = shape.shared ? sharedAfter(state.shared, found?.holds, writes) : undefined;
+	const spaces = shape.memory ? spacesAfter(state, writes) : undefined;
+	if (run !== noRun) return keep(state, run, { shape, writes, changed, spaces });
+	state.shared = changed ?? state.shared;
+	if (spaces) keepSpaces(state, spaces);
+	for (const write of writes) addLeaf(state.log, run, write);
+	return { signals: 0, documents: revisions(state.shared) };
 }
 
 interface Checked {
 	readonly shape: door.CommitShape;
 	readonly writes: readonly Write[];
 	readonly changed: SharedChange | undefined;
+	readonly spaces: ReturnType<typeof spacesAfter> | undefined;
 }
 
 /** Everything was checked; only too many signals refuse it still. */
-function keep(state: MemoryState, run: string, { shape, writes, changed }: Checked): CommitReceipt {
+function keep(state: MemoryState, run: string, { shape, writes, changed, spaces }: Checked): CommitReceipt {
 	const found = state.runs.get(run);
 	const signals = shape.signals ? signalsAfter(run, found?.signals ?? [], writes) : (found?.signals ?? []);
 	const target = found ?? freshRun(shape.head as RunHead);
@@ -139,6 +155,7 @@ function keep(state: MemoryState, run: string, { shape, writes, changed }: Check
 		state.shared = changed;
 		target.holds = changed.holds;
 	}
+	if (spaces) keepSpaces(state, spaces);
 	for (const write of writes) apply(state.log, { run, target }, write);
 	return { signals: target.signals.length, documents: revisions(state.shared) };
 }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, onTestFinished, type TestContext, test } from "vitest";
 import { bytes, create, entry, fails, head, step } from "../../testing/store-contract/fixture.ts";
+import { migrations } from "./sqlite/schema.ts";
 import { nodeSqlite, type SqlEngine } from "./sqlite/sql-engine.ts";
 import { sqliteStore } from "./sqlite.ts";
 
@@ -142,23 +143,30 @@ describe("what is not a database of ours", () => {
 		expect(readFileSync(path).equals(before)).toBe(true);
 	});
 
-	test("a database of the version before there was an audit log becomes one of this version, and keeps what it holds", async () => {
-		const path = join(freshDir(), "runs.db");
-		await filled(path);
-		const older = new DatabaseSync(path);
-		const { objects } = older
-			.prepare("SELECT group_concat(name) AS objects FROM sqlite_schema WHERE type = 'table' AND name LIKE 'audit%'")
-			.get() as { objects: string };
-		for (const name of objects.split(",")) older.exec(`DROP TABLE ${name}`);
-		older.exec("PRAGMA user_version = 2");
-		older.close();
-		const store = sqliteStore(path);
-		expect((await store.load("r1"))?.run).toBe("r1");
-		expect(await store.audit.head()).toEqual({ size: 0, checkpoint: undefined });
-		await create(store, "new", { more: [{ kind: "audit", body: "first" }] });
-		expect(await store.audit.leaves({})).toEqual([{ index: 0, body: "first", salt: undefined }]);
-		await store.close();
-	});
+	test.each([2, 3])(
+		"a database of version %i becomes one of this version, and keeps what it holds",
+		async (version) => {
+			const path = join(freshDir(), "runs.db");
+			await filled(path);
+			const older = new DatabaseSync(path);
+			const later = migrations.slice(version).join("\n");
+			const tables = [...later.matchAll(/CREATE (?:VIRTUAL )?TABLE (\w+)/g)].map(([, name]) => name);
+			expect(tables).not.toEqual([]);
+			for (const name of tables.reverse()) older.exec(`DROP TABLE ${name}`);
+			older.exec(`PRAGMA user_version = ${version}`);
+			older.close();
+			const store = sqliteStore(path);
+			expect((await store.load("r1"))?.run).toBe("r1");
+			expect(await store.memory.list({ of: { owner: "o" } })).toEqual([]);
+			const before = (await store.audit.head()).size;
+			const entry = { space: "s", owner: "o", name: "a", at: 1, text: "tea", facts: "f", mac: "m" };
+			const memory = { kind: "memory", entry, max: { entries: 1, bytes: 9 } } as const;
+			await create(store, "new", { more: [{ kind: "audit", body: "new" }, memory] });
+			expect((await store.audit.leaves({ from: before })).map(({ body }) => body)).toEqual(["new"]);
+			expect(await store.memory.search({ space: "s", query: "tea" })).toEqual([entry]);
+			await store.close();
+		},
+	);
 
 	test("a database of a newer version is left as it was", async () => {
 		const path = join(freshDir(), "runs.db");

@@ -28,6 +28,29 @@ const head = fc.record({
 	mac,
 });
 const account = fc.constantFrom("all", "al_", "ü");
+const space = fc.constantFrom("s", "t", "1x");
+const words = fc
+	.array(fc.constantFrom("tea", "Teas", "1xtea", "GRÜN", "grun", "退款", "款", "or", '"', "*", "name:", "x"), {
+		maxLength: 5,
+	})
+	.map((list) => list.join(" "));
+const memoryWrite: fc.Arbitrary<Write> = fc.oneof(
+	fc.record({
+		kind: fc.constant("memory" as const),
+		entry: fc.record({
+			space,
+			owner: fc.oneof(account, mac.filter(Boolean)),
+			name: account,
+			at: small,
+			text: words,
+			facts: text,
+			mac,
+		}),
+		max: fc.record({ entries: small, bytes: fc.nat({ max: 60 }) }),
+	}),
+	fc.record({ kind: fc.constant("memory.drop" as const), space, name: account }, { requiredKeys: ["kind", "space"] }),
+	fc.record({ kind: fc.constant("memory.forget" as const), owner: account }),
+);
 const loneWrite: fc.Arbitrary<Write> = fc.oneof(
 	head.map((head) => ({ kind: "head" as const, head })),
 	fc.record({ kind: fc.constant("entry" as const), seq: small, body: text, mac }),
@@ -61,6 +84,7 @@ const loneWrite: fc.Arbitrary<Write> = fc.oneof(
 		until: fc.option(small, { nil: undefined }),
 		now: small,
 	}),
+	memoryWrite,
 	fc.record({ kind: fc.constant("settle" as const), account, holder: id, amount: small }),
 	fc.record(
 		{ kind: fc.constant("settle.rest" as const), holder: id, unspent: fc.constant(true as const) },
@@ -124,6 +148,9 @@ const documents: fc.Arbitrary<Step> = fc
 				list.map((document) => ({ kind: "document", document })),
 			),
 	}));
+const memory: fc.Arbitrary<Step> = fc
+	.array(memoryWrite, { minLength: 1, maxLength: 3 })
+	.map((writes) => ({ run: "a", change: true, take: (store) => store.commit(noRun, 0, writes) }));
 const acquire: fc.Arbitrary<Step> = fc
 	.record({ run, owner, now: small, until: small, dead: fc.boolean() })
 	.map(({ run, dead, ...request }) => ({
@@ -155,6 +182,22 @@ const read: fc.Arbitrary<Step> = fc.oneof(
 	fc
 		.record({ from: small, limit: fc.constantFrom(1, 5) }, { requiredKeys: [] })
 		.map((query) => ({ run: "a", change: false, take: (store: Store) => store.audit.checkpoints(query) })),
+	fc
+		.record(
+			{
+				of: fc.oneof(fc.record({ space }), fc.record({ owner: account })),
+				limit: fc.constantFrom(1, 5),
+				before: fc.record({ at: small, name: account, space }),
+			},
+			{ requiredKeys: ["of"] },
+		)
+		.map((query) => ({ run: "a", change: false, take: (store: Store) => store.memory.list(query) })),
+	// What is found is the same; which of it is best, each says by its own count of everything.
+	fc.record({ space, query: words }).map((search) => ({
+		run: "a",
+		change: false,
+		take: async (store: Store) => (await store.memory.search(search)).map(({ name }) => name).sort(),
+	})),
 );
 const step = fc.oneof(
 	{ weight: 6, arbitrary: commit },
@@ -162,6 +205,7 @@ const step = fc.oneof(
 	{ weight: 1, arbitrary: erase },
 	{ weight: 1, arbitrary: keep },
 	{ weight: 1, arbitrary: documents },
+	{ weight: 3, arbitrary: memory },
 	{ weight: 2, arbitrary: read },
 );
 
@@ -189,6 +233,9 @@ async function all(store: Store): Promise<unknown> {
 		leaves: await store.audit.leaves({}),
 		checkpoints: await store.audit.checkpoints({}),
 		accounts: await store.accounts({}),
+		memory: await Promise.all(["s", "t", "1x"].map((space) => store.memory.list({ of: { space } }))),
+		room: await Promise.all(["s", "t", "1x"].map((space) => store.memory.usage({ space }))),
+		owned: await Promise.all(["all", "al_", "ü"].map((owner) => store.memory.usage({ owner }))),
 		documents: await Promise.all(["all", "al_", "ü"].map((name) => store.document(name))),
 	};
 }

@@ -9,6 +9,7 @@ import { type Connection, type Place, rollback } from "./sqlite/connection.ts";
 import { groupCommit } from "./sqlite/group-commit.ts";
 import { heldConnection, wasClosed } from "./sqlite/held-connection.ts";
 import { listApprovals, listRuns } from "./sqlite/list-rows.ts";
+import { listMemory, memoryUsage, readMemory, searchMemory } from "./sqlite/memory-rows.ts";
 import { readBlob, readRun } from "./sqlite/read-run.ts";
 import { listAccounts, readDocument } from "./sqlite/shared-rows.ts";
 import { nodeSqlite, type SqlEngine } from "./sqlite/sql-engine.ts";
@@ -84,6 +85,12 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
 				return group.submit((connection) => keepCheckpoint(connection, checkpoint));
 			},
 			checkpoints: (query) => read((connection) => listCheckpoints(connection, query)),
+		},
+		memory: {
+			get: (space, name) => read((connection) => readMemory(connection, space, name)),
+			list: (query) => read((connection) => listMemory(connection, query)),
+			search: (search) => read((connection) => searchMemory(connection, search)),
+			usage: (of) => read((connection) => memoryUsage(connection, of)),
 		},
 		approvals: (query) => read((connection) => listApprovals(connection, query)),
 		async document(name, known = 0) {

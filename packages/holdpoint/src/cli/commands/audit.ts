@@ -7,8 +7,7 @@ import { HoldpointError } from "../../spec/errors.ts";
 import { type Command, exitCodes, type Invocation } from "../command.ts";
 import { shownPath } from "../command-line.ts";
 import { findRun } from "../find-run.ts";
-import { configPath } from "../load-config.ts";
-import { type Opened, openAgents, openInbox, using } from "../open-harness.ts";
+import { openWithConfig, using } from "../open-harness.ts";
 import { osApprover } from "../os-user.ts";
 import { usageInvalid } from "../parse-arguments.ts";
 import { inlineText } from "../render/safe-text.ts";
@@ -26,11 +25,6 @@ export async function audit(invocation: Invocation): Promise<number> {
 	throw usageInvalid(`audit does not know "${inlineText(what, 40)}"`, `It takes one of: ${names}.`);
 }
 
-/** With the config where there is one: it may name the log's key. */
-function open(invocation: Invocation): Promise<Opened> {
-	return configPath(invocation) === undefined ? openInbox(invocation) : openAgents(invocation, { isStoreThere: true });
-}
-
 function onlyOne(invocation: Invocation, name: string, about: string): string {
 	const [what, given] = invocation.positionals;
 	if (given !== undefined) return given;
@@ -38,7 +32,7 @@ function onlyOne(invocation: Invocation, name: string, about: string): string {
 }
 
 async function key(invocation: Invocation): Promise<number> {
-	return using(await open(invocation), async ({ harness }) => {
+	return using(await openWithConfig(invocation), async ({ harness }) => {
 		const text = await harness.audit.key();
 		invocation.terminal.answer({ key: text }, () => [text]);
 		return exitCodes.done;
@@ -48,7 +42,7 @@ async function key(invocation: Invocation): Promise<number> {
 async function checkpoint(invocation: Invocation): Promise<number> {
 	const { host, terminal, positionals } = invocation;
 	const [, file] = positionals;
-	return using(await open(invocation), async ({ harness }) => {
+	return using(await openWithConfig(invocation), async ({ harness }) => {
 		const note = await harness.audit.checkpoint();
 		if (file !== undefined) writing(file, () => writeFileSync(resolve(host.cwd, file), note));
 		terminal.answer({ checkpoint: note, ...(file === undefined ? {} : { file }) }, () => note.trimEnd().split("\n"));
@@ -62,7 +56,7 @@ async function exportLog(invocation: Invocation): Promise<number> {
 	const path = resolve(host.cwd, onlyOne(invocation, "file", "where the export goes"));
 	const payloads = options["payloads"] !== undefined;
 	const partial = `${path}.${process.pid}.partial`;
-	return using(await open(invocation), async ({ harness }) => {
+	return using(await openWithConfig(invocation), async ({ harness }) => {
 		let lines = 0;
 		async function* text(): AsyncGenerator<string> {
 			for await (const line of harness.audit.export({ payloads })) {
@@ -100,7 +94,7 @@ function writing(path: string, write: () => void): void {
 async function prove(invocation: Invocation): Promise<number> {
 	const given = onlyOne(invocation, "event", "index of a leaf, or <run>/<number of its event>");
 	const payloads = invocation.options["payloads"] !== undefined;
-	return using(await open(invocation), async ({ harness, store }) => {
+	return using(await openWithConfig(invocation), async ({ harness, store }) => {
 		const [, run, number = given] = /^(.+)\/(\d+)$/.exec(given) ?? [];
 		if (!/^\d{1,15}$/.test(number)) throw usageInvalid(`"${inlineText(given, 60)}" is no event: 17, or <run>/3`);
 		const event: AuditedEvent =
@@ -116,7 +110,7 @@ async function erase(invocation: Invocation): Promise<number> {
 	const { terminal, options } = invocation;
 	const given = onlyOne(invocation, "run", "a run that is over");
 	const by = osApprover(invocation);
-	return using(await open(invocation), async ({ harness, store }) => {
+	return using(await openWithConfig(invocation), async ({ harness, store }) => {
 		const run = await findRun(store, given);
 		if (options["yes"] === undefined) {
 			throw usageInvalid(`Erasing run ${run} cannot be undone`, "Say so with --yes.");

@@ -121,4 +121,30 @@ export const migrations: readonly string[] = [
 		frontier TEXT NOT NULL
 	) STRICT;
 	`,
+	// Memory. The index keeps the words that it was given: a row that was changed by hand cannot make it wrong. What is
+	// deleted is overwritten in it, too, as `secure_delete` does for tables.
+	`
+	CREATE TABLE memory_spaces (
+		id INTEGER PRIMARY KEY AUTOINCREMENT,
+		space TEXT NOT NULL UNIQUE,
+		entries INTEGER NOT NULL,
+		bytes INTEGER NOT NULL
+	) STRICT;
+	CREATE TABLE memory (
+		id INTEGER PRIMARY KEY,
+		space INTEGER NOT NULL REFERENCES memory_spaces,
+		owner ANY NOT NULL,
+		name TEXT NOT NULL,
+		at INTEGER NOT NULL,
+		bytes INTEGER NOT NULL,
+		mac ANY NOT NULL,
+		facts TEXT NOT NULL,
+		text TEXT NOT NULL,
+		UNIQUE (space, name)
+	) STRICT;
+	CREATE INDEX memory_by_age ON memory (space, at DESC, name);
+	CREATE INDEX memory_by_owner ON memory (owner, at DESC, name);
+	CREATE VIRTUAL TABLE memory_words USING fts5 (name, text, tokenize = 'ascii');
+	INSERT INTO memory_words (memory_words, rank) VALUES ('secure-delete', 1);
+	`,
 ];

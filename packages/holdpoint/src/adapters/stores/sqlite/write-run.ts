@@ -12,6 +12,7 @@ import {
 import { cutBlob } from "./blob-pieces.ts";
 import { numberOf, packCode, statusCode, textOf, unpackCode } from "./columns.ts";
 import type { Connection } from "./connection.ts";
+import { dropMemory, forgetMemory, writeMemory } from "./memory-rows.ts";
 import { findRun, type RunKey, readLease, readRun } from "./read-run.ts";
 import { reserve, revisions, settle, settleRest, writeDocument } from "./shared-rows.ts";
 
@@ -28,22 +29,40 @@ export function commitRun(connection: Connection, { run, epoch, shape, writes }:
 	const refused = door.refusal(run, epoch, { shape, found });
 	if (refused) throw refused;
 	if (run === noRun) {
-		for (const write of writes) {
+		for (const write of inOrder(shape, writes)) {
 			if (write.kind === "document") writeDocument(connection, write.document);
 			else if (write.kind === "audit") writeLeaf(connection, null, write);
+			else if (isMemory(write)) changeMemory(connection, write);
 		}
 		return { signals: 0, documents: revisions(connection) };
 	}
 	if (found && shape.head) updateHead(connection, found, shape.head);
 	const id = found?.id ?? insertRun(connection, run, shape.head as RunHead);
-	// Of two reasons to refuse it, what runs share comes first.
-	const ordered = shape.shared ? [...writes.filter(isShared), ...writes.filter((one) => !isShared(one))] : writes;
-	for (const write of ordered) applyWrite(connection, { run, id }, write);
+	for (const write of inOrder(shape, writes)) applyWrite(connection, { run, id }, write);
 	return { signals: countSignals(connection, id), documents: revisions(connection) };
 }
 
+/** Of several reasons to refuse it, what runs share comes first, and then memory. */
+function inOrder({ shared, memory }: door.CommitShape, writes: readonly Write[]): readonly Write[] {
+	if (!shared && !memory) return writes;
+	const rank = (write: Write): number => (isShared(write) ? 0 : isMemory(write) ? 1 : 2);
+	return [...writes].sort((a, b) => rank(a) - rank(b));
+}
+
 function isShared({ kind }: Write): boolean {
-	return kind === "reserve" || kind === "settle" || kind === "settle.rest";
+	return kind === "reserve" || kind === "settle" || kind === "settle.rest" || kind === "document";
+}
+
+type MemoryWrite = Extract<Write, { readonly kind: "memory" | "memory.drop" | "memory.forget" }>;
+
+function isMemory(write: Write): write is MemoryWrite {
+	return write.kind === "memory" || write.kind === "memory.drop" || write.kind === "memory.forget";
+}
+
+function changeMemory(connection: Connection, write: MemoryWrite): void {
+	if (write.kind === "memory") writeMemory(connection, write);
+	else if (write.kind === "memory.drop") dropMemory(connection, write);
+	else forgetMemory(connection, write);
 }
 
 /** Returns undefined when there is no such run. Errors: `run.busy`. */
@@ -129,6 +148,11 @@ function applyWrite(connection: Connection, target: { readonly run: string; read
 			break;
 		case "settle.rest":
 			settleRest(connection, id, write);
+			break;
+		case "memory":
+		case "memory.drop":
+		case "memory.forget":
+			changeMemory(connection, write);
 			break;
 		case "lease":
 			writeLease(connection, id, write);
