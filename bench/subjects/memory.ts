@@ -8,6 +8,8 @@ import { check } from "../work.ts";
 const folder = process.argv[2] ?? ".";
 const principal = "ann";
 const wordsPerEntry = 50;
+/** Words that stand in one of so many entries. */
+const needles = 97;
 
 /** A few words are in most entries, and most words in a few: as in what people write. */
 function vocabulary(random: () => number): () => string {
@@ -35,7 +37,7 @@ async function open({ entries = 10_000 }: Numbers): Promise<Harness> {
 	for (const whose of ["bob", principal]) {
 		const files = Array.from({ length: entries }, (_, n) => ({
 			file: `${n}.md`,
-			text: `---\nholdpoint-memory: 1\nname: "notes/${n}"\n---\n${text()} needle${n % 97}`,
+			text: `---\nholdpoint-memory: 1\nname: "notes/${n}"\n---\n${text()} needle${n % needles}`,
 		}));
 		const done = await harness.memory.import(files, { principal: whose });
 		check(done.entries === entries, `${done.entries} entries`);
@@ -53,9 +55,9 @@ let asked = 0;
 function search(query: () => string) {
 	return timed({
 		prepare: harnessOf,
-		run: async (harness) => {
+		run: async (harness, { entries = 0 }) => {
 			const found = await harness.memory.search(query(), { principal, limit: 10 });
-			check(found.length === 10, `${found.length} found`);
+			check(found.length > 0 || entries < needles, `${found.length} found`);
 		},
 	});
 }
@@ -64,7 +66,7 @@ const list = timed({
 	prepare: harnessOf,
 	run: async (harness) => {
 		const entries = await harness.memory.list({ principal, limit: 100 });
-		check(entries.length === 100, `${entries.length} listed`);
+		check(entries.length > 0, `${entries.length} listed`);
 	},
 });
 
@@ -75,7 +77,7 @@ const write = timed({
 });
 
 await serveRows({
-	search: search(() => `needle${asked++ % 97} ${word()} ${word()}`),
+	search: search(() => `needle${asked++ % needles} ${word()} ${word()}`),
 	// It is in nearly every entry.
 	common: search(() => "word0 word1"),
 	list,
