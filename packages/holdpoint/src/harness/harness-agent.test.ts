@@ -306,3 +306,20 @@ test("a message that comes while an answer is judged is answered, too", async ()
 	});
 	expect(JSON.stringify(requests[1]?.prompt.at(-1))).toContain("And two.");
 });
+
+test("a call of its own tools whose result a layer spoils has kept nothing, and says so", async () => {
+	const layer = {
+		name: "spoils",
+		call: async (_: unknown, next: () => Promise<unknown>) => {
+			await next();
+			throw new Error("spoilt");
+		},
+	};
+	const { harness, agent, events } = scene([use("todo", { todos: [{ text: "a", status: "open" }] }), { text: "end" }], {
+		middleware: [layer],
+	});
+	const { run } = await harness.run(agent, "Go.");
+	expect(ofType(await events(run), "todos.set")).toEqual([]);
+	const [end] = ofType(await events(run), "call.finished");
+	expect(end?.outcome).toMatchObject({ failed: expect.stringContaining("Nothing of it was kept: spoilt") });
+});

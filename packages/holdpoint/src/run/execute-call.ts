@@ -134,6 +134,7 @@ export async function attempt(
 		return await toOutcome(segment, { call, tool, value, keep });
 	} catch (error) {
 		// Whatever failed since, what the tool does is done: known, and nothing to be repeated.
+		if (did.ran && tool.inRun) return failedWith("tool.threw", `Nothing of it was kept: ${lossOf(error)}`);
 		if (did.ran)
 			return failedWith("tool.result_invalid", `${tool.name} ran, but its result was lost: ${lossOf(error)}`);
 		return outcomeOfError(error, limited);
