@@ -32,7 +32,7 @@ export async function eraseRun(ports: RunPorts, run: string, { by, leaseMs }: Er
 }
 
 async function eraseHeld(ports: RunPorts, stored: StoredRun, by: string): Promise<void> {
-	const { store, storeId, ring, clock, audit } = ports;
+	const { store, storeId, ring, clock, audit, tracer } = ports;
 	const { run, epoch, head } = stored;
 	const opened = await openRun(ports, stored);
 	const { state } = opened;
@@ -46,6 +46,7 @@ async function eraseHeld(ports: RunPorts, stored: StoredRun, by: string): Promis
 	const leaves: readonly Write[] = audit ? [audit.erasedLeaf({ run, at, by })] : [];
 	await store.commit(run, epoch, [{ kind: "erase" }, { kind: "head", head: erased }, ...leaves, { kind: "release" }]);
 	audit?.wrote(leaves.length);
+	await tracer?.forget(run);
 }
 
 /**
