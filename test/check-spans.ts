@@ -1,7 +1,12 @@
 /** Holds spans and metrics against `trace-conventions.json`, and spans of one trace against each other. */
 import { readFileSync } from "node:fs";
-import type { Attributes, AttributeValue, Measurement, Span } from "../packages/holdpoint/src/spec/trace.ts";
-import type { Generation } from "../packages/holdpoint/src/trace/conventions.ts";
+import type {
+	Attributes,
+	AttributeValue,
+	Generation,
+	Measurement,
+	Span,
+} from "../packages/holdpoint/src/spec/trace.ts";
 
 interface SpanRule {
 	readonly kind: readonly string[];

@@ -1,7 +1,6 @@
 import { afterAll, describe, expect, test } from "vitest";
-import type { Span } from "../packages/holdpoint/src/spec/trace.ts";
+import type { Generation, Span } from "../packages/holdpoint/src/spec/trace.ts";
 import { sandboxUnderTest } from "../packages/holdpoint/src/testing/sandbox-under-test.ts";
-import type { Generation } from "../packages/holdpoint/src/trace/conventions.ts";
 import { deriveTraces } from "../packages/holdpoint/src/trace/derive-trace.ts";
 import { rootName, spanIdOf, traceIdOf } from "../packages/holdpoint/src/trace/ids.ts";
 import { metricProblems, spanProblems, table, treeProblems } from "./check-spans.ts";

@@ -31,9 +31,8 @@ import type { LanguageModel } from "./spec/model.ts";
 import type { SandboxProvider } from "./spec/sandbox.ts";
 import type { Store } from "./spec/store.ts";
 import type { Participant } from "./spec/team.ts";
-import type { TraceExporter } from "./spec/trace.ts";
+import type { Generation, TraceExporter } from "./spec/trace.ts";
 import type { Webhook } from "./spec/webhooks.ts";
-import type { Generation } from "./trace/conventions.ts";
 import type { Tracer } from "./trace/tracer.ts";
 import { readyWebhooks } from "./webhooks/ready-webhook.ts";
 

@@ -1,7 +1,7 @@
 export { memoryStore } from "./adapters/stores/memory.ts";
 export { sqliteStore } from "./adapters/stores/sqlite.ts";
 export type { AuditOptions } from "./audit/open-auditor.ts";
-export { createHarness, type HarnessOptions } from "./holdpoint.ts";
+export { createHarness, type HarnessOptions, type TracingOptions } from "./holdpoint.ts";
 export { joinDecisions, type PolicyLike } from "./policy/decide.ts";
 export { effectPolicy } from "./policy/effect-policy.ts";
 export type { AuditedEvent, HarnessAudit } from "./run/audit-doors.ts";
@@ -39,6 +39,7 @@ export type { RunResult, Wait } from "./spec/result.ts";
 export type { SandboxProvider } from "./spec/sandbox.ts";
 export type { Store } from "./spec/store.ts";
 export type { Effect, Labels, Repeatability, Tool, ToolContext } from "./spec/tool.ts";
+export type { Measurement, Span, TraceExporter } from "./spec/trace.ts";
 export type { Webhook, WebhookData, WebhookEvent, WebhookMessage } from "./spec/webhooks.ts";
 export { defineTool, type ToolDefinition } from "./tools/define-tool.ts";
 export { jsonSchema } from "./tools/json-schema.ts";

@@ -5,6 +5,12 @@
 export type AttributeValue = string | number | boolean | readonly string[];
 export type Attributes = { readonly [name: string]: AttributeValue };
 
+/**
+ * Which generation of the conventions is spoken. `v1.41`: the last one of the general conventions. `latest`: the first one
+ * that stands alone (0.1), asked for with OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental.
+ */
+export type Generation = "v1.41" | "latest";
+
 /** Attributes of every root: whose trace it is. */
 export const runAttribute = "holdpoint.run.id";
 /** Of the lease under which the segment ran: 1, 2, … */
@@ -62,7 +68,7 @@ export interface Measurement {
  * is told nothing more.
  */
 export interface TraceExporter {
-	/** A span began; what it is in the end comes with `ended`. Parents come first. */
+	/** A span began; what it is in the end comes with `ended`. One that has an end already is whole. Parents come first. */
 	began?(span: Span): void;
 	/** It is over. Children come first. */
 	ended(span: Span): void;

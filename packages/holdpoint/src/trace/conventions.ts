@@ -3,13 +3,7 @@
  * and our own. `test/trace-conventions.json` is the table that they are checked against.
  */
 
-import { epochAttribute, runAttribute } from "../spec/trace.ts";
-
-/**
- * Which generation of the conventions is spoken. `v1.41`: the last one of the general conventions. `latest`: the first one
- * that stands alone (0.1), asked for with OTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental.
- */
-export type Generation = "v1.41" | "latest";
+import { epochAttribute, type Generation, runAttribute } from "../spec/trace.ts";
 
 export const operations = {
 	chat: "chat",

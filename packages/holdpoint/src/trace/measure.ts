@@ -1,7 +1,7 @@
 /** Metrics of what happened. The conventions' own come in two generations; which one is spoken is asked for, never both. */
 import type { Outcome, RunEvent } from "../spec/events.ts";
-import type { Attributes, Measurement } from "../spec/trace.ts";
-import { attr, type Generation, metrics, operations } from "./conventions.ts";
+import type { Attributes, Generation, Measurement } from "../spec/trace.ts";
+import { attr, metrics, operations } from "./conventions.ts";
 
 type Tell = (measurement: Measurement) => void;
 type Answered = Extract<RunEvent, { type: "model.answered" }>;

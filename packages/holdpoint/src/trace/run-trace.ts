@@ -13,8 +13,8 @@
 import type { RunEvent } from "../spec/events.ts";
 import { fixedLimits } from "../spec/limits.ts";
 import type { ModelUsage } from "../spec/model.ts";
-import type { AttributeValue, Measurement, Span } from "../spec/trace.ts";
-import { attr, type Generation, operations, ownSpans, providerName, spanEvents } from "./conventions.ts";
+import type { AttributeValue, Generation, Measurement, Span } from "../spec/trace.ts";
+import { attr, operations, ownSpans, providerName, spanEvents } from "./conventions.ts";
 import { rootName, spanIdOf, traceIdOf } from "./ids.ts";
 import { endOf, Meter } from "./measure.ts";
 import { notesOf } from "./notes.ts";
@@ -140,6 +140,9 @@ export class RunTrace {
 			case "run.handed":
 			case "agent.done":
 				return this.threadEnded({ in: event.in, agent: event.type === "run.handed" ? event.from : event.agent });
+			case "user.asked":
+			case "run.finished":
+				return this.allThreadsEnded();
 			default:
 		}
 	}
@@ -149,13 +152,12 @@ export class RunTrace {
 		if (!trace) return;
 		this.now = Math.max(this.now, commit.end);
 		const attributes = { [attr.commitEvents]: commit.events, [attr.commitKind]: commit.kind };
-		const span = this.start(this.root(trace), {
+		this.whole(this.root(trace), {
 			what: ownSpans.checkpoint,
 			name: ownSpans.checkpoint,
 			start: Math.min(commit.at, this.now),
 			attributes,
 		});
-		this.close(span);
 		this.meter.committed(commit.ms, commit.kind);
 	}
 
@@ -257,6 +259,12 @@ export class RunTrace {
 		if (open) this.close(open);
 	}
 
+	/** Whoever was at work has said its last words. */
+	private allThreadsEnded(): void {
+		const { open = new Map<string, OpenSpan>() } = this.trace ?? {};
+		for (const [key, span] of open) if (key.startsWith(threadPrefix)) this.close(span);
+	}
+
 	private parentOf({ parent, in: inside, agent }: KnownCall, start = this.now): OpenSpan {
 		return parent === undefined ? this.threadSpan({ in: inside, agent }, start) : this.callSpan(parent, start);
 	}
@@ -333,7 +341,7 @@ export class RunTrace {
 		const attributes = { [attr.call]: call.id, [attr.toolName]: short(call.tool), [attr.outcome]: outcome };
 		const name = `${ownSpans.settlement} ${short(call.tool)}`;
 		const what = `settlement ${call.id}`;
-		this.close(this.start(this.parentOf(call), { what, name, start: this.now, attributes }));
+		this.whole(this.parentOf(call), { what, name, start: this.now, attributes });
 	}
 
 	private approvalRequested(event: Extract<RunEvent, { type: "approval.requested" }>): void {
@@ -403,7 +411,7 @@ export class RunTrace {
 			attributes[attr.inputMessages] = this.said.take(event.in);
 			attributes[attr.outputMessages] = answerText(event.content, finish);
 		}
-		this.close(this.start(parent, { what: "chat", name: `chat ${model}`, kind: "client", start, attributes }));
+		this.whole(parent, { what: "chat", name: `chat ${model}`, kind: "client", start, attributes });
 		this.meter.answered(event, { provider, model }, cost);
 	}
 
@@ -418,15 +426,28 @@ export class RunTrace {
 		span.note(note.name, this.now, note.attributes);
 	}
 
+	/** It is over, and all of it is known. */
+	private whole(parent: OpenSpan, given: NewSpan): void {
+		const span = this.made(parent, given);
+		span.end = Math.max(this.now, span.start);
+		parent.children.delete(span);
+		this.options.began(span);
+		this.options.ended(span);
+	}
+
 	private start(parent: OpenSpan | undefined, given: NewSpan, key?: string): OpenSpan {
+		const span = this.made(parent, given, key);
+		if (key !== undefined) this.trace?.open.set(key, span);
+		this.options.began(span);
+		return span;
+	}
+
+	private made(parent: OpenSpan | undefined, given: NewSpan, key?: string): OpenSpan {
 		const trace = this.trace as Trace;
 		const times = (trace.named.get(given.what) ?? 0) + 1;
 		trace.named.set(given.what, times);
 		const what = times === 1 ? given.what : `${given.what} ${times}`;
-		const span = new OpenSpan({ traceId: trace.id, parent, key }, { ...given, what });
-		if (key !== undefined) trace.open.set(key, span);
-		this.options.began(span);
-		return span;
+		return new OpenSpan({ traceId: trace.id, parent, key }, times === 1 ? given : { ...given, what });
 	}
 
 	/** With all that goes on below it. */
@@ -440,8 +461,10 @@ export class RunTrace {
 	}
 }
 
+const threadPrefix = "agent ";
+
 function threadKey({ in: inside, agent }: Who): string {
-	return `agent ${inside ?? ""} ${agent ?? ""}`;
+	return `${threadPrefix}${inside ?? ""} ${agent ?? ""}`;
 }
 
 function below(span: OpenSpan): OpenSpan[] {

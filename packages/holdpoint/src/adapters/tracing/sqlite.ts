@@ -8,7 +8,7 @@
  */
 import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import type { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { withoutWarning } from "../../kit/without-warning.ts";
 import { HoldpointError } from "../../spec/errors.ts";
 import { fixedLimits } from "../../spec/limits.ts";
@@ -43,17 +43,16 @@ export interface SqliteTraces extends TraceExporter {
 
 const applicationId = 0x68747261;
 const version = 1;
-const batchSpansMax = 512;
+const batchSpansMax = 2_000;
 const batchDelayMs = 500;
 const pendingSpansMax = 20_000;
 /** With each so many batches it is looked whether something has to go. */
-const sweepEvery = 50;
+const sweepEvery = 20;
 const dayMs = 86_400_000;
 
 const schema = `
 CREATE TABLE trace (trace_id TEXT PRIMARY KEY, run TEXT NOT NULL, epoch INTEGER NOT NULL, at INTEGER NOT NULL, bytes INTEGER NOT NULL) STRICT;
 CREATE INDEX trace_run ON trace (run, epoch);
-CREATE INDEX trace_at ON trace (at);
 CREATE TABLE part (id INTEGER PRIMARY KEY, trace_id TEXT NOT NULL REFERENCES trace ON DELETE CASCADE, spans TEXT NOT NULL) STRICT;
 CREATE INDEX part_trace ON part (trace_id);
 PRAGMA application_id = ${applicationId};
@@ -83,6 +82,7 @@ class Traces {
 	private readonly options: SqliteTracesOptions;
 	private readonly now: () => number;
 	private database: DatabaseSync | undefined;
+	private readonly statements = new Map<string, StatementSync>();
 	private readonly owners = new Map<string, Owner>();
 	private pending: Span[] = [];
 	private dropped = 0;
@@ -133,7 +133,7 @@ class Traces {
 		const spans = this.pending;
 		this.pending = [];
 		try {
-			for (const [traceId, of] of byTrace(spans)) this.write(database, traceId, of);
+			for (const [traceId, of] of byTrace(spans)) this.write(traceId, of);
 			if (this.batches++ % sweepEvery === 0) this.sweep(database);
 			database.exec("COMMIT");
 		} catch (error) {
@@ -157,19 +157,25 @@ class Traces {
 		}
 	}
 
-	private write(database: DatabaseSync, traceId: string, spans: readonly Span[]): void {
+	private write(traceId: string, spans: readonly Span[]): void {
 		const owner = this.owners.get(traceId);
 		if (!owner) return;
-		const text = JSON.stringify(spans);
-		const at = Math.floor(Math.max(...spans.map((span) => span.end ?? span.start)));
-		database
-			.prepare(
-				`INSERT INTO trace VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET at = max(at, excluded.at), bytes = bytes + excluded.bytes`,
-			)
-			.run(traceId, owner.run, owner.epoch, at, text.length);
-		database.prepare("INSERT INTO part (trace_id, spans) VALUES (?, ?)").run(traceId, text);
+		const text = JSON.stringify(spans.map(keptSpan));
+		let at = 0;
+		for (const { start, end = start } of spans) at = Math.max(at, Math.floor(end));
+		this.sql(
+			"INSERT INTO trace VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET at = max(at, excluded.at), bytes = bytes + excluded.bytes",
+		).run(traceId, owner.run, owner.epoch, at, text.length);
+		this.sql("INSERT INTO part (trace_id, spans) VALUES (?, ?)").run(traceId, text);
 		// After its root comes nothing of a trace.
 		if (spans.some(({ parentSpanId }) => parentSpanId === undefined)) this.owners.delete(traceId);
+	}
+
+	/** Prepared once. */
+	private sql(text: string): StatementSync {
+		const statement = this.statements.get(text) ?? this.open().prepare(text);
+		this.statements.set(text, statement);
+		return statement;
 	}
 
 	private sweep(database: DatabaseSync): void {
@@ -191,11 +197,14 @@ class Traces {
 		if (!this.database && !existsSync(this.path)) return [];
 		try {
 			const rows = this.open()
-				.prepare("SELECT epoch, spans FROM trace JOIN part USING (trace_id) WHERE run = ? ORDER BY epoch, id")
-				.all(run) as { epoch: number; spans: string }[];
+				.prepare(
+					"SELECT epoch, trace_id AS traceId, spans FROM trace JOIN part USING (trace_id) WHERE run = ? ORDER BY epoch, id",
+				)
+				.all(run) as { epoch: number; traceId: string; spans: string }[];
 			const found = new Map<number, Span[]>();
-			for (const { epoch, spans } of rows) {
-				found.set(epoch, [...(found.get(epoch) ?? []), ...(JSON.parse(spans) as Span[])]);
+			for (const { epoch, traceId, spans } of rows) {
+				const kept = (JSON.parse(spans) as KeptSpan[]).map((span) => readSpan(traceId, span));
+				found.set(epoch, [...(found.get(epoch) ?? []), ...kept]);
 			}
 			return [...found].map(([epoch, spans]) => ({ epoch, spans }));
 		} catch (error) {
@@ -214,6 +223,7 @@ class Traces {
 			this.flush();
 		} finally {
 			clearTimeout(this.timer);
+			this.statements.clear();
 			this.database?.close();
 			this.database = undefined;
 		}
@@ -223,6 +233,39 @@ class Traces {
 		this.database ??= openFile(this.path, this.options.readOnly ?? false);
 		return this.database;
 	}
+}
+
+/** As it lies in the file: what is the same for nearly all is left out. */
+interface KeptSpan extends Pick<Span, "name" | "start" | "attributes"> {
+	readonly id: string;
+	readonly parent?: string | undefined;
+	readonly end: number | undefined;
+	readonly kind?: Span["kind"] | undefined;
+	readonly events?: Span["events"] | undefined;
+	readonly links?: Span["links"] | undefined;
+	readonly status?: Span["status"] | undefined;
+}
+
+function keptSpan({ spanId: id, parentSpanId: parent, name, kind, start, end, ...span }: Span): KeptSpan {
+	const { attributes, events, links, status } = span;
+	return {
+		id,
+		parent,
+		name,
+		start,
+		end,
+		kind: kind === "internal" ? undefined : kind,
+		attributes,
+		events: events.length > 0 ? events : undefined,
+		links: links.length > 0 ? links : undefined,
+		status: status.code === "unset" ? undefined : status,
+	};
+}
+
+function readSpan(traceId: string, kept: KeptSpan): Span {
+	const { id: spanId, parent: parentSpanId, name, start, end, attributes } = kept;
+	const { kind = "internal", events = [], links = [], status = { code: "unset" } as const } = kept;
+	return { traceId, spanId, parentSpanId, name, kind, start, end, attributes, events, links, status };
 }
 
 function byTrace(spans: readonly Span[]): Map<string, Span[]> {

@@ -49,6 +49,8 @@ export function openTelemetry(options: OpenTelemetryOptions = {}): TraceExporter
 	const tracer = options.tracer ?? trace.getTracer(scope);
 	const meter = options.meter ?? metrics.getMeter(scope);
 	const open = new Map<string, OtelSpan>();
+	/** They were whole when they began. */
+	const whole = new Set<string>();
 	const roots = new Map<string, SpanContext>();
 	const record = recorder(meter);
 	return {
@@ -56,6 +58,7 @@ export function openTelemetry(options: OpenTelemetryOptions = {}): TraceExporter
 			const parent = span.parentSpanId === undefined ? undefined : open.get(span.parentSpanId);
 			const started = start(tracer, span, parent);
 			open.set(span.spanId, started);
+			if (span.end !== undefined) whole.add(span.spanId);
 			if (span.parentSpanId !== undefined) return;
 			const context = started.spanContext();
 			const isOurs = context.traceId === span.traceId;
@@ -69,7 +72,7 @@ export function openTelemetry(options: OpenTelemetryOptions = {}): TraceExporter
 		ended(span) {
 			const started = open.get(span.spanId);
 			open.delete(span.spanId);
-			if (started) finish(started, span);
+			if (started) finish(started, span, { isWhole: whole.delete(span.spanId) });
 		},
 		measured: record,
 		async close() {
@@ -90,9 +93,9 @@ function start(tracer: Tracer, span: Span, parent: OtelSpan | undefined): OtelSp
 	}
 }
 
-function finish(started: OtelSpan, span: Span): void {
+function finish(started: OtelSpan, span: Span, { isWhole }: { readonly isWhole: boolean }): void {
 	if (started.isRecording()) {
-		started.setAttributes(span.attributes as Attributes);
+		if (!isWhole) started.setAttributes(span.attributes as Attributes);
 		for (const { name, at, attributes } of span.events) started.addEvent(name, attributes as Attributes, timeOf(at));
 		const { code, message } = span.status;
 		if (code === "error")
