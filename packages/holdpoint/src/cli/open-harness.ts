@@ -39,7 +39,8 @@ export async function openInbox(invocation: Invocation): Promise<Opened> {
 export async function openAgents(invocation: Invocation, needs: { readonly isStoreThere: boolean }): Promise<Opened> {
 	const path = needs.isStoreThere ? existingStore(invocation) : storePath(invocation);
 	const config = await ownConfig(invocation);
-	return open(path, config, await namedModel(invocation));
+	const { tracingOf } = await import("./open-tracing.ts");
+	return open(path, { ...config, tracing: await tracingOf(invocation, path, config) }, await namedModel(invocation));
 }
 
 /** What the user's config exports. Errors: `config.invalid`, also where there is none. */
@@ -108,6 +109,7 @@ async function open(path: string, config: HoldpointConfig, model?: LanguageModel
 		...(config.budgets ? { budgets: config.budgets } : {}),
 		...(config.labels ? { labels: config.labels } : {}),
 		...(config.prices ? { prices: config.prices } : {}),
+		...(config.tracing ? { tracing: config.tracing } : {}),
 	});
 	return { harness, store, agents };
 }
