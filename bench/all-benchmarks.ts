@@ -11,6 +11,7 @@ export const allBenchmarks: readonly Benchmark[] = [
 	suites.durable,
 	suites.budget,
 	suites.audit,
+	suites.traces,
 	suites.growth,
 	suites.program,
 	suites.rehearsal,
