@@ -12,6 +12,7 @@ export const allBenchmarks: readonly Benchmark[] = [
 	suites.budget,
 	suites.audit,
 	suites.memory,
+	suites.traces,
 	suites.growth,
 	suites.program,
 	suites.rehearsal,

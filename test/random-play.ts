@@ -27,6 +27,8 @@ export interface Walk {
 	readonly seed: number;
 	readonly mode: Mode;
 	readonly sandbox: SandboxProvider;
+	/** Who is told how it goes. */
+	readonly tracing?: HarnessOptions["tracing"];
 }
 
 export interface Played {
@@ -42,6 +44,8 @@ export interface Played {
 	/** Of the first process. */
 	readonly commits: number;
 	readonly crashes: number;
+	/** Closes every harness, and with them the sandbox and the store. */
+	readonly end: () => Promise<void>;
 }
 
 /** The published example key of signed notes: no secret. */
@@ -78,6 +82,7 @@ class Player {
 			sandbox,
 			limits: limitsOf(walk),
 			audit: { key: auditKey, everyLeaves: 1_000_000 },
+			...(walk.tracing ? { tracing: walk.tracing } : {}),
 		};
 		this.base = stage({ story, ...worldTools(this.world), store: this.store, harness });
 	}
@@ -99,7 +104,11 @@ class Player {
 		const prompts = scenes.flatMap((scene) => scene.prompts);
 		const commits = processes[0]?.commits ?? 0;
 		const audit = await this.audited();
-		return { result, world, notHappened: person.notHappened, store, events, audit, prompts, commits, crashes };
+		const end = async () => {
+			for (const { harness } of [...scenes, this.base]) await harness.close();
+		};
+		const { notHappened } = person;
+		return { result, world, notHappened, store, events, audit, prompts, commits, crashes, end };
 	}
 
 	private async audited(): Promise<AuditReport> {

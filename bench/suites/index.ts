@@ -15,3 +15,4 @@ export { rehearsal } from "./rehearsal.ts";
 export { resume } from "./resume.ts";
 export { retail } from "./retail.ts";
 export { suspended } from "./suspended.ts";
+export { traces } from "./traces.ts";

@@ -7,6 +7,7 @@ import type { Auditor } from "./audit/auditor.ts";
 import type { AuditOptions } from "./audit/open-auditor.ts";
 import { assertIsolation, bestSandbox } from "./best-sandbox.ts";
 import { checkPrices } from "./budgets/check-budgets.ts";
+import { usdOf } from "./budgets/price.ts";
 import { StandingDocument } from "./grants/standing.ts";
 import { checkKeys, loadKeys, newKey } from "./journal/keys.ts";
 import { type Clock, systemClock } from "./kit/clock.ts";
@@ -30,7 +31,9 @@ import type { LanguageModel } from "./spec/model.ts";
 import type { SandboxProvider } from "./spec/sandbox.ts";
 import type { Store } from "./spec/store.ts";
 import type { Participant } from "./spec/team.ts";
+import type { Generation, TraceExporter } from "./spec/trace.ts";
 import type { Webhook } from "./spec/webhooks.ts";
+import type { Tracer } from "./trace/tracer.ts";
 import { readyWebhooks } from "./webhooks/ready-webhook.ts";
 
 export interface HarnessOptions {
@@ -72,7 +75,21 @@ export interface HarnessOptions {
 	readonly budgets?: readonly Budget[];
 	/** What models cost, where budgets count money: before the table of well-known ones. */
 	readonly prices?: Prices;
+	/** Who is given traces and metrics of what runs here, and what may be in them. Default: nobody. */
+	readonly tracing?: TracingOptions;
 	readonly clock?: Clock;
+}
+
+export interface TracingOptions {
+	/** The harness owns them from here on, and closes them. */
+	readonly exporters: readonly TraceExporter[];
+	/**
+	 * Records what was said: messages, arguments, results, reasons. What tools mark as sensitive is taken out. Default:
+	 * OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT, else false.
+	 */
+	readonly content?: boolean;
+	/** Of OpenTelemetry's conventions. Default: OTEL_SEMCONV_STABILITY_OPT_IN, else `v1.41`. */
+	readonly generation?: Generation;
 }
 
 /** Puts a harness together. Nothing is opened before it is needed; `close()` ends what was. Errors: `key.invalid`, `config.invalid`. */
@@ -92,6 +109,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
 	let user: string | undefined;
 	const principal = () => (user ??= systemUser());
 	let auditor: Auditor | undefined;
+	let tracer: Tracer | undefined;
 	const openAudit = async () => {
 		auditor ??= await auditorFor(options.audit, store);
 		return auditor;
@@ -101,11 +119,13 @@ export function createHarness(options: HarnessOptions = {}): Harness {
 		const audit = await openAudit();
 		const ring = keyRing(options.keys ? checkKeys(options.keys, "createHarness({ keys })") : await keysFor(store));
 		const standing = new StandingDocument({ store, storeId, ring, now: () => clock.now(), audit });
+		tracer ??= await tracerFor(options.tracing, { store: storeId, prices });
 		const policy = options.policy ? toPolicy(options.policy) : effectPolicy;
 		return {
 			store,
 			storeId,
 			audit,
+			tracer,
 			ring,
 			standing,
 			layDown: layingDown({ audit, standing, policy, budgets, clock }, principal),
@@ -134,6 +154,9 @@ export function createHarness(options: HarnessOptions = {}): Harness {
 		principal,
 		newRunId: () => newId("run", clock.now()),
 		close: async () => {
+			if (tracer) await tracer.close();
+			// Nothing was opened: whoever was handed over is closed all the same.
+			else await Promise.allSettled((options.tracing?.exporters ?? []).map((exporter) => exporter.close()));
 			await auditor?.close();
 			await (await sandbox?.catch(() => undefined))?.close();
 			await store.close();
@@ -166,6 +189,19 @@ async function auditorFor(audit: HarnessOptions["audit"], store: Store): Promise
 	if (audit === undefined && (await store.audit.head()).size === 0) return undefined;
 	const { openAuditor } = await import("./audit/open-auditor.ts");
 	return openAuditor(store, typeof audit === "object" ? audit : {});
+}
+
+async function tracerFor(
+	tracing: TracingOptions | undefined,
+	{ store, prices }: { readonly store: string; readonly prices: Prices },
+): Promise<Tracer | undefined> {
+	if (!tracing || tracing.exporters.length === 0) return undefined;
+	const [{ Tracer }, { capturesContent, generationOf }] = await Promise.all([
+		import("./trace/tracer.ts"),
+		import("./trace/conventions.ts"),
+	]);
+	const { exporters, content = capturesContent(process.env), generation = generationOf(process.env) } = tracing;
+	return new Tracer({ store, exporters, content, generation, costOf: usdOf(prices) });
 }
 
 /** The user whom the operating system logged in; a container may have none with a name. */

@@ -42,6 +42,14 @@ export function costOf(price: Price, { inputTokens, outputTokens, cachedInputTok
 	return roundedUp(input + outputTokens * price.output);
 }
 
+/** For whoever only reports it; undefined where nobody said what the model costs. */
+export function usdOf(prices: Prices) {
+	return (model: Parameters<typeof priceOf>[0], usage: ModelUsage): number | undefined => {
+		const price = priceOf(model, prices);
+		return price && costOf(price, usage) / 1e6;
+	};
+}
+
 /** A hair above a whole number is the arithmetic's, and nobody's money. */
 export function roundedUp(amount: number): number {
 	return Math.min(Math.ceil(amount - 1e-6), Number.MAX_SAFE_INTEGER);

@@ -127,6 +127,19 @@ export const commands: readonly CommandSpec[] = [
 		load: async () => (await import("./commands/context.ts")).context,
 	},
 	{
+		name: "trace",
+		summary: "where the time of a run went: a waterfall here, or as an HTML file",
+		positionals: [{ ...runId, about: `${runId.about} (default: the newest run)`, optional: true }],
+		options: [
+			{ name: "html", value: "file", about: "write it there, as one file that needs nothing else" },
+			{ name: "all", about: "with every commit" },
+		],
+		notes: [
+			"Segments that the trace store has were recorded as they ran; others are derived from the journal, without commits.",
+		],
+		load: async () => (await import("./commands/trace.ts")).trace,
+	},
+	{
 		name: "approvals",
 		summary: "calls that wait for a person, with the program that asks",
 		positionals: [{ ...runId, about: "only those of this run", optional: true }],

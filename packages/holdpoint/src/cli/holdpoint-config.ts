@@ -28,6 +28,8 @@ export interface HoldpointConfig {
 	readonly prices?: Prices;
 	/** Keeps labels of what was read. */
 	readonly labels?: HarnessOptions["labels"];
+	/** Who is given traces beside the local trace store, and what may be in them. */
+	readonly tracing?: HarnessOptions["tracing"] | undefined;
 	/** For agents that have none of their own; `--model` goes before both. */
 	readonly model?: LanguageModel;
 }

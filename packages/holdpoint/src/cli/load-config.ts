@@ -55,10 +55,10 @@ export async function loadConfig(path: string, store: string): Promise<Holdpoint
 export function checkConfig(value: unknown, path: string): HoldpointConfig {
 	if (value === undefined) throw invalid(path, "has no export named `config`");
 	if (!isRecord(value)) throw invalid(path, "exports a `config` that is no object");
-	const known = "agents policy approvers rolesOf webhooks audit limits budgets prices labels model".split(" ");
+	const known = "agents policy approvers rolesOf webhooks audit limits budgets prices labels tracing model".split(" ");
 	const unknown = Object.keys(value).find((name) => !known.includes(name));
 	if (unknown) throw invalid(path, `sets "${unknown}"; known: ${known.join(", ")}`);
-	const { agents, policy, approvers, rolesOf, audit, limits, budgets, prices, labels, model } = value;
+	const { agents, policy, approvers, rolesOf, audit, limits, budgets, prices, labels, tracing, model } = value;
 	if (!Array.isArray(agents) || agents.length === 0) throw invalid(path, "names no `agents`");
 	for (const [at, agent] of agents.entries()) checkAgent(agent, at, path);
 	const names = agents.map((agent: Participant) => agent.name);
@@ -69,6 +69,8 @@ export function checkConfig(value: unknown, path: string): HoldpointConfig {
 	if (budgets !== undefined) checkConfigBudgets(budgets, agents, path);
 	if (prices !== undefined) inFile(path, () => checkPrices(prices));
 	if (labels !== undefined) inFile(path, () => labelRules(labels));
+	if (tracing !== undefined && !(isRecord(tracing) && Array.isArray(tracing["exporters"])))
+		throw invalid(path, "has a `tracing` without `exporters`");
 	if (model !== undefined && !(isRecord(model) && typeof model["doStream"] === "function")) {
 		throw invalid(path, "has a `model` that is no language model");
 	}

@@ -39,7 +39,8 @@ export async function openInbox(invocation: Invocation): Promise<Opened> {
 export async function openAgents(invocation: Invocation, needs: { readonly isStoreThere: boolean }): Promise<Opened> {
 	const path = needs.isStoreThere ? existingStore(invocation) : storePath(invocation);
 	const config = await ownConfig(invocation);
-	return open(path, config, await namedModel(invocation));
+	const { tracingOf } = await import("./open-tracing.ts");
+	return open(path, { ...config, tracing: await tracingOf(invocation, path, config) }, await namedModel(invocation));
 }
 
 /** With the config where there is one: it may say how labels are kept, and name the key of the audit log. */
@@ -113,6 +114,7 @@ async function open(path: string, config: HoldpointConfig, model?: LanguageModel
 		...(config.budgets ? { budgets: config.budgets } : {}),
 		...(config.labels ? { labels: config.labels } : {}),
 		...(config.prices ? { prices: config.prices } : {}),
+		...(config.tracing ? { tracing: config.tracing } : {}),
 	});
 	return { harness, store, agents };
 }

@@ -35,6 +35,8 @@ export interface Entry {
 	 * where all are 0. Units: milliseconds.
 	 */
 	readonly t?: readonly number[] | undefined;
+	/** Of the lease under which it was written, in the first entry of each lease from the second one on. */
+	readonly epoch?: number | undefined;
 	readonly events: readonly RunEvent[];
 }
 
@@ -103,7 +105,7 @@ export function runSeal(ring: KeyRing, store: string, run: string): RunSeal {
 
 	return {
 		entry(previous, entry) {
-			const body = `${ring.current} ${JSON.stringify({ at: entry.at, t: entry.t, events: entry.events })}`;
+			const body = `${ring.current} ${JSON.stringify({ at: entry.at, t: entry.t, epoch: entry.epoch, events: entry.events })}`;
 			return { body, mac: code("entry", ring.current, `${entry.seq}\n${previous}\n${body}`) };
 		},
 		head(lastMac, fields) {
@@ -168,7 +170,7 @@ function tampered(run: string, what: string): HoldpointError {
 }
 
 function parseEntry(run: string, seq: number, text: string): Entry {
-	let value: Pick<Entry, "at" | "t" | "events">;
+	let value: Omit<Entry, "seq">;
 	try {
 		// Its seal was right, so we wrote it: no further check of its form.
 		value = JSON.parse(text) as typeof value;

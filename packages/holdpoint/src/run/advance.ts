@@ -77,6 +77,7 @@ export async function startRun(ports: RunPorts, ready: ReadyAgent, request: Star
 			watching,
 			state,
 			leaves,
+			entries: [],
 			redactor: new Redactor("all"),
 			epoch: 0,
 			seq: 0,
@@ -183,6 +184,7 @@ async function resumeAcquired(ports: RunPorts, stored: StoredRun, options: Resum
 			watching: options,
 			state,
 			leaves,
+			entries,
 			redactor: Redactor.of(eventsOf(opened), "all"),
 			epoch,
 			seq: entries.length,
@@ -271,7 +273,7 @@ async function untilUnheard(segment: Segment, options: ResumeOptions): Promise<R
 
 type Parts = Pick<
 	SegmentStart,
-	"ports" | "ready" | "state" | "leaves" | "redactor" | "epoch" | "seq" | "lastMac" | "signals" | "head"
+	"ports" | "ready" | "state" | "leaves" | "entries" | "redactor" | "epoch" | "seq" | "lastMac" | "signals" | "head"
 > & {
 	readonly watching: Watching;
 };

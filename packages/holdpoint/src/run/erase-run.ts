@@ -33,7 +33,7 @@ export async function eraseRun(ports: RunPorts, run: string, { by, leaseMs }: Er
 }
 
 async function eraseHeld(ports: RunPorts, stored: StoredRun, by: string): Promise<void> {
-	const { store, storeId, ring, clock, audit } = ports;
+	const { store, storeId, ring, clock, audit, tracer } = ports;
 	const { run, epoch, head } = stored;
 	const opened = await openRun(ports, stored);
 	const { state } = opened;
@@ -50,6 +50,7 @@ async function eraseHeld(ports: RunPorts, stored: StoredRun, by: string): Promis
 	const drops: readonly Write[] = [{ kind: "erase" }, { kind: "memory.drop", space }];
 	await store.commit(run, epoch, [...drops, { kind: "head", head: erased }, ...leaves, { kind: "release" }]);
 	audit?.wrote(leaves.length);
+	await tracer?.forget(run);
 }
 
 /**

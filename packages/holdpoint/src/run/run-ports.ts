@@ -15,6 +15,7 @@ import type { SandboxProvider } from "../spec/sandbox.ts";
 import type { Store } from "../spec/store.ts";
 import type { Team } from "../spec/team.ts";
 import type { Tool } from "../spec/tool.ts";
+import type { Tracer } from "../trace/tracer.ts";
 
 /** What a run needs of the world; the composition root puts it together. */
 export interface RunPorts {
@@ -44,6 +45,8 @@ export interface RunPorts {
 	readonly sessionRunsMax: number;
 	/** Undefined: nothing is audited. */
 	readonly audit: Auditor | undefined;
+	/** Undefined: nobody traces. */
+	readonly tracer: Pick<Tracer, "begin" | "forget"> | undefined;
 	/** Undefined: this harness runs no programs. */
 	readonly sandbox: (() => Promise<SandboxProvider>) | undefined;
 }

@@ -1,4 +1,5 @@
 import type { RunLeaves } from "../audit/leaf.ts";
+import type { Entry } from "../journal/journal.ts";
 import type { RunEvent, RunFailureCode } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
 import type { ModelDelta } from "../spec/model.ts";
@@ -37,6 +38,8 @@ export interface SegmentStart {
 	readonly head: { readonly status: RunStatus; readonly dueAt: number | undefined } | undefined;
 	/** Undefined: nothing is audited. */
 	readonly leaves: RunLeaves | undefined;
+	/** What the journal held. */
+	readonly entries: readonly Entry[];
 	/** For observers. */
 	readonly redactor: Redactor;
 	readonly observe: Observer | undefined;

@@ -17,6 +17,7 @@ import type { Redactor } from "./redactor.ts";
 import type { ReadyAgent, RunPorts } from "./run-ports.ts";
 import { callOf, type RunState } from "./run-state.ts";
 import type { Ending, LiveProgram, Observer, SegmentStart } from "./segment-start.ts";
+import { SegmentTrace } from "./segment-trace.ts";
 import { apply } from "./state.ts";
 import { givenBack, rehearsalHolder, type Short, type Wanted } from "./wanted.ts";
 
@@ -41,6 +42,10 @@ export class Segment {
 	readonly paced: SegmentStart["paced"];
 	private readonly leaves: SegmentStart["leaves"];
 	private readonly redactor: Redactor;
+	/** Undefined: nobody traces. */
+	private readonly trace: SegmentTrace | undefined;
+	/** Whether an entry says already under which lease it was written; the first one's goes without saying. */
+	private isMarked: boolean;
 	/** Tool calls that run now; programs do not count. */
 	running = 0;
 	/** How often whoever drives looked since something happened or was waited for. */
@@ -93,6 +98,9 @@ export class Segment {
 		this.leaves = start.leaves;
 		this.observe = start.observe;
 		this.redactor = start.redactor;
+		this.isMarked = start.epoch === 0;
+		const { tracer, clock } = start.ports;
+		this.trace = tracer && new SegmentTrace(tracer, { ...start, run: start.state.run, now: () => clock.now() });
 		const { onDelta } = start;
 		this.onDelta = onDelta && ((delta) => onDelta(this.redactor.delta(delta)));
 		this.paced = start.paced;
@@ -186,6 +194,7 @@ export class Segment {
 		apply(this.state, event);
 		this.looks = 0;
 		this.redactor.learn(event);
+		this.trace?.event(event, now);
 		this.buffer.push(event);
 		this.times.push(now);
 		if (!this.observe) return;
@@ -294,6 +303,7 @@ export class Segment {
 		if (this.failure) throw this.failure;
 		await this.write(status, dueAt, true);
 		this.isReleased = true;
+		this.trace?.ended(status);
 	}
 
 	private async write(status: RunStatus, dueAt?: number, release = false): Promise<void> {
@@ -312,7 +322,9 @@ export class Segment {
 		// A head belongs to an entry, so a changed head brings one, be it empty.
 		if (events.length > 0 || this.head?.status !== status || this.head.dueAt !== dueAt) {
 			this.head = { status, dueAt };
-			const entry = this.seal.entry(lastMac, { seq: ++seq, ...times, events });
+			const lease = this.isMarked ? {} : { epoch: this.epoch };
+			const entry = this.seal.entry(lastMac, { seq: ++seq, ...times, ...lease, events });
+			this.isMarked = true;
 			if (this.leaves) writes.push(...leavesOf(this.leaves, this.state, { seq, ...times, events }));
 			lastMac = entry.mac;
 			writes.push({ kind: "entry", seq, ...entry }, ...writesFor(events, at, this.facts));
@@ -324,7 +336,9 @@ export class Segment {
 		else if (creating && !release)
 			writes.push({ kind: "lease", owner: this.ports.owner, until: at + this.ready.limits.leaseMs });
 		try {
-			const receipt = await this.ports.store.commit(this.state.run, this.epoch, writes);
+			const commit = () => this.ports.store.commit(this.state.run, this.epoch, writes);
+			const what = { events: events.length, isCreating: creating, isReleasing: release };
+			const receipt = await (this.trace ? this.trace.timed(commit, what) : commit());
 			// More than those that are left unread knowingly.
 			if (receipt.signals > this.signals.length) this.signalsStored = true;
 			this.ports.standing.hear(receipt.documents);
@@ -474,6 +488,7 @@ export class Segment {
 		} catch {
 			// The lease is lost, or the store is down: both end the lease without us.
 		}
+		this.trace?.died(this.failure);
 	}
 
 	/** Throws what killed the segment. */

@@ -1,4 +1,4 @@
-import { timeOf } from "../journal/journal.ts";
+import { type Entry, timeOf } from "../journal/journal.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import type { RunEvent } from "../spec/events.ts";
 import { eventsOf, openRun } from "./open-run.ts";
@@ -12,6 +12,8 @@ export interface RunView {
 	readonly state: RunState;
 	/** `seq`: the entry with which it became durable. `at`: when it happened. Units: milliseconds since 1970. */
 	readonly events: readonly { readonly seq: number; readonly at: number; readonly event: RunEvent }[];
+	/** Each lease under which something was written: its epoch, and the index of its first event. */
+	readonly segments: readonly { readonly epoch: number; readonly from: number }[];
 	/** Shows what is said of the run to people who only look on: without what tools mark as sensitive. */
 	readonly redactor: Redactor;
 	readonly lease: { readonly owner: string; readonly until: number } | undefined;
@@ -28,5 +30,16 @@ export async function showRun(ports: RunPorts, run: string): Promise<RunView> {
 	const events = entries.flatMap((entry) =>
 		entry.events.map((event, index) => ({ seq: entry.seq, at: timeOf(entry, index), event })),
 	);
-	return { run, state, events, redactor, lease: stored.lease, unread: stored.signals.length };
+	const { lease, signals } = stored;
+	return { run, state, events, segments: segmentsOf(entries), redactor, lease, unread: signals.length };
+}
+
+function segmentsOf(entries: readonly Entry[]): RunView["segments"] {
+	const segments: { readonly epoch: number; readonly from: number }[] = [];
+	let from = 0;
+	for (const { seq, epoch, events } of entries) {
+		if (seq === 1 || epoch !== undefined) segments.push({ epoch: epoch ?? 1, from });
+		from += events.length;
+	}
+	return segments;
 }

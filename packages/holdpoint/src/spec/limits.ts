@@ -234,6 +234,24 @@ export interface FixedLimits {
 	readonly looksMax: number;
 	/** How long the SQLite store tries while another process holds the database; its `busyTimeoutMs` sets it. Milliseconds. */
 	readonly busyTimeoutMs: number;
+	/** Events on one span of a trace; others are counted. */
+	readonly spanEventsMax: number;
+	/** A name or an id in a trace. Characters. */
+	readonly spanNameCharsMax: number;
+	/** One text in a trace, where what was said is recorded. Characters. */
+	readonly spanTextCharsMax: number;
+	/** Texts of one span. */
+	readonly spanTextsMax: number;
+	/** What waits to be made into spans; beyond it whoever emits makes them. */
+	readonly traceQueueMax: number;
+	/** How long it waits. Milliseconds. */
+	readonly traceDelayMs: number;
+	/** How long the local trace store keeps a trace, where it is not told otherwise. Days. */
+	readonly traceDaysMax: number;
+	/** Traces that it keeps, likewise. */
+	readonly tracesMax: number;
+	/** What they take, likewise. Bytes. */
+	readonly traceBytesMax: number;
 }
 
 export const fixedLimits: FixedLimits = {
@@ -299,6 +317,15 @@ export const fixedLimits: FixedLimits = {
 	memoryFilesMax: 10_000,
 	looksMax: 1_000,
 	busyTimeoutMs: 5_000,
+	spanEventsMax: 128,
+	spanNameCharsMax: 120,
+	spanTextCharsMax: 4_096,
+	spanTextsMax: 64,
+	traceQueueMax: 20_000,
+	traceDelayMs: 200,
+	traceDaysMax: 30,
+	tracesMax: 10_000,
+	traceBytesMax: 256 * 1_048_576,
 };
 
 /** What one program may use. All on by default; a program cannot catch them. */

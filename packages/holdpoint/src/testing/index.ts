@@ -20,3 +20,4 @@ export {
 	type StoryStep,
 	say,
 } from "./story.ts";
+export { type TraceRecorder, traceRecorder } from "./trace-recorder.ts";

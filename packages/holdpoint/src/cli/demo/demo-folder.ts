@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { HoldpointError } from "../../spec/errors.ts";
+import { tracesPath } from "../open-tracing.ts";
 import { shopPath } from "./shop-config.ts";
 import { makeShop } from "./shop-database.ts";
 
@@ -19,7 +20,7 @@ export function prepareFolder(
 	}
 	mkdirSync(folder, { recursive: true, mode: 0o700 });
 	// Its own files and nothing else: a folder that was named may hold more.
-	const files = keepsRuns ? [shop] : [shop, store, `${store}.keys`];
+	const files = keepsRuns ? [shop] : [shop, store, `${store}.keys`, tracesPath(store)];
 	for (const file of files.flatMap((path) => [path, `${path}-wal`, `${path}-shm`])) rmSync(file, { force: true });
 	makeShop(shop);
 	return { store, shop };

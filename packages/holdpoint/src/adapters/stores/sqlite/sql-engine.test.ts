@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { expect, onTestFinished, test } from "vitest";
-import { withoutWarning } from "./sql-engine.ts";
+import { withoutWarning } from "../../../kit/without-warning.ts";
 
 test("one warning is kept back while a module is loaded, and no other", () => {
 	const seen: unknown[] = [];

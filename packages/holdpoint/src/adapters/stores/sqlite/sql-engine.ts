@@ -1,3 +1,5 @@
+import { withoutWarning } from "../../../kit/without-warning.ts";
+
 /** What the store needs of a SQLite binding: `node:sqlite` has this shape, and so has better-sqlite3. */
 export interface SqlEngine {
 	open(path: string, options: { readonly readOnly: boolean; readonly timeoutMs: number }): SqlDriver;
@@ -33,16 +35,3 @@ export const nodeSqlite: SqlEngine = {
 		return code === "ERR_SQLITE_ERROR" && typeof errcode === "number" ? errcode : undefined;
 	},
 };
-
-/** Some versions of Node 24 warn when the module is loaded. That one warning is kept off the terminal, and no other. */
-export function withoutWarning<T>(pattern: RegExp, load: () => T): T {
-	const emitWarning = process.emitWarning;
-	process.emitWarning = (warning: string | Error, ...rest: unknown[]) => {
-		if (!pattern.test(String(warning))) Reflect.apply(emitWarning, process, [warning, ...rest]);
-	};
-	try {
-		return load();
-	} finally {
-		process.emitWarning = emitWarning;
-	}
-}

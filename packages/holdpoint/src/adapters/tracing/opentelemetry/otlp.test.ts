@@ -1,0 +1,246 @@
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { gunzipSync } from "node:zlib";
+import { TracerProvider } from "@opentelemetry/sdk-trace";
+import { afterEach, describe, expect, test } from "vitest";
+import { z } from "zod";
+import { memoryStore } from "../../../adapters/stores/memory.ts";
+import type { HarnessOptions } from "../../../holdpoint.ts";
+import { fakeClock } from "../../../testing/fake-clock.ts";
+import { onlyWait, stage } from "../../../testing/stage.ts";
+import { call, say } from "../../../testing/story.ts";
+import { traceRecorder } from "../../../testing/trace-recorder.ts";
+import { defineTool } from "../../../tools/define-tool.ts";
+import { openTelemetry } from "./exporter.ts";
+import { otlpTracing } from "./otlp.ts";
+
+/** A collector that speaks OTLP/HTTP with JSON, as far as it is spoken here. */
+interface Collector {
+	readonly endpoint: string;
+	readonly spans: OtlpSpan[];
+	readonly metrics: OtlpMetric[];
+	readonly problems: string[];
+	readonly requests: number;
+}
+
+interface OtlpValue {
+	readonly stringValue?: string;
+	readonly intValue?: string | number;
+	readonly doubleValue?: number;
+	readonly boolValue?: boolean;
+	readonly arrayValue?: { readonly values: readonly OtlpValue[] };
+}
+type OtlpAttributes = readonly { readonly key: string; readonly value: OtlpValue }[];
+interface OtlpSpan {
+	readonly traceId: string;
+	readonly spanId: string;
+	readonly parentSpanId?: string;
+	readonly name: string;
+	readonly kind: number;
+	readonly startTimeUnixNano: string;
+	readonly endTimeUnixNano: string;
+	readonly attributes: OtlpAttributes;
+	readonly events?: readonly { readonly name: string; readonly attributes: OtlpAttributes }[];
+	readonly links?: readonly { readonly traceId: string; readonly spanId: string }[];
+	readonly status?: { readonly code?: number };
+}
+interface OtlpMetric {
+	readonly name: string;
+	readonly unit: string;
+	readonly sum?: { readonly dataPoints: readonly { readonly asInt?: string; readonly asDouble?: number }[] };
+	readonly histogram?: { readonly dataPoints: readonly { readonly count: string | number; readonly sum: number }[] };
+}
+
+const servers: Server[] = [];
+afterEach(async () => {
+	for (const server of servers.splice(0)) {
+		server.closeAllConnections();
+		server.close();
+		await once(server, "close");
+	}
+});
+
+async function listen(answer: Parameters<typeof createServer>[1]): Promise<string> {
+	const server = createServer(answer);
+	servers.push(server);
+	server.listen(0, "127.0.0.1");
+	await once(server, "listening");
+	return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+async function bodyOf(request: IncomingMessage): Promise<unknown> {
+	const parts: Buffer[] = [];
+	for await (const part of request) parts.push(part as Buffer);
+	const raw = Buffer.concat(parts);
+	return JSON.parse((request.headers["content-encoding"] === "gzip" ? gunzipSync(raw) : raw).toString("utf8"));
+}
+
+async function collector(): Promise<Collector> {
+	const spans: OtlpSpan[] = [];
+	const metrics: OtlpMetric[] = [];
+	const problems: string[] = [];
+	let requests = 0;
+	const endpoint = await listen(async (request, response) => {
+		requests++;
+		const isJson = request.headers["content-type"] === "application/json";
+		if (request.method !== "POST" || !isJson) problems.push(`${request.method} ${request.headers["content-type"]}`);
+		const body = (await bodyOf(request)) as Record<
+			string,
+			{ scopeSpans: object[]; scopeMetrics: object[]; resource: object }[]
+		>;
+		for (const of of body["resourceSpans"] ?? []) {
+			if (!JSON.stringify(of.resource).includes('"service.name"')) problems.push("no service.name");
+			for (const scope of of.scopeSpans as { spans: OtlpSpan[] }[]) spans.push(...scope.spans);
+		}
+		for (const of of body["resourceMetrics"] ?? [])
+			for (const scope of of.scopeMetrics as { metrics: OtlpMetric[] }[]) metrics.push(...scope.metrics);
+		if (!["/v1/traces", "/v1/metrics"].includes(request.url ?? "")) problems.push(`path ${request.url}`);
+		response.writeHead(200, { "content-type": "application/json" }).end("{}");
+	});
+	return {
+		endpoint,
+		spans,
+		metrics,
+		problems,
+		get requests() {
+			return requests;
+		},
+	};
+}
+
+function plain(attributes: OtlpAttributes): Record<string, unknown> {
+	const valueOf = (value: OtlpValue): unknown => {
+		if (value.intValue !== undefined) return Number(value.intValue);
+		return value.arrayValue
+			? value.arrayValue.values.map(valueOf)
+			: (value.stringValue ?? value.doubleValue ?? value.boolValue);
+	};
+	return Object.fromEntries(attributes.map(({ key, value }) => [key, valueOf(value)]));
+}
+
+const pay = defineTool({
+	name: "pay",
+	description: "Pays.",
+	input: z.object({ cents: z.number() }),
+	effect: "write",
+	execute: ({ cents }) => ({ paid: cents }),
+});
+
+type Exporter = NonNullable<HarnessOptions["tracing"]>["exporters"][number];
+
+/** Held, and gone on with by another harness with an exporter of its own, as another process would have. */
+async function heldRun(exporters: () => Promise<readonly Exporter[]>) {
+	const clock = fakeClock({ skipMs: 20_000 });
+	const policy = () => ({ verdict: "ask", reason: "money" }) as const;
+	const tracing = async () => ({
+		tracing: { exporters: await exporters(), generation: "v1.41", content: false } as const,
+	});
+	const story = [call("pay", { cents: 5 }), say("done")];
+	const scene = stage({ story, tools: [pay], store: memoryStore(), clock, harness: { policy, ...(await tracing()) } });
+	const waiting = await scene.harness.run(scene.agent, "go");
+	clock.advance(60_000);
+	const again = scene.again({ harness: await tracing() });
+	await again.harness.approve(onlyWait(waiting, "approval").approval);
+	const result = await again.harness.resume(waiting.run);
+	await scene.harness.close();
+	await again.harness.close();
+	return result;
+}
+
+describe("OTLP", () => {
+	test("spans arrive as they are, with their ids, parents, links, times and attributes", async () => {
+		const to = await collector();
+		const recorder = traceRecorder();
+		const { status } = await heldRun(async () => [recorder, await otlpTracing({ endpoint: `${to.endpoint}/` })]);
+		expect(status).toBe("completed");
+		expect(to.problems).toEqual([]);
+		expect(to.spans).toHaveLength(recorder.spans.length);
+		for (const span of recorder.spans) {
+			const found = to.spans.find((one) => one.traceId === span.traceId && one.spanId === span.spanId);
+			if (!found) throw new Error(`${span.name} did not arrive`);
+			expect(found).toMatchObject({
+				name: span.name,
+				kind: span.kind === "client" ? 3 : 1,
+				startTimeUnixNano: String(BigInt(span.start) * 1_000_000n),
+				endTimeUnixNano: String(BigInt(span.end ?? 0) * 1_000_000n),
+			});
+			expect(found.parentSpanId || undefined).toBe(span.parentSpanId);
+			expect(plain(found.attributes)).toEqual(span.attributes);
+			expect(found.status?.code ?? 0).toBe(span.status.code === "error" ? 2 : 0);
+			expect((found.events ?? []).map(({ name }) => name)).toEqual(span.events.map(({ name }) => name));
+			const ids = ({ traceId, spanId }: { traceId: string; spanId: string }) => ({ traceId, spanId });
+			expect((found.links ?? []).map(ids)).toEqual(span.links.map(ids));
+		}
+		// The second segment's root, sent by another exporter, links to one that arrived.
+		const [link] = to.spans.flatMap(({ links }) => links ?? []);
+		expect(to.spans.some(({ traceId, spanId }) => traceId === link?.traceId && spanId === link.spanId)).toBe(true);
+	});
+
+	test("metrics arrive, with their units", async () => {
+		const to = await collector();
+		await heldRun(async () => [await otlpTracing({ endpoint: to.endpoint })]);
+		const found = new Map(to.metrics.map((metric) => [metric.name, metric]));
+		expect(found.get("gen_ai.client.operation.duration")).toMatchObject({ unit: "s" });
+		expect(found.get("gen_ai.client.token.usage")).toMatchObject({ unit: "{token}" });
+		expect(found.get("holdpoint.approval.wait")?.histogram?.dataPoints).toMatchObject([{ sum: 60 }]);
+		expect(found.get("holdpoint.commit.duration")?.histogram?.dataPoints.length).toBeGreaterThan(0);
+		const open = to.metrics.filter(({ name }) => name === "holdpoint.approvals.open");
+		expect(open.flatMap(({ sum }) => sum?.dataPoints.map(({ asInt, asDouble }) => Number(asInt ?? asDouble)))).toEqual([
+			1, -1,
+		]);
+	});
+
+	test("a collector that is down holds nothing up and fails nothing", async () => {
+		const { status } = await heldRun(async () => [
+			await otlpTracing({ endpoint: "http://127.0.0.1:9", timeoutMs: 200 }),
+		]);
+		expect(status).toBe("completed");
+	});
+
+	test("one that never answers is left behind at the end", async () => {
+		const asked = Promise.withResolvers<void>();
+		const endpoint = await listen(() => asked.resolve());
+		const { status } = await heldRun(async () => [await otlpTracing({ endpoint, timeoutMs: 100 })]);
+		expect(status).toBe("completed");
+		await asked.promise;
+	});
+
+	test("an endpoint that is none is refused", async () => {
+		await expect(otlpTracing({ endpoint: "collector:4318" })).rejects.toMatchObject({ code: "config.invalid" });
+	});
+});
+
+describe("with an SDK of the user's own", () => {
+	test("its ids stay its own, and segments of one process are linked", async () => {
+		const ended: { name: string; traceId: string; spanId: string; links: unknown[] }[] = [];
+		const keeps = {
+			onStart: () => undefined,
+			onEnd: (span: {
+				name: string;
+				spanContext(): { traceId: string; spanId: string };
+				links: { context: object }[];
+			}) =>
+				void ended.push({ name: span.name, ...span.spanContext(), links: span.links.map(({ context }) => context) }),
+			forceFlush: async () => undefined,
+			shutdown: async () => undefined,
+		};
+		const provider = new TracerProvider({ spanProcessors: [keeps as never] });
+		const exporter = openTelemetry({ tracer: provider.getTracer("mine") });
+		const recorder = traceRecorder();
+		await heldRun(async () => [exporter, recorder]);
+		const roots = ended.filter(({ name }) => name === "invoke_agent tester");
+		expect(roots).toHaveLength(2);
+		const ours = new Set(recorder.spans.map(({ traceId }) => traceId));
+		expect(roots.some(({ traceId }) => ours.has(traceId))).toBe(false);
+		const [first, second] = roots;
+		expect(first?.links).toEqual([]);
+		expect(second?.links).toMatchObject([{ traceId: first?.traceId, spanId: first?.spanId }]);
+		expect(new Set(ended.map(({ traceId }) => traceId)).size).toBe(2);
+	});
+
+	test("without any SDK nothing happens", async () => {
+		const { status } = await heldRun(async () => [openTelemetry()]);
+		expect(status).toBe("completed");
+	});
+});

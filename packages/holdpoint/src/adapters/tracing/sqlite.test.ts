@@ -1,0 +1,204 @@
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { isHoldpointError } from "../../spec/errors.ts";
+import type { Span } from "../../spec/trace.ts";
+import { sqliteTraces } from "./sqlite.ts";
+
+let folder: string;
+let path: string;
+beforeEach(() => {
+	folder = mkdtempSync(join(tmpdir(), "holdpoint-traces-"));
+	path = join(folder, "deep", "runs.db.traces");
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+const day = 86_400_000;
+
+/** A root and what lies below it. */
+function trace(run: string, epoch: number, { at = 0, text = "" } = {}): Span[] {
+	const traceId = `${run}${epoch}`.padStart(32, "0");
+	const plain = { traceId, kind: "internal", events: [], links: [], status: { code: "unset" } } as const;
+	const root: Span = {
+		...plain,
+		spanId: "r".repeat(16),
+		parentSpanId: undefined,
+		name: "invoke_agent a",
+		start: at,
+		end: at + 5,
+		attributes: { "holdpoint.run.id": run, "holdpoint.segment.epoch": epoch },
+	};
+	const child: Span = {
+		...plain,
+		spanId: "c".repeat(16),
+		parentSpanId: root.spanId,
+		name: "chat m",
+		start: at + 1,
+		end: at + 2,
+		attributes: { text },
+	};
+	return [root, child];
+}
+
+/** The spans of these tests are as old as the clock. */
+const now = () => 0;
+
+type Traces = ReturnType<typeof sqliteTraces>;
+
+function put(traces: Traces, [root, ...others]: readonly Span[]): void {
+	if (!root) return;
+	traces.began?.(root);
+	for (const span of others) traces.ended(span);
+	traces.ended(root);
+}
+
+describe("the local trace store", () => {
+	test("gives back what it was told, by segment, also to another process that only reads", async () => {
+		const traces = sqliteTraces(path, { now });
+		const [first, second, other] = [trace("a", 1), trace("a", 3), trace("b", 1)];
+		for (const one of [second, other, first]) put(traces, one);
+		await traces.close();
+		const reader = sqliteTraces(path, { readOnly: true });
+		const kept = await reader.read("a");
+		expect(kept.map(({ epoch }) => epoch)).toEqual([1, 3]);
+		// Parents last, and JSON has no undefined.
+		expect(kept[0]?.spans).toEqual(JSON.parse(JSON.stringify(first.toReversed())));
+		expect(await reader.read("nobody")).toEqual([]);
+		await reader.close();
+		expect(statSync(path).mode & 0o777).toBe(0o600);
+		expect(statSync(join(folder, "deep")).mode & 0o777).toBe(0o700);
+	});
+
+	test("makes no file before there is something to write, and reads none", async () => {
+		const traces = sqliteTraces(path, { now });
+		expect(await traces.read("a")).toEqual([]);
+		await traces.close();
+		expect(existsSync(path)).toBe(false);
+	});
+
+	test("the oldest go first: by age, by number, and by bytes", async () => {
+		let today = 100 * day;
+		const options = { daysMax: 2, tracesMax: 3, bytesMax: 20_000, now: () => today };
+		const runsAfter = async (...traces: readonly (readonly Span[])[]): Promise<string[]> => {
+			const store = sqliteTraces(path, options);
+			for (const one of traces) put(store, one);
+			await store.close();
+			const reader = sqliteTraces(path, { readOnly: true });
+			const kept = await Promise.all(
+				["a", "b", "c", "d", "e"].map(async (run) => ({ run, of: await reader.read(run) })),
+			);
+			await reader.close();
+			return kept.filter(({ of }) => of.length > 0).map(({ run }) => run);
+		};
+		expect(await runsAfter(trace("a", 1, { at: today - 3 * day }), trace("b", 1, { at: today - day }))).toEqual(["b"]);
+		expect(await runsAfter(trace("c", 1, { at: today }), trace("d", 1, { at: today + 1 }))).toEqual(["b", "c", "d"]);
+		expect(await runsAfter(trace("e", 1, { at: today + 2 }))).toEqual(["c", "d", "e"]);
+		const large = "x".repeat(30_000);
+		expect(await runsAfter(trace("a", 1, { at: today + 3, text: large }))).toEqual(["a"]);
+		today += 10 * day;
+		expect(await runsAfter(trace("b", 1, { at: today }))).toEqual(["b"]);
+	});
+
+	test("a run that was erased is dropped, with what is on its way", async () => {
+		const traces = sqliteTraces(path, { now });
+		put(traces, trace("a", 1));
+		traces.flush();
+		put(traces, trace("a", 2));
+		put(traces, trace("b", 1));
+		await traces.forget?.("a");
+		expect(await traces.read("a")).toEqual([]);
+		expect(await traces.read("b")).toHaveLength(1);
+		await traces.close();
+	});
+
+	test("waits for another process that writes, without holding anybody up", async () => {
+		const traces = sqliteTraces(path, { now });
+		put(traces, trace("a", 1));
+		traces.flush();
+		const other = new DatabaseSync(path);
+		other.exec("BEGIN IMMEDIATE");
+		put(traces, trace("a", 2));
+		traces.flush();
+		const late = sqliteTraces(path, { now });
+		put(late, trace("a", 3));
+		late.flush();
+		expect(other.prepare("SELECT count(*) AS n FROM trace").get()).toEqual({ n: 1 });
+		other.exec("COMMIT");
+		other.close();
+		await late.close();
+		expect(await traces.read("a")).toHaveLength(3);
+		await traces.close();
+	});
+
+	test("what cannot be written is dropped, and said once", async () => {
+		const warnings: string[] = [];
+		const spy = vi.spyOn(process, "emitWarning").mockImplementation((warning) => void warnings.push(String(warning)));
+		const traces = sqliteTraces(path, { now });
+		const [root, child] = trace("a", 1);
+		if (!root || !child) throw new Error("A trace has two spans");
+		put(traces, [root]);
+		traces.flush();
+		const other = new DatabaseSync(path);
+		other.exec("BEGIN IMMEDIATE");
+		for (let count = 0; count < 20_010; count++) traces.ended(child);
+		other.close();
+		await traces.close();
+		spy.mockRestore();
+		expect(warnings).toEqual([expect.stringContaining("traces are incomplete")]);
+	});
+
+	test.each([
+		["no database", (file: string) => writeFileSync(file, "x".repeat(5_000)), "store.damaged"],
+		["another program's", (file: string) => new DatabaseSync(file).exec("CREATE TABLE t (a)"), "store.damaged"],
+	])("a file that is %s is left as it is", async (_, make, code) => {
+		const file = join(folder, "other");
+		make(file);
+		const size = statSync(file).size;
+		const traces = sqliteTraces(file);
+		put(traces, trace("a", 1));
+		await expect(traces.close()).rejects.toSatisfy((error) => isHoldpointError(error) && error.code === code);
+		expect(statSync(file).size).toBe(size);
+	});
+
+	test("a process that is killed leaves a whole file, with what it had written", async () => {
+		const code = `
+			const { sqliteTraces } = await import(${JSON.stringify(new URL("./sqlite.ts", import.meta.url).href)});
+			const traces = sqliteTraces(process.argv[1], { now: () => 0 });
+			for (let epoch = 1; ; epoch++) {
+				for (const text of process.argv[2].replaceAll("EPOCH", epoch).split("\\n")) {
+					const span = JSON.parse(text);
+					if (span.parentSpanId === undefined) traces.began(span);
+					traces.ended(span);
+				}
+				if (epoch % 20 === 0) traces.flush();
+				if (epoch === 2_000) console.log("many");
+			}`;
+		const spans = trace("a", 1).map((span) =>
+			JSON.stringify(span).replaceAll(":1}", ":EPOCH}").replace("a1", "aEPOCH"),
+		);
+		const text = spans.map((span) => span.replace(/"traceId":"0*aEPOCH"/, '"traceId":"EPOCH"')).join("\n");
+		const child = spawn(process.execPath, ["--input-type=module", "-e", code, path, text], {
+			stdio: ["ignore", "pipe", "inherit"],
+		});
+		await once(child.stdout, "data");
+		child.kill("SIGKILL");
+		await once(child, "exit");
+		const database = new DatabaseSync(path);
+		expect(database.prepare("PRAGMA integrity_check").get()).toEqual({ integrity_check: "ok" });
+		database.close();
+		const traces = sqliteTraces(path, { readOnly: true });
+		expect((await traces.read("a")).length).toBeGreaterThan(1_000);
+		await traces.close();
+	});
+
+	test("importing it loads no SQLite", () => {
+		const code = `await import(${JSON.stringify(new URL("./sqlite.ts", import.meta.url).href)});
+			console.log(process.moduleLoadList.includes("NativeModule sqlite"));`;
+		const { stdout } = spawnSync(process.execPath, ["--input-type=module", "-e", code], { encoding: "utf8" });
+		expect(stdout).toBe("false\n");
+	});
+});

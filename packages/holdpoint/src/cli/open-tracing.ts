@@ -1,0 +1,52 @@
+/** Who is given the traces of what the command line runs: a file beside the store, and a collector where one is named. */
+import type { HarnessOptions } from "../holdpoint.ts";
+import { isHoldpointError } from "../spec/errors.ts";
+import type { TraceExporter } from "../spec/trace.ts";
+import { capturesContent, generationOf } from "../trace/conventions.ts";
+import type { Invocation } from "./command.ts";
+import type { HoldpointConfig } from "./holdpoint-config.ts";
+
+/** Where the traces of a store's runs are. */
+export function tracesPath(store: string): string {
+	return `${store}.traces`;
+}
+
+type Env = Invocation["host"]["env"];
+
+/** HOLDPOINT_TRACES=off keeps none here; OpenTelemetry's own variables say where else they go. */
+export async function tracingOf(
+	{ host, terminal }: Invocation,
+	store: string,
+	{ tracing }: HoldpointConfig,
+): Promise<HarnessOptions["tracing"]> {
+	const { env } = host;
+	const exporters: TraceExporter[] = [...(tracing?.exporters ?? [])];
+	if (env["HOLDPOINT_TRACES"] !== "off") {
+		const { sqliteTraces } = await import("../adapters/tracing/sqlite.ts");
+		exporters.push(sqliteTraces(tracesPath(store)));
+	}
+	if (isOtlpWanted(env)) {
+		try {
+			const { otlpTracing } = await import("../adapters/tracing/opentelemetry/otlp.ts");
+			exporters.push(await otlpTracing(otlpOptions(env)));
+		} catch (error) {
+			// Somebody set it for the whole machine: no reason not to run.
+			if (!isHoldpointError(error)) throw error;
+			terminal.note(`Nothing is sent over OTLP: ${error.message}. ${error.hint ?? ""}`);
+		}
+	}
+	return { content: capturesContent(env), generation: generationOf(env), ...tracing, exporters };
+}
+
+function isOtlpWanted(env: Env): boolean {
+	if (env["OTEL_SDK_DISABLED"] === "true" || env["OTEL_TRACES_EXPORTER"] === "none") return false;
+	return Boolean(env["OTEL_EXPORTER_OTLP_ENDPOINT"] || env["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]);
+}
+
+/** Addresses of single signals are left to OpenTelemetry, which reads them itself. */
+function otlpOptions(env: Env): { readonly endpoint?: string; readonly serviceName?: string } {
+	const isSplit = env["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] || env["OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"];
+	const endpoint = isSplit ? undefined : env["OTEL_EXPORTER_OTLP_ENDPOINT"];
+	const serviceName = env["OTEL_SERVICE_NAME"];
+	return { ...(endpoint ? { endpoint } : {}), ...(serviceName ? { serviceName } : {}) };
+}

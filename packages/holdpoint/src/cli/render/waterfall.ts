@@ -1,0 +1,119 @@
+/** Where each span of a segment stands: how deep, from when to when; and the same as lines of a terminal. */
+import type { Span } from "../../spec/trace.ts";
+import { duration } from "./duration.ts";
+import { inlineText } from "./safe-text.ts";
+import type { Style } from "./style.ts";
+import { clip, padEnd, padStart } from "./text-width.ts";
+
+export interface WaterfallRow {
+	readonly span: Span;
+	/** 0: the root. */
+	readonly depth: number;
+	/** Of the segment's time: 0 to 1. */
+	readonly from: number;
+	readonly to: number;
+	/** Milliseconds. */
+	readonly ms: number;
+	readonly kind: SpanSort;
+	/** What matters of its attributes, in few words. */
+	readonly facts: string;
+}
+
+export type SpanSort = "work" | "model" | "tool" | "wait" | "commit" | "failed";
+
+/** `spans`: the root first, children after their parents. */
+export function waterfallRows(spans: readonly Span[]): readonly WaterfallRow[] {
+	const [root] = spans;
+	if (!root) return [];
+	const whole = Math.max(1, endOf(root) - root.start);
+	const place = (at: number) => Math.min(1, Math.max(0, (at - root.start) / whole));
+	const depths = new Map<string, number>();
+	return spans.map((span) => {
+		const depth = span.parentSpanId === undefined ? 0 : (depths.get(span.parentSpanId) ?? 0) + 1;
+		depths.set(span.spanId, depth);
+		const [from, to] = [place(span.start), place(endOf(span))];
+		return { span, depth, from, to, ms: endOf(span) - span.start, kind: sortOf(span), facts: factsOf(span) };
+	});
+}
+
+export function isCommit({ name }: Pick<Span, "name">): boolean {
+	return name === "holdpoint.checkpoint";
+}
+
+function endOf({ start, end }: Span): number {
+	return end ?? start;
+}
+
+function sortOf(span: Span): SpanSort {
+	if (span.status.code === "error") return "failed";
+	if (isCommit(span)) return "commit";
+	if (span.name.startsWith("holdpoint.approval")) return "wait";
+	const operation = span.attributes["gen_ai.operation.name"];
+	if (operation === "chat") return "model";
+	return operation === "execute_tool" ? "tool" : "work";
+}
+
+function factsOf({ attributes, status, parentSpanId }: Span): string {
+	const facts: string[] = [];
+	const add = (name: string, say: (value: string | number) => string) => {
+		const value = attributes[name];
+		// A model that reports no tokens says 0.
+		if (typeof value === "string" || (typeof value === "number" && value > 0)) facts.push(say(value));
+	};
+	if (status.code === "error") add("error.type", (type) => String(type));
+	if (attributes["gen_ai.operation.name"] === "chat") {
+		add("gen_ai.usage.input_tokens", (tokens) => `${tokens} tokens in`);
+		add("gen_ai.usage.output_tokens", (tokens) => `${tokens} out`);
+		add("holdpoint.cost.usd", (usd) => `$${Number(usd).toFixed(4)}`);
+	}
+	add("holdpoint.approval.outcome", (answer) => (answer === "open" ? "waits" : String(answer)));
+	add("holdpoint.approval.waited_s", (seconds) => `after ${duration(Number(seconds) * 1_000)}`);
+	add("holdpoint.call.id", (call) => String(call));
+	if (attributes["holdpoint.continued"] === true) facts.push("goes on from before");
+	if (attributes["holdpoint.unfinished"] === true && parentSpanId !== undefined) facts.push("not over");
+	return facts.join(" · ");
+}
+
+const durationColumns = 8;
+const barColumnsMin = 8;
+const nameShare = 0.5;
+
+/** One line for each span; what does not fit is cut. */
+export function waterfallLines(
+	rows: readonly WaterfallRow[],
+	{ style, width }: { readonly style: Style; readonly width: number },
+): string[] {
+	const nameColumns = Math.floor(width * nameShare);
+	const barColumns = Math.max(barColumnsMin, width - nameColumns - durationColumns - 2);
+	return rows.map((row) => {
+		const { span, depth, ms, kind, facts } = row;
+		const name = `${"  ".repeat(Math.min(depth, 8))}${inlineText(span.name, 200)}`;
+		const text = clip(facts === "" ? name : `${name}  ${inlineText(facts, 200)}`, nameColumns);
+		const shown = clip(name, nameColumns);
+		const label =
+			shown +
+			style.dim(text.slice(shown.length)) +
+			" ".repeat(Math.max(0, padEnd(text, nameColumns).length - text.length));
+		const bar = colourOf(style, kind)(barOf(row, barColumns));
+		return `${label} ${bar} ${style.dim(padStart(duration(ms), durationColumns))}`.trimEnd();
+	});
+}
+
+function barOf({ from, to }: WaterfallRow, columns: number): string {
+	const first = Math.min(columns - 1, Math.floor(from * columns));
+	const last = Math.max(first + 1, Math.round(to * columns));
+	const isPoint = to - from < 1 / columns;
+	return padEnd(" ".repeat(first) + (isPoint ? "▏" : "█".repeat(last - first)), columns);
+}
+
+function colourOf(style: Style, kind: SpanSort): (text: string) => string {
+	const colours: Record<SpanSort, (text: string) => string> = {
+		work: style.blue,
+		model: style.magenta,
+		tool: style.green,
+		wait: style.yellow,
+		commit: style.dim,
+		failed: style.red,
+	};
+	return colours[kind];
+}

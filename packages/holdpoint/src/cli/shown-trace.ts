@@ -1,0 +1,90 @@
+/** The traces of a run for people: what was recorded as it ran, and from the journal what was not. */
+import { existsSync } from "node:fs";
+import type { RunView } from "../run/show-run.ts";
+import { isHoldpointError } from "../spec/errors.ts";
+import type { Span } from "../spec/trace.ts";
+import { capturesContent, generationOf } from "../trace/conventions.ts";
+import { type DerivedSegment, deriveTraces } from "../trace/derive-trace.ts";
+import type { Invocation } from "./command.ts";
+import { storePath } from "./open-harness.ts";
+import { tracesPath } from "./open-tracing.ts";
+
+/** One segment of a run: from taking its lease to letting it go. */
+export interface ShownSegment {
+	readonly epoch: number;
+	/** `recorded`: as it ran. `journal`: derived from what became durable, without commits and with the journal's times. */
+	readonly source: "recorded" | "journal";
+	/** The root first; children after their parents, in the order in which they began. */
+	readonly spans: readonly Span[];
+}
+
+/** `view`: redacted. A trace store that cannot be read is said, and does without. */
+export async function shownTrace(
+	invocation: Invocation,
+	view: RunView,
+	store: string,
+): Promise<readonly ShownSegment[]> {
+	const recorded = await recordedOf(invocation, view.run);
+	const { env } = invocation.host;
+	const derived = deriveTraces(
+		{
+			store,
+			run: view.run,
+			generation: generationOf(env),
+			content: capturesContent(env),
+			costOf: () => undefined,
+		},
+		segmentsOf(view),
+	);
+	const epochs = [...new Set([...derived.keys(), ...recorded.keys()])].sort((one, other) => one - other);
+	return epochs.map((epoch) => {
+		const kept = recorded.get(epoch);
+		const spans = inOrder(kept ?? derived.get(epoch) ?? []);
+		return { epoch, source: kept ? "recorded" : "journal", spans };
+	});
+}
+
+/** Those that are whole: of a process that died the journal knows more. */
+async function recordedOf(
+	{ host, options, terminal }: Invocation,
+	run: string,
+): Promise<ReadonlyMap<number, readonly Span[]>> {
+	const path = tracesPath(storePath({ host, options }));
+	if (!existsSync(path)) return new Map();
+	const { sqliteTraces } = await import("../adapters/tracing/sqlite.ts");
+	const traces = sqliteTraces(path, { readOnly: true });
+	try {
+		const kept = await traces.read(run);
+		const whole = kept.filter(({ spans }) => spans.some(({ parentSpanId }) => parentSpanId === undefined));
+		return new Map(whole.map(({ epoch, spans }) => [epoch, spans]));
+	} catch (error) {
+		if (!isHoldpointError(error)) throw error;
+		terminal.note(`${error.message}; what follows is derived from the journal.`);
+		return new Map();
+	} finally {
+		await traces.close();
+	}
+}
+
+function segmentsOf({ events, segments, state, lease }: RunView): readonly DerivedSegment[] {
+	return segments.map(({ epoch, from }, at) => {
+		const isLast = at === segments.length - 1;
+		const ended = isLast && state.status !== "running" ? { status: state.status } : {};
+		const waits = isLast && state.status === "running" && !lease ? { status: "waiting" } : {};
+		return { epoch, events: events.slice(from, segments[at + 1]?.from), ...ended, ...waits };
+	});
+}
+
+function inOrder(spans: readonly Span[]): Span[] {
+	const children = new Map<string | undefined, Span[]>();
+	for (const span of spans) {
+		const siblings = children.get(span.parentSpanId);
+		if (siblings) siblings.push(span);
+		else children.set(span.parentSpanId, [span]);
+	}
+	const below = (parent: string | undefined): Span[] =>
+		(children.get(parent) ?? [])
+			.sort((one, other) => one.start - other.start)
+			.flatMap((span) => [span, ...below(span.spanId)]);
+	return below(undefined);
+}

@@ -1,0 +1,174 @@
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { Span } from "../spec/trace.ts";
+import { recorded } from "./recording-host.ts";
+import { widthOf } from "./render/text-width.ts";
+
+/** `holdpoint trace`, on runs whose model says what nobody should write into a terminal or a page. */
+
+let cwd: string;
+const at = (path: string) => pathToFileURL(join(import.meta.dirname, path)).href;
+const hostile = "<img src=x onerror=alert(1)>\\u001b[31m\\u202e";
+const config = `
+import { defineAgent } from "${at("../run/define-agent.ts")}";
+import { defineTool } from "${at("../tools/define-tool.ts")}";
+import { jsonSchema } from "${at("../tools/json-schema.ts")}";
+import { scriptedModel } from "${at("../testing/scripted-model.ts")}";
+import { call, say } from "${at("../testing/story.ts")}";
+const input = jsonSchema({ type: "object", properties: { card: { type: "string", sensitive: "secret" } } });
+const pay = defineTool({ name: "pay", description: "Pays.", effect: "write", input, execute: () => ({ paid: true }) });
+const story = [
+	call("${hostile}", {}, { undeclared: true }),
+	call("pay", { card: "4000-1234-5678" }),
+	say("Paid with 4000-1234-5678."),
+];
+export const config = {
+	agents: [defineAgent({ name: "payer", instructions: "Pay.", tools: [pay] })],
+	model: scriptedModel(story, { countTokens: false }),
+	policy: () => ({ verdict: "ask", reason: "money" }),
+};
+`;
+
+beforeEach(() => {
+	cwd = mkdtempSync(join(tmpdir(), "holdpoint-tracing-"));
+	writeFileSync(join(cwd, "holdpoint.config.mjs"), config);
+});
+afterEach(() => rmSync(cwd, { recursive: true, force: true }));
+
+const env = { TERM: "dumb" };
+const cli = (...argv: string[]) => recorded(argv, { cwd, env });
+const traces = () => join(cwd, ".holdpoint/holdpoint.db.traces");
+
+/** Held, approved and gone on with. */
+async function wholeRun(more: Readonly<Record<string, string>> = {}): Promise<string> {
+	const go = (...argv: string[]) => recorded(argv, { cwd, env: { ...env, ...more } });
+	const [started] = (await go("run", "go", "--json")).json().slice(-1);
+	const { run, waits } = started as unknown as { run: string; waits: { approval: string }[] };
+	await go("approve", waits[0]?.approval ?? "");
+	expect((await go("resume", run)).code).toBe(0);
+	return run;
+}
+
+interface Shown {
+	readonly segments: readonly { readonly epoch: number; readonly source: string; readonly spans: readonly Span[] }[];
+}
+
+async function shown(...argv: string[]): Promise<Shown> {
+	const { code, json } = await cli("trace", ...argv, "--json");
+	expect(code).toBe(0);
+	return json()[0] as unknown as Shown;
+}
+
+describe("holdpoint trace", () => {
+	test("what ran is recorded beside the store, and shown segment by segment", async () => {
+		const run = await wholeRun();
+		const { segments } = await shown(run);
+		expect(segments.map(({ source }) => source)).toEqual(["recorded", "recorded"]);
+		expect(segments[1]?.spans.map(({ name }) => name).filter((name) => name !== "holdpoint.checkpoint")).toEqual([
+			"invoke_agent payer",
+			"holdpoint.approval pay",
+			"execute_tool pay",
+			"chat scripted",
+		]);
+		const { out } = await cli("trace");
+		expect(out).toContain("recorded, 3 commits");
+		expect(out).not.toContain("holdpoint.checkpoint");
+		expect((await cli("trace", run, "--all")).out).toContain("holdpoint.checkpoint");
+	});
+
+	test("without a record the journal tells the same spans, and it is said", async () => {
+		const run = await wholeRun();
+		const before = await shown(run);
+		rmSync(traces());
+		const after = await shown(run);
+		expect(after.segments.map(({ source }) => source)).toEqual(["journal", "journal"]);
+		const ids = ({ segments }: Shown) =>
+			segments.map(({ spans }) =>
+				spans.filter(({ name }) => name !== "holdpoint.checkpoint").map(({ name, spanId }) => `${name} ${spanId}`),
+			);
+		expect(ids(after)).toEqual(ids(before));
+		expect((await cli("trace", run)).out).toContain("from the journal");
+	});
+
+	test("HOLDPOINT_TRACES=off keeps none", async () => {
+		await wholeRun({ HOLDPOINT_TRACES: "off" });
+		expect(existsSync(traces())).toBe(false);
+	});
+
+	test("a trace store that is broken is said, and stops nothing", async () => {
+		const run = await wholeRun();
+		writeFileSync(traces(), "x".repeat(9_000));
+		const { err, out, code } = await cli("trace", run);
+		expect(code).toBe(0);
+		expect(err).toContain("derived from the journal");
+		expect(out).toContain("execute_tool pay");
+	});
+
+	test("fits a narrow terminal, and nothing in it moves the cursor", async () => {
+		const run = await wholeRun();
+		for (const columns of [40, 60, 120]) {
+			const { out } = await recorded(["trace", run, "--no-color"], { cwd, columns });
+			expect(out).not.toContain("\u001b");
+			expect(out).not.toContain("\u202e");
+			for (const line of out.split("\n").slice(2))
+				if (!line.startsWith("segment")) expect(widthOf(line)).toBeLessThanOrEqual(columns);
+		}
+	});
+
+	test("the page needs nothing else, and every text in it is escaped", async () => {
+		const run = await wholeRun({ OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT: "true" });
+		const { code, out } = await cli("trace", run, "--html", "trace.html");
+		expect(code).toBe(0);
+		expect(out).toContain("trace.html");
+		const file = join(cwd, "trace.html");
+		expect(statSync(file).mode & 0o777).toBe(0o600);
+		const page = readFileSync(file, "utf8");
+		expect(page).toContain("default-src 'none'");
+		expect(page).toContain("onerror=alert");
+		expect(page).not.toContain("<img");
+		expect(page).not.toContain("\u202e");
+		expect(page).not.toContain("\u001b");
+		expect(page).not.toMatch(/<script|src=["']|href=|style="|url\(/);
+		expect(page).not.toContain("4000-1234-5678");
+		expect((await cli("trace", run, "--html", "no/such/folder.html")).code).not.toBe(0);
+	});
+
+	test("nothing that a tool marks as sensitive is in the file, also where what was said is recorded", async () => {
+		await wholeRun({ OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT: "true" });
+		const bytes = readFileSync(traces(), "latin1");
+		expect(bytes).toContain("gen_ai.output.messages");
+		expect(bytes).not.toContain("4000-1234-5678");
+	});
+});
+
+describe("OTLP from the command line", () => {
+	test("goes where OpenTelemetry's variable says", async () => {
+		const paths: string[] = [];
+		const server = createServer((request, response) => {
+			paths.push(request.url ?? "");
+			request.resume().once("end", () => response.writeHead(200).end("{}"));
+		});
+		server.listen(0, "127.0.0.1");
+		await once(server, "listening");
+		const { port } = server.address() as AddressInfo;
+		await wholeRun({ OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}` });
+		server.closeAllConnections();
+		server.close();
+		expect(new Set(paths)).toEqual(new Set(["/v1/traces", "/v1/metrics"]));
+	});
+
+	test("an address that is none is said, and stops no run", async () => {
+		const { code, err } = await recorded(["run", "go"], {
+			cwd,
+			env: { ...env, OTEL_EXPORTER_OTLP_ENDPOINT: "collector" },
+		});
+		expect(code).toBe(3);
+		expect(err).toContain("Nothing is sent over OTLP");
+	});
+});

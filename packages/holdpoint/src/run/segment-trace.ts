@@ -1,0 +1,105 @@
+/**
+ * Tells the tracer how a segment goes. Events are redacted first. A run that is being created is told of once the store
+ * has it: another process may have created it under the same id.
+ */
+import { type Entry, timeOf } from "../journal/journal.ts";
+import { isHoldpointError } from "../spec/errors.ts";
+import type { RunEvent } from "../spec/events.ts";
+import type { Commit } from "../trace/run-trace.ts";
+import type { SegmentTracing, TracedEvent, Tracer } from "../trace/tracer.ts";
+import type { Redactor } from "./redactor.ts";
+
+export interface TraceStart {
+	readonly run: string;
+	/** 0: the first commit creates the run. */
+	readonly epoch: number;
+	/** What was there before. */
+	readonly entries: readonly Entry[];
+	readonly redactor: Redactor;
+	readonly now: () => number;
+}
+
+interface CommitFacts {
+	readonly events: number;
+	/** It creates the run. */
+	readonly isCreating: boolean;
+	/** It lets the lease go. */
+	readonly isReleasing: boolean;
+}
+
+export class SegmentTrace {
+	private readonly begin: () => SegmentTracing;
+	private readonly redactor: Redactor;
+	private readonly now: () => number;
+	private tracing: SegmentTracing | undefined;
+	/** Until the run is there. */
+	private held: TracedEvent[] = [];
+	private isOver = false;
+
+	constructor(tracer: Pick<Tracer, "begin">, start: TraceStart) {
+		const { run, entries, redactor, now } = start;
+		this.redactor = redactor;
+		this.now = now;
+		const at = now();
+		const epoch = start.epoch || 1;
+		const previous = epochsOf(entries).at(-1);
+		this.begin = () => tracer.begin({ run, epoch, at, previous, history: () => historyOf(entries, redactor) });
+		if (start.epoch > 0) this.tracing = this.begin();
+	}
+
+	event(event: RunEvent, at: number): void {
+		if (this.isOver) return;
+		const shown = this.redactor.event(event);
+		if (this.tracing) this.tracing.event(shown, at);
+		else this.held.push({ at, event: shown });
+	}
+
+	/** A commit; told once it is durable. */
+	async timed<T>(commit: () => Promise<T>, { events, isCreating, isReleasing }: CommitFacts): Promise<T> {
+		const at = this.now();
+		const began = performance.now();
+		const receipt = await commit();
+		const ms = performance.now() - began;
+		const kind = isCreating ? "create" : isReleasing ? "release" : "advance";
+		this.committed({ at, end: this.now(), ms, events, kind });
+		return receipt;
+	}
+
+	private committed(commit: Commit): void {
+		if (this.isOver) return;
+		this.tracing ??= this.begin();
+		for (const { event, at } of this.held.splice(0)) this.tracing.event(event, at);
+		this.tracing.committed(commit);
+	}
+
+	/** It let the lease go. */
+	ended(status: string): void {
+		this.end({ at: this.now(), status });
+	}
+
+	/** What killed it. */
+	died(error: unknown): void {
+		const type = isHoldpointError(error) ? error.code : "_OTHER";
+		const message = this.redactor.text(error instanceof Error ? error.message : String(error));
+		this.end({ at: this.now(), error: { type, message } });
+	}
+
+	private end(end: Parameters<SegmentTracing["ended"]>[0]): void {
+		if (!this.isOver) this.tracing?.ended(end);
+		this.isOver = true;
+		this.held = [];
+	}
+}
+
+/** Of its segments, oldest first: those that left something in the journal. */
+function epochsOf(entries: readonly Entry[]): number[] {
+	return entries.flatMap(({ seq, epoch }) => epoch ?? (seq === 1 ? 1 : []));
+}
+
+function* historyOf(entries: readonly Entry[], redactor: Redactor): Generator<TracedEvent> {
+	for (const entry of entries) {
+		for (const [index, event] of entry.events.entries()) {
+			yield { at: timeOf(entry, index), event: redactor.event(event) };
+		}
+	}
+}

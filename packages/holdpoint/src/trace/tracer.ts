@@ -1,0 +1,152 @@
+/**
+ * Tells exporters how runs go, beside the runs: a run only puts down what happened, and it is made into spans a little
+ * later. What a process that is killed had put down last is lost; the journal has it.
+ */
+import { reasonOf } from "../kit/reason-of.ts";
+import type { RunEvent } from "../spec/events.ts";
+import { fixedLimits } from "../spec/limits.ts";
+import type { TraceExporter } from "../spec/trace.ts";
+import { type Commit, RunTrace, type SegmentBegin, type SegmentEnd, type TraceOptions } from "./run-trace.ts";
+
+export type TracerOptions = Pick<TraceOptions, "store" | "generation" | "content" | "costOf"> & {
+	readonly exporters: readonly TraceExporter[];
+};
+
+export interface TracedEvent {
+	readonly at: number;
+	readonly event: RunEvent;
+}
+
+export interface TracedSegment extends SegmentBegin {
+	readonly run: string;
+	/** What happened in segments before. Asked for once, and later. */
+	readonly history: () => Iterable<TracedEvent>;
+}
+
+/** What a segment tells. Every method returns at once. */
+export interface SegmentTracing {
+	event(event: RunEvent, at: number): void;
+	committed(commit: Commit): void;
+	ended(end: SegmentEnd): void;
+}
+
+interface Put {
+	readonly to: RunTrace;
+	readonly event?: RunEvent;
+	readonly at?: number;
+	readonly begin?: TracedSegment;
+	readonly commit?: Commit;
+	readonly end?: SegmentEnd;
+}
+
+/** Made into spans at a time, before others get their turn. */
+const sliceMax = 500;
+
+export class Tracer {
+	private readonly options: TracerOptions;
+	private exporters: readonly TraceExporter[];
+	private queue: Put[] = [];
+	private timer: NodeJS.Timeout | NodeJS.Immediate | undefined;
+
+	constructor(options: TracerOptions) {
+		this.options = options;
+		this.exporters = options.exporters;
+	}
+
+	begin(segment: TracedSegment): SegmentTracing {
+		const to = this.traceOf(segment.run);
+		this.put({ to, begin: segment });
+		return {
+			event: (event, at) => this.put({ to, event, at }),
+			committed: (commit) => this.put({ to, commit }),
+			ended: (end) => this.put({ to, end }),
+		};
+	}
+
+	/** A run was erased. */
+	async forget(run: string): Promise<void> {
+		this.drain();
+		for (const exporter of this.exporters) await exporter.forget?.(run);
+	}
+
+	/** Everything that happened so far is told to the exporters. */
+	drain(): void {
+		this.cease();
+		while (this.queue.length > 0) this.fold(this.queue.splice(0));
+	}
+
+	/** Exporters end, too; one that cannot is no reason for others not to. */
+	async close(): Promise<void> {
+		this.drain();
+		const ended = await Promise.allSettled(this.exporters.map((exporter) => exporter.close()));
+		for (const one of ended) if (one.status === "rejected") warn(one.reason);
+	}
+
+	private traceOf(run: string): RunTrace {
+		const { store, generation, content, costOf } = this.options;
+		return new RunTrace({
+			store,
+			run,
+			generation,
+			content,
+			costOf,
+			began: (span) => this.tell((exporter) => exporter.began?.(span)),
+			ended: (span) => this.tell((exporter) => exporter.ended(span)),
+			measured: (measurement) => this.tell((exporter) => exporter.measured?.(measurement)),
+		});
+	}
+
+	private put(one: Put): void {
+		this.queue.push(one);
+		if (this.queue.length >= fixedLimits.traceQueueMax) return this.drain();
+		this.timer ??= setTimeout(() => this.drainSlice(), fixedLimits.traceDelayMs).unref();
+	}
+
+	private drainSlice(): void {
+		this.timer = undefined;
+		this.fold(this.queue.splice(0, sliceMax));
+		if (this.queue.length > 0) this.timer = setImmediate(() => this.drainSlice()).unref();
+	}
+
+	private cease(): void {
+		const { timer } = this;
+		this.timer = undefined;
+		// Of whichever kind it is.
+		clearTimeout(timer as NodeJS.Timeout);
+		clearImmediate(timer as NodeJS.Immediate);
+	}
+
+	private fold(puts: readonly Put[]): void {
+		for (const { to, event, at, begin, commit, end } of puts) {
+			try {
+				if (event) to.event(event, at as number);
+				else if (commit) to.committed(commit);
+				else if (end) to.end(end);
+				else if (begin) beginAfter(begin, to);
+			} catch (error) {
+				warn(error);
+			}
+		}
+	}
+
+	/** One that throws is told nothing more. */
+	private tell(say: (exporter: TraceExporter) => void): void {
+		for (const exporter of this.exporters) {
+			try {
+				say(exporter);
+			} catch (error) {
+				this.exporters = this.exporters.filter((other) => other !== exporter);
+				warn(error);
+			}
+		}
+	}
+}
+
+function beginAfter(segment: TracedSegment, trace: RunTrace): void {
+	for (const { event, at } of segment.history()) trace.learn(event, at);
+	trace.begin(segment);
+}
+
+function warn(error: unknown): void {
+	process.emitWarning(`Traces are incomplete: ${reasonOf(error)}`);
+}
