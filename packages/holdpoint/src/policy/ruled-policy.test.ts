@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Decision, Policy, PolicyRequest, ToolFacts } from "../spec/policy.ts";
+import { effectPolicy } from "./effect-policy.ts";
 import { ruledPolicy, type ToolRules } from "./ruled-policy.ts";
 
 const rules = (decision?: Decision): ToolRules => ({
@@ -21,6 +22,29 @@ describe("a policy with rules of tools", () => {
 		expect(policy.decide(request("mine"))).toEqual({ verdict: "allow" });
 		expect(policy.decide(request("other"))).toMatchObject({ verdict: "ask" });
 		expect(ruledPolicy(rules()).decide(request("mine"))).toMatchObject({ verdict: "ask" });
+	});
+
+	test("several sets of rules have one policy under them, in whatever order they are put together", () => {
+		const yours: ToolRules = { ...rules({ verdict: "allow" }), version: "rules:2", tools: new Set(["yours"]) };
+		const allow = rules({ verdict: "allow" });
+		for (const policy of [
+			ruledPolicy(yours, ruledPolicy(allow)),
+			ruledPolicy(allow, ruledPolicy(yours, effectPolicy)),
+		]) {
+			expect(["mine", "yours"].map((name) => policy.decide(request(name)))).toEqual([
+				{ verdict: "allow" },
+				{ verdict: "allow" },
+			]);
+			expect(policy.decide(request("other"))).toMatchObject({ verdict: "ask" });
+		}
+		const own = ruledPolicy(
+			yours,
+			ruledPolicy(allow, () => ({ verdict: "ask", reason: "own" })),
+		);
+		expect(own.decide(request("yours"))).toMatchObject({ verdict: "ask", reason: "own" });
+		expect(own.version).toMatch(/^rules:1\+rules:2\+function:/);
+		const twice = ruledPolicy(rules({ verdict: "deny", reason: "no" }), ruledPolicy(allow));
+		expect(twice.decide(request("mine"))).toMatchObject({ verdict: "deny" });
 	});
 
 	test("everything else of the other policy stays as it says, also what it says later", async () => {

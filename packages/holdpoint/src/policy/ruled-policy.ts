@@ -15,33 +15,42 @@ export interface ToolRules {
 	mayAsk(tool: string): boolean;
 }
 
+/** What a policy with rules was made of. */
+const parts = new WeakMap<Policy, { readonly sets: readonly ToolRules[]; readonly own: Policy | undefined }>();
+
 /**
- * A policy in which rules of tools stand in the place of their effect class. Where there is another policy, they are
- * joined with it, so that a rule never loosens what that one says.
+ * A policy in which rules of tools stand in the place of their effect class. Where there is a policy of the user's own, they
+ * are joined with it, so that a rule never loosens what that one says. Given one with rules, it has both.
  */
-export function ruledPolicy(rules: ToolRules, policy?: PolicyLike): Policy {
-	const own = policy && toPolicy(policy);
+export function ruledPolicy(rules: ToolRules, policy: PolicyLike = effectPolicy): Policy {
+	const given = toPolicy(policy);
+	const inner = parts.get(given) ?? { sets: [], own: given === effectPolicy ? undefined : given };
+	const made = policyOf([...inner.sets, rules], inner.own);
+	parts.set(made, { sets: [...inner.sets, rules], own: inner.own });
+	return made;
+}
+
+function policyOf(sets: readonly ToolRules[], own: Policy | undefined): Policy {
 	const base = own ?? effectPolicy;
-	const isRuled = ({ tool }: ToolFacts): boolean => rules.tools.has(tool.name);
-	const join = (request: PolicyRequest): Decision | Promise<Decision> => {
-		const ruled = isRuled(request) ? rules.decide(request) : undefined;
-		if (!ruled) return base.decide(request);
-		if (!own) return ruled;
-		const said: unknown = own.decide(request);
-		const joined = (other: unknown): Decision => joinDecisions([ruled, other as Decision]);
-		return isThenable(said) ? Promise.resolve(said).then(joined) : joined(said);
-	};
+	const setsOf = ({ tool }: ToolFacts): readonly ToolRules[] => sets.filter(({ tools }) => tools.has(tool.name));
 	return {
 		get version() {
-			return `${rules.version}+${base.version}`;
+			return [...sets, base].map(({ version }) => version).join("+");
 		},
 		get refused() {
 			return base.refused;
 		},
-		decide: join,
+		decide(request) {
+			const ruled = setsOf(request).flatMap((rules) => rules.decide(request) ?? []);
+			if (ruled.length === 0) return base.decide(request);
+			if (!own) return joinDecisions(ruled);
+			const said: unknown = own.decide(request);
+			const joined = (other: unknown): Decision => joinDecisions([...ruled, other as Decision]);
+			return isThenable(said) ? Promise.resolve(said).then(joined) : joined(said);
+		},
 		mayAsk(facts) {
 			const isAskedByBase = base.mayAsk?.(facts) ?? !["read", "internal"].includes(facts.tool.effect);
-			return isAskedByBase || (isRuled(facts) && rules.mayAsk(facts.tool.name));
+			return isAskedByBase || setsOf(facts).some((rules) => rules.mayAsk(facts.tool.name));
 		},
 		// A policy that declares nothing, or reads no budgets, is to be taken for one that does not.
 		...(base.ready ? { ready: (...about: Parameters<NonNullable<Policy["ready"]>>) => base.ready?.(...about) } : {}),

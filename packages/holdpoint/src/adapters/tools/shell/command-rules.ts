@@ -121,7 +121,12 @@ export function shellRules(rules: CommandRules, tool: string): ToolRules {
 			// Nobody is asked about what could only fail.
 			if (!rule) return { verdict: "deny", reason: notAllowed(rules) };
 			const { verdict } = rule;
-			return verdict && { verdict, reason: `A rule of commands says ${verdict} to ${words.map(shown).join(" ")}` };
+			return (
+				verdict && {
+					verdict,
+					reason: `A rule of commands says ${verdict} to ${words.map(shown).join(" ").slice(0, 200)}`,
+				}
+			);
 		},
 	};
 }
