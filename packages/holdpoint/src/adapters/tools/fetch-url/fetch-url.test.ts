@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { brotliCompressSync, deflateSync, gzipSync } from "node:zlib";
 import { afterEach, describe, expect, test } from "vitest";
 import { OutcomeUnknown } from "../../../tools/outcome-unknown.ts";
-import { toolContext } from "../files/file-scene.ts";
+import { execute, toolContext } from "../files/file-scene.ts";
 import type { Network } from "./exchange.ts";
 import type { FetchedPage } from "./fetch-page.ts";
 import { type FetchUrlOptions, fetchUrl, fetchUrlOver } from "./fetch-url.ts";
@@ -61,9 +61,9 @@ async function site(listener: RequestListener): Promise<Site> {
 			const domains = ["site.test", "private.test", "mixed.test", "empty.test", "nowhere.test"].map(
 				(name) => `${name}:${port}`,
 			);
-			const tool = fetchUrlOver(network, { domains, http: true, ...options });
+			const tool = fetchUrlOver(network, { domains, canUseHttp: true, ...options });
 			const url = path.startsWith("/") ? `http://site.test:${port}${path}` : path;
-			return tool.execute({ url, ...more }, toolContext()) as Promise<FetchedPage>;
+			return execute(tool, { url, ...more }) as Promise<FetchedPage>;
 		},
 	};
 }
@@ -153,7 +153,7 @@ describe("addresses", () => {
 			...network,
 			resolve: async () => [{ address: turn++ === 0 ? "127.0.0.1" : "10.0.0.7", family: 4 }],
 		};
-		const tool = fetchUrlOver(rebinding, { domains: [`site.test:${port}`], http: true });
+		const tool = fetchUrlOver(rebinding, { domains: [`site.test:${port}`], canUseHttp: true });
 		expect(await tool.execute({ url: `http://site.test:${port}/` }, toolContext())).toMatchObject({ text: "here" });
 		expect(turn).toBe(1);
 		await expect(tool.execute({ url: `http://site.test:${port}/` }, toolContext())).rejects.toThrow("10.0.0.7");
@@ -162,7 +162,7 @@ describe("addresses", () => {
 	test("the tool as it is published reaches nothing of this machine", async () => {
 		const { port } = await site((_, response) => html(response, "x"));
 		// A name that leads here by every resolver: it is refused for its address, or is not found.
-		const tool = fetchUrl({ domains: [`localhost.localdomain:${port}`], http: true });
+		const tool = fetchUrl({ domains: [`localhost.localdomain:${port}`], canUseHttp: true });
 		await expect(tool.execute({ url: `http://localhost.localdomain:${port}/` }, toolContext())).rejects.toThrow(
 			/no address of the public internet|was not found/,
 		);
@@ -204,7 +204,7 @@ describe("redirects", () => {
 				response.writeHead(302, { location: `http://private.test:${request.socket.localPort}/` }).end();
 			}),
 		);
-		const tool = fetchUrlOver(network, { domains: [`site.test:${port}`, `private.test:${port}`], http: true });
+		const tool = fetchUrlOver(network, { domains: [`site.test:${port}`, `private.test:${port}`], canUseHttp: true });
 		await expect(tool.execute({ url: `http://site.test:${port}/` }, toolContext())).rejects.toThrow(
 			"leads to 10.0.0.7",
 		);
@@ -270,7 +270,11 @@ describe("I8: answers without an end", () => {
 		"",
 	])("a server that stops after %j is given up", async (said) => {
 		const port = await listening(createSocketServer((socket) => socket.on("error", () => undefined).write(said)));
-		const tool = fetchUrlOver(network, { domains: [`site.test:${port}`], http: true, limits: { fetchTimeoutMs: 200 } });
+		const tool = fetchUrlOver(network, {
+			domains: [`site.test:${port}`],
+			canUseHttp: true,
+			limits: { fetchTimeoutMs: 200 },
+		});
 		const fetching = tool.execute({ url: `http://site.test:${port}/` }, toolContext());
 		await expect(fetching).rejects.toThrow("It took longer than 200 ms");
 	});
@@ -278,7 +282,7 @@ describe("I8: answers without an end", () => {
 	test("headers without an end, and a line that is none, are failures", async () => {
 		for (const said of [`HTTP/1.1 200 OK\r\n${`x: ${"y".repeat(1_000)}\r\n`.repeat(100)}`, "hello\r\n\r\n"]) {
 			const port = await listening(createSocketServer((socket) => socket.on("error", () => undefined).end(said)));
-			const tool = fetchUrlOver(network, { domains: [`site.test:${port}`], http: true });
+			const tool = fetchUrlOver(network, { domains: [`site.test:${port}`], canUseHttp: true });
 			await expect(tool.execute({ url: `http://site.test:${port}/` }, toolContext())).rejects.toThrow(
 				/Parse|overflow/i,
 			);
@@ -288,7 +292,7 @@ describe("I8: answers without an end", () => {
 	test("a call that is stopped stops", async () => {
 		const stop = new AbortController();
 		const port = await listening(createServer(() => stop.abort(new Error("stopped"))));
-		const tool = fetchUrlOver(network, { domains: [`site.test:${port}`], http: true });
+		const tool = fetchUrlOver(network, { domains: [`site.test:${port}`], canUseHttp: true });
 		await expect(tool.execute({ url: `http://site.test:${port}/` }, toolContext(stop.signal))).rejects.toThrow(
 			"stopped",
 		);
@@ -324,7 +328,7 @@ describe("methods", () => {
 		const port = await listening(
 			createSocketServer((socket) => socket.on("error", () => undefined).once("data", () => socket.destroy())),
 		);
-		const tool = fetchUrlOver(network, { domains: [`site.test:${port}`, "private.test"], http: true, methods });
+		const tool = fetchUrlOver(network, { domains: [`site.test:${port}`, "private.test"], canUseHttp: true, methods });
 		const post = (url: string) => tool.execute({ url, method: "POST", body: "{}" }, toolContext()) as Promise<unknown>;
 		await expect(post(`http://site.test:${port}/`)).rejects.toThrow(OutcomeUnknown);
 		await expect(post("http://private.test/")).rejects.not.toThrow(OutcomeUnknown);

@@ -8,7 +8,7 @@ import { defineTool } from "../../../tools/define-tool.ts";
 import { jsonSchema } from "../../../tools/json-schema.ts";
 import { domainRule, domainText } from "./checked-url.ts";
 import { internet, type Network } from "./exchange.ts";
-import { type FetchArguments, type Fetching, fetchPage } from "./fetch-page.ts";
+import { type FetchArguments, type FetchedPage, type Fetching, fetchPage } from "./fetch-page.ts";
 
 export type { FetchLimits } from "../../../spec/limits.ts";
 
@@ -18,7 +18,7 @@ export interface FetchUrlOptions {
 	/** Default: GET alone. With any besides GET and HEAD the tool is a `write`. */
 	readonly methods?: readonly FetchMethod[];
 	/** Whether http:// will do as well. */
-	readonly http?: boolean;
+	readonly canUseHttp?: boolean;
 	/** Default: `fetch_url`. */
 	readonly name?: string;
 	readonly limits?: Partial<FetchLimits>;
@@ -39,7 +39,7 @@ const known: ReadonlySet<string> = new Set(["GET", "HEAD", "POST", "PUT", "PATCH
 
 /** The same over another network: for tests. */
 export function fetchUrlOver(network: Network, options: FetchUrlOptions): Tool {
-	const { methods = ["GET"], http = false, name = "fetch_url" } = options;
+	const { methods = ["GET"], canUseHttp: http = false, name = "fetch_url" } = options;
 	const problem = limitProblem(options.limits ?? {}, defaultFetchLimits);
 	if (problem) throw invalid(`limits sets ${problem}`);
 	if (options.domains.length === 0) throw invalid("it names no domain");
@@ -57,9 +57,25 @@ export function fetchUrlOver(network: Network, options: FetchUrlOptions): Tool {
 		// Its own time is over first, so that it can say how far it came.
 		timeoutMs: limits.fetchTimeoutMs + 1_000,
 		input: jsonSchema<FetchArguments>(inputSchema(methods, sends)),
+		output: jsonSchema<FetchedPage>(outputSchema),
 		execute: (args, { signal }) => fetchPage(fetching, args, signal),
 	});
 }
+
+const outputSchema: JsonSchema = {
+	type: "object",
+	properties: {
+		url: { type: "string" },
+		status: { type: "integer" },
+		contentType: { type: "string" },
+		text: { type: "string" },
+		truncated: { type: "boolean" },
+		location: { type: "string" },
+		problem: { type: "string" },
+	},
+	required: ["url", "status", "contentType", "text"],
+	additionalProperties: false,
+};
 
 function inputSchema(methods: readonly string[], sends: boolean): JsonSchema {
 	const isGetAlone = methods.length === 1 && methods[0] === "GET";

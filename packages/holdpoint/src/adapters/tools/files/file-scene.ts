@@ -23,13 +23,20 @@ export function fileScene(): FileScene {
 	return { folder, desk: join(folder, "desk"), put, close: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
-/** Calls a tool as the harness does, after its schema. */
+/** Calls a tool as the harness does: after its schema, and before the one of its result. */
 export async function callTool(tools: readonly Tool[], name: string, args: object): Promise<unknown> {
 	const tool = tools.find((each) => each.name === name);
 	if (!tool) throw new Error(`there is no tool ${name}`);
+	return execute(tool, args);
+}
+
+export async function execute(tool: Tool, args: object, signal?: AbortSignal): Promise<unknown> {
 	const checked = await tool.input["~standard"].validate(args);
 	if (checked.issues) throw new Error(checked.issues.map(({ message }) => message).join("; "));
-	return tool.execute(checked.value, toolContext());
+	const result: unknown = await tool.execute(checked.value, toolContext(signal));
+	const fit = await tool.output?.["~standard"].validate(result);
+	if (fit?.issues) throw new Error(`a result that is none: ${fit.issues.map(({ message }) => message).join("; ")}`);
+	return result;
 }
 
 export function toolContext(signal: AbortSignal = new AbortController().signal): ToolContext {

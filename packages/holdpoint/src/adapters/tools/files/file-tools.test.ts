@@ -173,7 +173,7 @@ describe("changing", () => {
 			"edit_file write",
 			"delete_file destructive",
 		]);
-		expect(fileTools({ root: scene.desk, readOnly: true }).tools).toHaveLength(3);
+		expect(fileTools({ root: scene.desk, isReadOnly: true }).tools).toHaveLength(3);
 	});
 });
 

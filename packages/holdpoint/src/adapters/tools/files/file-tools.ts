@@ -12,7 +12,10 @@ import { invalid, RootFolder } from "../rooted/root-folder.ts";
 import { checkRoom, deleteFile, replaceFile } from "./change-file.ts";
 import { type FileAccess, type FileRule, FileRules, fileToolRules } from "./file-rules.ts";
 import {
+	type FilePart,
+	type Found,
 	type ListArguments,
+	type Listing,
 	type Looking,
 	listFiles,
 	type ReadArguments,
@@ -33,7 +36,7 @@ export interface FileToolsOptions {
 	/** Files and folders that no tool comes near, besides `.holdpoint` and what HOLDPOINT_STORE names: keys, other stores. */
 	readonly forbid?: readonly string[];
 	/** Only list, read and search. */
-	readonly readOnly?: boolean;
+	readonly isReadOnly?: boolean;
 	/** Says `trusted` only where nobody else's words can be in these files. Default: untrusted. */
 	readonly integrity?: Labels["integrity"];
 	/** Who may read the folder: its results, and what is written into it. Default: nobody knows. */
@@ -66,7 +69,7 @@ export function fileTools(options: FileToolsOptions): FileTools {
 	const { integrity, readers } = options;
 	const labels = { ...(integrity ? { integrity } : {}), ...(readers ? { readers } : {}) };
 	const looking = lookingTools(desk, prefix, { ...labels, audience: [] });
-	const changing = options.readOnly
+	const changing = options.isReadOnly
 		? []
 		: changingTools(desk, prefix, { ...labels, ...(readers ? { audience: readers } : {}) });
 	const access = new Map<string, FileAccess>([
@@ -141,6 +144,9 @@ class Desk {
 	}
 }
 
+const count = { type: "integer" } as const;
+const flag = { type: "boolean" } as const;
+const list = (items: object) => ({ type: "array", items }) as const;
 const text = (description?: string) => ({ type: "string", ...(description ? { description } : {}) }) as const;
 const path = text();
 
@@ -153,6 +159,7 @@ function lookingTools(desk: Desk, prefix: string, labels: Labels): Tool[] {
 			effect: "read",
 			labels,
 			input: schema<ListArguments>({ path, pattern: text() }),
+			output: schema<Listing>({ entries: list(text("folders end with /")), truncated: flag }, ["entries"]),
 			execute: (args, { signal }) => listFiles(desk.looking(args.path ?? "."), args, signal),
 		}),
 		defineTool({
@@ -164,6 +171,13 @@ function lookingTools(desk: Desk, prefix: string, labels: Labels): Tool[] {
 				{ path, from: { type: "integer", minimum: 1 }, lines: { type: "integer", minimum: 1 } },
 				["path"],
 			),
+			output: schema<FilePart>({ path, text: text(), from: count, to: count, lines: count, truncated: flag }, [
+				"path",
+				"text",
+				"from",
+				"to",
+				"lines",
+			]),
 			execute: (args) => readFilePart(desk.looking(args.path), args),
 		}),
 		defineTool({
@@ -180,9 +194,35 @@ function lookingTools(desk: Desk, prefix: string, labels: Labels): Tool[] {
 				},
 				["text"],
 			),
+			output: schema<Found>({ matches: list(match), skipped: count, truncated: flag }, ["matches"]),
 			execute: (args, { signal }) => searchFiles(desk.looking(args.path ?? "."), args, signal),
 		}),
 	];
+}
+
+const match = {
+	type: "object",
+	properties: { path, line: count, text: text() },
+	required: ["path", "line", "text"],
+	additionalProperties: false,
+};
+
+interface Written {
+	readonly path: string;
+	readonly bytes: number;
+	readonly isNew?: true;
+}
+
+interface Edited {
+	readonly path: string;
+	readonly bytes: number;
+	/** Where the passage begins. */
+	readonly line: number;
+}
+
+interface Deleted {
+	readonly path: string;
+	readonly isDeleted: true;
 }
 
 interface WriteArguments {
@@ -204,6 +244,8 @@ function changingTools(desk: Desk, prefix: string, labels: Labels): Tool[] {
 			effect: "write",
 			labels,
 			input: schema<WriteArguments>({ path, text: text() }, ["path", "text"]),
+			output: schema<Written>({ path, bytes: count, isNew: flag }, ["path", "bytes"]),
+			simulate: (args) => ({ path: args.path, bytes: Buffer.byteLength(args.text) }),
 			execute: (args) => write(desk, args),
 			// The same text is there: whoever put it there, the call has what it wanted.
 			lookup: (_key, args) =>
@@ -219,6 +261,7 @@ function changingTools(desk: Desk, prefix: string, labels: Labels): Tool[] {
 				"old",
 				"new",
 			]),
+			output: schema<Edited>({ path, bytes: count, line: count }, ["path", "bytes", "line"]),
 			execute: (args) => edit(desk, args),
 		}),
 		defineTool({
@@ -227,6 +270,8 @@ function changingTools(desk: Desk, prefix: string, labels: Labels): Tool[] {
 			effect: "destructive",
 			labels,
 			input: schema<{ path: string }>({ path }, ["path"]),
+			output: schema<Deleted>({ path, isDeleted: flag }, ["path", "isDeleted"]),
+			simulate: (args) => ({ path: args.path, isDeleted: true as const }),
 			execute: (args) => remove(desk, args.path),
 		}),
 	];
@@ -236,7 +281,7 @@ function schema<T>(properties: Record<string, object>, required: string[] = []) 
 	return jsonSchema<T>({ type: "object", properties, required, additionalProperties: false } as never);
 }
 
-function write(desk: Desk, args: WriteArguments): Promise<object> {
+function write(desk: Desk, args: WriteArguments): Promise<Written> {
 	return desk.change(args.path, async (segments) => {
 		checkText(desk, args.path, args.text);
 		const [folders, name] = split(segments);
@@ -245,11 +290,11 @@ function write(desk: Desk, args: WriteArguments): Promise<object> {
 			return replaceFile(desk.root, folder, { name, text: args.text });
 		};
 		const { bytes, isNew } = await desk.root.inFolder(folders, work, true);
-		return { path: args.path, bytes, ...(isNew ? { isNew } : {}) };
+		return { path: args.path, bytes, ...(isNew ? { isNew: true as const } : {}) };
 	});
 }
 
-function edit(desk: Desk, args: EditArguments): Promise<object> {
+function edit(desk: Desk, args: EditArguments): Promise<Edited> {
 	return desk.change(args.path, async (segments) => {
 		const [folders, name] = split(segments);
 		return desk.root.inFolder(folders, async (folder) => {
@@ -267,11 +312,11 @@ function edit(desk: Desk, args: EditArguments): Promise<object> {
 	});
 }
 
-function remove(desk: Desk, place: string): Promise<object> {
+function remove(desk: Desk, place: string): Promise<Deleted> {
 	return desk.change(place, async (segments) => {
 		const [folders, name] = split(segments);
 		await desk.root.inFolder(folders, (folder) => deleteFile(desk.root, folder, name));
-		return { path: place, isDeleted: true };
+		return { path: place, isDeleted: true as const };
 	});
 }
 

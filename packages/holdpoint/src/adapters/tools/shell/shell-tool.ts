@@ -31,7 +31,7 @@ export interface ShellToolOptions {
 	/** Of `user`. Default: 65530, whom no system gives away. */
 	readonly user?: { readonly uid: number; readonly gid: number };
 	/** Whether commands reach the network. Default: they do not. `none` keeps nobody from it. */
-	readonly network?: boolean;
+	readonly hasNetwork?: boolean;
 	/** All that commands find in their environment besides PATH, HOME and LANG. */
 	readonly env?: Readonly<Record<string, string>>;
 	/** Where programs are looked for by name. Default: `/usr/local/bin:/usr/bin:/bin`. */
@@ -82,6 +82,18 @@ export function shellTool(options: ShellToolOptions): ShellTool {
 			required: ["command"],
 			additionalProperties: false,
 		}),
+		output: jsonSchema<CommandResult>({
+			type: "object",
+			properties: {
+				exit: { type: "integer", description: "none: a signal ended it" },
+				signal: { type: "string" },
+				stdout: { type: "string" },
+				stderr: { type: "string" },
+				truncated: { type: "boolean" },
+			},
+			required: ["stdout", "stderr"],
+			additionalProperties: false,
+		}),
 		execute: ({ command }, context) => execute(shell, command, context),
 	});
 	return {
@@ -108,7 +120,12 @@ interface Shell {
 
 /** Errors: `tool.invalid`. */
 function openShell(options: ShellToolOptions, what: string): Shell {
-	const { searchPath = defaultPath, network = false, user = { uid: nobodys, gid: nobodys }, env = {} } = options;
+	const {
+		searchPath = defaultPath,
+		hasNetwork: network = false,
+		user = { uid: nobodys, gid: nobodys },
+		env = {},
+	} = options;
 	const limits = { ...defaultShellLimits, ...options.limits };
 	try {
 		const folder = realpathSync(options.cwd);

@@ -73,6 +73,8 @@ export async function fileText(
 
 export interface SkillText {
 	readonly name: string;
+	/** Left out: the skill itself. */
+	readonly file?: string;
 	readonly text: string;
 	/** What else there is to be read. */
 	readonly files?: readonly string[];

@@ -6,7 +6,7 @@ import { defineTool } from "../../../tools/define-tool.ts";
 import { jsonSchema } from "../../../tools/json-schema.ts";
 import { invalid, RootFolder } from "../rooted/root-folder.ts";
 import type { SkillHead } from "./frontmatter.ts";
-import { fileText, readHeads, readSkill } from "./skill-folder.ts";
+import { fileText, readHeads, readSkill, type SkillText } from "./skill-folder.ts";
 
 export type { SkillLimits } from "../../../spec/limits.ts";
 export type { SkillHead } from "./frontmatter.ts";
@@ -71,6 +71,18 @@ function skillTool(
 			type: "object",
 			properties: { name: { type: "string" }, file: { type: "string" } },
 			required: ["name"],
+			additionalProperties: false,
+		}),
+		output: jsonSchema<SkillText>({
+			type: "object",
+			properties: {
+				name: { type: "string" },
+				file: { type: "string" },
+				text: { type: "string" },
+				files: { type: "array", items: { type: "string" } },
+				truncated: { type: "boolean" },
+			},
+			required: ["name", "text"],
 			additionalProperties: false,
 		}),
 		async execute({ name, file }) {
