@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import {
 	chmodSync,
+	chownSync,
 	existsSync,
 	linkSync,
 	mkdirSync,
@@ -233,6 +234,28 @@ describe("paths that lead elsewhere", () => {
 		}
 		expect(await call("list_files", {})).toEqual({ entries: ["notes/"] });
 		await new Promise((resolve) => server.close(resolve));
+	});
+
+	test("the root stays the folder that it was", async () => {
+		const { tools } = fileTools({ root: scene.desk });
+		renameSync(scene.desk, `${scene.desk}-before`);
+		symlinkSync(join(scene.folder, "outside"), scene.desk);
+		await expect(callTool(tools, "read_file", { path: "secret.txt" })).rejects.toThrow(/root folder/);
+		await expect(callTool(tools, "write_file", { path: "x", text: "x" })).rejects.toThrow(/root folder/);
+		rmSync(scene.desk);
+		mkdirSync(scene.desk);
+		await expect(callTool(tools, "list_files", {})).rejects.toThrow("was exchanged for another one");
+	});
+
+	test("what root makes in somebody's folder is theirs", async (context) => {
+		if (process.geteuid?.() !== 0) return context.skip("only root makes files of others");
+		chownSync(scene.desk, 65_530, 65_530);
+		await call("write_file", { path: "new/x.md", text: "x" });
+		const owners = ["new", "new/x.md"].map((path) => statSync(join(scene.desk, path)).uid);
+		expect(owners).toEqual([65_530, 65_530]);
+		chownSync(join(scene.desk, "notes/a.md"), 65_531, 65_531);
+		await call("edit_file", { path: "notes/a.md", old: "one", new: "1" });
+		expect(statSync(join(scene.desk, "notes/a.md")).uid).toBe(65_531);
 	});
 
 	test("who exchanges a folder for a link meanwhile gains nothing", async () => {

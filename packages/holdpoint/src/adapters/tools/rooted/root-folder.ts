@@ -6,11 +6,12 @@
  * 2. A thing is looked at before it is opened for reading (`O_PATH`): a device, a FIFO or a socket is never opened.
  * 3. Another file system that is mounted below the root is not entered.
  * 4. What belongs to a store is refused by name before, and by inode after it is found.
+ * 5. The root is the folder that it was when the tool was made, whatever stands at its path since.
  *
  * It needs the `/proc` of Linux.
  */
 import { type BigIntStats, constants, existsSync, realpathSync, statSync } from "node:fs";
-import { type FileHandle, mkdir, open } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readdir } from "node:fs/promises";
 import { isAbsolute, relative, resolve, sep } from "node:path";
 import { reasonOf } from "../../../kit/reason-of.ts";
 import { HoldpointError } from "../../../spec/errors.ts";
@@ -40,12 +41,14 @@ export interface OpenFolder {
 
 export class RootFolder {
 	readonly path: string;
+	readonly #inode: string;
 	readonly #limits: PathLimits;
 	readonly #forbidden: ForbiddenPlaces;
 
 	/** Errors: `tool.invalid` where there is no such folder, or nothing below it could be kept apart. */
 	constructor({ root, forbid = [], limits, what }: RootOptions) {
 		this.path = existingFolder(root, what);
+		this.#inode = inodeOf(statSync(this.path, { bigint: true }));
 		this.#limits = limits;
 		const places = [...storePlaces(this.path), ...forbid.map((place) => resolve(place))].map(realPlace);
 		const around = places.find((place) => isWithin(place, this.path));
@@ -70,7 +73,9 @@ export class RootFolder {
 		const refused = await this.#forbidden.inodes();
 		let handle = await open(this.path, O_PATH | constants.O_DIRECTORY);
 		try {
-			const { dev } = await handle.stat({ bigint: true });
+			const top = await handle.stat({ bigint: true });
+			if (inodeOf(top) !== this.#inode)
+				throw new Error("The root folder was exchanged for another one; make the tools again");
 			for (const [at, name] of segments.entries()) {
 				const next = await this.#enter(handle, segments.slice(0, at + 1), makes);
 				await handle.close();
@@ -78,7 +83,7 @@ export class RootFolder {
 				const stats = await handle.stat({ bigint: true });
 				const way = segments.slice(0, at + 1);
 				if (!stats.isDirectory()) throw new Error(`${pathOf(way)} is ${kindOf(stats)} and no folder`);
-				if (stats.dev !== dev)
+				if (stats.dev !== top.dev)
 					throw new Error(`${pathOf(way)} is another file system, mounted there; it is not entered`);
 				if (refused.has(inodeOf(stats))) throw forbidden(segments.slice(0, at), name);
 			}
@@ -148,7 +153,9 @@ async function giveTo(path: string, { uid, gid }: { readonly uid: number; readon
 	if (process.geteuid?.() !== 0 || uid === 0) return;
 	const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
 	try {
-		if ((await handle.stat()).uid === 0) await handle.chown(uid, gid);
+		// One that somebody put there meanwhile is not new, and not given away.
+		const isNew = (await readdir(`/proc/self/fd/${handle.fd}`)).length === 0;
+		if (isNew && (await handle.stat()).uid === 0) await handle.chown(uid, gid);
 	} finally {
 		await handle.close();
 	}
