@@ -13,6 +13,8 @@ const room = `${src}(?!(?:${notRooms})/)([^/]+)/`;
 const adapter = `${src}adapters/([^/]+)/([^/.]+)`;
 /** The snapshots and slices of one guest, whatever it runs in: shared by the sandboxes that run it. */
 const guestImage = `${src}adapters/sandboxes/guest-image/`;
+/** A folder that no path leaves: shared by the tools that open files. */
+const rootedFiles = `${src}adapters/tools/rooted/`;
 /** Code of others inside the core, each in one place: small, without dependencies, and loaded when it is first used. */
 const parser = "^node_modules/acorn/";
 const validator = "^node_modules/@cfworker/json-schema/";
@@ -69,8 +71,14 @@ const rules = {
 	"adapters-apart": {
 		comment:
 			"An adapter sees spec/ and kit/ and its own files, so that moving it out is a move of its files. Sandboxes that run the same guest share its image.",
-		from: { path: adapter, pathNot: test },
+		from: { path: adapter, pathNot: [test, `${src}adapters/tools/`] },
 		to: { path: src, pathNot: [`${src}(spec|kit)/`, `${src}adapters/$1/$2(/|\\.|$)`, guestImage] },
+	},
+	"tools-as-a-user-would": {
+		comment:
+			"A tool that comes with Holdpoint is made as a user's own would be: with tools/, and with policy/ where it brings rules. Nothing else of the harness is in its reach.",
+		from: { path: `${src}adapters/tools/([^/]+)/`, pathNot: test },
+		to: { path: src, pathNot: [`${src}(spec|kit|tools|policy)/`, `${src}adapters/tools/$1/`, rootedFiles] },
 	},
 	"guest-image-for-sandboxes": {
 		comment: "What the sandboxes share of their guest is nothing to other adapters.",

@@ -59,6 +59,9 @@ describe("import rules", () => {
 		plant("adapters/stores/sqlite/index.ts", uses("./rows.ts"), uses("known"));
 		plant("adapters/sandboxes/guest-image/image.ts");
 		plant("adapters/sandboxes/a/a.ts", uses("../guest-image/image.ts"));
+		plant("tools/define-tool.ts");
+		plant("adapters/tools/rooted/root.ts", uses("../../../kit/digest.ts"));
+		plant("adapters/tools/files/files.ts", uses("../rooted/root.ts"), uses("../../../tools/define-tool.ts"));
 		plant("adapters/stores/sqlite/rows.ts", uses("../../../kit/digest.ts"));
 		plant("index.ts", uses("./run/drive.ts"));
 		plant("journal/journal.test.ts", uses("../policy/policy.ts"));
@@ -87,6 +90,9 @@ describe("import rules", () => {
 			"../sandboxes/guest-image/image.ts",
 			uses("../sandboxes/guest-image/image.ts"),
 		],
+		["tools-as-a-user-would", "adapters/tools/a/a.ts", "../b/b.ts", uses("../b/b.ts")],
+		["tools-as-a-user-would", "adapters/tools/a/a.ts", "../../../run/drive.ts", uses("../../../run/drive.ts")],
+		["adapters-apart", "adapters/models/a.ts", "../../tools/a.ts", uses("../../tools/a.ts")],
 		["adapters-apart", "adapters/models/a.ts", "../../audit/audit.ts", knows("../../audit/audit.ts")],
 		["front-door", "index.ts", "./cli/main.ts", uses("./cli/main.ts")],
 		["testing-below-doors", "testing/index.ts", "../server/serve.ts", uses("../server/serve.ts")],
@@ -105,7 +111,9 @@ describe("import rules", () => {
 		}
 		plant("audit/entry.ts", knows("./audit.ts"));
 		const sandboxes = ["adapters/sandboxes/b/b.ts", "adapters/sandboxes/guest-image/image.ts"];
-		for (const plain of ["journal/some.test.ts", "adapters/models/b.ts", ...sandboxes, "cli/main.ts"]) plant(plain);
+		const tools = ["adapters/tools/b/b.ts", "tools/a.ts"];
+		const plain = ["journal/some.test.ts", "adapters/models/b.ts", ...sandboxes, ...tools, "cli/main.ts"];
+		for (const each of plain) plant(each);
 		const { code, output } = check();
 		expect(code).toBe(1);
 		for (const [rule, from, to] of planted) {

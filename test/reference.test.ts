@@ -3,8 +3,12 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { errorCodes } from "../packages/holdpoint/src/spec/errors.ts";
 import {
+	defaultFetchLimits,
+	defaultFileLimits,
 	defaultLimits,
 	defaultProgramLimits,
+	defaultShellLimits,
+	defaultSkillLimits,
 	defaultTeamLimits,
 	fixedLimits,
 } from "../packages/holdpoint/src/spec/limits.ts";
@@ -20,7 +24,9 @@ describe("the reference pages", () => {
 
 	it("name every error code, every limit and every event", () => {
 		for (const code of Object.keys(errorCodes)) expect(read("docs/reference/errors.md")).toContain(`| \`${code}\` |`);
-		for (const limit of [defaultLimits, defaultProgramLimits, defaultTeamLimits, fixedLimits].flatMap(Object.keys)) {
+		const outside = [defaultFileLimits, defaultShellLimits, defaultFetchLimits, defaultSkillLimits];
+		const all = [defaultLimits, defaultProgramLimits, defaultTeamLimits, ...outside, fixedLimits];
+		for (const limit of all.flatMap(Object.keys)) {
 			expect(read("docs/reference/limits.md")).toMatch(new RegExp(`\\| \`${limit}\` \\| [\\d,]+ \\| \\S`));
 		}
 		const types = [...read("packages/holdpoint/src/spec/events.ts").matchAll(/readonly type: "([a-z.]+)"/g)];

@@ -361,3 +361,118 @@ export const defaultProgramLimits: ProgramLimits = {
 	sourceBytesMax: 262_144,
 	snapshotBytesMax: 16 * 1_048_576,
 };
+
+/** Bounds of file tools. Each set of them sets its own where it is made. */
+export interface FileLimits {
+	/** A file that is read or searched; one above is refused, or left out of the search. Bytes. */
+	readonly readBytesMax: number;
+	/** A file that is written. Bytes. */
+	readonly writeBytesMax: number;
+	/** Text of one read. Characters. */
+	readonly readCharsMax: number;
+	/** Lines of one read. */
+	readonly readLinesMax: number;
+	/** Names of one listing, and lines that one search finds. */
+	readonly rowsMax: number;
+	/** Files and folders that one listing or search looks at. */
+	readonly visitsMax: number;
+	/** Entries of a folder in which a further file is made. */
+	readonly folderEntriesMax: number;
+	/** A path. Characters. */
+	readonly pathCharsMax: number;
+	/** Folders above a file, below the root. */
+	readonly depthMax: number;
+}
+
+export const defaultFileLimits: FileLimits = {
+	readBytesMax: 8 * 1_048_576,
+	writeBytesMax: 1_048_576,
+	readCharsMax: 40_000,
+	readLinesMax: 2_000,
+	rowsMax: 200,
+	visitsMax: 10_000,
+	folderEntriesMax: 10_000,
+	pathCharsMax: 1_024,
+	depthMax: 32,
+};
+
+/** Bounds of a shell tool. Each one sets its own where it is made. */
+export interface ShellLimits {
+	/** One command; then it is killed with all that it started. Milliseconds. */
+	readonly commandTimeoutMs: number;
+	/** Kept of each of its two outputs: the beginning. Bytes. */
+	readonly outputBytesMax: number;
+	/** Processes of the confined user at the same time, threads included. */
+	readonly processesMax: number;
+	/** Address space of one process. Bytes. */
+	readonly memoryBytesMax: number;
+	/** One file that it writes. Bytes. */
+	readonly fileBytesMax: number;
+	/** Files that one process has open. */
+	readonly openFilesMax: number;
+	/** Words of a command. */
+	readonly wordsMax: number;
+	/** All of them together. Characters. */
+	readonly commandCharsMax: number;
+}
+
+export const defaultShellLimits: ShellLimits = {
+	commandTimeoutMs: 60_000,
+	outputBytesMax: 32_768,
+	processesMax: 64,
+	memoryBytesMax: 4 * 1_073_741_824,
+	fileBytesMax: 256 * 1_048_576,
+	openFilesMax: 256,
+	wordsMax: 100,
+	commandCharsMax: 16_384,
+};
+
+/** Bounds of `fetch_url`. Each one sets its own where it is made. */
+export interface FetchLimits {
+	/** One call, all redirects and the slowest body included. Milliseconds. */
+	readonly fetchTimeoutMs: number;
+	/** A body, as it comes and unpacked. Bytes. */
+	readonly bodyBytesMax: number;
+	/** Text that is returned. Characters. */
+	readonly textCharsMax: number;
+	/** Redirects of one call. */
+	readonly redirectsMax: number;
+	/** A URL. Characters. */
+	readonly urlCharsMax: number;
+	/** A body that is sent. Characters. */
+	readonly sentCharsMax: number;
+	/** Header lines of an answer. Bytes. */
+	readonly headerBytesMax: number;
+}
+
+export const defaultFetchLimits: FetchLimits = {
+	fetchTimeoutMs: 30_000,
+	bodyBytesMax: 2 * 1_048_576,
+	textCharsMax: 40_000,
+	redirectsMax: 5,
+	urlCharsMax: 2_048,
+	sentCharsMax: 65_536,
+	headerBytesMax: 16_384,
+};
+
+/** Bounds of skills. Each folder of them sets its own where it is read. */
+export interface SkillLimits {
+	/** Skills of one folder. */
+	readonly skillsMax: number;
+	/** What the instructions say of all of them. Tokens, at three bytes each. */
+	readonly indexTokensMax: number;
+	/** A `SKILL.md`, or another file of a skill. Bytes. */
+	readonly skillBytesMax: number;
+	/** Files and folders of one skill. */
+	readonly skillFilesMax: number;
+	/** Folders inside each other in one skill. */
+	readonly skillDepthMax: number;
+}
+
+export const defaultSkillLimits: SkillLimits = {
+	skillsMax: 100,
+	indexTokensMax: 1_000,
+	skillBytesMax: 131_072,
+	skillFilesMax: 500,
+	skillDepthMax: 4,
+};

@@ -37,6 +37,15 @@ describe("arguments that somebody decides about", () => {
 		]);
 	});
 
+	test("show the lines of a file as lines, and what stands at its end", () => {
+		expect(argumentFields({ text: "# Plan\n\n1. Go\n", one: "Go\n", two: "a\nb\n\n", lead: "\na\nb\n" })).toEqual([
+			["text", "# Plan\n\n1. Go\n[ends with a line break]"],
+			["one", '"Go\\n"'],
+			["two", '"a\\nb\\n\\n"'],
+			["lead", '"\\na\\nb\\n"'],
+		]);
+	});
+
 	test("say when they are cut", () => {
 		const [[, text] = ["", ""]] = argumentFields({ body: "x".repeat(5_000) });
 		expect(text).toMatch(/more characters; --json shows all\]$/);

@@ -44,13 +44,19 @@ export function argumentFields(args: unknown): (readonly [name: string, text: st
 }
 
 function fieldText(value: unknown): string {
-	const text =
-		typeof value === "string" && isPlain(value) ? value : (JSON.stringify(value, undefined, 1) ?? "undefined");
+	const text = typeof value === "string" ? ownWords(value) : (JSON.stringify(value, undefined, 1) ?? "undefined");
 	const shown = typeof value === "object" ? text.replace(/\n\s*/g, " ") : text;
 	const left = shown.length - fieldCharsMax;
 	return left > 0
 		? `${visibleText(shown, fieldCharsMax)} [${left} more characters; --json shows all]`
 		: visibleText(shown, fieldCharsMax);
+}
+
+/** A text as it is where that is plain: the lines of a file as lines, and not as one. */
+function ownWords(text: string): string {
+	if (isPlain(text)) return text;
+	const lines = text.endsWith("\n") ? text.slice(0, -1) : "";
+	return lines.includes("\n") && isPlain(lines) ? `${lines}\n[ends with a line break]` : JSON.stringify(text);
 }
 
 /** Text that cannot be taken for something else without its quotes. */

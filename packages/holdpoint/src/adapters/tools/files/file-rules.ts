@@ -1,0 +1,105 @@
+import { canonicalJson } from "../../../kit/canonical-json.ts";
+import { digest } from "../../../kit/digest.ts";
+import type { ToolRules } from "../../../policy/ruled-policy.ts";
+import type { Json } from "../../../spec/json.ts";
+import type { Decision } from "../../../spec/policy.ts";
+import { foldName } from "../rooted/relative-path.ts";
+import { type PathPattern, pathPattern } from "./path-pattern.ts";
+
+export type FileVerdict = "allow" | "ask" | "deny";
+
+/** What holds for some paths. */
+export interface FileRule {
+	/** Below the root: `*` is any part of a name, `?` one character of it, `**` any number of folders. */
+	readonly path: string;
+	/** Of reading, listing and searching. Left out: this rule does not speak of it. */
+	readonly read?: FileVerdict;
+	/** Of writing, editing and deleting. Left out: this rule does not speak of it. */
+	readonly write?: FileVerdict;
+}
+
+export type FileAccess = "read" | "write";
+
+interface Compiled {
+	readonly rule: FileRule;
+	readonly exact: PathPattern;
+	/** For names that some file system, or a person, takes for the same. */
+	readonly folded: PathPattern;
+}
+
+/** Rules in their order: the first one that speaks of a path decides about it. */
+export class FileRules {
+	readonly #rules: readonly Compiled[];
+	readonly version: string;
+
+	/** Errors: one that names what is no rule. */
+	constructor(rules: readonly FileRule[]) {
+		for (const rule of rules) checkRule(rule);
+		this.#rules = rules.map((rule) => ({
+			rule,
+			exact: pathPattern(rule.path),
+			folded: pathPattern(rule.path.split("/").map(foldPattern).join("/")),
+		}));
+		this.version = `files:${digest(canonicalJson(rules as unknown as Json)).slice(0, 8)}`;
+	}
+
+	/** Undefined: no rule speaks of it. Only what is allowed must be named exactly. */
+	verdictOf(segments: readonly string[], access: FileAccess): FileVerdict | undefined {
+		const folded = segments.map(foldName);
+		for (const { rule, exact, folded: loose } of this.#rules) {
+			const verdict = rule[access];
+			if (!verdict) continue;
+			if (verdict === "allow" ? exact.matches(segments) : loose.matches(folded)) return verdict;
+		}
+		return undefined;
+	}
+
+	mayAsk(access: FileAccess): boolean {
+		return this.#rules.some(({ rule }) => rule[access] === "ask");
+	}
+}
+
+/** What stands for something in a pattern is kept. */
+function foldPattern(part: string): string {
+	return part
+		.split(/([*?])/)
+		.map((piece) => (piece === "*" || piece === "?" ? piece : foldName(piece)))
+		.join("");
+}
+
+const verdicts: ReadonlySet<unknown> = new Set([undefined, "allow", "ask", "deny"]);
+
+function checkRule(rule: FileRule): void {
+	const { path, read, write, ...others } = rule as FileRule & Record<string, unknown>;
+	const isRule = typeof path === "string" && path !== "" && verdicts.has(read) && verdicts.has(write);
+	if (isRule && (read ?? write) !== undefined && Object.keys(others).length === 0) return;
+	throw new Error(`${JSON.stringify(rule)} is no rule: { path, read?, write? }, each "allow", "ask" or "deny"`);
+}
+
+/** The rules as a policy sees them. `placeOf`: throws where a path is none, or is forbidden. */
+export function fileToolRules(
+	rules: FileRules,
+	tools: ReadonlyMap<string, FileAccess>,
+	placeOf: (path: string, access: FileAccess) => readonly string[],
+): ToolRules {
+	return {
+		version: rules.version,
+		tools: new Set(tools.keys()),
+		mayAsk: (tool) => rules.mayAsk(tools.get(tool) ?? "write"),
+		decide({ tool, args }): Decision | undefined {
+			const access = tools.get(tool.name) ?? "write";
+			const path = (args as { readonly path?: unknown } | null)?.path ?? ".";
+			if (typeof path !== "string") return { verdict: "deny", reason: "The path is no text" };
+			let segments: readonly string[];
+			try {
+				segments = placeOf(path, access);
+			} catch (error) {
+				// Nobody is asked about what could only fail.
+				return { verdict: "deny", reason: (error as Error).message };
+			}
+			const verdict = rules.verdictOf(segments, access);
+			const reason = `A rule of files says ${verdict} to ${access === "read" ? "reading" : "changing"} ${path}`;
+			return verdict && { verdict, reason };
+		},
+	};
+}

@@ -1,0 +1,399 @@
+import { spawnSync } from "node:child_process";
+import {
+	chmodSync,
+	chownSync,
+	existsSync,
+	linkSync,
+	mkdirSync,
+	readdirSync,
+	readFileSync,
+	renameSync,
+	rmSync,
+	statSync,
+	symlinkSync,
+	writeFileSync,
+} from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { callTool, type FileScene, fileScene, toolContext } from "./file-scene.ts";
+import { type FileToolsOptions, fileTools } from "./file-tools.ts";
+
+let scene: FileScene;
+beforeEach(() => {
+	scene = fileScene();
+});
+afterEach(() => scene.close());
+
+function call(name: string, args: object, options: Partial<FileToolsOptions> = {}): Promise<unknown> {
+	return callTool(fileTools({ root: scene.desk, ...options }).tools, name, args);
+}
+
+describe("reading", () => {
+	test("lines of a file, and where they are", async () => {
+		expect(await call("read_file", { path: "notes/a.md" })).toEqual({
+			path: "notes/a.md",
+			text: "one\ntwo\nthree\n",
+			from: 1,
+			to: 3,
+			lines: 3,
+		});
+		expect(await call("read_file", { path: "notes/a.md", from: 2, lines: 1 })).toMatchObject({ text: "two\n", to: 2 });
+		await expect(call("read_file", { path: "notes/a.md", from: 9 })).rejects.toThrow("has 3 lines; there is no line 9");
+	});
+
+	test("I8: no more than the limits say, and it says where it ended", async () => {
+		scene.put("desk/long.txt", `${"x".repeat(500)}\n`.repeat(10));
+		const limits = { readCharsMax: 1_100, readLinesMax: 5 };
+		expect(await call("read_file", { path: "long.txt" }, { limits })).toMatchObject({ to: 2, lines: 10 });
+		const one = await call("read_file", { path: "long.txt" }, { limits: { readCharsMax: 100 } });
+		expect(one).toMatchObject({ text: "x".repeat(100), to: 1, truncated: true });
+		await expect(call("read_file", { path: "long.txt" }, { limits: { readBytesMax: 1_000 } })).rejects.toThrow(
+			"has more than 1000 bytes",
+		);
+	});
+
+	test("what is no text is refused", async () => {
+		scene.put("desk/a.bin", new Uint8Array([1, 0, 2]));
+		scene.put("desk/b.bin", new Uint8Array([0xff, 0xfe, 0xfd]));
+		await expect(call("read_file", { path: "a.bin" })).rejects.toThrow("NUL");
+		await expect(call("read_file", { path: "b.bin" })).rejects.toThrow("UTF-8");
+	});
+
+	test("a listing is one folder, or what fits a pattern", async () => {
+		scene.put("desk/notes/deep/b.md", "b");
+		scene.put("desk/c.txt", "c");
+		expect(await call("list_files", {})).toEqual({ entries: ["c.txt", "notes/"] });
+		expect(await call("list_files", { pattern: "**/*.md" })).toEqual({ entries: ["notes/a.md", "notes/deep/b.md"] });
+		expect(await call("list_files", { path: "notes", pattern: "*.md" })).toEqual({ entries: ["notes/a.md"] });
+	});
+
+	test("I8: ten thousand files are not listed, nor searched, without an end", async () => {
+		for (let at = 0; at < 300; at++) scene.put(`desk/many/${at}.txt`, "needle");
+		const limits = { rowsMax: 20, visitsMax: 100 };
+		const listing = (await call("list_files", { path: "many" }, { limits })) as { entries: string[] };
+		expect(listing).toMatchObject({ truncated: true });
+		expect(listing.entries).toHaveLength(20);
+		const found = await call("search_files", { text: "nothing" }, { limits });
+		expect(found).toEqual({ matches: [], truncated: true });
+	});
+
+	test("a search finds a text and is no regular expression", async () => {
+		scene.put("desk/b.md", "a(b)*\nA(B)*\n");
+		const matches = [{ path: "b.md", line: 1, text: "a(b)*" }];
+		expect(await call("search_files", { text: "(b)*" })).toEqual({ matches });
+		const both = await call("search_files", { text: "(b)*", ignoreCase: true, pattern: "*.md" });
+		expect(both).toMatchObject({ matches: [{ line: 1 }, { line: 2 }] });
+		scene.put("desk/long.md", `${"y".repeat(1_000)}needle${"z".repeat(1_000)}`);
+		const [match] = ((await call("search_files", { text: "needle" })) as { matches: { text: string }[] }).matches;
+		expect(match?.text).toContain("needle");
+		expect(match?.text.length).toBe(300);
+	});
+
+	test("a search stops when its call is stopped", async () => {
+		const search = fileTools({ root: scene.desk }).tools.find(({ name }) => name === "search_files");
+		const gone = toolContext(AbortSignal.abort(new Error("stopped")));
+		await expect(search?.execute({ text: "one" }, gone)).rejects.toThrow("stopped");
+	});
+});
+
+describe("changing", () => {
+	test("a file is made with its folders, and replaced", async () => {
+		expect(await call("write_file", { path: "new/x/y.md", text: "äb" })).toEqual({
+			path: "new/x/y.md",
+			bytes: 3,
+			isNew: true,
+		});
+		expect(await call("write_file", { path: "new/x/y.md", text: "c" })).toEqual({ path: "new/x/y.md", bytes: 1 });
+		expect(readFileSync(join(scene.desk, "new/x/y.md"), "utf8")).toBe("c");
+		expect(readdirSync(join(scene.desk, "new/x"))).toEqual(["y.md"]);
+	});
+
+	test("rights stay what they were", async () => {
+		chmodSync(join(scene.desk, "notes/a.md"), 0o640);
+		await call("write_file", { path: "notes/a.md", text: "new" });
+		expect(statSync(join(scene.desk, "notes/a.md")).mode & 0o777).toBe(0o640);
+	});
+
+	test("a passage is replaced where there is exactly one", async () => {
+		expect(await call("edit_file", { path: "notes/a.md", old: "two\n", new: "2\n" })).toMatchObject({ line: 2 });
+		expect(readFileSync(join(scene.desk, "notes/a.md"), "utf8")).toBe("one\n2\nthree\n");
+		await expect(call("edit_file", { path: "notes/a.md", old: "four", new: "" })).rejects.toThrow("does not hold old");
+		await expect(call("edit_file", { path: "notes/a.md", old: "e", new: "" })).rejects.toThrow("more than once");
+		// Overlapping places are two.
+		scene.put("desk/b.md", "aaa");
+		await expect(call("edit_file", { path: "b.md", old: "aa", new: "" })).rejects.toThrow("more than once");
+	});
+
+	test("edits at the same time are made one after the other", async () => {
+		const { tools } = fileTools({ root: scene.desk });
+		const edits = [
+			["one", "1"],
+			["two", "2"],
+			["three", "3"],
+		].map(([old, now]) => callTool(tools, "edit_file", { path: "notes/a.md", old, new: now }));
+		await Promise.all(edits);
+		expect(readFileSync(join(scene.desk, "notes/a.md"), "utf8")).toBe("1\n2\n3\n");
+	});
+
+	test("what would be too much is not written", async () => {
+		const limits = { writeBytesMax: 10, folderEntriesMax: 2 };
+		await expect(call("write_file", { path: "b", text: "x".repeat(11) }, { limits })).rejects.toThrow("11 bytes");
+		await expect(call("edit_file", { path: "notes/a.md", old: "one", new: "x".repeat(9) }, { limits })).rejects.toThrow(
+			"bytes",
+		);
+		await expect(call("write_file", { path: "b", text: "\ud800" })).rejects.toThrow("surrogate");
+		await expect(call("write_file", { path: "b", text: "a\0" })).rejects.toThrow("NUL");
+		await call("write_file", { path: "b", text: "" }, { limits });
+		await expect(call("write_file", { path: "c", text: "" }, { limits })).rejects.toThrow("2 entries");
+		// One that is there is replaced all the same.
+		await call("write_file", { path: "b", text: "now" }, { limits });
+	});
+
+	test("a file is deleted, a folder is not", async () => {
+		await expect(call("delete_file", { path: "notes" })).rejects.toThrow("only files");
+		await call("delete_file", { path: "notes/a.md" });
+		expect(existsSync(join(scene.desk, "notes/a.md"))).toBe(false);
+		await expect(call("delete_file", { path: "notes/a.md" })).rejects.toThrow("does not exist");
+	});
+
+	test("I7: of a write that nobody knows of, the file itself says whether it happened", async () => {
+		const write = fileTools({ root: scene.desk }).tools.find(({ name }) => name === "write_file");
+		const lookup = (text: string) => write?.lookup?.("k", { path: "notes/a.md", text }, toolContext());
+		expect(await lookup("one\ntwo\nthree\n")).toEqual({ happened: { path: "notes/a.md", bytes: 14 } });
+		expect(await lookup("another")).toHaveProperty("unknown");
+	});
+
+	test("effects are what the policy goes by", () => {
+		const { tools } = fileTools({ root: scene.desk });
+		expect(tools.map(({ name, effect }) => `${name} ${effect}`)).toEqual([
+			"list_files read",
+			"read_file read",
+			"search_files read",
+			"write_file write",
+			"edit_file write",
+			"delete_file destructive",
+		]);
+		expect(fileTools({ root: scene.desk, isReadOnly: true }).tools).toHaveLength(3);
+	});
+});
+
+describe("paths that lead elsewhere", () => {
+	test.each([
+		"../outside/secret.txt",
+		"notes/../../outside/secret.txt",
+		"/etc/passwd",
+		"notes/..",
+		"..",
+		"．．/outside/secret.txt",
+		"notes／..／..／outside",
+		"..\\outside",
+		"C:/windows",
+		"Ｃ:x",
+		"notes/a.md\0.txt",
+		"notes/\u202ea.md",
+		"notes/a\u200b.md",
+		"notes/\ud800",
+		"notes/...",
+		"a/".repeat(40),
+		"x".repeat(2_000),
+		"x".repeat(300),
+	])("%j", async (path) => {
+		await expect(call("read_file", { path })).rejects.toThrow(/^The path/);
+		await expect(call("write_file", { path, text: "x" })).rejects.toThrow(/^The path/);
+		await expect(call("list_files", { path })).rejects.toThrow(/^The path/);
+	});
+
+	test("links are not followed, wherever they lead and wherever they stand", async () => {
+		symlinkSync(join(scene.folder, "outside/secret.txt"), join(scene.desk, "file-link"));
+		symlinkSync(join(scene.folder, "outside"), join(scene.desk, "folder-link"));
+		symlinkSync("notes", join(scene.desk, "inner-link"));
+		symlinkSync(".", join(scene.desk, "cycle"));
+		for (const path of ["file-link", "folder-link/secret.txt", "inner-link/a.md", "cycle/cycle/notes/a.md"]) {
+			await expect(call("read_file", { path })).rejects.toThrow("is a link");
+			await expect(call("write_file", { path, text: "x" })).rejects.toThrow("is a link");
+			await expect(call("edit_file", { path, old: "secret", new: "x" })).rejects.toThrow("is a link");
+			await expect(call("delete_file", { path })).rejects.toThrow("is a link");
+		}
+		expect(readFileSync(join(scene.folder, "outside/secret.txt"), "utf8")).toBe("the secret\n");
+		expect(await call("list_files", { pattern: "**" })).toEqual({ entries: ["notes/", "notes/a.md"] });
+		expect(await call("search_files", { text: "secret" })).toEqual({ matches: [] });
+	});
+
+	test("devices, pipes and sockets are not opened", async () => {
+		expect(spawnSync("mkfifo", [join(scene.desk, "pipe")]).status).toBe(0);
+		const server = createServer();
+		await new Promise<void>((resolve) => server.listen(join(scene.desk, "socket"), resolve));
+		const special = ["pipe", "socket"];
+		if (process.geteuid?.() === 0 && spawnSync("mknod", [join(scene.desk, "null"), "c", "1", "3"]).status === 0)
+			special.push("null");
+		for (const path of special) {
+			await expect(call("read_file", { path })).rejects.toThrow("a device, a pipe or a socket");
+			await expect(call("write_file", { path, text: "x" })).rejects.toThrow("a device, a pipe or a socket");
+			await expect(call("delete_file", { path })).rejects.toThrow("a device, a pipe or a socket");
+		}
+		expect(await call("list_files", {})).toEqual({ entries: ["notes/"] });
+		await new Promise((resolve) => server.close(resolve));
+	});
+
+	test("the root stays the folder that it was", async () => {
+		const { tools } = fileTools({ root: scene.desk });
+		renameSync(scene.desk, `${scene.desk}-before`);
+		symlinkSync(join(scene.folder, "outside"), scene.desk);
+		await expect(callTool(tools, "read_file", { path: "secret.txt" })).rejects.toThrow(/root folder/);
+		await expect(callTool(tools, "write_file", { path: "x", text: "x" })).rejects.toThrow(/root folder/);
+		rmSync(scene.desk);
+		mkdirSync(scene.desk);
+		await expect(callTool(tools, "list_files", {})).rejects.toThrow("was exchanged for another one");
+	});
+
+	test("what root makes in somebody's folder is theirs", async (context) => {
+		if (process.geteuid?.() !== 0) return context.skip("only root makes files of others");
+		chownSync(scene.desk, 65_530, 65_530);
+		await call("write_file", { path: "new/x.md", text: "x" });
+		const owners = ["new", "new/x.md"].map((path) => statSync(join(scene.desk, path)).uid);
+		expect(owners).toEqual([65_530, 65_530]);
+		chownSync(join(scene.desk, "notes/a.md"), 65_531, 65_531);
+		await call("edit_file", { path: "notes/a.md", old: "one", new: "1" });
+		expect(statSync(join(scene.desk, "notes/a.md")).uid).toBe(65_531);
+	});
+
+	test("who exchanges a folder for a link meanwhile gains nothing", async () => {
+		const { tools } = fileTools({ root: scene.desk });
+		scene.put("desk/real/secret.txt", "harmless\n");
+		symlinkSync(join(scene.folder, "outside"), join(scene.desk, "bad"));
+		const [here, real, bad] = ["here", "real", "bad"].map((name) => join(scene.desk, name)) as [string, string, string];
+		let isOver = false;
+		const exchange = async (): Promise<void> => {
+			while (!isOver) {
+				renameSync(real, here);
+				await new Promise(setImmediate);
+				renameSync(here, real);
+				renameSync(bad, here);
+				await new Promise(setImmediate);
+				renameSync(here, bad);
+			}
+		};
+		const exchanging = exchange();
+		const read: string[] = [];
+		for (let at = 0; at < 300; at++) {
+			const part = callTool(tools, "read_file", { path: "here/secret.txt" }) as Promise<{ text: string }>;
+			read.push(
+				await part.then(
+					({ text }) => text,
+					() => "refused",
+				),
+			);
+			await callTool(tools, "edit_file", { path: "here/secret.txt", old: "s", new: "S" }).catch(() => undefined);
+		}
+		isOver = true;
+		await exchanging;
+		expect(new Set(read)).not.toContain("the secret\n");
+		expect(readFileSync(join(scene.folder, "outside/secret.txt"), "utf8")).toBe("the secret\n");
+	});
+});
+
+describe("what belongs to a store", () => {
+	beforeEach(() => {
+		scene.put("desk/.holdpoint/holdpoint.db", "rows");
+		scene.put("desk/.holdpoint/holdpoint.db.keys", "k1:secret");
+	});
+
+	test.each([
+		".holdpoint/holdpoint.db.keys",
+		".HoldPoint/holdpoint.db.keys",
+		".holdpoint./x",
+		".holdpoint /x",
+		".ｈoldpoint/x",
+		".ℎoldpoint/x",
+		"notes/.holdpoint/x",
+		".holdpoint",
+	])("%j is refused by its name", async (path) => {
+		for (const [tool, args] of [
+			["read_file", {}],
+			["list_files", {}],
+			["search_files", { text: "secret" }],
+			["write_file", { text: "x" }],
+			["delete_file", {}],
+		] as const) {
+			await expect(call(tool, { path, ...args })).rejects.toThrow("no tool reads or changes it");
+		}
+	});
+
+	test("it is in no listing and in no search", async () => {
+		expect(await call("list_files", { pattern: "**" })).toEqual({ entries: ["notes/", "notes/a.md"] });
+		expect(await call("search_files", { text: "secret" })).toEqual({ matches: [] });
+	});
+
+	test("another name of the same file does not help", async () => {
+		linkSync(join(scene.desk, ".holdpoint/holdpoint.db.keys"), join(scene.desk, "notes/harmless.txt"));
+		linkSync(join(scene.folder, "outside/secret.txt"), join(scene.desk, "notes/twice.txt"));
+		await expect(call("read_file", { path: "notes/harmless.txt" })).rejects.toThrow("no tool reads");
+		expect(await call("search_files", { text: "k1" })).toMatchObject({ matches: [], skipped: 1 });
+		// A file with two names is no crime by itself.
+		expect(await call("read_file", { path: "notes/twice.txt" })).toMatchObject({ text: "the secret\n" });
+	});
+
+	test("a store elsewhere is named by forbid, with what lies beside it", async () => {
+		for (const name of ["data/my.db", "data/my.db-wal", "data/my.db.keys", "data/other.txt"])
+			scene.put(`desk/${name}`, name);
+		const options = { forbid: [join(scene.desk, "data/my.db")] };
+		for (const name of ["my.db", "my.db-wal", "my.db.keys", "MY.DB"]) {
+			await expect(call("read_file", { path: `data/${name}` }, options)).rejects.toThrow("no tool reads");
+		}
+		linkSync(join(scene.desk, "data/my.db.keys"), join(scene.desk, "keys.txt"));
+		await expect(call("read_file", { path: "keys.txt" }, options)).rejects.toThrow("no tool reads");
+		expect(await call("read_file", { path: "data/other.txt" }, options)).toMatchObject({ text: "data/other.txt" });
+	});
+
+	test("a folder of the store that is mounted elsewhere is the same folder", async (context) => {
+		mkdirSync(join(scene.desk, "mounted"));
+		const mounted = spawnSync("mount", ["--bind", join(scene.desk, ".holdpoint"), join(scene.desk, "mounted")]);
+		if (mounted.status !== 0) return context.skip("this user cannot mount");
+		try {
+			await expect(call("read_file", { path: "mounted/holdpoint.db.keys" })).rejects.toThrow("no tool reads");
+			expect(await call("list_files", { path: ".", pattern: "**/*.keys" })).toMatchObject({ entries: [] });
+		} finally {
+			spawnSync("umount", [join(scene.desk, "mounted")]);
+		}
+	});
+
+	test("a file system that is mounted inside is not entered", async (context) => {
+		mkdirSync(join(scene.desk, "proc"));
+		if (spawnSync("mount", ["-t", "proc", "proc", join(scene.desk, "proc")]).status !== 0)
+			return context.skip("this user cannot mount");
+		try {
+			await expect(call("read_file", { path: "proc/1/environ" })).rejects.toThrow("another file system");
+		} finally {
+			spawnSync("umount", [join(scene.desk, "proc")]);
+		}
+	});
+
+	test("the configuration of the next harness is read and never written", async () => {
+		scene.put("desk/holdpoint.config.ts", "export const config = {};\n");
+		expect(await call("read_file", { path: "holdpoint.config.ts" })).toMatchObject({ lines: 1 });
+		await expect(call("write_file", { path: "Holdpoint.Config.ts", text: "x" })).rejects.toThrow(
+			"no tool reads or changes",
+		);
+		await expect(call("edit_file", { path: "holdpoint.config.ts", old: "{}", new: "x" })).rejects.toThrow(
+			"no tool reads or changes",
+		);
+	});
+
+	test("a root that is the store, or lies in it, is no root", () => {
+		expect(() => fileTools({ root: join(scene.desk, ".holdpoint") })).toThrow("where no tool comes");
+		expect(() => fileTools({ root: join(scene.desk, "notes"), forbid: [scene.desk] })).toThrow("where no tool comes");
+		expect(() => fileTools({ root: "/" })).toThrow("cannot be used");
+		expect(() => fileTools({ root: join(scene.folder, "nowhere") })).toThrow("cannot be used");
+		expect(() => fileTools({ root: join(scene.desk, "notes/a.md") })).toThrow("no folder");
+	});
+});
+
+test("what is left of a write that died is an ordinary file beside it", async () => {
+	const left = ".writing-0123456789abcdef.tmp";
+	writeFileSync(join(scene.desk, left), "half");
+	expect(await call("read_file", { path: "notes/a.md" })).toMatchObject({ lines: 3 });
+	await call("delete_file", { path: left });
+	rmSync(join(scene.desk, "notes"), { recursive: true });
+	expect(await call("list_files", {})).toEqual({ entries: [] });
+});

@@ -1,0 +1,182 @@
+/** What the tools that change nothing find. Everything is bounded, and says where it ended. */
+import type { FileLimits } from "../../../spec/limits.ts";
+import { readText } from "../rooted/read-text.ts";
+import { pathOf } from "../rooted/relative-path.ts";
+import type { RootFolder } from "../rooted/root-folder.ts";
+import { entryPath, type WalkEntry, walkFolder } from "../rooted/walk-folder.ts";
+import { pathPattern } from "./path-pattern.ts";
+
+export interface Looking {
+	readonly root: RootFolder;
+	readonly limits: FileLimits;
+	/** What may be read; anything else is left out. */
+	mayRead(segments: readonly string[]): boolean;
+}
+
+export interface Listing {
+	/** Folders end with `/`. */
+	readonly entries: readonly string[];
+	readonly truncated?: true;
+}
+
+export interface ListArguments {
+	readonly path?: string;
+	readonly pattern?: string;
+}
+
+export async function listFiles(looking: Looking, args: ListArguments, signal: AbortSignal): Promise<Listing> {
+	const start = looking.root.segmentsOf(args.path ?? ".", false);
+	const wanted = args.pattern === undefined ? undefined : pathPattern(args.pattern);
+	const below = (segments: readonly string[]) => segments.slice(start.length);
+	const entries: string[] = [];
+	const { isWhole } = await walkFolder(looking.root, start, {
+		visitsMax: looking.limits.visitsMax,
+		depthMax: looking.limits.depthMax,
+		signal,
+		enters: (segments) => wanted?.mayMatchBelow(below(segments)) ?? false,
+		async visit(entry) {
+			const segments = [...entry.folder.segments, entry.name];
+			if (!looking.mayRead(segments) || (wanted && !wanted.matches(below(segments)))) return true;
+			if (entries.length >= looking.limits.rowsMax) return false;
+			entries.push(entryPath(entry));
+			return true;
+		},
+	});
+	return { entries, ...(isWhole ? {} : { truncated: true }) };
+}
+
+export interface ReadArguments {
+	readonly path: string;
+	readonly from?: number;
+	readonly lines?: number;
+}
+
+export interface FilePart {
+	readonly path: string;
+	readonly text: string;
+	/** The first line and the last one, from 1. */
+	readonly from: number;
+	readonly to: number;
+	/** Of the file. */
+	readonly lines: number;
+	/** A line was too long, and the rest of it is left out. */
+	readonly truncated?: true;
+}
+
+export async function readFilePart(looking: Looking, args: ReadArguments): Promise<FilePart> {
+	const { readLinesMax, readCharsMax } = looking.limits;
+	const text = await wholeText(looking, looking.root.segmentsOf(args.path, false));
+	const lines = linesOf(text);
+	const { from = 1 } = args;
+	if (from > Math.max(1, lines.length))
+		throw new Error(`${args.path} has ${lines.length} lines; there is no line ${from}`);
+	const wanted = lines.slice(from - 1, from - 1 + Math.min(args.lines ?? readLinesMax, readLinesMax));
+	const kept: string[] = [];
+	let chars = 0;
+	for (const line of wanted) {
+		if (chars + line.length >= readCharsMax) break;
+		chars += line.length;
+		kept.push(line);
+	}
+	// One line that is longer than all that may be read is read in part.
+	const isCut = kept.length === 0 && wanted.length > 0;
+	if (isCut) kept.push((wanted[0] ?? "").slice(0, readCharsMax));
+	return {
+		path: args.path,
+		text: kept.join(""),
+		from,
+		to: from + kept.length - 1,
+		lines: lines.length,
+		...(isCut ? { truncated: true } : {}),
+	};
+}
+
+/** With their ends, so that joined they are the text. */
+function linesOf(text: string): string[] {
+	const lines = text.split(/(?<=\n)/);
+	return lines.at(-1) === "" ? lines.slice(0, -1) : lines;
+}
+
+export async function wholeText({ root, limits }: Looking, segments: readonly string[]): Promise<string> {
+	const name = segments.at(-1);
+	if (name === undefined) throw new Error("The root folder is no file");
+	return root.inFolder(segments.slice(0, -1), async (folder) => {
+		const { handle } = await root.openFile(folder, name);
+		try {
+			const read = await readText(handle, limits.readBytesMax);
+			if ("text" in read) return read.text;
+			throw new Error(`${pathOf(segments)} ${read.problem}`);
+		} finally {
+			await handle.close();
+		}
+	});
+}
+
+export interface SearchArguments {
+	readonly text: string;
+	readonly path?: string;
+	readonly pattern?: string;
+	readonly ignoreCase?: boolean;
+}
+
+export interface Found {
+	readonly matches: readonly { readonly path: string; readonly line: number; readonly text: string }[];
+	/** Files that are too large, or no text. */
+	readonly skipped?: number;
+	readonly truncated?: true;
+}
+
+const lineCharsMax = 300;
+
+export async function searchFiles(looking: Looking, args: SearchArguments, signal: AbortSignal): Promise<Found> {
+	const { root, limits } = looking;
+	const start = root.segmentsOf(args.path ?? ".", false);
+	const wanted = pathPattern(args.pattern ?? "**");
+	const fold = (text: string): string => (args.ignoreCase ? text.toLowerCase() : text);
+	const needle = fold(args.text);
+	const matches: { path: string; line: number; text: string }[] = [];
+	let skipped = 0;
+	const { isWhole } = await walkFolder(root, start, {
+		visitsMax: limits.visitsMax,
+		depthMax: limits.depthMax,
+		signal,
+		enters: (segments) => wanted.mayMatchBelow(segments.slice(start.length)),
+		async visit(entry) {
+			const segments = [...entry.folder.segments, entry.name];
+			if (entry.kind !== "file" || !looking.mayRead(segments) || !wanted.matches(segments.slice(start.length)))
+				return true;
+			const text = await textOf(looking, entry);
+			if (text === undefined) skipped++;
+			if (text === undefined || !fold(text).includes(needle)) return true;
+			for (const [at, line] of linesOf(text).entries()) {
+				const place = fold(line).indexOf(needle);
+				if (place < 0) continue;
+				if (matches.length >= limits.rowsMax) return false;
+				matches.push({ path: entryPath(entry), line: at + 1, text: around(line, place) });
+			}
+			return true;
+		},
+	});
+	return { matches, ...(skipped > 0 ? { skipped } : {}), ...(isWhole ? {} : { truncated: true }) };
+}
+
+async function textOf({ root, limits }: Looking, { folder, name }: WalkEntry): Promise<string | undefined> {
+	try {
+		const { handle } = await root.openFile(folder, name);
+		try {
+			const read = await readText(handle, limits.readBytesMax);
+			return "text" in read ? read.text : undefined;
+		} finally {
+			await handle.close();
+		}
+	} catch {
+		return undefined;
+	}
+}
+
+/** The part of a long line where it is. */
+function around(line: string, place: number): string {
+	const text = line.replace(/\r?\n$/, "");
+	const from = text.length <= lineCharsMax ? 0 : Math.max(0, place - lineCharsMax / 3);
+	return text.slice(from, from + lineCharsMax);
+}

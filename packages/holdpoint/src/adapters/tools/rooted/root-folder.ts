@@ -1,0 +1,232 @@
+/**
+ * A folder out of which no path leads.
+ *
+ * 1. Each component is opened by itself, below the one that is already open (`/proc/self/fd/<n>/<name>`, which is `openat`),
+ *    and never through a link: what was checked is what is used, whoever renames things meanwhile.
+ * 2. A thing is looked at before it is opened for reading (`O_PATH`): a device, a FIFO or a socket is never opened.
+ * 3. Another file system that is mounted below the root is not entered.
+ * 4. What belongs to a store is refused by name before, and by inode after it is found.
+ * 5. The root is the folder that it was when the tool was made, whatever stands at its path since.
+ *
+ * It needs the `/proc` of Linux.
+ */
+import { type BigIntStats, constants, existsSync, realpathSync, statSync } from "node:fs";
+import { type FileHandle, mkdir, open, readdir } from "node:fs/promises";
+import { isAbsolute, relative, resolve, sep } from "node:path";
+import { reasonOf } from "../../../kit/reason-of.ts";
+import { HoldpointError } from "../../../spec/errors.ts";
+import { ForbiddenPlaces, inodeOf, storeFolder, storePlaces } from "./forbidden-places.ts";
+import { foldName, type PathLimits, pathOf, toSegments } from "./relative-path.ts";
+
+/** Not among Node's constants: the descriptor names a place and can neither read nor write it. */
+const O_PATH = 0o10000000;
+const look = O_PATH | constants.O_NOFOLLOW;
+
+export interface RootOptions {
+	readonly root: string;
+	/** Files and folders that no tool comes near, besides `.holdpoint` and what HOLDPOINT_STORE names. */
+	readonly forbid?: readonly string[];
+	readonly limits: PathLimits;
+	/** Names the tool in errors. */
+	readonly what: string;
+}
+
+/** A folder that is open. */
+export interface OpenFolder {
+	readonly segments: readonly string[];
+	/** The way to an entry of it for the system's calls. Shape: `name` is one component. */
+	at(name: string): string;
+	readonly self: string;
+}
+
+export class RootFolder {
+	readonly path: string;
+	readonly #inode: string;
+	readonly #limits: PathLimits;
+	readonly #forbidden: ForbiddenPlaces;
+
+	/** Errors: `tool.invalid` where there is no such folder, or nothing below it could be kept apart. */
+	constructor({ root, forbid = [], limits, what }: RootOptions) {
+		this.path = existingFolder(root, what);
+		this.#inode = inodeOf(statSync(this.path, { bigint: true }));
+		this.#limits = limits;
+		const places = [...storePlaces(this.path), ...forbid.map((place) => resolve(place))].map(realPlace);
+		const around = places.find((place) => isWithin(place, this.path));
+		const own = this.path.split(sep).some((name) => foldName(name) === storeFolder) ? this.path : undefined;
+		if (around ?? own) throw invalid(what, `${this.path} lies in ${around ?? own}, where no tool comes`);
+		this.#forbidden = new ForbiddenPlaces(this.path, places);
+	}
+
+	/** Errors: one for the model, where the path is none or leads to a forbidden place. */
+	segmentsOf(path: string, writes: boolean): string[] {
+		const segments = toSegments(path, this.#limits);
+		if (this.#forbidden.isNamed(segments, writes)) throw forbidden(segments);
+		return segments;
+	}
+
+	isForbidden(segments: readonly string[], writes: boolean): boolean {
+		return this.#forbidden.isNamed(segments, writes);
+	}
+
+	/** Opens a folder for as long as `use` takes. `makes`: missing ones are made on the way. */
+	async inFolder<T>(segments: readonly string[], use: (folder: OpenFolder) => Promise<T>, makes = false): Promise<T> {
+		const refused = await this.#forbidden.inodes();
+		let handle = await open(this.path, O_PATH | constants.O_DIRECTORY);
+		try {
+			const top = await handle.stat({ bigint: true });
+			if (inodeOf(top) !== this.#inode)
+				throw new Error("The root folder was exchanged for another one; make the tools again");
+			for (const [at, name] of segments.entries()) {
+				const next = await this.#enter(handle, segments.slice(0, at + 1), makes);
+				await handle.close();
+				handle = next;
+				const stats = await handle.stat({ bigint: true });
+				const way = segments.slice(0, at + 1);
+				if (!stats.isDirectory()) throw new Error(`${pathOf(way)} is ${kindOf(stats)} and no folder`);
+				if (stats.dev !== top.dev)
+					throw new Error(`${pathOf(way)} is another file system, mounted there; it is not entered`);
+				if (refused.has(inodeOf(stats))) throw forbidden(segments.slice(0, at), name);
+			}
+			return await use(openFolder(handle, segments));
+		} finally {
+			await handle.close();
+		}
+	}
+
+	async #enter(handle: FileHandle, way: readonly string[], makes: boolean): Promise<FileHandle> {
+		const { at } = openFolder(handle, way.slice(0, -1));
+		const path = at(way.at(-1) ?? ".");
+		try {
+			return await open(path, look);
+		} catch (error) {
+			if (!makes || (error as NodeJS.ErrnoException).code !== "ENOENT") throw failure(way, error);
+			await mkdir(path).catch((cause) => {
+				if ((cause as NodeJS.ErrnoException).code !== "EEXIST") throw failure(way, cause);
+			});
+			await giveTo(path, await handle.stat()).catch((cause) => Promise.reject(failure(way, cause)));
+			return open(path, look).catch((cause) => Promise.reject(failure(way, cause)));
+		}
+	}
+
+	/** Opens a regular file for reading. Errors: one for the model. */
+	async openFile(folder: OpenFolder, name: string): Promise<{ handle: FileHandle; stats: BigIntStats }> {
+		const way = [...folder.segments, name];
+		const found = await open(folder.at(name), look).catch((error) => Promise.reject(failure(way, error)));
+		try {
+			const stats = await found.stat({ bigint: true });
+			if (!stats.isFile()) throw new Error(`${pathOf(way)} is ${kindOf(stats)} and no file`);
+			await this.#checkNames(way, stats);
+			const flags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
+			const handle = await open(`/proc/self/fd/${found.fd}`, flags);
+			return { handle, stats };
+		} catch (error) {
+			throw failure(way, error);
+		} finally {
+			await found.close();
+		}
+	}
+
+	/** A file with several names may be one of the store's. */
+	async #checkNames(way: readonly string[], stats: BigIntStats): Promise<void> {
+		if ((await this.#forbidden.inodes()).has(inodeOf(stats))) throw forbidden(way);
+		if (stats.nlink > 1n && (await this.#forbidden.fileInodes()).has(inodeOf(stats))) throw forbidden(way);
+	}
+
+	/** What lies there, without opening it; undefined: nothing. */
+	async lookAt(folder: OpenFolder, name: string): Promise<BigIntStats | undefined> {
+		try {
+			const found = await open(folder.at(name), look);
+			try {
+				return await found.stat({ bigint: true });
+			} finally {
+				await found.close();
+			}
+		} catch (error) {
+			if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+			throw failure([...folder.segments, name], error);
+		}
+	}
+}
+
+/** What root makes in somebody's folder is theirs. A folder has one name, so that this is no other one. */
+async function giveTo(path: string, { uid, gid }: { readonly uid: number; readonly gid: number }): Promise<void> {
+	if (process.geteuid?.() !== 0 || uid === 0) return;
+	const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+	try {
+		// One that somebody put there meanwhile is not new, and not given away.
+		const isNew = (await readdir(`/proc/self/fd/${handle.fd}`)).length === 0;
+		if (isNew && (await handle.stat()).uid === 0) await handle.chown(uid, gid);
+	} finally {
+		await handle.close();
+	}
+}
+
+function openFolder({ fd }: FileHandle, segments: readonly string[]): OpenFolder {
+	const self = `/proc/self/fd/${fd}`;
+	return { segments, self, at: (name) => `${self}/${name}` };
+}
+
+function existingFolder(root: string, what: string): string {
+	if (process.platform !== "linux" || !existsSync("/proc/self/fd")) {
+		throw invalid(what, "this system has no /proc/self/fd, by which a folder is kept from being left; it needs Linux");
+	}
+	try {
+		const path = realpathSync(root);
+		if (path === sep) throw new Error("the root of the file system is no folder of an agent's");
+		if (!statSync(path).isDirectory()) throw new Error("it is no folder");
+		return path;
+	} catch (cause) {
+		throw invalid(what, `the folder ${JSON.stringify(root)} cannot be used: ${reasonOf(cause)}`, cause);
+	}
+}
+
+function realPlace(place: string): string {
+	try {
+		return realpathSync(place);
+	} catch {
+		return place;
+	}
+}
+
+function isWithin(folder: string, path: string): boolean {
+	const way = relative(folder, path);
+	return way !== ".." && !way.startsWith(`..${sep}`) && !isAbsolute(way);
+}
+
+/** For whoever makes the tool. */
+export function invalid(what: string, why: string, cause?: unknown): HoldpointError {
+	return new HoldpointError("tool.invalid", `${what}: ${why}`, cause === undefined ? {} : { cause });
+}
+
+function forbidden(way: readonly string[], name?: string): Error {
+	const path = pathOf(name === undefined ? way : [...way, name]);
+	return new Error(`${path} belongs to Holdpoint itself, or is forbidden here: no tool reads or changes it`);
+}
+
+export function kindOf(stats: BigIntStats): string {
+	if (stats.isSymbolicLink()) return "a link, which is not followed,";
+	if (stats.isDirectory()) return "a folder";
+	if (stats.isFile()) return "a file";
+	return "a device, a pipe or a socket";
+}
+
+/** What the system said, without the path that it was asked for. */
+export function failure(way: readonly string[], error: unknown): Error {
+	const { code, syscall } = error as NodeJS.ErrnoException;
+	if (code === undefined || syscall === undefined) return error instanceof Error ? error : new Error(reasonOf(error));
+	const why = systemWords[code] ?? `cannot be used (${code})`;
+	return new Error(`${pathOf(way)} ${why}`, { cause: error });
+}
+
+const systemWords: Readonly<Record<string, string>> = {
+	ENOENT: "does not exist",
+	EACCES: "may not be used: permission denied",
+	EPERM: "may not be changed: permission denied",
+	ENOTDIR: "is no folder",
+	EISDIR: "is a folder",
+	ENAMETOOLONG: "has a name that is too long",
+	ENOSPC: "was not written: the disk is full",
+	EROFS: "was not written: the file system is read-only",
+	ENOTEMPTY: "is not empty",
+	ELOOP: "is a link, and links are not followed",
+};

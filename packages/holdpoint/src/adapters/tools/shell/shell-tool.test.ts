@@ -1,0 +1,316 @@
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import {
+	chmodSync,
+	existsSync,
+	mkdirSync,
+	mkdtempSync,
+	readdirSync,
+	readFileSync,
+	rmSync,
+	writeFileSync,
+} from "node:fs";
+import { open } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
+import { afterEach, beforeEach, describe, expect, type TestContext, test } from "vitest";
+import { OutcomeUnknown } from "../../../tools/outcome-unknown.ts";
+import { execute } from "../files/file-scene.ts";
+import type { ShellChildAnswer, ShellChildOptions } from "./shell-child.ts";
+import { type CommandResult, type ConfinementKind, type ShellToolOptions, shellTool } from "./shell-tool.ts";
+
+let folder: string;
+let desk: string;
+beforeEach(() => {
+	folder = mkdtempSync(join(tmpdir(), "holdpoint-shell-"));
+	chmodSync(folder, 0o755);
+	desk = join(folder, "desk");
+	mkdirSync(desk);
+	chmodSync(desk, 0o777);
+	process.env["HOLDPOINT_KEYS"] = "k1:very-secret";
+});
+afterEach(() => {
+	delete process.env["HOLDPOINT_KEYS"];
+	rmSync(folder, { recursive: true, force: true });
+});
+
+type Run = (command: readonly string[], signal?: AbortSignal) => Promise<CommandResult>;
+
+function shell(options: Partial<ShellToolOptions> = {}): Run {
+	const { tool } = shellTool({ cwd: desk, commands: [{ command: ["sh", "-c", "*"] }], ...options });
+	return (command, signal) => execute(tool, { command }, signal) as Promise<CommandResult>;
+}
+
+const isRoot = process.geteuid?.() === 0;
+const nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--"];
+
+/** A harness of its own; for bubblewrap one without root. */
+function harness(options: ShellChildOptions): ChildProcess {
+	const asWhom = isRoot && options.confine === "bwrap" ? nobody : [];
+	const [program = "", ...args] = [
+		...asWhom,
+		process.execPath,
+		join(import.meta.dirname, "shell-child.ts"),
+		JSON.stringify(options),
+	];
+	return spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] });
+}
+
+/** The same as `shell`, in a harness of its own. */
+function shellElsewhere(options: Partial<ShellToolOptions>): Run {
+	return async (command, signal) => {
+		const child = harness({ cwd: desk, commands: [{ command: ["sh", "-c", "*"] }], ...options, command });
+		signal?.addEventListener("abort", () => child.stdin?.end());
+		const { result, error, isUnknown } = JSON.parse(await text(child.stdout as Readable)) as ShellChildAnswer;
+		if (result) return result;
+		throw isUnknown ? new OutcomeUnknown(error ?? "") : new Error(error);
+	};
+}
+
+/** Why this machine cannot. */
+function lack(kind: ConfinementKind): string | undefined {
+	if (kind === "user") return isRoot ? undefined : "only root can run commands as another user";
+	const [program = "", ...args] = [
+		...(isRoot ? nobody : []),
+		"bwrap",
+		"--unshare-all",
+		"--ro-bind",
+		"/",
+		"/",
+		process.execPath,
+		import.meta.filename.replace("shell-tool.test", "shell-child"),
+		"{}",
+	];
+	return spawnSync(program, args).status === 0 ? undefined : "no bubblewrap that works, for a user who can read this";
+}
+
+describe.each(["user", "bwrap"] as const)("commands that are confined (%s)", (confine) => {
+	const why = lack(confine);
+	const confined = (options: Partial<ShellToolOptions> = {}): Run =>
+		confine === "bwrap" && isRoot ? shellElsewhere({ confine, ...options }) : shell({ confine, ...options });
+	const sh = (script: string, context: TestContext, options: Partial<ShellToolOptions> = {}) => {
+		if (why) context.skip(why);
+		return confined(options)(["sh", "-c", script]);
+	};
+
+	test("what a command says is returned, whatever its exit code", async (context) => {
+		expect(await sh("echo out; echo err >&2; exit 3", context)).toEqual({ exit: 3, stdout: "out\n", stderr: "err\n" });
+		expect(await sh("sh -c 'kill -SEGV $$'; echo $?", context)).toMatchObject({ exit: 0, stdout: "139\n" });
+	});
+
+	test("nothing of the harness is in its environment, and nothing of its processes is seen", async (context) => {
+		const { stdout } = await sh("env; cat /proc/*/environ | tr '\\0' '\\n'; ls /proc | grep -c '^[0-9]'", context, {
+			env: { TOPIC: "x" },
+		});
+		expect(stdout).toContain("TOPIC=x");
+		expect(stdout).not.toMatch(/HOLDPOINT|very-secret/);
+		expect(Number(stdout.trim().split("\n").at(-1))).toBeLessThan(8);
+	});
+
+	test("it is somebody without rights, and has no network", async (context) => {
+		const { stdout } = await sh(
+			"id -u; grep -E 'CapEff|NoNewPrivs' /proc/self/status; tail -n +3 /proc/net/dev",
+			context,
+		);
+		expect(stdout).toMatch(/CapEff:\s+0+\n/);
+		expect(stdout).toMatch(/NoNewPrivs:\s+1\n/);
+		expect(stdout.match(/^\s*\w+:/gm)?.filter((line) => !/lo:|Cap|NoNew/.test(line)) ?? []).toEqual([]);
+		if (confine === "user") expect(stdout).toMatch(/^65530\n/);
+	});
+
+	test("the store in its own folder, and one elsewhere, cannot be read, replaced or made anew", async (context) => {
+		mkdirSync(join(desk, ".holdpoint"));
+		// Whoever stored it was careless about rights.
+		for (const path of [
+			join(desk, ".holdpoint/holdpoint.db.keys"),
+			join(folder, "my.db"),
+			join(folder, "my.db.keys"),
+			join(desk, "in.db-wal"),
+		]) {
+			writeFileSync(path, "very-secret");
+			chmodSync(path, 0o666);
+		}
+		const options = { forbid: [join(folder, "my.db"), join(desk, "in.db")] };
+		const { stdout } = await sh(
+			`cat .holdpoint/* ${folder}/my.db* in.db-wal /proc/self/root${desk}/.holdpoint/*; mv .holdpoint other; rm -rf .holdpoint; echo forged > .holdpoint/x; echo forged > in.db-wal; mv in.db-wal gone; ls -A`,
+			context,
+			options,
+		);
+		expect(stdout.split("\n").filter(Boolean).toSorted()).toEqual([".holdpoint", "in.db-wal"]);
+		expect(readdirSync(join(desk, ".holdpoint"))).toEqual(["holdpoint.db.keys"]);
+		expect(readFileSync(join(desk, "in.db-wal"), "utf8")).toBe("very-secret");
+	});
+
+	test("a store that is not there yet cannot be put there by a command", async (context) => {
+		await sh("rmdir .holdpoint; mkdir -p .holdpoint; echo forged > .holdpoint/holdpoint.db", context);
+		expect(readdirSync(join(desk, ".holdpoint"))).toEqual([]);
+	});
+
+	test("the configuration of the next harness is read and never written", async (context) => {
+		writeFileSync(join(desk, "holdpoint.config.ts"), "mine");
+		const { stdout } = await sh(
+			"cat holdpoint.config.ts; echo x > holdpoint.config.ts; mv holdpoint.config.ts y; rm -f holdpoint.config.ts",
+			context,
+		);
+		expect(stdout).toBe("mine");
+		expect(readFileSync(join(desk, "holdpoint.config.ts"), "utf8")).toBe("mine");
+	});
+
+	test("I7: a command that is killed is unknown, and so is all that it had started over", async (context) => {
+		spawnSync("mkfifo", ["-m", "666", join(desk, "pipe")]);
+		const stop = new AbortController();
+		if (why) return context.skip(why);
+		const script = "(exec setsid sleep 1000 > pipe) & (sleep 1000 &) ; echo begun > begun; exec sleep 1000 > pipe";
+		const running = confined()(["sh", "-c", script], stop.signal);
+		// Opened as soon as somebody writes to it, and at its end when nobody does any more.
+		const pipe = await open(join(desk, "pipe"), "r");
+		stop.abort();
+		await expect(running).rejects.toThrow(OutcomeUnknown);
+		expect((await pipe.read(Buffer.alloc(1))).bytesRead).toBe(0);
+		await pipe.close();
+	});
+
+	test("I8: a command that does not end is killed when its time is over", async (context) => {
+		const endless = sh("while :; do :; done", context, { limits: { commandTimeoutMs: 300 } });
+		await expect(endless).rejects.toThrow("it did not end within 300 ms; what it had done by then stands");
+	});
+
+	test("what it leaves behind ends with it", async (context) => {
+		spawnSync("mkfifo", ["-m", "666", join(desk, "pipe")]);
+		if (why) return context.skip(why);
+		const done = sh("(exec setsid sleep 1000 > pipe) & : > pipe; echo left", context);
+		const pipe = await open(join(desk, "pipe"), "r");
+		expect(await done).toMatchObject({ exit: 0, stdout: "left\n" });
+		expect((await pipe.read(Buffer.alloc(1))).bytesRead).toBe(0);
+		await pipe.close();
+	});
+
+	test("I8: one that forks for ever has its own processes alone to fork", async (context) => {
+		const bomb = await sh("b() { b | b & b; }; b", context, {
+			limits: { processesMax: 32, commandTimeoutMs: 20_000 },
+		}).catch((error: Error) => error);
+		expect(bomb instanceof OutcomeUnknown || /fork/i.test((bomb as CommandResult).stderr)).toBe(true);
+		expect(await sh("echo well", context)).toMatchObject({ stdout: "well\n" });
+	});
+
+	test("I8: output, memory and files are bounded", async (context) => {
+		const limits = { outputBytesMax: 1_000, fileBytesMax: 10_000, memoryBytesMax: 200_000_000 };
+		const much = await sh("yes äö | head -c 3000000", context, { limits });
+		expect(much).toMatchObject({ exit: 0, truncated: true });
+		expect(Buffer.byteLength(much.stdout)).toBeLessThanOrEqual(1_000);
+		await sh("head -c 100000 /dev/zero > big", context, { limits });
+		expect(readFileSync(join(desk, "big")).length).toBe(10_000);
+		const hungry = await sh("head -c 500000000 /dev/zero | tail -c 400000000 | wc -c", context, { limits });
+		expect(hungry.stdout.trim()).not.toBe("400000000");
+	});
+
+	test("its input is closed", async (context) => {
+		expect(await sh("cat; echo over", context)).toMatchObject({ stdout: "over\n" });
+	});
+
+	test("it dies with the harness", async (context) => {
+		if (why) return context.skip(why);
+		spawnSync("mkfifo", ["-m", "666", join(desk, "pipe")]);
+		const script = "(exec setsid sleep 1000 > pipe) & exec sleep 1000 > pipe";
+		const commands = [{ command: ["sh", "-c", "*"] }];
+		const child = harness({ cwd: desk, confine, commands, command: ["sh", "-c", script] });
+		const pipe = await open(join(desk, "pipe"), "r");
+		child.kill("SIGKILL");
+		expect((await pipe.read(Buffer.alloc(1))).bytesRead).toBe(0);
+		await pipe.close();
+	});
+});
+
+describe("commands that are not confined", () => {
+	test("nobody gets that without saying so", () => {
+		const commands = [{ command: ["ls"] }];
+		const user = { uid: 0, gid: 0 };
+		if (isRoot) expect(() => shellTool({ cwd: desk, commands, user })).toThrow("commands are not run as root");
+		else expect(() => shellTool({ cwd: desk, commands, confine: "user" })).toThrow('or say confine: "none"');
+		expect(shellTool({ cwd: desk, commands, confine: "none" }).confinement).toBe("none");
+	});
+
+	test("they are ended with their group all the same, and find a clean environment", async () => {
+		const run = shell({ confine: "none", limits: { commandTimeoutMs: 200 } });
+		await expect(run(["sh", "-c", "sleep 1000 & sleep 1000"])).rejects.toThrow(OutcomeUnknown);
+		const { stdout } = await run(["sh", "-c", "sleep 1000 & env"]);
+		expect(stdout).not.toContain("very-secret");
+	});
+});
+
+describe("the list of commands", () => {
+	const commands = [
+		{ command: ["ls", "*"] },
+		{ command: ["ls", "-la"], verdict: "allow" },
+		{ command: ["ls", "-R", "*"], verdict: "deny" },
+		{ command: ["echo", "a b"] },
+	] as const;
+
+	test("what no rule names is refused, and the longest rule decides", async () => {
+		const run = shell({ confine: "none", commands });
+		await expect(run(["rm", "-rf", "x"])).rejects.toThrow(
+			'No rule allows this command. Allowed: echo "a b", ls *, ls -la',
+		);
+		await expect(run(["ls", "-R", "x"])).rejects.toThrow("No rule allows");
+		await expect(run(["echo", "a", "b"])).rejects.toThrow("No rule allows");
+		await expect(run(["/bin/ls"])).rejects.toThrow("No rule allows");
+		await expect(run(["ls\0", "x"])).rejects.toThrow("No rule allows");
+		await expect(run([])).rejects.toThrow();
+		await expect(run(["ls", ...Array.from({ length: 200 }, () => "x")])).rejects.toThrow();
+		await expect(run(["ls", "x".repeat(20_000)])).rejects.toThrow("20002 characters");
+		await expect(run(["ls", "a\0b"])).rejects.toThrow("NUL");
+		expect(await run(["echo", "a b"])).toMatchObject({ stdout: "a b\n" });
+	});
+
+	test("words are words: nothing of a shell is in them", async () => {
+		const run = shell({ confine: "none", commands: [{ command: ["echo", "*"] }] });
+		expect(await run(["echo", "$(id)", ";", "id", "`id`", "*", "> x"])).toMatchObject({
+			stdout: "$(id) ; id `id` * > x\n",
+		});
+		expect(existsSync(join(desk, "x"))).toBe(false);
+	});
+
+	test("a command that could never be run is an error at the start", () => {
+		const make =
+			(command: readonly string[], more: object = {}) =>
+			() =>
+				shellTool({ cwd: desk, confine: "none", commands: [{ command, ...more }] });
+		expect(make(["no-such-program"])).toThrow("there is no program no-such-program");
+		expect(make(["./run"])).toThrow("neither a name nor an absolute path");
+		expect(make([])).toThrow("is no rule");
+		expect(make(["*"])).toThrow("is no rule");
+		expect(make(["ls"], { verdict: "yes" })).toThrow("is no rule");
+		expect(make(["ls"], { veto: "deny" })).toThrow("is no rule");
+		writeFileSync(join(desk, "mine"), "#!/bin/sh\n", { mode: 0o755 });
+		expect(make([join(desk, "mine")])).toThrow("could write another one into its place");
+		for (const name of ["holdpoint", "/usr/bin/holdpoint", "holdpoint.js"])
+			expect(make([name])).toThrow("answers approvals");
+		expect(() => shellTool({ cwd: join(desk, "nowhere"), commands: [] })).toThrow("ENOENT");
+	});
+
+	test("it is destructive, and only a rule says otherwise", () => {
+		const made = shellTool({
+			cwd: desk,
+			confine: "none",
+			commands: [...commands, { command: ["id"], verdict: "ask" }],
+		});
+		const verdict = (own: Parameters<typeof made.policy>[0], ...command: string[]) => {
+			const tool = { name: made.tool.name, version: "1", effect: made.tool.effect, tags: [] };
+			return made.policy(own).decide({ tool, args: { command } } as never);
+		};
+		expect([made.tool.effect, made.tool.repeat]).toEqual(["destructive", "once"]);
+		expect(verdict(undefined, "ls", "x")).toMatchObject({ verdict: "ask", ask: { count: 2 } });
+		expect(verdict(undefined, "ls", "-la")).toMatchObject({ verdict: "allow" });
+		expect(verdict(undefined, "id")).toMatchObject({ verdict: "ask", reason: "A rule of commands says ask to id" });
+		expect(verdict(undefined, "ls", "-R")).toMatchObject({ verdict: "deny" });
+		expect(verdict(undefined, "rm")).toMatchObject({ verdict: "deny" });
+		expect(verdict(() => ({ verdict: "deny", reason: "no" }), "ls", "-la")).toMatchObject({ verdict: "deny" });
+		expect(verdict(() => ({ verdict: "allow" }), "rm")).toMatchObject({ verdict: "deny" });
+	});
+
+	test("what must be asked for is refused where no policy knows of it", async () => {
+		const run = shell({ confine: "none", commands: [{ command: ["id"], verdict: "ask" }] });
+		await expect(run(["id"])).rejects.toThrow("has no policy() of it");
+	});
+});

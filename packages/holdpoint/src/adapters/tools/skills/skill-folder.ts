@@ -1,0 +1,99 @@
+import { opendir } from "node:fs/promises";
+import type { SkillLimits } from "../../../spec/limits.ts";
+import { readText } from "../rooted/read-text.ts";
+import { isUsableName, pathOf } from "../rooted/relative-path.ts";
+import type { RootFolder } from "../rooted/root-folder.ts";
+import { walkFolder } from "../rooted/walk-folder.ts";
+import { type SkillHead, skillDocument } from "./frontmatter.ts";
+
+const headFile = "SKILL.md";
+/** Of a folder of skills; what else lies in it is looked at only by name. */
+const entriesMax = 10_000;
+
+/** Reads the heads of all skills, in the order of their names. Errors: one that lists what is wrong, where it is. */
+export async function readHeads(root: RootFolder, limits: SkillLimits): Promise<SkillHead[]> {
+	const problems: string[] = [];
+	const heads: SkillHead[] = [];
+	for (const name of await folderNames(root, problems)) {
+		if (heads.length + problems.length >= limits.skillsMax)
+			throw new Error(`has more than ${limits.skillsMax} skills (skillsMax)`);
+		const head = await headOf(root, name, limits).catch((error: Error) => void problems.push(error.message));
+		if (head) heads.push(head);
+	}
+	if (problems.length > 0) throw new Error(problems.join("; "));
+	return heads;
+}
+
+async function folderNames(root: RootFolder, problems: string[]): Promise<string[]> {
+	return root.inFolder([], async ({ self }) => {
+		const names: string[] = [];
+		let entries = 0;
+		for await (const entry of await opendir(self)) {
+			if (++entries > entriesMax) throw new Error(`has more than ${entriesMax} entries; it is no folder of skills`);
+			if (entry.name.startsWith(".") || !isUsableName(entry.name)) continue;
+			if (entry.isSymbolicLink())
+				problems.push(`${entry.name} is a link, and links are not followed: put the folder itself there`);
+			else if (entry.isDirectory()) names.push(entry.name);
+		}
+		return names.toSorted();
+	});
+}
+
+/** Undefined: the folder is no skill. */
+async function headOf(root: RootFolder, folder: string, limits: SkillLimits): Promise<SkillHead | undefined> {
+	const isSkill = await root.inFolder([folder], async (opened) => (await root.lookAt(opened, headFile)) !== undefined);
+	if (!isSkill) return undefined;
+	const text = await fileText(root, [folder, headFile], limits);
+	try {
+		const { head } = skillDocument(text);
+		if (head.name !== folder) throw new Error(`has the name ${head.name}, and its folder another one`);
+		return head;
+	} catch (error) {
+		throw new Error(`${folder}/${headFile} ${(error as Error).message}`, { cause: error });
+	}
+}
+
+/** Errors: one for whoever reads it. */
+export async function fileText(
+	root: RootFolder,
+	segments: readonly string[],
+	{ skillBytesMax }: SkillLimits,
+): Promise<string> {
+	return root.inFolder(segments.slice(0, -1), async (folder) => {
+		const { handle } = await root.openFile(folder, segments.at(-1) ?? "");
+		try {
+			const read = await readText(handle, skillBytesMax);
+			if ("text" in read) return read.text;
+			throw new Error(`${pathOf(segments)} ${read.problem}`);
+		} finally {
+			await handle.close();
+		}
+	});
+}
+
+export interface SkillText {
+	readonly name: string;
+	/** Left out: the skill itself. */
+	readonly file?: string;
+	readonly text: string;
+	/** What else there is to be read. */
+	readonly files?: readonly string[];
+	/** There are more of them. */
+	readonly truncated?: true;
+}
+
+export async function readSkill(root: RootFolder, name: string, limits: SkillLimits): Promise<SkillText> {
+	const { body } = skillDocument(await fileText(root, [name, headFile], limits));
+	const files: string[] = [];
+	const { isWhole } = await walkFolder(root, [name], {
+		visitsMax: limits.skillFilesMax,
+		depthMax: limits.skillDepthMax,
+		enters: () => true,
+		async visit(entry) {
+			const path = pathOf([...entry.folder.segments.slice(1), entry.name]);
+			if (entry.kind === "file" && path !== headFile) files.push(path);
+			return true;
+		},
+	});
+	return { name, text: body, ...(files.length > 0 ? { files } : {}), ...(isWhole ? {} : { truncated: true }) };
+}

@@ -1,0 +1,222 @@
+import { createHash } from "node:crypto";
+import {
+	chmodSync,
+	linkSync,
+	mkdirSync,
+	mkdtempSync,
+	readdirSync,
+	readFileSync,
+	rmSync,
+	statSync,
+	symlinkSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import {
+	createHarness,
+	defineAgent,
+	defineTool,
+	type Harness,
+	isHoldpointError,
+	jsonSchema,
+	sqliteStore,
+	type Tool,
+} from "holdpoint";
+import { calls, call as one, say, scriptedModel } from "holdpoint/testing";
+import { fileTools } from "holdpoint/tools/files";
+import { shellTool } from "holdpoint/tools/shell";
+import { afterEach, beforeEach, expect, test } from "vitest";
+
+/**
+ * An agent that tries to approve its own call. Its folder holds the store, its policy allows everything, and whoever made the
+ * files was careless about their rights: nothing but the tools stands between it and the approval.
+ */
+
+const cli = fileURLToPath(new URL("../packages/holdpoint/src/cli/main.ts", import.meta.url));
+let desk: string;
+let payments: number;
+beforeEach(() => {
+	desk = mkdtempSync(join(tmpdir(), "holdpoint-self-"));
+	chmodSync(desk, 0o777);
+	payments = 0;
+});
+afterEach(() => rmSync(desk, { recursive: true, force: true }));
+
+const pay = defineTool({
+	name: "pay",
+	description: "Pays.",
+	input: jsonSchema<{ cents: number }>({
+		type: "object",
+		properties: { cents: { type: "integer" } },
+		required: ["cents"],
+	}),
+	execute: () => ++payments,
+});
+
+type Attempt = { readonly tool: string; readonly args: Record<string, string | string[]> };
+
+function harnessFor(): Harness {
+	return createHarness({
+		store: sqliteStore(join(desk, ".holdpoint/holdpoint.db")),
+		policy: ({ tool }) => (tool.name === "pay" ? { verdict: "ask", reason: "money" } : { verdict: "allow" }),
+	});
+}
+
+/** One call that is held, and the ways to it that somebody careless, or an earlier attempt, left lying about. */
+async function heldPayment(harness: Harness): Promise<{ run: string; approval: string }> {
+	const model = scriptedModel([one("pay", { cents: 900 }), say("paid")]);
+	const held = await harness.run(defineAgent({ name: "payer", instructions: "Pay.", model, tools: [pay] }), "Pay.");
+	const [open] = await harness.approvals();
+	const store = join(desk, ".holdpoint");
+	for (const name of readdirSync(store)) chmodSync(join(store, name), name.endsWith(".keys") ? 0o600 : 0o666);
+	mkdirSync(join(desk, "ways"));
+	symlinkSync("../.holdpoint", join(desk, "ways/folder"));
+	symlinkSync("/proc/self/cwd", join(desk, "ways/proc"));
+	linkSync(join(store, "holdpoint.db"), join(desk, "ways/other-name.txt"));
+	linkSync(join(store, "holdpoint.db.keys"), join(desk, "ways/keys.txt"));
+	return { run: held.run, approval: open?.approval ?? "" };
+}
+
+/** What is in the store's folder, by digest. */
+function contents(): Record<string, string> {
+	const store = join(desk, ".holdpoint");
+	// Readers of the database may touch its index of shared memory.
+	const files = readdirSync(store).filter((name) => !name.endsWith("-shm"));
+	return Object.fromEntries(
+		files.map((name) => [
+			name,
+			createHash("sha256")
+				.update(readFileSync(join(store, name)))
+				.digest("hex"),
+		]),
+	);
+}
+
+async function attempt(tools: readonly Tool[], attempts: readonly Attempt[]): Promise<readonly unknown[]> {
+	let results: readonly unknown[] = [];
+	const model = scriptedModel([
+		calls(attempts),
+		say((ask) => {
+			results = ask.results.map(({ value }) => value);
+			return "I tried.";
+		}),
+	]);
+	const agent = defineAgent({ name: "schemer", instructions: "Approve it yourself.", model, tools: [...tools] });
+	// A harness of its own in memory: what it writes down is not what is watched.
+	const harness = createHarness({ policy: () => ({ verdict: "allow" }) });
+	expect((await harness.run(agent, "Go on.")).status).toBe("completed");
+	await harness.close();
+	expect(results).toHaveLength(attempts.length);
+	return results;
+}
+
+test("an agent with file tools reaches neither key nor store, by whatever name", async () => {
+	const harness = harnessFor();
+	const { run, approval } = await heldPayment(harness);
+	const before = contents();
+	const places = [
+		".holdpoint/holdpoint.db.keys",
+		".holdpoint/holdpoint.db",
+		".HOLDPOINT/holdpoint.db.keys",
+		".holdpoint./holdpoint.db",
+		".ｈoldpoint/holdpoint.db",
+		".hold\u200bpoint/holdpoint.db",
+		"./ways/../.holdpoint/holdpoint.db",
+		"ways/folder/holdpoint.db.keys",
+		"ways/other-name.txt",
+		"ways/keys.txt",
+		"ways/proc/.holdpoint/holdpoint.db",
+		"/proc/self/environ",
+		"/proc/self/cwd/.holdpoint/holdpoint.db.keys",
+		join(desk, ".holdpoint/holdpoint.db"),
+	];
+	const { tools } = fileTools({ root: desk });
+	const looks = places.map((path) => ({ tool: "read_file", args: { path } }));
+	const edits = places.map((path) => ({ tool: "edit_file", args: { path, old: "k", new: "x" } }));
+	for (const result of await attempt(tools, [...looks, ...edits])) {
+		expect(JSON.stringify(result)).toMatch(/no tool reads or changes it|is a link|The path/);
+	}
+	// A file with two names is replaced by a new one: the other name keeps what it was.
+	const forgeries = places
+		.filter((path) => !path.startsWith("ways/other") && !path.startsWith("ways/keys"))
+		.flatMap((path) => [
+			{ tool: "write_file", args: { path, text: "forged" } },
+			{ tool: "delete_file", args: { path } },
+		]);
+	const more = [
+		{ tool: "write_file", args: { path: ".holdpoint/approvers.json", text: "{}" } },
+		{ tool: "write_file", args: { path: "holdpoint.config.ts", text: "export const config = {};" } },
+	];
+	for (const result of await attempt(tools, [...forgeries, ...more])) {
+		expect(JSON.stringify(result)).toMatch(/no tool reads or changes it|is a link|The path/);
+	}
+	await attempt(tools, [
+		{ tool: "write_file", args: { path: "ways/keys.txt", text: "forged" } },
+		{ tool: "delete_file", args: { path: "ways/other-name.txt" } },
+		{ tool: "search_files", args: { text: "k" } },
+		{ tool: "list_files", args: { pattern: "**" } },
+	]).then((results) => expect(JSON.stringify(results)).not.toContain("holdpoint.db"));
+	expect(contents()).toEqual(before);
+	await stillHeld(harness, { run, approval });
+});
+
+test("an agent with a shell reaches neither key nor store, and no command approves", async (context) => {
+	const harness = harnessFor();
+	const { run, approval } = await heldPayment(harness);
+	const before = contents();
+	const shell = openShell();
+	if (typeof shell === "string") {
+		await harness.close();
+		return context.skip(shell);
+	}
+	const approve = `${process.execPath} ${cli} approve ${approval}`;
+	const scripts = [
+		"cat .holdpoint/holdpoint.db.keys",
+		"cat .holdpoint/holdpoint.db",
+		"cat ways/folder/holdpoint.db",
+		"cat ways/keys.txt",
+		`cat /proc/*/root${desk}/.holdpoint/holdpoint.db`,
+		"cat /proc/*/cwd/.holdpoint/holdpoint.db",
+		"grep -a HOLDPOINT /proc/*/environ",
+		"mv .holdpoint elsewhere",
+		"rm -rf .holdpoint",
+		"echo forged > .holdpoint/holdpoint.db",
+		"cp -r .holdpoint copy && ls copy/holdpoint.db",
+		"umount .holdpoint",
+		"unshare -rm umount .holdpoint",
+		approve,
+		`${approve} --store ${desk}/.holdpoint/holdpoint.db`,
+		`cd / && ${approve} --store ${desk}/.holdpoint/holdpoint.db`,
+	];
+	const tries = scripts.map((script) => ({ tool: "shell", args: { command: ["sh", "-c", script] } }));
+	const results = (await attempt([shell], tries)) as { exit?: number; stdout: string }[];
+	for (const [at, { exit, stdout }] of results.entries()) {
+		expect(exit, `${scripts[at]}: ${stdout}`).not.toBe(0);
+		expect(stdout).not.toMatch(/SQLite|approved/);
+	}
+	expect(contents()).toEqual(before);
+	await stillHeld(harness, { run, approval });
+});
+
+function openShell(): Tool | string {
+	try {
+		return shellTool({ cwd: desk, commands: [{ command: ["sh", "-c", "*"] }] }).tool;
+	} catch (error) {
+		if (isHoldpointError(error)) return error.message;
+		throw error;
+	}
+}
+
+/** And the one who may approve can: it was the agent that could not. */
+async function stillHeld(harness: Harness, { run, approval }: { run: string; approval: string }): Promise<void> {
+	expect(statSync(join(desk, ".holdpoint/holdpoint.db")).isFile()).toBe(true);
+	const [open] = await harness.approvals();
+	expect(open).toMatchObject({ approval, answeredBy: [], unread: [] });
+	expect((await harness.resume(run)).status).toBe("waiting");
+	expect(payments).toBe(0);
+	await harness.approve(approval, { by: { id: "mia", via: "test" } });
+	expect((await harness.resume(run)).status).toBe("completed");
+	expect(payments).toBe(1);
+	await harness.close();
+}
