@@ -1,7 +1,11 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import type { LanguageModelV4CallOptions } from "@ai-sdk/provider";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { memoryStore } from "../adapters/stores/memory.ts";
+import { skills } from "../adapters/tools/skills/skills.ts";
 import { createHarness, type HarnessOptions } from "../holdpoint.ts";
 import { defineAgent } from "../run/define-agent.ts";
 import type { RunEvent } from "../spec/events.ts";
@@ -322,4 +326,20 @@ test("a call of its own tools whose result a layer spoils has kept nothing, and 
 	expect(ofType(await events(run), "todos.set")).toEqual([]);
 	const [end] = ofType(await events(run), "call.finished");
 	expect(end?.outcome).toMatchObject({ failed: expect.stringContaining("Nothing of it was kept: spoilt") });
+});
+
+test("an index of skills stands behind the instructions, and a skill is read when it is asked for", async () => {
+	const folder = mkdtempSync(join(tmpdir(), "holdpoint-skills-"));
+	mkdirSync(join(folder, "refunds"));
+	writeFileSync(
+		join(folder, "refunds", "SKILL.md"),
+		"---\nname: refunds\ndescription: How to refund.\n---\nAlways say sorry.\n",
+	);
+	const { harness, agent, requests } = scene([use("skill", { name: "refunds" }), { text: "end" }], {
+		skills: await skills({ folder }),
+	});
+	await harness.run(agent, "Serve.");
+	rmSync(folder, { recursive: true });
+	expect(String(requests[0]?.prompt[0]?.content)).toMatch(/^Serve\.\n\n[\s\S]*refunds[\s\S]*How to refund\./);
+	expect(JSON.stringify(requests[1]?.prompt.at(-1))).toContain("Always say sorry.");
 });

@@ -35,6 +35,8 @@ export interface HarnessAgentDefinition<Name extends string = string> extends Om
 	readonly modes?: false | { readonly start: Mode };
 	/** At its last turn, or after three answers in a row whose calls all failed, it is asked for a last answer. Default: true. */
 	readonly lastAnswer?: boolean | { readonly failedTurnsMax: number };
+	/** A folder of skills, as `holdpoint/tools/skills` reads it: its index stands behind the instructions. */
+	readonly skills?: { readonly index: string; readonly tool: Tool };
 	/** Agents and teams that it starts in the background. */
 	readonly agents?: readonly Participant[];
 	/** Its answer is not the end before this says so. Bounded by `roundsMax`, default 10. */
@@ -65,11 +67,13 @@ export function harnessAgent<const Name extends string>(definition: HarnessAgent
 		lastAnswer = true,
 		modes = { start: "execute" },
 		loop,
+		skills,
 	} = definition;
 	const context = contextOf(definition);
 	const own = ownTools(definition, context);
 	const agent = defineAgent({
 		...definition,
+		...(skills ? { instructions: `${definition.instructions}\n\n${skills.index}` } : {}),
 		tools: [...tools, ...agents.map((one) => agentTool(one, { background: true })), ...own],
 		programs:
 			programs && withDirect(programs, [...agents.map(({ name }) => `ask_${name}`), ...own.map(({ name }) => name)]),
@@ -106,13 +110,14 @@ function memoryProvider(tokensMax: number, { session = true, principal = true }:
 }
 
 function ownTools(
-	{ todos = true, modes, agents = [], memory = {} }: HarnessAgentDefinition,
+	{ todos = true, modes, agents = [], memory = {}, skills }: HarnessAgentDefinition,
 	context: ContextOptions | undefined,
 ): readonly Tool[] {
 	return [
 		...(todos ? [todoTool()] : []),
 		...(modes === false ? [] : [setModeTool()]),
 		...(memory ? memoryTools(memory) : []),
+		...(skills ? [{ ...skills.tool, isEverywhere: true as const }] : []),
 		...(context ? [readResultTool(context.resultTokensMax)] : []),
 		...(agents.length > 0 ? [stopAgentTool()] : []),
 	];

@@ -42,7 +42,7 @@ function readingTool(kinds: readonly Kind[]): Tool {
 	});
 	const inRun = (input: unknown, run: CallingRun) => read(input as Texts, run, kinds);
 	// It sends nothing to anybody.
-	return { ...tool, effect: "read", labels: { audience: [] }, inRun };
+	return { ...tool, effect: "read", labels: { audience: [] }, isEverywhere: true, inRun };
 }
 
 const note = writingTool(
@@ -59,7 +59,7 @@ function writingTool(name: string, kind: Kind, description: string): Tool {
 	const tool = internalTool({ name, description, input: textFields(["name"], ["text"]), execute: onlyInRun });
 	const inRun = (input: unknown, run: CallingRun) => change(input as Texts, run.memory[kind]);
 	const simulate = (input: unknown) => said(input as Texts);
-	return { ...tool, labels: { audience: [] }, simulate, inRun };
+	return { ...tool, labels: { audience: [] }, isEverywhere: true, simulate, inRun };
 }
 
 function onlyInRun(): never {

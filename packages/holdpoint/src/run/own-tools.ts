@@ -61,6 +61,7 @@ export interface InternalTool {
 export interface RunTool extends Pick<Tool, "name" | "description" | "inputSchema"> {
 	/** Why what a model wrote does not fit; undefined: it does. */
 	readonly misfit: (args: { readonly [name: string]: unknown }) => string | undefined;
+	/** Programs may not call it. */
 	readonly isDirectOnly?: true;
 	inRun(args: Json, run: CallingRun): DoneInRun | Promise<DoneInRun>;
 }
@@ -82,7 +83,7 @@ export function runTool({ misfit, inRun, isDirectOnly, ...named }: RunTool): Too
 		input: { schema: named.inputSchema, input },
 		execute,
 	});
-	return { ...tool, inRun: inRun as Tool["inRun"], ...(isDirectOnly ? { isDirectOnly } : {}) } as Tool;
+	return { ...tool, inRun: inRun as Tool["inRun"], ...(isDirectOnly ? {} : { isEverywhere: true }) } as Tool;
 }
 
 /** The first field that is none of these. */

@@ -122,7 +122,7 @@ function readyMember(agent: Agent, options: MemberOptions): ReadyAgent {
 	const programs = agent.programs ? programTools(agent, fromPrograms) : undefined;
 	const models = programs ? [programs.executeCode, ...directly] : directly;
 	const inPrograms = programs?.callable ?? [];
-	const own = programs ? agent.tools.filter(isOwnInPrograms) : [];
+	const own = programs ? agent.tools.filter(({ isEverywhere }) => isEverywhere) : [];
 	const tools = new Map([...agent.tools, ...models, ...inPrograms].map((tool) => [tool.name, tool]));
 	return {
 		agent,
@@ -170,15 +170,10 @@ export function programsWith({ agent, tools, programTools: names }: ReadyAgent, 
 	return toModelTool(programTools(agent, left).executeCode);
 }
 
-/** Tools of Holdpoint's own are declared once, for the model, and programs may call them too. */
-function isOwnInPrograms({ inRun, isDirectOnly }: Tool): boolean {
-	return inRun !== undefined && !isDirectOnly;
-}
-
 function programTools({ programs, tools: all }: Agent, tools: readonly Tool[]) {
 	const tokensMax = programs?.declarationTokensMax;
 	const declaration = declareTools(tools, tokensMax === undefined ? {} : { tokensMax });
-	const own = all.filter(isOwnInPrograms).map(({ name }) => name);
+	const own = all.filter(({ isEverywhere }) => isEverywhere).map(({ name }) => name);
 	const alsoHere = own.length > 0 ? `\nAlso here, with the arguments that you know: ${own.join(", ")}.` : "";
 	// Also where all tools are declared: the engine's own message on an unknown tool names them.
 	return {

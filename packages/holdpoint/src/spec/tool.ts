@@ -147,8 +147,8 @@ export interface Tool<Input = unknown, Output = unknown> {
 	readonly isInBackground?: true;
 	/** Of Holdpoint's own tools, in the place of `execute`: whatever it changes is written with its outcome, or not at all. */
 	readonly inRun?: (input: Input, run: CallingRun) => DoneInRun | Promise<DoneInRun>;
-	/** It may not be called from programs. */
-	readonly isDirectOnly?: true;
+	/** Declared once, for the model, and programs may call it, too. */
+	readonly isEverywhere?: true;
 	/** Declared version and digest of schema and effect: a change voids approvals. */
 	readonly version: string;
 	execute(input: Input, context: ToolContext): unknown;
