@@ -76,6 +76,21 @@ describe("the fold", () => {
 		expect(spans[0]).toMatchObject({ name: "chat gpt-5", start: 1_000, end: 1_010 });
 	});
 
+	test("an agent that a call was put to in a segment before is done when the call is", () => {
+		const { trace, spans } = folded();
+		trace.event(started, 1_000);
+		trace.event(answered([asking("ask_b")]), 1_010);
+		trace.event({ type: "call.started", call: "c1", attempt: 1 }, 1_020);
+		trace.event({ type: "agent.started", call: "c1", agent: "b", input: "do it" }, 1_020);
+		trace.end({ at: 1_030, status: "waiting" });
+		trace.begin({ epoch: 2, at: 2_000, previous: undefined });
+		trace.event({ ...answered(), in: "c1" } as RunEvent, 2_050);
+		trace.event({ type: "call.finished", call: "c1", outcome: { ok: "done" } }, 2_060);
+		const inner = spans.filter(({ name }) => name === "invoke_agent b");
+		expect(inner.map(({ attributes }) => attributes["holdpoint.unfinished"])).toEqual([true, undefined]);
+		expect(inner[1]?.end).toBe(2_060);
+	});
+
 	test("an event of a kind that is not known changes nothing; a compaction is noted by its name", () => {
 		const { trace, spans } = folded();
 		trace.event(started, 1_000);

@@ -327,11 +327,21 @@ export class RunTrace {
 		this.decided(span, call);
 		const end = endOf(event.outcome);
 		span.attributes[attr.outcome] = end.outcome;
+		this.insideEnded(event.call);
 		const { said } = this;
 		if (end.failed !== undefined) span.fail(end.failed, said && resultText(event.outcome));
 		if (said) span.attributes[attr.toolResult] = resultText(event.outcome);
 		this.meter.called(short(call.tool), event.ms ?? 0, end);
 		this.close(span);
+	}
+
+	/** Whoever worked inside of a call is done with it. */
+	private insideEnded(call: string): void {
+		const { open = new Map<string, OpenSpan>() } = this.trace ?? {};
+		const threads = [...open].filter(([key]) => key.startsWith(`${threadPrefix}${call} `));
+		for (const [, span] of threads) this.close(span);
+		const inside = open.get(`inside ${call}`);
+		if (inside) this.close(inside);
 	}
 
 	private callSettled(event: Extract<RunEvent, { type: "call.settled" }>): void {
