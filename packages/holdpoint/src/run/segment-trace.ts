@@ -28,7 +28,8 @@ interface CommitFacts {
 }
 
 export class SegmentTrace {
-	private readonly begin: () => SegmentTracing;
+	/** Of a run that is not there yet. */
+	private begin: (() => SegmentTracing) | undefined;
 	private readonly redactor: Redactor;
 	private readonly now: () => number;
 	private tracing: SegmentTracing | undefined;
@@ -43,8 +44,9 @@ export class SegmentTrace {
 		const at = now();
 		const epoch = start.epoch || 1;
 		const previous = epochsOf(entries).at(-1);
-		this.begin = () => tracer.begin({ run, epoch, at, previous, history: () => historyOf(entries, redactor) });
-		if (start.epoch > 0) this.tracing = this.begin();
+		const begin = () => tracer.begin({ run, epoch, at, previous, history: () => historyOf(entries, redactor) });
+		if (start.epoch > 0) this.tracing = begin();
+		else this.begin = begin;
 	}
 
 	event(event: RunEvent, at: number): void {
@@ -67,9 +69,9 @@ export class SegmentTrace {
 
 	private committed(commit: Commit): void {
 		if (this.isOver) return;
-		this.tracing ??= this.begin();
-		for (const { event, at } of this.held.splice(0)) this.tracing.event(event, at);
-		this.tracing.committed(commit);
+		this.tracing ??= this.begin?.();
+		for (const { event, at } of this.held.splice(0)) this.tracing?.event(event, at);
+		this.tracing?.committed(commit);
 	}
 
 	/** It let the lease go. */

@@ -253,6 +253,19 @@ describe("the tracer", () => {
 		expect(recorder.spans.length).toBeGreaterThan(19_000);
 	});
 
+	test("what is said after its end is not heard", async () => {
+		const recorder = traceRecorder();
+		const tracer = new Tracer({ ...options, exporters: [recorder] });
+		const tell = tracer.begin(segment);
+		tell.event(started, 1_000);
+		tell.event(answered(), 1_001);
+		await tracer.close();
+		tell.event(answered(), 1_002);
+		tell.ended({ at: 1_003, status: "completed" });
+		tracer.drain();
+		expect(recorder.spans.map(({ name }) => name)).toEqual(["chat gpt-5"]);
+	});
+
 	test("a segment whose history is there goes on with what it knows of it", () => {
 		const recorder = traceRecorder();
 		const tracer = new Tracer({ ...options, exporters: [recorder] });

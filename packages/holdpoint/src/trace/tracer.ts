@@ -47,6 +47,7 @@ export class Tracer {
 	private exporters: readonly TraceExporter[];
 	private queue: Put[] = [];
 	private timer: NodeJS.Timeout | NodeJS.Immediate | undefined;
+	private isClosed = false;
 
 	constructor(options: TracerOptions) {
 		this.options = options;
@@ -78,6 +79,7 @@ export class Tracer {
 	/** Exporters end, too; one that cannot is no reason for others not to. */
 	async close(): Promise<void> {
 		this.drain();
+		this.isClosed = true;
 		const ended = await Promise.allSettled(this.exporters.map((exporter) => exporter.close()));
 		for (const one of ended) if (one.status === "rejected") warn(one.reason);
 	}
@@ -97,6 +99,8 @@ export class Tracer {
 	}
 
 	private put(one: Put): void {
+		// What a run that did not stop in time still says.
+		if (this.isClosed) return;
 		this.queue.push(one);
 		if (this.queue.length >= fixedLimits.traceQueueMax) return this.drain();
 		this.timer ??= setTimeout(() => this.drainSlice(), fixedLimits.traceDelayMs).unref();

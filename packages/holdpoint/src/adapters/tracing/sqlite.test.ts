@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -105,11 +105,16 @@ describe("the local trace store", () => {
 
 	test("a run that was erased is dropped, with what is on its way", async () => {
 		const traces = sqliteTraces(path, { now });
-		put(traces, trace("a", 1));
+		const text = "a word that nobody may find ".repeat(1_000);
+		put(traces, trace("a", 1, { text }));
 		traces.flush();
-		put(traces, trace("a", 2));
+		put(traces, trace("a", 2, { text }));
 		put(traces, trace("b", 1));
+		traces.flush();
+		const bytes = () => ["", "-wal"].map((end) => readFileSync(`${path}${end}`, "latin1")).join("");
+		expect(bytes().includes("nobody may find")).toBe(true);
 		await traces.forget?.("a");
+		expect(bytes().includes("nobody may find")).toBe(false);
 		expect(await traces.read("a")).toEqual([]);
 		expect(await traces.read("b")).toHaveLength(1);
 		await traces.close();

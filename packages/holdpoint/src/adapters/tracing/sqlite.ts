@@ -215,7 +215,11 @@ class Traces {
 	forget(run: string): void {
 		this.flush();
 		if (!this.database && !existsSync(this.path)) return;
-		this.open().prepare("DELETE FROM trace WHERE run = ?").run(run);
+		const database = this.open();
+		// For good: no copy is left in a page that is free now, or in the file beside it.
+		database.exec("PRAGMA secure_delete = ON");
+		database.prepare("DELETE FROM trace WHERE run = ?").run(run);
+		database.exec("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA secure_delete = FAST");
 	}
 
 	close(): void {

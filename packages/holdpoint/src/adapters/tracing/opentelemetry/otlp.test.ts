@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -243,4 +244,20 @@ describe("with an SDK of the user's own", () => {
 		const { status } = await heldRun(async () => [openTelemetry()]);
 		expect(status).toBe("completed");
 	});
+});
+
+test.each(["@opentelemetry/api", "@opentelemetry/sdk-metrics"])("where %s is not installed, that is said", (name) => {
+	const code = `
+		const { registerHooks } = await import("node:module");
+		registerHooks({
+			resolve(specifier, context, next) {
+				if (specifier !== ${JSON.stringify(name)}) return next(specifier, context);
+				throw Object.assign(new Error("Cannot find package"), { code: "ERR_MODULE_NOT_FOUND" });
+			},
+		});
+		const { otlpTracing } = await import(${JSON.stringify(new URL("./otlp.ts", import.meta.url).href)});
+		await otlpTracing().catch(({ code, hint }) => console.log(code, hint));`;
+	const { stdout, stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", code], { encoding: "utf8" });
+	expect(stderr).toBe("");
+	expect(stdout).toMatch(/^config\.invalid npm install @opentelemetry\/api /);
 });

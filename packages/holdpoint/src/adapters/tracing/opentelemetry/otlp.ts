@@ -1,7 +1,6 @@
 /** Sends traces and metrics to a collector over OTLP/HTTP, with an SDK of its own: nothing global is touched. */
 import { HoldpointError } from "../../../spec/errors.ts";
 import type { TraceExporter } from "../../../spec/trace.ts";
-import { linkedIds, openTelemetry } from "./exporter.ts";
 
 export interface OtlpOptions {
 	/**
@@ -26,8 +25,14 @@ const queueMax = 20_000;
 export async function otlpTracing(options: OtlpOptions = {}): Promise<TraceExporter> {
 	const { timeoutMs = 2_000, metricsEveryMs = 60_000 } = options;
 	const base = checked(options.endpoint);
-	const [{ resourceFromAttributes }, traces, measures, { OTLPTraceExporter }, { OTLPMetricExporter }] =
-		await packages();
+	const [
+		{ linkedIds, openTelemetry },
+		{ resourceFromAttributes },
+		traces,
+		measures,
+		{ OTLPTraceExporter },
+		{ OTLPMetricExporter },
+	] = await packages();
 	const at = (path: string) => ({ timeoutMillis: timeoutMs, ...(base === undefined ? {} : { url: `${base}${path}` }) });
 	const name = options.serviceName ?? (process.env["OTEL_SERVICE_NAME"] || "holdpoint");
 	const resource = resourceFromAttributes({ "service.name": name });
@@ -55,6 +60,8 @@ export async function otlpTracing(options: OtlpOptions = {}): Promise<TraceExpor
 async function packages() {
 	try {
 		return await Promise.all([
+			// It needs the API.
+			import("./exporter.ts"),
 			import("@opentelemetry/resources"),
 			import("@opentelemetry/sdk-trace"),
 			import("@opentelemetry/sdk-metrics"),
@@ -62,13 +69,14 @@ async function packages() {
 			import("@opentelemetry/exporter-metrics-otlp-http"),
 		]);
 	} catch (cause) {
-		const names = "resources sdk-trace sdk-metrics exporter-trace-otlp-http exporter-metrics-otlp-http".split(" ");
+		if ((cause as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND") throw cause;
+		const names = "api resources sdk-trace sdk-metrics exporter-trace-otlp-http exporter-metrics-otlp-http".split(" ");
 		throw new HoldpointError(
 			"config.invalid",
 			"OTLP is asked for, and OpenTelemetry's packages for it are not all there",
 			{
 				cause,
-				hint: `npm install ${names.map((name) => `@opentelemetry/${name}`).join(" ")} @opentelemetry/api`,
+				hint: `npm install ${names.map((name) => `@opentelemetry/${name}`).join(" ")}`,
 			},
 		);
 	}
