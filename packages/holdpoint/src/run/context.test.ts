@@ -190,7 +190,7 @@ test("instructions larger than the window end the run with what they take", asyn
 	const result = await harness.run(big, "Find.");
 	expect(result).toMatchObject({ status: "failed", error: { code: "limit.context" } });
 	expect(result.status === "failed" && result.error.message).toMatch(
-		/26\d\d tokens, 26\d\d of them instructions and tools/,
+		/27\d\d tokens, 27\d\d of them instructions and tools/,
 	);
 	expect(requests).toHaveLength(0);
 });

@@ -178,15 +178,16 @@ async function compacted(
 	const { thread } = preparing;
 	const said = thread.messages.length;
 	const from = plan.how === "fold" ? plan.from : view.from;
-	const { resultTokensMax, textTokensMax } = plan.how === "fold" ? plan : view;
+	const { cut } = plan.how === "fold" ? plan : view;
 	const base = {
 		type: "context.compacted",
 		...whoOf(thread),
 		how: plan.how,
 		kept: said - from,
 		fresh: said - plan.clearedTo,
-		resultTokensMax,
-		...(textTokensMax === undefined ? {} : { textTokensMax }),
+		resultTokensMax: view.resultTokensMax,
+		...(cut ? { cutTokensMax: cut.tokensMax } : {}),
+		...(cut && cut.to < said ? { uncut: said - cut.to } : {}),
 		tokens: Math.ceil((room.fixed + view.tokens) * room.ratio),
 		budget: room.budget,
 	} as const;
