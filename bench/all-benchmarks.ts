@@ -12,6 +12,7 @@ export const allBenchmarks: readonly Benchmark[] = [
 	suites.budget,
 	suites.audit,
 	suites.growth,
+	suites.harnessAgents,
 	suites.program,
 	suites.rehearsal,
 	suites.microvm,
