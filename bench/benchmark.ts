@@ -41,6 +41,8 @@ export type Unit =
 	| "commits"
 	| "packages"
 	| "tasks"
+	| "tasks/s"
+	| "compactions"
 	| "crash points"
 	| "turns"
 	| "tokens"

@@ -52,7 +52,7 @@ describe("rows", () => {
 		expect(new Set(names).size).toBe(names.length);
 		const prefixes = new Set(names.map((name) => name.split(".")[0]));
 		expect([...prefixes].sort()).toEqual(
-			"audit budget cli durable growth handoff import microvm orders overhead policy program rehearsal resume retail suspended trace".split(
+			"audit background budget cli context durable growth handoff harness import journal memory microvm orders overhead policy program rehearsal resume retail suspended trace".split(
 				" ",
 			),
 		);

@@ -5,9 +5,12 @@ import { median, type Numbers } from "../statistics.ts";
 import { serveRows } from "../subject.ts";
 import { type Wiring, wirings } from "../workloads/retail/agent.ts";
 import { crashMatrix } from "../workloads/retail/crash-matrix.ts";
+import { longRunBudget } from "../workloads/retail/long-run.ts";
+import { killLongRun } from "../workloads/retail/long-run-kills.ts";
+import { openLongRun } from "../workloads/retail/long-run-stage.ts";
 import { replayTask } from "../workloads/retail/replay.ts";
 import { loadRetail, type RetailTask, type RetailWorkload, retailDataDir } from "../workloads/retail/tasks.ts";
-import { memoryRetailWorld } from "../workloads/retail/world.ts";
+import { memoryRetailWorld, openRetailWorld } from "../workloads/retail/world.ts";
 
 const folder = process.argv[2] ?? ".";
 
@@ -89,7 +92,49 @@ async function crash(chosen: readonly Wiring[], { every = 1 }: Numbers): Promise
 	return { tasks: tasks.length, points, doubleWrites, others };
 }
 
+/** All tasks in one session, by this process alone. */
+async function longRun({ tasks: taskCount = 114 }: Numbers): Promise<Numbers> {
+	const workload = load();
+	const store = sqliteStore(join(folder, "long-run.db"));
+	const world = memoryRetailWorld(workload.db);
+	const stage = await openLongRun({ workload, wiring: "turns", store, world, taskCount });
+	try {
+		const times = await stage.play();
+		const { problems, compactions, promptTokens } = await stage.judge();
+		for (const problem of [...problems, ...stage.watch.problems]) console.error(problem);
+		const sum = times.reduce((total, ms) => total + ms, 0);
+		return {
+			wrong: problems.length + stage.watch.problems.length,
+			perSecond: times.length / (sum / 1_000),
+			compactions: compactions.length,
+			summaries: stage.watch.summaries,
+			share: Math.max(...promptTokens) / longRunBudget,
+		};
+	} finally {
+		await stage.close();
+	}
+}
+
+/** The same by processes that are killed. */
+async function longRunKilled({ tasks: taskCount = 114, kills = 100 }: Numbers): Promise<Numbers> {
+	const workload = load();
+	const world = openRetailWorld(join(folder, "world.db"), { seed: workload.db });
+	const commits = 9 * taskCount;
+	const killed = await killLongRun({ folder, wiring: "turns", taskCount, commits, kills, seed: 1 });
+	const store = sqliteStore(join(folder, "store.db"));
+	const stage = await openLongRun({ workload, wiring: "turns", store, world, taskCount });
+	try {
+		const { problems } = await stage.judge();
+		for (const problem of problems) console.error(problem);
+		return { kills: killed, wrong: problems.length };
+	} finally {
+		await stage.close();
+	}
+}
+
 await serveRows({
+	longRun: ({ args }) => longRun(args),
+	longRunKilled: ({ args }) => longRunKilled(args),
 	replay: ({ args }) => replay(args),
 	crash: ({ args }) => crash(wirings.slice(0, args.wiringCount), args),
 	team: ({ args }) => team(args),

@@ -4,6 +4,7 @@ export { cli } from "./cli.ts";
 export { durable } from "./durable.ts";
 export { growth } from "./growth.ts";
 export { handoffs } from "./handoffs.ts";
+export { harnessAgents } from "./harness-agents.ts";
 export { imports } from "./import.ts";
 export { memory } from "./memory.ts";
 export { microvm } from "./microvm.ts";

@@ -55,6 +55,57 @@ const teamCrashRows = {
 	others: exactly("team_crash_others_wrong", "crash points", crashRows.others.says),
 } as const satisfies { readonly [number: string]: Row };
 
+const longRunRows = {
+	wrong: exactly("long_run_wrong", "tasks", "results, writes and prompts that are not what they must be"),
+	perSecond: { name: "retail.long_run_tasks_per_s", unit: "tasks/s", says: "tasks a second, SQLite on disk" },
+	compactions: {
+		name: "retail.long_run_compactions",
+		unit: "compactions",
+		op: ">=",
+		target: 24,
+		says: "how often the conversation was compacted",
+	},
+	summaries: {
+		name: "retail.long_run_summaries",
+		unit: "answers",
+		says: "of which so many asked the model for a summary",
+	},
+	share: {
+		name: "retail.long_run_prompt_share",
+		unit: "×",
+		op: "<=",
+		target: 1,
+		says: "the largest prompt, as the model counts it, divided by what the window leaves it",
+	},
+} as const satisfies { readonly [number: string]: Row };
+
+const longRunKilledRows = {
+	kills: { name: "retail.long_run_kills", unit: "processes", says: "killed at random commits, before or after" },
+	wrong: exactly("long_run_killed_wrong", "tasks", longRunRows.wrong.says),
+} as const satisfies { readonly [number: string]: Row };
+
+interface LongRun {
+	readonly row: "longRun" | "longRunKilled";
+	readonly rows: { readonly [number: string]: Row };
+}
+
+async function measureLongRun(context: BenchContext, { row, rows }: LongRun): Promise<Values> {
+	if (isMissing(context, row)) return nothing(rows);
+	const args = { tasks: context.count(taskCount), kills: context.count(100) };
+	const laps = await context.race([[workloadLane(row, "retail", { row, args })]], { rounds: 1, slices: 1 });
+	return numbersOf(rows, laps, row);
+}
+
+function isMissing(context: BenchContext, row: string): boolean {
+	if (sharedDataPath(dataName) !== undefined) return false;
+	context.note(`retail.${row} skipped: ${missingDataReason(dataName)}`);
+	return true;
+}
+
+function nothing(rows: { readonly [number: string]: Row }): Values {
+	return Object.fromEntries(Object.values(rows).map(({ name }) => [name, undefined]));
+}
+
 interface Work {
 	readonly row: "replay" | "crash" | "team" | "teamCrash";
 	readonly rows: { readonly [number: string]: Row };
@@ -62,10 +113,7 @@ interface Work {
 }
 
 async function measure(context: BenchContext, { row, rows, every }: Work): Promise<Values> {
-	if (sharedDataPath(dataName) === undefined) {
-		context.note(`retail.${row} skipped: ${missingDataReason(dataName)}`);
-		return Object.fromEntries(Object.values(rows).map(({ name }) => [name, undefined]));
-	}
+	if (isMissing(context, row)) return nothing(rows);
 	const step = context.smoke ? taskCount : context.full ? 1 : every;
 	const args = { every: step, ...(context.smoke ? { wiringCount: 1 } : {}) };
 	if (step > 1 && !context.smoke) {
@@ -96,5 +144,16 @@ export const retail: readonly Benchmark[] = [
 		title: "Retail tasks over a team, killed at every write of the journal and gone on with in another process",
 		rows: Object.values(teamCrashRows),
 		run: (context) => measure(context, { row: "teamCrash", rows: teamCrashRows, every: crashEvery }),
+	},
+	{
+		title: "All retail tasks in one session, in a window of 8,000 tokens",
+		rows: Object.values(longRunRows),
+		run: (context) => measureLongRun(context, { row: "longRun", rows: longRunRows }),
+	},
+	{
+		title: "All retail tasks in one session, killed again and again and gone on with in another process",
+		rows: Object.values(longRunKilledRows),
+		full: true,
+		run: (context) => measureLongRun(context, { row: "longRunKilled", rows: longRunKilledRows }),
 	},
 ];

@@ -87,7 +87,7 @@ export function retailAgent({
 }
 
 /** Time that no program here needs: on a machine that is busy with something else none may be stopped for it. */
-const patientLimits = { cpuMs: 120_000, sliceMs: 120_000 };
+export const patientLimits = { cpuMs: 120_000, sliceMs: 120_000 };
 
 /** What the user of the task says first. */
 export function taskInput({ request }: Pick<PlayedTask, "request">): string {

@@ -55,7 +55,7 @@ export async function playToEnd(options: PlayOptions): Promise<Played> {
 	return { result, approvals, settled };
 }
 
-async function approveAll(harness: Harness, run: string): Promise<number> {
+export async function approveAll(harness: Harness, run: string): Promise<number> {
 	const open = await harness.approvals({ run });
 	// Somebody may have answered already, and the process that was to read it died.
 	const unanswered = open.filter(({ unread }) => unread.length === 0);

@@ -90,7 +90,7 @@ function problemsOf({ task, wiring }: ReplayOptions, state: RunState, ended: End
 }
 
 /** The outcomes of the tools' calls as the journal has them, in the order in which they were asked for. */
-function journaled(state: RunState): readonly unknown[] {
+export function journaled(state: RunState): readonly unknown[] {
 	return madeCalls(state).map((call) => {
 		const { outcome } = call;
 		if (outcome && ("ok" in outcome || "blob" in outcome)) return { result: valueOf(state, call) };

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { ModelMessage } from "../spec/model.ts";
 import { headMessage } from "./head.ts";
 import { isCut, type Plan, planCompaction, type Room } from "./plan-compaction.ts";
@@ -77,12 +77,12 @@ function madeToFit(start: View, said: readonly ModelMessage[], room: Room) {
 
 function after(view: View, plan: Exclude<Plan, { how: "hopeless" }>): View {
 	if (plan.how === "clear") return newView({ ...view, clearedTo: plan.clearedTo });
-	const { from, clearedTo, textTokensMax, resultTokensMax, partTokensMax } = plan;
+	const { from, clearedTo, cut, partTokensMax } = plan;
 	const head =
 		from === 0
 			? undefined
 			: headMessage({ request, latest: "the last words", summary, folded: from, open: ["- [ ] one"], partTokensMax });
-	return newView({ head, from, clearedTo, textTokensMax, resultTokensMax });
+	return newView({ ...view, head, from, clearedTo, cut });
 }
 
 function partIds({ role, content }: ModelMessage, type: string): string[] {
@@ -228,4 +228,55 @@ test("a summary is words, and no more of them than were asked for", () => {
 	expect(usableSummary("█".repeat(1_000), 100)).toBeUndefined();
 	expect(usableSummary("Refunded order 7.", 100)).toBe("Refunded order 7.");
 	expect(usableSummary("three words here ".repeat(100), 50)?.length).toBeLessThan(300);
+});
+
+describe("in a small room", () => {
+	const room: Room = { budget: 2_000, fixed: 1_000, ratio: 1, compactAt: 0.8 };
+	const lookups = (count: number, chars: number) => Array.from({ length: count }, (): Turn => ({ calls: [chars] }));
+
+	test("one large result is shown in part, and later ones as they are", () => {
+		const { shown } = play(messagesOf([{ user: 10 }, { calls: [40_000] }, ...lookups(3, 600)]), room);
+		const last = shown.map(({ messages }) => JSON.stringify(messages.at(-1)));
+		expect(last.map((text) => text.includes("left out here"))).toEqual([false, true, false, false, false]);
+	});
+
+	test("old results are cleared also where instructions and tools take most of it", () => {
+		const { shown } = play(messagesOf([{ user: 10 }, ...lookups(12, 500)]), room);
+		expect(shown.flatMap(({ plans }) => plans)[0]?.how).toBe("clear");
+	});
+});
+
+test("no result is cleared that the model has not read yet", () => {
+	fc.assert(
+		fc.property(conversations, rooms, (turns, room) => {
+			for (const { messages } of play(messagesOf(turns), room).shown) {
+				const last = messages.at(-1);
+				if (last?.role === "tool") expect(JSON.stringify(last)).not.toContain("[Cleared to save room");
+			}
+		}),
+		{ numRuns: 300 },
+	);
+});
+
+test("what a head's other parts leave is for the user's own words, the first before the last", () => {
+	const parts = { folded: 4, partTokensMax: 100, open: [] };
+	const words = (chars: number) => "w".repeat(chars);
+	const textsOf = (head: Parameters<typeof headMessage>[0]) => {
+		const { content } = headMessage(head);
+		return Array.isArray(content) ? content.map((part) => (part.type === "text" ? part.text : "")) : [];
+	};
+	const [request] = textsOf({ ...parts, request: words(1_200), latest: undefined, summary: words(400) });
+	expect(request).toBe(words(1_200));
+	const [first, , latest] = textsOf({ ...parts, request: words(600), latest: words(600), summary: words(2_000) });
+	expect(first).toBe(words(600));
+	expect(latest).toBe(`[The user's last words]\n${words(600)}`);
+	const long = textsOf({
+		...parts,
+		request: words(9_000),
+		latest: words(9_000),
+		summary: words(9_000),
+		open: [words(9_000)],
+	});
+	for (const text of long) expect(text).toContain("characters are left out here");
+	expect(long.join("").length).toBeLessThan(4 * 400 + 60 * 4 + 4 * 50);
 });

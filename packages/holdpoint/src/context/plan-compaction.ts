@@ -5,6 +5,7 @@
  * Pure. Sizes are estimates in tokens times `ratio`, by which what a provider counted differs from them.
  */
 import type { ModelMessage } from "../spec/model.ts";
+import { headPartsMax } from "./head.ts";
 import { shownMessage } from "./shown-message.ts";
 import { boundsAt, type Frame, messageTokens, type View } from "./view.ts";
 
@@ -21,12 +22,7 @@ export interface Room {
 export type Plan =
 	| { readonly how: "clear"; readonly clearedTo: number }
 	/** Everything before `from` is folded. `partTokensMax`: of each part of the head, and of the summary. */
-	| (Pick<Frame, "from" | "textTokensMax"> & {
-			readonly how: "fold";
-			readonly clearedTo: number;
-			readonly resultTokensMax: number;
-			readonly partTokensMax: number;
-	  })
+	| (Pick<Frame, "from" | "clearedTo" | "cut"> & { readonly how: "fold"; readonly partTokensMax: number })
 	/** Not even the last messages fit. */
 	| { readonly how: "hopeless"; readonly fixedTokens: number; readonly tokens: number };
 
@@ -37,26 +33,30 @@ export function planCompaction(view: View, said: readonly ModelMessage[], room: 
 	const used = (fixed + view.tokens) * ratio;
 	if (used < limit) return undefined;
 	const available = limit - fixed * ratio;
-	const asClear = planClearing(view, said, room);
-	if (asClear) return asClear;
-	return planFold(view, said, { room, available }) ?? hopeless(room, used);
+	const making = { room, available };
+	return planClearing(view, said, making) ?? planFold(view, said, making) ?? hopeless(room, used);
 }
 
 function hopeless({ fixed, ratio }: Room, used: number): Plan {
 	return { how: "hopeless", fixedTokens: Math.ceil(fixed * ratio), tokens: Math.ceil(used) };
 }
 
-/** After clearing, no more than this share of the budget: it is not done again at the next turn. */
-const clearedShare = 0.6;
-/** Results in the last messages stay: so much of the budget. */
-const freshShare = 0.25;
+/** After clearing, no more than this share of what is for the conversation: it is not done again at the next turn. */
+const clearedShare = 0.75;
+/** Results in the last messages stay: so much of it. */
+const freshShare = 0.3;
 
-function planClearing(view: View, said: readonly ModelMessage[], { budget, fixed, ratio }: Room): Plan | undefined {
+function planClearing(view: View, said: readonly ModelMessage[], { room, available }: Making): Plan | undefined {
+	const { ratio } = room;
 	let fresh = 0;
 	let clearedTo = said.length;
+	let isUnread = true;
 	while (clearedTo > view.from) {
-		fresh += messageTokens(shownMessage(said[clearedTo - 1] as ModelMessage, boundsAt(view, clearedTo - 1))) * ratio;
-		if (fresh > budget * freshShare) break;
+		const message = said[clearedTo - 1] as ModelMessage;
+		fresh += messageTokens(shownMessage(message, boundsAt(view, clearedTo - 1))) * ratio;
+		// What came since its last answer the model has not read yet: that is never cleared.
+		isUnread &&= message.role !== "assistant";
+		if (!isUnread && fresh > available * freshShare) break;
 		clearedTo--;
 	}
 	if (clearedTo <= view.clearedTo) return undefined;
@@ -68,31 +68,30 @@ function planClearing(view: View, said: readonly ModelMessage[], { budget, fixed
 		tokens -= messageTokens(shownMessage(message, boundsAt(view, place)));
 		tokens += messageTokens(shownMessage(message, boundsAt(frame, place)));
 	}
-	return (fixed + tokens) * ratio <= budget * clearedShare ? { how: "clear", clearedTo } : undefined;
+	return tokens * ratio <= available * clearedShare ? { how: "clear", clearedTo } : undefined;
 }
 
 /** A head has up to four parts, each of at most this share of what is available; what stays has the rest. */
 const partShare = 0.14;
-const headParts = 4;
 const tailShare = 0.28;
 const partTokensMaxMax = 2_000;
 /** Below it neither a summary nor a request says anything. */
 const partTokensMin = 16;
 const cuts = [2_000, 1_000, 500, 250, 120, 60, 30];
 
-interface Folding {
+interface Making {
 	readonly room: Room;
 	/** For what was said. Tokens as a provider counts them. */
 	readonly available: number;
 }
 
 /** The most of the last messages that fits, at least the last one with what belongs to it. */
-function planFold(view: View, said: readonly ModelMessage[], { room, available }: Folding): Plan | undefined {
+function planFold(view: View, said: readonly ModelMessage[], { room, available }: Making): Plan | undefined {
 	const { ratio } = room;
 	const most = Math.floor(Math.min(partTokensMaxMax, (available * partShare) / ratio));
 	for (const partTokensMax of [most, Math.floor(most / 2), partTokensMin]) {
 		if (partTokensMax < partTokensMin) continue;
-		const tailMax = available / ratio - headParts * partTokensMax - headAroundTokens;
+		const tailMax = available / ratio - headPartsMax * partTokensMax - headAroundTokens;
 		const from = tailFrom(said, view, Math.min(tailMax - 1, (available * tailShare) / ratio));
 		const bounds = fittingBounds(said, view, { from, tailMax });
 		if (bounds) return { how: "fold", from, ...bounds, partTokensMax };
@@ -108,11 +107,10 @@ interface Tail {
 /** What is shown of each part of the last messages, as much as fits. */
 function fittingBounds(said: readonly ModelMessage[], view: View, { from, tailMax }: Tail) {
 	const clearedTo = Math.max(view.clearedTo, from);
-	for (const cut of [undefined, ...cuts]) {
-		const textTokensMax = cut ?? view.textTokensMax;
-		const resultTokensMax = Math.min(view.resultTokensMax, cut ?? view.resultTokensMax);
-		const frame: Frame = { ...view, textTokensMax, resultTokensMax, clearedTo };
-		if (tailTokens(said, frame, from) < tailMax) return { clearedTo, textTokensMax, resultTokensMax };
+	for (const tokensMax of [undefined, ...cuts]) {
+		// What is said later is shown as ever.
+		const cut = tokensMax === undefined ? undefined : { to: said.length, tokensMax };
+		if (tailTokens(said, { ...view, cut, clearedTo }, from) < tailMax) return { clearedTo, cut };
 	}
 	return undefined;
 }
@@ -130,10 +128,11 @@ function tailTokens(said: readonly ModelMessage[], frame: Frame, from: number): 
 
 /** The place of a cut: no result stands without its call. */
 function tailFrom(said: readonly ModelMessage[], view: View, tokensMax: number): number {
+	const frame = { ...view, cut: undefined };
 	let from = said.length;
 	let tokens = 0;
 	for (let place = said.length - 1; place >= view.from; place--) {
-		tokens += messageTokens(shownMessage(said[place] as ModelMessage, boundsAt(view, place)));
+		tokens += messageTokens(shownMessage(said[place] as ModelMessage, boundsAt(frame, place)));
 		const isFirst = from === said.length;
 		if (tokens > tokensMax && !isFirst) break;
 		if (isCut(said, place)) from = place;

@@ -18,7 +18,8 @@ export interface Frame {
 	/** Results before this place are cleared. */
 	readonly clearedTo: number;
 	readonly resultTokensMax: number;
-	readonly textTokensMax: number | undefined;
+	/** Texts and results before a place are shown in part: so many tokens of each. */
+	readonly cut: { readonly to: number; readonly tokensMax: number } | undefined;
 }
 
 export interface View extends Frame {
@@ -36,7 +37,7 @@ export function newView(frame: Frame): View {
 }
 
 export function wholeFrame(resultTokensMax: number): Frame {
-	return { head: undefined, from: 0, clearedTo: 0, resultTokensMax, textTokensMax: undefined };
+	return { head: undefined, from: 0, clearedTo: 0, resultTokensMax, cut: undefined };
 }
 
 /** Adds what was said since. Costs what is new. */
@@ -48,8 +49,13 @@ export function extendView(view: View, said: readonly ModelMessage[]): void {
 	}
 }
 
-export function boundsAt({ clearedTo, resultTokensMax, textTokensMax }: Frame, place: number): Bounds {
-	return { isCleared: place < clearedTo, resultTokensMax, textTokensMax };
+export function boundsAt({ clearedTo, resultTokensMax, cut }: Frame, place: number): Bounds {
+	const textTokensMax = cut && place < cut.to ? cut.tokensMax : undefined;
+	return {
+		isCleared: place < clearedTo,
+		resultTokensMax: Math.min(resultTokensMax, textTokensMax ?? resultTokensMax),
+		textTokensMax,
+	};
 }
 
 /** What a provider's template puts around one. */

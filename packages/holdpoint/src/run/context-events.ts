@@ -35,7 +35,7 @@ export function provide(thread: Thread, { parts, label }: ContextProvided): void
 /** Places are counted from the end: a session whose older runs are gone still shows the same. */
 export function compact(state: RunState, thread: Thread, event: ContextCompacted): void {
 	const { context, messages } = thread;
-	const { how, resultTokensMax, textTokensMax } = event;
+	const { how, resultTokensMax, cutTokensMax: tokensMax, uncut = 0 } = event;
 	const from = Math.max(0, messages.length - event.kept);
 	const clearedTo = Math.max(0, messages.length - event.fresh);
 	if (how === "fold") context.summary = event.summary;
@@ -44,7 +44,8 @@ export function compact(state: RunState, thread: Thread, event: ContextCompacted
 	const { view } = context;
 	const isFolded = how === "fold" && from > 0;
 	const head = isFolded ? headMessage(partsOf(state, thread, { event, from })) : view?.head;
-	context.view = newView({ head, from, clearedTo, resultTokensMax, textTokensMax });
+	const cut = tokensMax === undefined ? undefined : { to: Math.max(0, messages.length - uncut), tokensMax };
+	context.view = newView({ head, from, clearedTo, resultTokensMax, cut });
 	// What it was shown is another text now: no count of before says anything of it.
 	thread.measured = undefined;
 	context.isProvided = false;

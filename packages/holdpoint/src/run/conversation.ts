@@ -256,7 +256,7 @@ export function newThread(of: Conversation, agent: string, earlier: Earlier = { 
 		timer: undefined,
 		timers: 0,
 		label: undefined,
-		modelIds: new Set(history.flatMap(callIds)),
+		modelIds: callIdsIn(history),
 		handing: undefined,
 		trail: noTrail,
 		heard: 0,
@@ -298,9 +298,14 @@ export function trailFrom({ threads, team }: Conversation, { from, joined = [] }
 }
 
 /** Ids of calls that the model has seen already; none may be used again in the same thread. */
-function callIds(message: Message): string[] {
-	if (message.role !== "assistant") return [];
-	return message.content.flatMap((part) => (part.type === "tool-call" ? part.toolCallId : []));
+function callIdsIn(messages: readonly Message[]): Set<string> {
+	const ids = new Set<string>();
+	// Once for each run of a session whose chain is folded: a list for each message would be most of what that takes.
+	for (const { role, content } of messages) {
+		if (role !== "assistant") continue;
+		for (const part of content) if (part.type === "tool-call") ids.add(part.toolCallId);
+	}
+	return ids;
 }
 
 const ofItself: OfAgent = {};

@@ -178,7 +178,7 @@ async function compacted(
 ): Promise<ContextCompacted> {
 	const { segment, thread } = preparing;
 	const from = plan.how === "fold" ? plan.from : view.from;
-	const { resultTokensMax, textTokensMax } = plan.how === "fold" ? plan : view;
+	const { cut } = plan.how === "fold" ? plan : view;
 	const summary =
 		plan.how === "fold" && from > 0
 			? { partTokensMax: plan.partTokensMax, ...(await summaryOf(preparing, { view, room, ...plan })) }
@@ -192,8 +192,9 @@ async function compacted(
 		how: plan.how,
 		kept: said - from,
 		fresh: said - plan.clearedTo,
-		resultTokensMax,
-		...(textTokensMax === undefined ? {} : { textTokensMax }),
+		resultTokensMax: view.resultTokensMax,
+		...(cut ? { cutTokensMax: cut.tokensMax } : {}),
+		...(cut && cut.to < said ? { uncut: said - cut.to } : {}),
 		tokens: Math.ceil((room.fixed + view.tokens) * room.ratio),
 		budget: room.budget,
 		...summary,

@@ -23,10 +23,12 @@ export interface ContextCompacted extends OfAgent {
 	readonly kept: number;
 	/** In so many of the last messages results are shown. */
 	readonly fresh: number;
-	/** What is shown of one result, and of one text. Tokens. */
+	/** What is shown of one result. Tokens. */
 	readonly resultTokensMax: number;
-	/** Left out: texts are shown whole. */
-	readonly textTokensMax?: number;
+	/** What is shown of one text and of one result that was there by then; left out: as much as of later ones. Tokens. */
+	readonly cutTokensMax?: number;
+	/** In so many of the last messages that does not hold; left out: none. */
+	readonly uncut?: number;
 	/** What is shown of each part of the one message: requests, summary, what is open. Tokens. */
 	readonly partTokensMax?: number;
 	/** What the folded messages said. */

@@ -9,8 +9,8 @@ export type PlacedAnswer =
 export interface PlacedModelOptions {
 	/** What it answers to a request for a summary, given the last place that the transcript names. Throws: it fails. */
 	readonly summarise?: (place: number, transcript: string) => string | Promise<string>;
-	/** Characters that it counts as a token. Default: 4. */
-	readonly charsPerToken?: number;
+	/** How many tokens it counts in a request. Default: one for four characters. */
+	readonly countTokens?: (request: LanguageModelV4CallOptions) => number;
 	/** Told each request, before it is answered. */
 	readonly onRequest?: (request: LanguageModelV4CallOptions) => void;
 }
@@ -25,7 +25,7 @@ export function placedModel(
 ): LanguageModelV4 {
 	const {
 		summarise = (place) => `All that was asked is done until §${place}.`,
-		charsPerToken = 4,
+		countTokens = estimated,
 		onRequest,
 	} = options;
 	const generate = async (request: LanguageModelV4CallOptions) => {
@@ -44,7 +44,7 @@ export function placedModel(
 			},
 			usage: {
 				inputTokens: {
-					total: Math.ceil((prompt.length + JSON.stringify(request.tools ?? []).length) / charsPerToken),
+					total: countTokens(request),
 					noCache: undefined,
 					cacheRead: undefined,
 					cacheWrite: undefined,
@@ -66,6 +66,12 @@ export function placedModel(
 			return { stream: ReadableStream.from([...parts, { type: "finish", finishReason, usage }]) as never };
 		},
 	};
+}
+
+const charsPerToken = 4;
+
+function estimated({ prompt, tools = [] }: LanguageModelV4CallOptions): number {
+	return Math.ceil((JSON.stringify(prompt).length + JSON.stringify(tools).length) / charsPerToken);
 }
 
 export function placeIn(text: string): number {

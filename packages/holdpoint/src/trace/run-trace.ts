@@ -142,7 +142,7 @@ export class RunTrace {
 				return this.threadEnded({ in: event.in, agent: event.type === "run.handed" ? event.from : event.agent });
 			case "user.asked":
 			case "run.finished":
-				return this.allThreadsEnded();
+				return this.closeWhere((key) => key.startsWith(threadPrefix));
 			default:
 		}
 	}
@@ -259,10 +259,9 @@ export class RunTrace {
 		if (open) this.close(open);
 	}
 
-	/** Whoever was at work has said its last words. */
-	private allThreadsEnded(): void {
-		const { open = new Map<string, OpenSpan>() } = this.trace ?? {};
-		for (const [key, span] of open) if (key.startsWith(threadPrefix)) this.close(span);
+	/** Who is done with it, the last that began first. */
+	private closeWhere(isDone: (key: string) => boolean): void {
+		for (const [key, span] of [...(this.trace?.open ?? [])].reverse()) if (isDone(key)) this.close(span);
 	}
 
 	private parentOf({ parent, in: inside, agent }: KnownCall, start = this.now): OpenSpan {
@@ -327,21 +326,12 @@ export class RunTrace {
 		this.decided(span, call);
 		const end = endOf(event.outcome);
 		span.attributes[attr.outcome] = end.outcome;
-		this.insideEnded(event.call);
+		this.closeWhere((key) => key === `inside ${event.call}` || key.startsWith(`${threadPrefix}${event.call} `));
 		const { said } = this;
 		if (end.failed !== undefined) span.fail(end.failed, said && resultText(event.outcome));
 		if (said) span.attributes[attr.toolResult] = resultText(event.outcome);
 		this.meter.called(short(call.tool), event.ms ?? 0, end);
 		this.close(span);
-	}
-
-	/** Whoever worked inside of a call is done with it. */
-	private insideEnded(call: string): void {
-		const { open = new Map<string, OpenSpan>() } = this.trace ?? {};
-		const threads = [...open].filter(([key]) => key.startsWith(`${threadPrefix}${call} `));
-		for (const [, span] of threads) this.close(span);
-		const inside = open.get(`inside ${call}`);
-		if (inside) this.close(inside);
 	}
 
 	private callSettled(event: Extract<RunEvent, { type: "call.settled" }>): void {
