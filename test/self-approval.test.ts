@@ -54,6 +54,12 @@ const pay = defineTool({
 	execute: () => ++payments,
 });
 
+/** Other names of what is in the store. */
+function linkStore(): void {
+	linkSync(join(desk, ".holdpoint/holdpoint.db"), join(desk, "ways/other-name.txt"));
+	linkSync(join(desk, ".holdpoint/holdpoint.db.keys"), join(desk, "ways/keys.txt"));
+}
+
 type Attempt = { readonly tool: string; readonly args: Record<string, string | string[]> };
 
 function harnessFor(): Harness {
@@ -73,8 +79,6 @@ async function heldPayment(harness: Harness): Promise<{ run: string; approval: s
 	mkdirSync(join(desk, "ways"));
 	symlinkSync("../.holdpoint", join(desk, "ways/folder"));
 	symlinkSync("/proc/self/cwd", join(desk, "ways/proc"));
-	linkSync(join(store, "holdpoint.db"), join(desk, "ways/other-name.txt"));
-	linkSync(join(store, "holdpoint.db.keys"), join(desk, "ways/keys.txt"));
 	return { run: held.run, approval: open?.approval ?? "" };
 }
 
@@ -114,6 +118,7 @@ async function attempt(tools: readonly Tool[], attempts: readonly Attempt[]): Pr
 test("an agent with file tools reaches neither key nor store, by whatever name", async () => {
 	const harness = harnessFor();
 	const { run, approval } = await heldPayment(harness);
+	linkStore();
 	const before = contents();
 	const places = [
 		".holdpoint/holdpoint.db.keys",
@@ -175,7 +180,6 @@ test("an agent with a shell reaches neither key nor store, and no command approv
 		"cat .holdpoint/holdpoint.db.keys",
 		"cat .holdpoint/holdpoint.db",
 		"cat ways/folder/holdpoint.db",
-		"cat ways/keys.txt",
 		`cat /proc/*/root${desk}/.holdpoint/holdpoint.db`,
 		"cat /proc/*/cwd/.holdpoint/holdpoint.db",
 		"grep -a HOLDPOINT /proc/*/environ",
@@ -195,13 +199,19 @@ test("an agent with a shell reaches neither key nor store, and no command approv
 		expect(exit, `${scripts[at]}: ${stdout}`).not.toBe(0);
 		expect(stdout).not.toMatch(/SQLite|approved/);
 	}
+	linkStore();
+	const linked = ["keys", "other-name"].map((name) => ({
+		tool: "shell",
+		args: { command: ["cat", `ways/${name}.txt`] },
+	}));
+	for (const result of await attempt([shell], linked)) expect(String(result)).toContain("has a second name");
 	expect(contents()).toEqual(before);
 	await stillHeld(harness, { run, approval });
 });
 
 function openShell(): Tool | string {
 	try {
-		return shellTool({ cwd: desk, commands: [{ command: ["sh", "-c", "*"] }] }).tool;
+		return shellTool({ cwd: desk, commands: [{ command: ["sh", "-c", "*"] }, { command: ["cat", "*"] }] }).tool;
 	} catch (error) {
 		if (isHoldpointError(error)) return error.message;
 		throw error;

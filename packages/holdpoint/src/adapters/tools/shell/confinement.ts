@@ -10,7 +10,7 @@
  * the kernel kills the others, wherever they have fled to.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, realpathSync, statSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, readdirSync, realpathSync, statSync } from "node:fs";
 import { basename, delimiter, dirname, join, relative, sep } from "node:path";
 import type { ShellLimits } from "../../../spec/limits.ts";
 
@@ -166,7 +166,22 @@ function coveredPlaces({ places, folder, kind }: ConfinementOptions): string[] {
 		if (existsSync(place) && statSync(place).isDirectory()) covered.add(realpathSync(place));
 		else for (const file of filesOf(place)) covered.add(file);
 	}
+	checkNames([...covered]);
 	return [...covered];
+}
+
+const filesMax = 10_000;
+
+/** A second name of a file is no place that could be covered. Errors: one that names the file. */
+function checkNames(covered: readonly string[]): void {
+	const queue = [...covered];
+	for (const place of queue) {
+		const stats = lstatSync(place);
+		if (stats.isDirectory()) queue.push(...readdirSync(place).map((name) => join(place, name)));
+		else if (stats.nlink > 1)
+			throw new Error(`no command is run while ${place} has a second name (a hard link), under which it could be read`);
+		if (queue.length > filesMax) throw new Error(`what belongs to the store has more than ${filesMax} files`);
+	}
 }
 
 /** `holdpoint.db`, `holdpoint.db-wal`, `holdpoint.db.keys`. */
