@@ -211,6 +211,108 @@ describe("an agent in the background", () => {
 		expect(paid).toEqual([]);
 	});
 
+	test.each(["read", "write"] as const)(
+		"stopped while a %s is in flight: the tool is told, and its outcome is known first (I7)",
+		async (effect) => {
+			const started = gate();
+			const told = gate();
+			const slow = defineTool({
+				name: "slow",
+				description: "Waits.",
+				input: z.object({}),
+				effect,
+				execute: async (_, { signal }) => {
+					signal.addEventListener("abort", () => told.resolve());
+					started.resolve();
+					await told.promise;
+					return "it was done";
+				},
+			});
+			const wait = defineTool({
+				name: "wait",
+				description: "Waits.",
+				input: z.object({}),
+				effect: "read",
+				execute: () => started.promise.then(() => "ok"),
+			});
+			const helper = defineAgent({
+				name: "helper",
+				instructions: "Help.",
+				tools: [slow],
+				model: scriptedModel([call("slow", {}), say("never")], { countTokens: false }),
+			});
+			const story: Story = (asked, n) => {
+				if (n === 0) return ask("wait");
+				if (n === 1) return call("wait", {});
+				const id = JSON.stringify(asked.messages).match(/in the background as (\S+?)\./)?.[1] ?? "?";
+				return n === 2 ? call("stop_agent", { call: id }) : say(`end ${n}`);
+			};
+			const boss = harnessAgent({
+				name: "boss",
+				instructions: "Lead.",
+				programs: false,
+				agents: [helper],
+				tools: [wait],
+				model: scriptedModel(story, { countTokens: false }),
+			});
+			const harness = createHarness({ keys: stageKeys, sandbox: "off", policy: () => ({ verdict: "allow" }) });
+			const result = await harness.run(boss, "Go.");
+			expect(result).toMatchObject({ status: "completed" });
+			const { events, state } = await harness.show(result.run);
+			const all = events.map(({ event }) => event);
+			const ends = ofType(all, "call.finished");
+			expect(ends.map(({ call: id }) => id)).toEqual([...new Set(ends.map(({ call: id }) => id))]);
+			const inner = [...state.calls.values()].find(({ tool }) => tool === "slow");
+			expect(inner?.outcome).toEqual({ ok: "it was done" });
+			expect(ends.at(-1)?.outcome).toMatchObject({
+				cancelled: expect.stringMatching(/^stopped by boss\. Its calls until then: slow \(c\d\): done$/),
+			});
+			expect(ofType(all, "agent.stopped")).toHaveLength(1);
+			expect(ofType(all, "model.answered").filter(({ in: inside }) => inside !== undefined)).toHaveLength(1);
+		},
+	);
+
+	test("that it is to be stopped survives the end of the process", async () => {
+		const paid: string[] = [];
+		const inner = memoryStore();
+		const clock = fakeClock({ skipMs: 20_000 });
+		const story = (isSecond: boolean): Scene => ({
+			boss: (asked, n) => {
+				if (n === 0) return ask("pay it");
+				if (n > 1) return say(`end ${n}`);
+				return call("stop_agent", {
+					call: JSON.stringify(asked.messages).match(/in the background as (\S+?)\./)?.[1] ?? "?",
+				});
+			},
+			worker: [call("pay", {}), say("done")],
+			workerTools: [
+				defineTool({
+					name: "pay",
+					description: "Pays.",
+					input: z.object({}),
+					effect: "write",
+					repeat: "keyed",
+					// The first process dies while it pays.
+					execute: () => (isSecond ? paid.push("x") : new Promise(() => undefined)),
+				}),
+			],
+			harness: { policy: () => ({ verdict: "allow" }), clock },
+		});
+		const abort = new AbortController();
+		const first = scene({ ...story(false), store: inner });
+		const watching = {
+			runId: "run_s",
+			signal: abort.signal,
+			onEvent: (event: { readonly type: string }) => event.type === "agent.stopped" && abort.abort(),
+		};
+		await first.harness.run(first.agent, "Go.", watching as never).catch(() => undefined);
+		clock.advance(60_000);
+		const again = scene({ ...story(true), store: inner });
+		expect(await again.harness.resume("run_s")).toMatchObject({ status: "completed" });
+		const ends = ofType(await again.events("run_s"), "call.finished").map(({ outcome }) => outcome);
+		expect(ends.at(-1)).toMatchObject({ cancelled: expect.stringContaining("stopped by boss") });
+	});
+
 	test("a run that is cancelled ends what works in its background", async () => {
 		const { harness, agent, events } = scene({
 			boss: [ask("pay it"), say("started")],

@@ -171,6 +171,54 @@ describe("plan mode", () => {
 		expect(ends).toContainEqual(expect.objectContaining({ denied: expect.stringContaining("In plan mode") }));
 	});
 
+	test("a session stays in it, though the run that entered it is out of reach", async () => {
+		const steps = [
+			use("set_mode", { mode: "plan" }),
+			{ text: "planned" },
+			{ text: "a" },
+			{ text: "b" },
+			use("pay", { id: "1" }),
+			{ text: "end" },
+		];
+		const { harness, agent } = scene(steps, {
+			harness: { policy: () => ({ verdict: "allow" }), limits: { sessionRunsMax: 1 } },
+		});
+		const session = harness.session("s", agent);
+		for (const text of ["Plan it.", "§2 And?", "§3 And?", "§4 Do it."]) await session.send(text);
+		expect(done).toEqual([]);
+	});
+
+	test("where it begins in it, each of a session's runs does", async () => {
+		const steps = [use("set_mode", plan), { text: "acted" }, use("pay", { id: "1" }), { text: "end" }];
+		const { harness, agent } = scene(steps, {
+			modes: { start: "plan" },
+			harness: { policy: () => ({ verdict: "allow" }) },
+		});
+		const session = harness.session("s", agent);
+		const waiting = await session.send("Plan it.");
+		await harness.approve(onlyWait(waiting, "approval").approval, { by: ann });
+		await harness.resume(waiting.run);
+		await session.send("And that, too.");
+		expect(done).toEqual([]);
+	});
+
+	test("entered and left in one answer, it is not left", async () => {
+		const both: PlacedAnswer = {
+			calls: [
+				{ tool: "set_mode", args: { mode: "plan" } },
+				{ tool: "set_mode", args: plan },
+			],
+		};
+		const { harness, agent, events } = scene([both, use("pay", { id: "1" }), { text: "end" }], {
+			harness: { policy: () => ({ verdict: "allow" }) },
+		});
+		const { run } = await harness.run(agent, "Go.");
+		expect(done).toEqual([]);
+		expect(ofType(await events(run), "call.finished")[1]?.outcome).toMatchObject({
+			failed: expect.stringContaining("Plan mode was entered meanwhile"),
+		});
+	});
+
 	test("a standing grant does not answer for it", async () => {
 		const steps = [use("set_mode", plan), use("set_mode", { mode: "plan" }), use("set_mode", plan), { text: "end" }];
 		const { harness, agent } = scene(steps, { modes: { start: "plan" } });

@@ -102,6 +102,42 @@ test("a handoff does not lead out of plan mode, and a member that plans makes th
 	expect(ends.at(-1)).toMatchObject({ denied: expect.stringContaining("In plan mode nothing is changed: pay") });
 });
 
+test.each(["handoff", "pipeline"])(
+	"a member that begins in plan mode does so when a %s brings it the work",
+	async (way) => {
+		done.length = 0;
+		const desk = member("desk", () =>
+			way === "handoff" ? use("handoff_to_clerk", { reason: "pay it" }) : { text: "go on" },
+		);
+		const clerk = member("clerk", (place) => (done.length + place < 3 ? use("pay", { n: 1 }) : { text: "I may not" }), {
+			modes: { start: "plan" },
+		});
+		const team =
+			way === "pipeline"
+				? pipeline([desk.agent, clerk.agent], { name: "line" })
+				: handoff({ name: "team" })
+						.participants([desk.agent, clerk.agent])
+						.coordinator(desk.agent)
+						.edge("desk", "clerk")
+						.build();
+		const harness = createHarness({ keys: stageKeys, sandbox: "off", policy: () => ({ verdict: "allow" }) });
+		const { run } = await harness.run(team, "Pay.");
+		expect(done).toEqual([]);
+		const { events } = await harness.show(run);
+		expect(
+			ofType(
+				events.map(({ event }) => event),
+				"run.handed",
+			)[0]?.mode,
+		).toBe("plan");
+		const denied = ofType(
+			events.map(({ event }) => event),
+			"call.finished",
+		).filter(({ outcome }) => "denied" in outcome);
+		expect(denied.length).toBeGreaterThan(0);
+	},
+);
+
 test("in a pipeline each one has its own last answer and its own loop", async () => {
 	const first = member("first", (place) => (place < 3 ? use("look", { n: place }) : { text: "draft" }), {
 		limits: { turnsMax: 3 },

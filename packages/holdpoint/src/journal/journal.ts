@@ -215,6 +215,7 @@ const eventTypes: Readonly<Record<RunEvent["type"], true>> = {
 	"context.compacted": true,
 	"todos.set": true,
 	"mode.changed": true,
+	"agent.stopped": true,
 	"call.asked": true,
 	"call.decided": true,
 	"approval.requested": true,

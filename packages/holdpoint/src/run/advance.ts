@@ -11,7 +11,7 @@ import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
 import { journalVersion, type RunResumed, type RunStarted, type SessionPlace } from "../spec/events.ts";
 import type { RunResult } from "../spec/result.ts";
 import type { StoredRun } from "../spec/store.ts";
-import { modeOf } from "./begin-agent.ts";
+import { modeOf } from "./begin-mode.ts";
 import { resultOf } from "./conclude.ts";
 import { drive } from "./drive.ts";
 import { newLeaves } from "./leaves-of.ts";
@@ -64,6 +64,8 @@ export async function startRun(ports: RunPorts, ready: ReadyAgent, request: Star
 	}
 	await ports.standing.refresh();
 	const history = await historyOf(ports, started);
+	// A run says itself in which mode it begins: whatever becomes of those before it.
+	if ("threads" in history.before) started = { ...started, ...modeOf(ready, history.before.mode) };
 	if (ports.labels) {
 		const label = joinLabels(labelOfInput(ports.labels), history.label);
 		started = { ...started, labels: true, ...(label ? { label } : {}) };

@@ -1,4 +1,5 @@
 import { teamsAround } from "../routing/topology.ts";
+import type { DoneInRun } from "../spec/tool.ts";
 import type { CallState } from "./call-state.ts";
 import type { Thread } from "./conversation.ts";
 import { callersOf } from "./run-state.ts";
@@ -30,6 +31,17 @@ export function aroundCall(segment: Segment, call: CallState): AroundCall {
 		narrowed: narrowed.find((reason) => reason !== undefined) ?? plannedReason(segment, call, callers),
 		leavesPlan: thread.of.mode === "plan" && name === setModeName && segment.toolOf(call)?.inRun !== undefined,
 	};
+}
+
+/** Whether what it did would end plan mode, which began after it was decided that nobody need be asked. */
+export function leavesPlanUnasked(
+	{ state }: Segment,
+	{ thread, approval }: CallState,
+	{ events = [] }: DoneInRun,
+): boolean {
+	const isLeaving = events.some((event) => event.type === "mode.changed" && event.mode === "execute");
+	if (!isLeaving || thread.of.mode !== "plan" || state.status !== "running") return false;
+	return !approval?.sources?.includes("mode");
 }
 
 /** Why it may not be done while somebody around it plans: neither a handoff nor another agent leads out of that. */

@@ -1,13 +1,10 @@
 /** Calls that are put to agents: their beginning, and their end before the answer. */
 import { entryOf } from "../routing/topology.ts";
-import type { Mode } from "../spec/events.ts";
 import type { Tool } from "../spec/tool.ts";
+import { modeOf } from "./begin-mode.ts";
 import type { CallState } from "./call-state.ts";
-import { closeCalls } from "./cancel-run.ts";
-import { closeCall } from "./close-call.ts";
 import { failedWith } from "./failed-with.ts";
-import type { ReadyAgent } from "./run-ports.ts";
-import { callersOf, callOf } from "./run-state.ts";
+import { callersOf, callOf, isWithin } from "./run-state.ts";
 import type { Segment } from "./segment.ts";
 
 /** From here on it is a conversation inside of the call. */
@@ -40,20 +37,13 @@ export function beginAgent(segment: Segment, call: CallState, { agent, isInBackg
 	});
 }
 
-/** In which mode whoever begins begins: the stricter one, where several do. */
-export function modeOf({ agent, team, cast }: ReadyAgent): { readonly mode?: Mode } {
-	const agents = team ? entryOf(team).map((name) => cast.get(name)?.agent) : [agent];
-	const modes = agents.flatMap((one) => one?.features?.mode ?? []);
-	if (modes.length === 0) return {};
-	return { mode: modes.includes("plan") ? "plan" : "execute" };
-}
-
-/** Ends work in the background, with all that is open inside of it. */
+/** Work in the background is to end: what it has begun has an outcome first (I7). */
 export function stopAgent(segment: Segment, { thread }: CallState, modelId: string): void {
 	const { state } = segment;
 	const found = thread.late.map((id) => callOf(state, id)).find((call) => call.modelId === modelId);
-	if (!found?.inside || found.phase !== "started") return;
-	const reason = `stopped by ${thread.agent}`;
-	closeCalls(segment, reason, { inFlight: true, of: found.inside });
-	closeCall(segment, found, reason);
+	if (!found?.inside || found.phase !== "started" || found.inside.stoppedBy !== undefined) return;
+	segment.emit({ type: "agent.stopped", in: found.id, by: thread.agent });
+	for (const [id, attempt] of segment.attempts) {
+		if (isWithin(state, callOf(state, id), found.inside)) attempt.stop(`stopped by ${thread.agent}`);
+	}
 }

@@ -3,7 +3,7 @@ import { closeCall } from "./close-call.ts";
 import { doneOf } from "./conclude.ts";
 import type { Conversation } from "./conversation.ts";
 import { writeEnd } from "./route.ts";
-import { isWithin } from "./run-state.ts";
+import { callOf, isWithin } from "./run-state.ts";
 import type { Segment } from "./segment.ts";
 
 /**
@@ -32,10 +32,23 @@ export async function cancelRun(segment: Segment): Promise<void> {
 
 /** Models may not be asked any more, and nothing that was started is open: what is left ends, and the run or the call with it. */
 export function giveUp(segment: Segment, of: Conversation): void {
+	if (of.call !== undefined && of.stoppedBy !== undefined) return stop(segment, of, of.call);
 	const ending = segment.endings.get(of) ?? { error: { code: "limit.turns", message: turnsReason(segment, of) } };
 	const reason = "error" in ending ? ending.error.message : `The work of ${of.name} came to its end without it`;
 	closeCalls(segment, reason, { inFlight: true, of });
 	writeEnd(segment, of, ending);
+}
+
+/** Its caller is told what it had done. */
+function stop(segment: Segment, of: Conversation, call: string): void {
+	const reason = `stopped by ${of.stoppedBy}`;
+	for (const [id, { guest }] of segment.live) {
+		if (!isWithin(segment.state, callOf(segment.state, id), of)) continue;
+		guest.dispose();
+		segment.live.delete(id);
+	}
+	closeCalls(segment, reason, { inFlight: true, of });
+	closeCall(segment, callOf(segment.state, call), reason);
 }
 
 function turnsReason(segment: Segment, of: Conversation): string {
@@ -51,7 +64,7 @@ interface Closing {
 }
 
 /** Programs, and calls that were put to agents, come after their own calls: their outcome says what these came to. */
-export function closeCalls(segment: Segment, reason: string, { inFlight, of }: Closing): void {
+function closeCalls(segment: Segment, reason: string, { inFlight, of }: Closing): void {
 	const { state } = segment;
 	for (const call of [...state.calls.values()].reverse()) {
 		if (!isWithin(state, call, of)) continue;

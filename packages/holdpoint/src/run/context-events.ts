@@ -6,6 +6,7 @@ import { type HeadParts, headMessage } from "../context/head.ts";
 import { newView } from "../context/view.ts";
 import { joinLabels } from "../labels/label.ts";
 import type {
+	AgentStopped,
 	ContextCompacted,
 	ContextProvided,
 	ModeChanged,
@@ -17,12 +18,19 @@ import type {
 import type { Thread } from "./conversation.ts";
 import { callOf, type RunState } from "./run-state.ts";
 
-export type ContextEvent = ContextProvided | ContextCompacted | TodosSet | ModeChanged;
+export type ContextEvent = ContextProvided | ContextCompacted | TodosSet | ModeChanged | AgentStopped;
+
+const contextTypes: ReadonlySet<string> = new Set<ContextEvent["type"]>([
+	"context.provided",
+	"context.compacted",
+	"todos.set",
+	"mode.changed",
+	"agent.stopped",
+]);
 
 /** Whether it says what a model is shown, or what an agent keeps in mind. */
 export function isContextEvent(event: RunEvent): event is ContextEvent {
-	const { type } = event;
-	return type === "context.provided" || type === "context.compacted" || type === "todos.set" || type === "mode.changed";
+	return contextTypes.has(event.type);
 }
 
 export function provide(thread: Thread, { parts, label }: ContextProvided): void {
@@ -92,6 +100,11 @@ export function learnRatio({ context }: Thread, { estimate, usage, budget }: Mod
 const estimateMin = 100;
 const ratioMin = 0.5;
 const ratioMax = 3;
+
+export function stopInside(state: RunState, { in: inside, by }: AgentStopped): void {
+	const of = callOf(state, inside).inside;
+	if (of) of.stoppedBy = by;
+}
 
 export function changeMode(state: RunState, { in: inside, mode }: ModeChanged): void {
 	const of = inside === undefined ? state.conversation : callOf(state, inside).inside;

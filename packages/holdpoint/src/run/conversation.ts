@@ -23,6 +23,8 @@ export interface Conversation {
 	readonly team: TeamTalk | undefined;
 	/** What its agents may do; undefined: nobody said anything of modes. */
 	mode: Mode | undefined;
+	/** Who wants that it ends. */
+	stoppedBy: string | undefined;
 	/** Answers of models; in a team since the user's last words. */
 	turns: number;
 }
@@ -204,7 +206,7 @@ export function newConversation({ call, name, isTeam }: NewConversation): Conver
 				done: new Map<string, Part>(),
 			}
 		: undefined;
-	return { call, name, threads: new Map(), active: [], team, mode: undefined, turns: 0 };
+	return { call, name, threads: new Map(), active: [], team, mode: undefined, stoppedBy: undefined, turns: 0 };
 }
 
 /** Of all that its agents have seen, whether they spoke or not. */

@@ -21,6 +21,7 @@ import { fixedLimits } from "../spec/limits.ts";
 import type { DoneInRun, Tool, ToolContext } from "../spec/tool.ts";
 import { isLostConnection, isOutcomeUnknown } from "../tools/outcome-unknown.ts";
 import { validate } from "../tools/validate.ts";
+import { leavesPlanUnasked } from "./around-call.ts";
 import { beginAgent, stopAgent } from "./begin-agent.ts";
 import type { CallState } from "./call-state.ts";
 import { callingRun } from "./calling-run.ts";
@@ -58,22 +59,34 @@ export async function executeCall(segment: Segment, call: CallState): Promise<vo
 	}
 	// Cancelled meanwhile: its outcome was written by whoever cancelled, or will be where nobody knows it.
 	if (call.phase !== "started" || (segment.state.cancel && "unknown" in outcome)) return;
-	// What works within the run has done nothing before its outcome is written.
-	const isUndone = isHarmless(tool) || tool.inRun !== undefined;
-	const known = "unknown" in outcome && isUndone ? failedWith("tool.timed_out", outcome.unknown) : outcome;
 	const ms = segment.ports.clock.now() - began;
+	writeOutcome(segment, call, { tool, outcome, done, ms });
+	if (!isHarmless(tool)) await segment.flush();
+}
+
+interface Came {
+	readonly tool: Tool;
+	readonly outcome: Outcome;
+	readonly done: DoneInRun | undefined;
+	readonly ms: number;
+}
+
+/** What works within the run does so with its outcome, in one commit: what was not done has no outcome, and is begun again. */
+function writeOutcome(segment: Segment, call: CallState, { tool, outcome, done, ms }: Came): void {
+	const isUndone = isHarmless(tool) || tool.inRun !== undefined;
+	let known = "unknown" in outcome && isUndone ? failedWith("tool.timed_out", outcome.unknown) : outcome;
+	if (done && leavesPlanUnasked(segment, call, done)) {
+		known = failedWith("tool.threw", "Plan mode was entered meanwhile: ask again to leave it");
+	}
+	const kept = "ok" in known || "blob" in known ? done : undefined;
 	const edge = segment.readyOf(call.thread).handoffs.get(call.tool);
 	const hands = edge && "ok" in known ? { handsTo: edge.to } : {};
-	const hasResult = "ok" in known || "blob" in known;
-	const label = hasResult && done?.label ? { label: done.label } : {};
+	const label = kept?.label ? { label: kept.label } : {};
 	segment.emit({ type: "call.finished", call: call.id, outcome: known, ms, ...hands, ...label });
-	// With its outcome, in one commit: what was not done has no outcome, and is begun again.
-	if (hasResult && done) {
-		segment.emit(...(done.events ?? []));
-		for (const write of done.writes ?? []) segment.keep(write);
-		for (const id of done.stops ?? []) stopAgent(segment, call, id);
-	}
-	if (!isHarmless(tool)) await segment.flush();
+	if (!kept) return;
+	segment.emit(...(kept.events ?? []));
+	for (const write of kept.writes ?? []) segment.keep(write);
+	for (const id of kept.stops ?? []) stopAgent(segment, call, id);
 }
 
 /** Before the run waits for a person: what the tools themselves can say. Returns whether anything was found out. */
@@ -120,6 +133,7 @@ export async function attempt(
 	{ tool, text, keep = keepBeside, onDone }: Execution,
 ): Promise<Outcome> {
 	const limited = new Attempt(segment, call, tool);
+	segment.attempts.set(call.id, limited);
 	const did: Did = { call, text, ran: false };
 	const execute = () => {
 		const input = JSON.parse(text) as Json;
@@ -139,6 +153,7 @@ export async function attempt(
 			return failedWith("tool.result_invalid", `${tool.name} ran, but its result was lost: ${lossOf(error)}`);
 		return outcomeOfError(error, limited);
 	} finally {
+		segment.attempts.delete(call.id);
 		limited.end();
 	}
 }
@@ -187,6 +202,7 @@ class Attempt implements ToolContext {
 	#controller: AbortController | undefined;
 	#timer: NodeJS.Timeout | undefined;
 	#onAbort: (() => void) | undefined;
+	#ask: ((why: string) => void) | undefined;
 
 	constructor(segment: Segment, call: CallState, tool: Tool) {
 		const info = segment.info;
@@ -215,6 +231,11 @@ class Attempt implements ToolContext {
 		return this.#controller.signal;
 	}
 
+	/** Whoever listens is told to stop; others come to their end, or to that of their time. */
+	stop(why: string): void {
+		if (this.#controller) this.#ask?.(why);
+	}
+
 	inTime(work: PromiseLike<unknown>): Promise<unknown> {
 		return new Promise((resolve, reject) => {
 			const tell = (why: string): Error => {
@@ -224,14 +245,18 @@ class Attempt implements ToolContext {
 				return reason;
 			};
 			const stop = (why: string) => reject(tell(why));
+			// It listens: what it says within the grace of a cancellation is what became of it.
+			const ask = (why: string) => {
+				const reason = tell(why);
+				clearTimeout(this.#timer);
+				this.#timer = setTimeout(reject, fixedLimits.cancelGraceMs, reason);
+			};
+			this.#ask = ask;
 			this.#timer = setTimeout(() => stop(`it did not answer within ${this.#timeoutMs} ms`), this.#timeoutMs);
 			this.#onAbort = () => {
 				const why = "it was in flight when the run was stopped";
 				if (!this.#controller || !this.#segment.state.cancel) return stop(why);
-				// It listens: what it says within the grace of a cancellation is what became of it.
-				const reason = tell(why);
-				clearTimeout(this.#timer);
-				this.#timer = setTimeout(reject, fixedLimits.cancelGraceMs, reason);
+				ask(why);
 			};
 			this.#segment.abort.signal.addEventListener("abort", this.#onAbort, { once: true });
 			work.then(resolve, reject);

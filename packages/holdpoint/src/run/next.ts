@@ -6,7 +6,7 @@
  */
 import type { CallState } from "./call-state.ts";
 import type { Conversation, Thread } from "./conversation.ts";
-import { callOf, isWithin, type RunState } from "./run-state.ts";
+import { callOf, isWithin, openConversations, type RunState } from "./run-state.ts";
 
 export type Step =
 	| { readonly do: "ask-model"; readonly thread: Thread }
@@ -63,7 +63,7 @@ interface Look {
 function stepsOfConversation(look: Look, of: Conversation): void {
 	const { state, doing, steps } = look;
 	const first = steps.length;
-	let isOver = doing.endings.has(of);
+	let isOver = doing.endings.has(of) || of.stoppedBy !== undefined;
 	for (const thread of of.active) {
 		for (const id of thread.turn) stepsOfCall(look, callOf(state, id));
 		for (const id of thread.late) stepsOfCall(look, callOf(state, id));
@@ -111,10 +111,31 @@ function isBeingWritten(state: RunState, thread: Thread, { busy }: Doing): boole
 /** Models are asked no more: nothing starts, and what was started is brought to an outcome, or waited for (I7). */
 function lastSteps({ state, doing }: Look, of: Conversation, steps: readonly Step[]): readonly Step[] {
 	const begun = steps.filter((step) => step.do === "advance-call" && step.call.attempt > 0);
-	if (begun.length > 0 || doing.busy.size > 0) return begun;
+	if (begun.length > 0 || isBusyWithin({ state, doing }, of)) return begun;
 	const calls = [...state.calls.values()].filter((call) => isWithin(state, call, of));
 	const isOpen = calls.some((call) => call.attempt > 0 && !call.program && !call.inside && call.phase !== "finished");
 	return isOpen ? [] : [{ do: "give-up", of }];
+}
+
+/** What works in a call ends while others go on; a run ends when nothing is in flight. */
+function isBusyWithin({ state, doing: { busy } }: Pick<Look, "state" | "doing">, of: Conversation): boolean {
+	if (of.call === undefined) return busy.size > 0;
+	for (const conversation of openConversations(state)) {
+		if (!isInside(state, conversation, of)) continue;
+		if (busy.has(joinWork(conversation))) return true;
+		for (const { work } of conversation.threads.values()) if (busy.has(work)) return true;
+	}
+	for (const id of busy) {
+		const call = state.calls.get(id);
+		if (call && isWithin(state, call, of)) return true;
+	}
+	return false;
+}
+
+function isInside(state: RunState, conversation: Conversation, of: Conversation): boolean {
+	return (
+		conversation === of || (conversation.call !== undefined && isWithin(state, callOf(state, conversation.call), of))
+	);
 }
 
 function stepsOfCall(look: Look, call: CallState): void {

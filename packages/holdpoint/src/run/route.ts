@@ -13,6 +13,7 @@ import type { RunEvent, RunHanded } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
 import { defaultTeamLimits } from "../spec/limits.ts";
 import type { Carry, Participant, Team } from "../spec/team.ts";
+import { modeOfTakers } from "./begin-mode.ts";
 import type { CallState } from "./call-state.ts";
 import { closeCall } from "./close-call.ts";
 import { apartFrom, type Conversation, type Part, type Thread, threadFor, whoOf } from "./conversation.ts";
@@ -228,6 +229,7 @@ function isHanded(segment: Segment, team: Team, { answer, to }: Next): boolean {
 		...carried,
 		...leftTo({ around: teamsOf(segment, of, to.name), from: of.threads.get(giver), to, only: undefined }),
 		...joinedIn(answer),
+		...modeOfTakers(of, segment.ready.cast, entryOf(to)),
 	};
 	return tell(segment, of, [event]);
 }
@@ -289,6 +291,7 @@ function handedEvent(segment: Segment, { thread, call, way, to }: Handed): RunHa
 		...(summary && kept !== "none" ? { summary } : {}),
 		...carried,
 		...leftTo({ around: teamsOf(segment, of, to.name), from: thread, to, only: way.only }),
+		...modeOfTakers(of, segment.ready.cast, entryOf(to)),
 	};
 }
 

@@ -36,7 +36,7 @@ import { closeTurn, closeTurnWhenDone, hasOpenCalls, say, sayWhenPossible } from
 export function beginRun(state: RunState, event: RunStarted): void {
 	const { team, agent, label, mode } = event;
 	state.conversation = conversationAfter(state.before, { name: agent.name, team });
-	state.conversation.mode ??= mode;
+	state.conversation.mode = mode ?? state.conversation.mode;
 	begin(state.conversation, { start: team?.start ?? [agent.name], input: event.input, label });
 }
 
@@ -172,6 +172,7 @@ export function handOn(state: RunState, event: RunHanded): void {
 		from.modelDue = false;
 	}
 	team.label = joinLabels(team.label, label);
+	of.mode = event.mode ?? of.mode;
 	count(of, event);
 	const told = payload(state, event);
 	const agents = [event.to, ...(event.beside ?? [])];

@@ -46,6 +46,8 @@ export class Segment {
 	private readonly trace: SegmentTrace | undefined;
 	/** Whether an entry says already under which lease it was written; the first one's goes without saying. */
 	private isMarked: boolean;
+	/** Attempts of calls in flight, by the call. */
+	readonly attempts = new Map<string, { stop(why: string): void }>();
 	/** Tool calls that run now; programs do not count. */
 	running = 0;
 	/** How often whoever drives looked since something happened or was waited for. */

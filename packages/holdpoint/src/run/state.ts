@@ -12,7 +12,7 @@ import type { CallAsked, CallFinished, OfAgent, Outcome, RunEvent, RunStarted } 
 import type { Label } from "../spec/label.ts";
 import { applyApprovalEvent } from "./approval-events.ts";
 import { type CallState, newCall, type RehearsalState } from "./call-state.ts";
-import { type ContextEvent, changeMode, compact, isContextEvent, provide } from "./context-events.ts";
+import { type ContextEvent, changeMode, compact, isContextEvent, provide, stopInside } from "./context-events.ts";
 import type { Thread } from "./conversation.ts";
 import { bindRow, rehearsed } from "./rehearsal-events.ts";
 import { askUser, beginInside, beginRun, finishBeside, goOn, handOn, hear } from "./routing-events.ts";
@@ -80,6 +80,8 @@ function applyContextEvent(state: RunState, event: ContextEvent): void {
 			return;
 		case "mode.changed":
 			return changeMode(state, event);
+		case "agent.stopped":
+			return stopInside(state, event);
 	}
 }
 

@@ -45,6 +45,15 @@ export interface ContextCompacted extends OfAgent {
 	readonly spent?: readonly Spent[];
 }
 
+/** Work in the background is to end: nothing of it begins any more, and what had begun is brought to its outcome. */
+export interface AgentStopped {
+	readonly type: "agent.stopped";
+	/** The call inside of which it works. */
+	readonly in: string;
+	/** Who wants that. */
+	readonly by: string;
+}
+
 /** An agent wrote down what it has to do. */
 export interface TodosSet extends OfAgent {
 	readonly type: "todos.set";

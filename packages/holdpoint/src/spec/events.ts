@@ -1,5 +1,5 @@
 import type { Approver } from "./approver.ts";
-import type { ContextCompacted, ContextProvided, ModeChanged, TodosSet } from "./context-events.ts";
+import type { AgentStopped, ContextCompacted, ContextProvided, ModeChanged, TodosSet } from "./context-events.ts";
 import type { ErrorCode, FailureCode } from "./errors.ts";
 import type { Mode, OfAgent, Spent } from "./event-parts.ts";
 import type { GrantTerms } from "./governance.ts";
@@ -16,7 +16,7 @@ import type { AnswerPart, ModelUsage } from "./model.ts";
 export const journalVersion = 1;
 
 export type { Approver } from "./approver.ts";
-export type { ContextCompacted, ContextProvided, ModeChanged, TodosSet } from "./context-events.ts";
+export type { AgentStopped, ContextCompacted, ContextProvided, ModeChanged, TodosSet } from "./context-events.ts";
 export type { Mode, OfAgent, Spent, Todo } from "./event-parts.ts";
 
 export type RunEvent =
@@ -34,6 +34,7 @@ export type RunEvent =
 	| ContextCompacted
 	| TodosSet
 	| ModeChanged
+	| AgentStopped
 	| CallAsked
 	| CallDecided
 	| ApprovalRequested
@@ -162,6 +163,8 @@ export interface RunHanded {
 	readonly onlyIn?: { readonly [team: string]: readonly string[] };
 	/** Whose way or order it was, where that is a team inside the one that was asked. */
 	readonly team?: string;
+	/** The next one begins in it, and with it all who work there. */
+	readonly mode?: Mode;
 	/** Participants that worked beside each other, and whose answers are joined here. */
 	readonly joined?: readonly string[];
 }

@@ -30,6 +30,8 @@ export function contextEntry(
 				below: event.todos.flatMap((todo) => wrapped(todoLine(todo))),
 			};
 		}
+		case "agent.stopped":
+			return { mark: style.red("■"), text: `what works in ${event.in} is to end, says ${inlineText(event.by, 40)}` };
 		case "mode.changed":
 			return {
 				mark: style.cyan("⇄"),
