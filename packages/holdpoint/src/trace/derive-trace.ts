@@ -23,7 +23,7 @@ export function deriveTraces(
 		...options,
 		began: () => undefined,
 		ended: (span) => void spans.push(span),
-		measured: () => undefined,
+		measured: undefined,
 	});
 	const found = new Map<number, readonly Span[]>();
 	let previous: number | undefined;

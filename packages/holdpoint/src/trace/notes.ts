@@ -11,8 +11,12 @@ export interface Note {
 	readonly on: { readonly call?: string; readonly approval?: string; readonly in?: string | undefined };
 }
 
+/** The events of every call: they are spans, and asked about far more often than any other. */
+const neverNoted: ReadonlySet<string> = new Set(["model.answered", "call.decided", "call.started", "call.finished"]);
+
 /** `isSaid`: what was said may be recorded. Undefined: nothing is noted. */
 export function notesOf(event: RunEvent, isSaid: boolean): Note | undefined {
+	if (neverNoted.has(event.type)) return undefined;
 	return noteOfProgram(event) ?? noteOfApproval(event) ?? noteOfRun(event, isSaid) ?? noteOfCompaction(event);
 }
 

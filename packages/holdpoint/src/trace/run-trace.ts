@@ -35,7 +35,8 @@ export interface TraceOptions {
 	) => number | undefined;
 	readonly began: (span: Span) => void;
 	readonly ended: (span: Span) => void;
-	readonly measured: (measurement: Measurement) => void;
+	/** Undefined: nobody wants to know. */
+	readonly measured: ((measurement: Measurement) => void) | undefined;
 }
 
 export interface SegmentBegin {
@@ -78,7 +79,7 @@ export class RunTrace {
 	private readonly options: TraceOptions;
 	private readonly memory: RunMemory;
 	private readonly said: Said | undefined;
-	private readonly meter: Meter;
+	private readonly meter: Meter | undefined;
 	private trace: Trace | undefined;
 	private now = 0;
 
@@ -86,7 +87,7 @@ export class RunTrace {
 		this.options = options;
 		this.memory = new RunMemory(options.content);
 		this.said = options.content ? new Said() : undefined;
-		this.meter = new Meter(options.measured, options.generation);
+		this.meter = options.measured && new Meter(options.measured, options.generation);
 	}
 
 	/** What happened in segments before, whose spans are not wanted. */
@@ -132,11 +133,11 @@ export class RunTrace {
 				return this.approvalRequested(event);
 			case "approval.resolved":
 				if (!event.open) this.approvalEnded(event, event.answer);
-				return this.meter.queued(this.now - event.at, "approval");
+				return this.meter?.queued(this.now - event.at, "approval");
 			case "approval.closed":
 				return this.approvalEnded(event, event.why);
 			case "timer.fired":
-				return this.meter.queued(this.now - (this.memory.timers.get(event.timer) ?? this.now), "timer");
+				return this.meter?.queued(this.now - (this.memory.timers.get(event.timer) ?? this.now), "timer");
 			case "run.handed":
 			case "agent.done":
 				return this.threadEnded({ in: event.in, agent: event.type === "run.handed" ? event.from : event.agent });
@@ -158,7 +159,7 @@ export class RunTrace {
 			start: Math.min(commit.at, this.now),
 			attributes,
 		});
-		this.meter.committed(commit.ms, commit.kind);
+		this.meter?.committed(commit.ms, commit.kind);
 	}
 
 	end({ at, status, error }: SegmentEnd): void {
@@ -172,7 +173,7 @@ export class RunTrace {
 		else if (finished?.error) root.fail(finished.error.code, this.said && finished.error.message);
 		this.sumUp(trace, root);
 		this.close(root);
-		this.meter.worked(this.now - root.start, root.attributes);
+		this.meter?.worked(this.now - root.start, root.attributes);
 		this.trace = undefined;
 	}
 
@@ -330,7 +331,7 @@ export class RunTrace {
 		const { said } = this;
 		if (end.failed !== undefined) span.fail(end.failed, said && resultText(event.outcome));
 		if (said) span.attributes[attr.toolResult] = resultText(event.outcome);
-		this.meter.called(short(call.tool), event.ms ?? 0, end);
+		this.meter?.called(short(call.tool), event.ms ?? 0, end);
 		this.close(span);
 	}
 
@@ -349,7 +350,7 @@ export class RunTrace {
 		if (!call) return;
 		const span = this.approvalSpan(event.approval, call);
 		this.decided(span, call);
-		this.meter.held(1, short(call.tool));
+		this.meter?.held(1, short(call.tool));
 	}
 
 	private approvalSpan(approval: string, call: KnownCall): OpenSpan {
@@ -377,8 +378,8 @@ export class RunTrace {
 		span.attributes[attr.answer] = answer;
 		span.attributes[attr.waited] = Math.max(0, waited) / 1_000;
 		const tool = short(call.tool);
-		this.meter.waited(waited, { tool, answer });
-		this.meter.held(-1, tool);
+		this.meter?.waited(waited, { tool, answer });
+		this.meter?.held(-1, tool);
 		this.close(span);
 	}
 
@@ -412,7 +413,7 @@ export class RunTrace {
 			attributes[attr.outputMessages] = answerText(event.content, finish);
 		}
 		this.whole(parent, { what: "chat", name: `chat ${model}`, kind: "client", start, attributes });
-		this.meter.answered(event, { provider, model }, cost);
+		this.meter?.answered(event, { provider, model }, cost);
 	}
 
 	private noteOn(event: RunEvent): void {

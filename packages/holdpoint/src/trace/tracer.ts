@@ -94,7 +94,9 @@ export class Tracer {
 			costOf,
 			began: (span) => this.tell((exporter) => exporter.began?.(span)),
 			ended: (span) => this.tell((exporter) => exporter.ended(span)),
-			measured: (measurement) => this.tell((exporter) => exporter.measured?.(measurement)),
+			measured: this.exporters.some(({ measured }) => measured)
+				? (measurement) => this.tell((exporter) => exporter.measured?.(measurement))
+				: undefined,
 		});
 	}
 
