@@ -60,6 +60,11 @@ function startOf(run: string, entries: readonly Entry[]): RunStarted {
 	});
 }
 
+/** How a run began, without what its session said before. Errors: `journal.*`. */
+export function startOfRun({ ring, storeId }: RunPorts, stored: StoredRun): RunStarted {
+	return startOf(stored.run, runSeal(ring, storeId, stored.run).open(stored).entries);
+}
+
 async function verifyUnlessErased(ports: RunPorts, stored: StoredRun): Promise<VerifiedRun | undefined> {
 	try {
 		return await verify(ports, stored);
@@ -87,6 +92,8 @@ export async function historyOf(ports: RunPorts, started: RunStarted): Promise<H
 		const run = await verifyUnlessErased(ports, stored);
 		// What was said in it, and which run came before it, is gone for good.
 		if (!run) break;
+		// In older stores two tenants may share a chain: what one of them said is not the other's.
+		if (run.started.tenant !== started.tenant) break;
 		before.push(run);
 		after = run.started.session?.after;
 	}
