@@ -269,7 +269,8 @@ export function newThread(of: Conversation, agent: string, earlier: Earlier = { 
 		continued: 0,
 		only: undefined,
 		onlyIn: undefined,
-		context: context ? { ...context, isProvided: false, failedTurns: 0 } : newContext(),
+		// What providers give they give to a run: its principal, and which providers there are, may be others in the next one.
+		context: context ? { ...context, provided: [], isProvided: false, failedTurns: 0 } : newContext(),
 	};
 }
 
