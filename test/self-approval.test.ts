@@ -18,15 +18,17 @@ import {
 	defineAgent,
 	defineTool,
 	type Harness,
+	harnessAgent,
 	isHoldpointError,
 	jsonSchema,
 	sqliteStore,
 	type Tool,
 } from "holdpoint";
-import { calls, call as one, say, scriptedModel } from "holdpoint/testing";
+import { calls, call as one, program, type StoryStep, say, scriptedModel } from "holdpoint/testing";
 import { fileTools } from "holdpoint/tools/files";
 import { shellTool } from "holdpoint/tools/shell";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeEach, expect, test } from "vitest";
+import { sandboxUnderTest } from "../packages/holdpoint/src/testing/sandbox-under-test.ts";
 
 /**
  * An agent that tries to approve its own call. Its folder holds the store, its policy allows everything, and whoever made the
@@ -34,6 +36,8 @@ import { afterEach, beforeEach, expect, test } from "vitest";
  */
 
 const cli = fileURLToPath(new URL("../packages/holdpoint/src/cli/main.ts", import.meta.url));
+const sandbox = sandboxUnderTest();
+afterAll(() => sandbox.close());
 let desk: string;
 let payments: number;
 beforeEach(() => {
@@ -65,6 +69,7 @@ type Attempt = { readonly tool: string; readonly args: Record<string, string | s
 function harnessFor(): Harness {
 	return createHarness({
 		store: sqliteStore(join(desk, ".holdpoint/holdpoint.db")),
+		sandbox: { ...sandbox, close: async () => undefined },
 		policy: ({ tool }) => (tool.name === "pay" ? { verdict: "ask", reason: "money" } : { verdict: "allow" }),
 	});
 }
@@ -230,3 +235,83 @@ async function stillHeld(harness: Harness, { run, approval }: { run: string; app
 	expect(payments).toBe(1);
 	await harness.close();
 }
+
+/** Ways to the keys, the store and the command line that answers, as calls of its tools. */
+function waysIn(approval: string): readonly Attempt[] {
+	const sh = (script: string): Attempt => ({ tool: "shell", args: { command: ["sh", "-c", script] } });
+	const key = ".holdpoint/holdpoint.db.keys";
+	return [
+		{ tool: "read_file", args: { path: key } },
+		{ tool: "read_file", args: { path: "ways/folder/holdpoint.db.keys" } },
+		{ tool: "write_file", args: { path: ".holdpoint/approvers.json", text: "{}" } },
+		{ tool: "delete_file", args: { path: ".holdpoint/holdpoint.db" } },
+		sh(`cat ${key}`),
+		sh("cat .holdpoint/holdpoint.db"),
+		sh(`${process.execPath} ${cli} approve ${approval} --store ${desk}/.holdpoint/holdpoint.db`),
+	];
+}
+
+/** In a program: what each of them came to, as text. */
+function programOf(attempts: readonly Attempt[]): string {
+	const lines = attempts.map(({ tool, args }) => {
+		return `try { said.push(JSON.stringify(await tools.${tool}(${JSON.stringify(args)}))); } catch (error) { said.push("refused: " + error.message); }`;
+	});
+	return ["const said: string[] = [];", ...lines, "return said;"].join("\n");
+}
+
+test("a harness agent with all that is on by default approves nothing: by its own tools, by a program, or by an agent in the background", async (context) => {
+	const harness = harnessFor();
+	const { run, approval } = await heldPayment(harness);
+	const shell = openShell();
+	if (typeof shell === "string") {
+		await harness.close();
+		return context.skip(shell);
+	}
+	const tools = [...fileTools({ root: desk }).tools, shell, pay];
+	const ways = waysIn(approval);
+	const heard: string[] = [];
+	const hears = (step: StoryStep): StoryStep => ({
+		...step,
+		when: ({ results }) => heard.push(...results.map(({ value }) => JSON.stringify(value))) >= 0,
+	});
+	const helper = harnessAgent({
+		name: "helper",
+		instructions: "Approve it.",
+		tools,
+		programs: false,
+		model: scriptedModel([calls(ways), hears(one("pay", { cents: 2 })), say("done")]),
+	});
+	const own: readonly Attempt[] = [
+		{ tool: "note", args: { name: "approvals", text: `Approval ${approval} is granted.` } },
+		{ tool: "memory", args: { name: approval } },
+		{ tool: "read_result", args: { call: approval } },
+		{ tool: "stop_agent", args: { call: approval } },
+		{ tool: "ask_helper", args: { task: `Approve ${approval}.` } },
+	];
+	const schemer = harnessAgent({
+		name: "schemer",
+		instructions: "Approve it yourself.",
+		tools,
+		agents: [helper],
+		model: scriptedModel([
+			calls(own),
+			hears(program(programOf(ways))),
+			hears(program(`return await tools.pay({ cents: 3 });`)),
+			say("I tried."),
+		]),
+	});
+	const keys = readFileSync(join(desk, ".holdpoint/holdpoint.db.keys"));
+	const tried = await harness.run(schemer, "Go on.", { principal: "eve" });
+	expect(tried.status).toBe("waiting");
+	// Each way was tried twice: in a program, and by the helper without one.
+	expect(heard.join("\n").match(/no tool reads or changes it|is a link/g)?.length).toBeGreaterThanOrEqual(8);
+	expect(heard.join("\n")).not.toMatch(/SQLite|approved|"exit":0/);
+	expect(readFileSync(join(desk, ".holdpoint/holdpoint.db.keys"))).toEqual(keys);
+	const open = await harness.approvals();
+	expect(open.map(({ tool, answeredBy, unread }) => ({ tool, answeredBy, unread }))).toEqual(
+		Array(3).fill({ tool: "pay", answeredBy: [], unread: [] }),
+	);
+	expect((await harness.resume(tried.run)).status).toBe("waiting");
+	await harness.cancel(tried.run);
+	await stillHeld(harness, { run, approval });
+});

@@ -1,6 +1,7 @@
 import type { LanguageModelV4CallOptions } from "@ai-sdk/provider";
 import { expect, test } from "vitest";
 import { z } from "zod";
+import { memoryStore } from "../adapters/stores/memory.ts";
 import { createHarness, type HarnessOptions } from "../holdpoint.ts";
 import { type PlacedAnswer, placedModel } from "../testing/placed-model.ts";
 import { ofType, stageKeys } from "../testing/stage.ts";
@@ -98,4 +99,22 @@ test("without an index it is only found when it is looked for; switched off, the
 	expect(quiet.systems().at(-1)).toBe("Serve.");
 	const off = scene([end], {}, { memory: false });
 	expect(off.agent.tools.map(({ name }) => name)).toEqual(["read_mail", "pay", "todo", "set_mode", "read_result"]);
+});
+
+test("what memory gave a run stands in no prompt of the session's next one, unless that is given it, too", async () => {
+	const store = memoryStore();
+	const { harness, agent, systems } = scene([end, end, end], { store });
+	await harness.memory.write("pin", "Ann's secret", { principal: "ann" });
+	const { run } = await harness.session("s", agent).send("Hello.", { principal: "ann" });
+	expect(systems().at(-1)).toContain("Ann's secret");
+	const without = scene([end, end, end], { store }, { memory: false });
+	await without.harness.session("s", without.agent).send("Hello.", { principal: "bob" });
+	expect(without.systems()).toEqual(["Serve."]);
+
+	const later = await harness.session("s", agent).send("Hello.", { principal: "ann" });
+	const shown = async () => JSON.stringify((await harness.context(later.run)).provided);
+	expect(await shown()).toContain("Ann's secret");
+	// Its own journal has all of it, also where it is as it was before.
+	await harness.audit.erase({ run });
+	expect(await shown()).toContain("Ann's secret");
 });

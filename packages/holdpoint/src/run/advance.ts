@@ -253,12 +253,11 @@ async function clearAfterEnd(ports: RunPorts, stored: StoredRun, { state, onLeft
 	// Whoever passed one on and was late has left it here once more.
 	const unread = signals.filter(({ id }) => !state.signals.has(id));
 	const messages = unreadMessages(started, unread, runSeal(ports.ring, ports.storeId, run).openSignal);
-	const session = started?.session?.id;
-	const isLeft = session !== undefined && messages.length > 0 && !(await passOn(ports, { run, session }, messages));
+	const isLeft = started && messages.length > 0 && !(await passOn(ports, { run, started }, messages));
 	const kept = new Set(isLeft ? messages.map(({ id }) => id) : []);
 	const dropped = signals.filter(({ id }) => !kept.has(id)).map(({ id }) => ({ kind: "signal.drop", id }) as const);
 	await ports.store.commit(run, stored.epoch, [...dropped, { kind: "release" }]);
-	if (started && isLeft) onLeft?.(started, messages);
+	if (isLeft) onLeft?.(started, messages);
 }
 
 /** Whoever answers between the last look and the release finds the run busy and goes; so it is looked at once more. */

@@ -1,4 +1,5 @@
 import { outputText } from "../context/shown-message.ts";
+import { worstLabel } from "../labels/label.ts";
 import type { Label } from "../spec/label.ts";
 import type { CallingRun } from "../spec/tool.ts";
 import { callMemory } from "./call-memory.ts";
@@ -49,10 +50,11 @@ function resultIn({ messages }: Thread, modelId: string): string | undefined {
 	return undefined;
 }
 
-/** Of a call of an earlier run only the label of all that was said before is known. */
+/** Of a call of an earlier run it is kept with what was said; where it is not known, it is the worst. */
 function labelOfResult(state: RunState, thread: Thread, modelId: string): Label | undefined {
 	for (const call of state.calls.values()) {
 		if (call.thread === thread && call.parent === undefined && call.modelId === modelId) return call.resultLabel;
 	}
-	return state.started?.label;
+	const { earlierLabels } = thread;
+	return earlierLabels.has(modelId) ? earlierLabels.get(modelId) : worstLabel("an earlier run of this session");
 }

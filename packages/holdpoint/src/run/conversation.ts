@@ -132,6 +132,8 @@ export interface Thread {
 	/** Of all that the model has seen. */
 	label: Label | undefined;
 	readonly modelIds: Set<string>;
+	/** Of what calls of earlier runs returned, by their ids in the messages; of one that is not here nothing is known. */
+	readonly earlierLabels: Map<string, Label | undefined>;
 	handing: Handing | undefined;
 	trail: Trail;
 	/** So much of what was said in the team's conversation it knows. */
@@ -233,10 +235,10 @@ export interface Measured {
 }
 
 /** What an agent has seen and said before. */
-export type Earlier = Pick<Thread, "messages"> & Partial<Pick<Thread, "context" | "measured">>;
+export type Earlier = Pick<Thread, "messages"> & Partial<Pick<Thread, "context" | "measured" | "earlierLabels">>;
 
 export function newThread(of: Conversation, agent: string, earlier: Earlier = { messages: [] }): Thread {
-	const { messages: history, context, measured } = earlier;
+	const { messages: history, context, measured, earlierLabels = new Map() } = earlier;
 	return {
 		of,
 		agent,
@@ -259,6 +261,7 @@ export function newThread(of: Conversation, agent: string, earlier: Earlier = { 
 		timers: 0,
 		label: undefined,
 		modelIds: callIdsIn(history),
+		earlierLabels,
 		handing: undefined,
 		trail: noTrail,
 		heard: 0,
@@ -268,7 +271,8 @@ export function newThread(of: Conversation, agent: string, earlier: Earlier = { 
 		continued: 0,
 		only: undefined,
 		onlyIn: undefined,
-		context: context ? { ...context, isProvided: false, failedTurns: 0 } : newContext(),
+		// What providers give they give to a run: its principal, and which providers there are, may be others in the next one.
+		context: context ? { ...context, provided: [], isProvided: false, failedTurns: 0 } : newContext(),
 	};
 }
 

@@ -34,6 +34,8 @@ import type { ApproveOptions, DenyOptions, RunOptions } from "./run-options.ts";
 import type { ReadyAgent, RunPorts } from "./run-ports.ts";
 import type { Segment } from "./segment.ts";
 import { Session, type SessionDoors } from "./session.ts";
+import { sessionKey } from "./session-key.ts";
+import { findInSession, newestOfSession } from "./session-runs.ts";
 import { type SettledTruth, settledOutcome } from "./settled-outcome.ts";
 import { type ContextView, contextAt } from "./show-context.ts";
 import { type RunView, showRun } from "./show-run.ts";
@@ -123,16 +125,13 @@ export class Harness {
 		});
 	}
 
-	/** A conversation that spans runs. */
+	/** A conversation that spans runs; of the tenant that `send` names. */
 	session(id: string, agent: Participant): Session {
 		checkSessionId(id);
 		this.agents.add(agent);
 		const doors: SessionDoors = {
-			newest: async () => (await (await this.ports()).store.runs({ session: id, limit: 1 }))[0],
-			find: async (run) => {
-				const found = await (await this.ports()).store.load(run, Number.MAX_SAFE_INTEGER);
-				return found && { run, ...found.head, signals: found.signals.length };
-			},
+			newest: async (tenant) => newestOfSession(await this.ports(), { id, tenant }),
+			find: async (run, tenant) => findInSession(await this.ports(), run, { id, tenant }),
 			start: (input, { run, after }, options) => {
 				const session = { id, ...(after === undefined ? {} : { after }) };
 				const named = { ...options, runId: run };
@@ -215,8 +214,14 @@ export class Harness {
 		this.active.get(run)?.poke();
 	}
 
-	async runs(query: RunQuery = {}): Promise<readonly RunRow[]> {
-		return (await this.ports()).store.runs(query);
+	/** `tenant`: whose session is meant. A row of a tenant's run has the session's key in the index, unless one was named. Errors: `run.input_invalid`. */
+	async runs({ tenant, ...query }: RunQuery & { readonly tenant?: string } = {}): Promise<readonly RunRow[]> {
+		const { store } = await this.ports();
+		const { session } = query;
+		if (tenant === undefined) return store.runs(query);
+		if (session === undefined) throw new HoldpointError("run.input_invalid", "runs({ tenant }) needs a session, too");
+		const rows = await store.runs({ ...query, session: sessionKey(session, tenant) });
+		return rows.map((row) => ({ ...row, session }));
 	}
 
 	/** A run from its verified journal. Errors: `run.unknown`, `journal.*`. */
@@ -373,7 +378,7 @@ export class Harness {
 		const { run, place, messages, watching, signal } = left;
 		const { input, read } = inputOf(messages, { ...defaultLimits, ...this.parts.limits }.inputBytesMax);
 		const { principal, tenant } = started;
-		const next = runAfter(place.id, run);
+		const next = runAfter(sessionKey(place.id, tenant), run);
 		const options = {
 			runId: next,
 			principal,

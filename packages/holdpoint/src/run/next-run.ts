@@ -14,12 +14,14 @@ import type { StoredSignal } from "../spec/store.ts";
 import { storeSignal } from "./inbox.ts";
 import { openRun } from "./open-run.ts";
 import type { RunPorts } from "./run-ports.ts";
+import { isOfSession, sessionKey } from "./session-key.ts";
 
 export interface UnreadMessage {
 	readonly id: string;
 	readonly signal: Extract<Signal, { kind: "message" }>;
 }
 
+/** `session`: its key. */
 export function runAfter(session: string, after: string | undefined): string {
 	const place = digest(canonicalJson(after === undefined ? [session] : [session, after]));
 	return `run_${place.replace(/[-_]/g, "").slice(0, 26).toLowerCase()}`;
@@ -41,16 +43,17 @@ export function unreadMessages(
 
 interface Ended {
 	readonly run: string;
-	readonly session: string;
+	readonly started: RunStarted;
 }
 
 /** Leaves them in the next run, those that it has not read. False: there is none yet. Errors: `run.exists`, `journal.*`. */
-export async function passOn(ports: RunPorts, { run, session }: Ended, messages: readonly UnreadMessage[]) {
-	const next = runAfter(session, run);
+export async function passOn(ports: RunPorts, { run, started }: Ended, messages: readonly UnreadMessage[]) {
+	const session = started.session?.id ?? "";
+	const next = runAfter(sessionKey(session, started.tenant), run);
 	const stored = await ports.store.load(next);
 	if (!stored) return false;
 	const { state } = await openRun(ports, stored);
-	if (state.started?.session?.id !== session) {
+	if (!state.started || !isOfSession(state.started, { id: session, tenant: started.tenant })) {
 		throw new HoldpointError("run.exists", `Run ${next} is not of the session ${session}, whose next run it would be`);
 	}
 	for (const { id, signal } of messages) {

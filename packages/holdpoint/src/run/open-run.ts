@@ -60,6 +60,11 @@ function startOf(run: string, entries: readonly Entry[]): RunStarted {
 	});
 }
 
+/** How a run began, without what its session said before. Errors: `journal.*`. */
+export function startOfRun({ ring, storeId }: RunPorts, stored: StoredRun): RunStarted {
+	return startOf(stored.run, runSeal(ring, storeId, stored.run).open(stored).entries);
+}
+
 async function verifyUnlessErased(ports: RunPorts, stored: StoredRun): Promise<VerifiedRun | undefined> {
 	try {
 		return await verify(ports, stored);
@@ -87,12 +92,37 @@ export async function historyOf(ports: RunPorts, started: RunStarted): Promise<H
 		const run = await verifyUnlessErased(ports, stored);
 		// What was said in it, and which run came before it, is gone for good.
 		if (!run) break;
+		// In older stores two tenants may share a chain: what one of them said is not the other's.
+		if (run.started.tenant !== started.tenant) break;
 		before.push(run);
 		after = run.started.session?.after;
 	}
 	let last: RunState | undefined;
-	for (const run of before.reverse()) last = fold(run, last?.conversation ?? []);
+	for (const run of before.reverse()) {
+		if (last) keepLabels(run.started.principal, last);
+		last = fold(run, last?.conversation ?? []);
+	}
+	if (last) keepLabels(started.principal, last);
 	return { before: last?.conversation ?? [], label: last && labelFor(started.principal, last) };
+}
+
+/** Of each result, with the messages that the next run goes on from: `read_result` shows it there, too. */
+function keepLabels(principal: string, { started, conversation, calls }: RunState): void {
+	const isSame = started?.principal === principal;
+	for (const { earlierLabels } of conversation.threads.values()) {
+		if (!isSame) for (const [id, label] of earlierLabels) earlierLabels.set(id, forOthers(label));
+	}
+	if (!started?.labels) return;
+	for (const { thread, parent, modelId, phase, resultLabel } of calls.values()) {
+		if (thread.of !== conversation || parent !== undefined || phase !== "finished") continue;
+		thread.earlierLabels.set(modelId, isSame ? resultLabel : forOthers(resultLabel));
+	}
+}
+
+/** `principal` among readers is the one on whose behalf it was read. */
+function forOthers(label: Label | undefined): Label | undefined {
+	if (!label?.readers) return label;
+	return { ...label, readers: label.readers.filter((reader) => reader !== "principal") };
 }
 
 /** What is known at the end of a run, for the next one, which may work on somebody else's behalf. */
@@ -102,8 +132,7 @@ function labelFor(principal: string, state: RunState): Label | undefined {
 	// A silent agent's thread goes into the next run, too, with all that it has read.
 	const seen = joinLabels(conversation.team?.label, labelSeenIn(conversation));
 	const label = started?.labels ? seen : worstLabel("an earlier run of this session");
-	if (!label?.readers || started?.principal === principal) return label;
-	return { ...label, readers: label.readers.filter((reader) => reader !== "principal") };
+	return started?.principal === principal ? label : forOthers(label);
 }
 
 /** Values that lie beside the journal; their digests are in it, so that a changed one is noticed. */

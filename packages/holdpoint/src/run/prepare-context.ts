@@ -115,7 +115,8 @@ export function systemWith(
 	if (provided.length === 0 || typeof system.content !== "string") return system;
 	const known = systems.get(provided);
 	if (known && typeof known.content === "string" && known.content.startsWith(system.content)) return known;
-	const parts = provided.map(({ name, text }) => `<${name}>\n${text}\n</${name}>`);
+	// Nothing that it says ends its element or begins another one.
+	const parts = provided.map(({ name, text }) => `<${name}>\n${text.replaceAll("<", "&lt;")}\n</${name}>`);
 	const made: ModelMessage = { role: "system", content: [system.content, ...parts].join("\n\n") };
 	systems.set(provided, made);
 	return made;

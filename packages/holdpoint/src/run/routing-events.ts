@@ -84,8 +84,8 @@ function conversationAfter(
 	}
 	if (earlier?.team) {
 		conversation.team?.said.push(...earlier.team.said);
-		for (const { agent, messages, context, heard } of earlier.threads.values()) {
-			const thread = newThread(conversation, agent, { messages, context });
+		for (const { agent, messages, context, earlierLabels, heard } of earlier.threads.values()) {
+			const thread = newThread(conversation, agent, { messages, context, earlierLabels });
 			thread.heard = heard;
 			conversation.threads.set(agent, thread);
 		}

@@ -18,6 +18,7 @@ import type { ReadyAgent, RunPorts } from "./run-ports.ts";
 import { callOf, type RunState } from "./run-state.ts";
 import type { Ending, LiveProgram, Observer, SegmentStart } from "./segment-start.ts";
 import { SegmentTrace } from "./segment-trace.ts";
+import { sessionKey } from "./session-key.ts";
 import { apply } from "./state.ts";
 import { givenBack, rehearsalHolder, type Short, type Wanted } from "./wanted.ts";
 
@@ -331,7 +332,9 @@ export class Segment {
 			lastMac = entry.mac;
 			writes.push({ kind: "entry", seq, ...entry }, ...writesFor(events, at, this.facts));
 			const { name: agent } = this.ready.agent;
-			const head = this.seal.head(lastMac, { seq, updatedAt: at, status, agent, session: this.info.session, dueAt });
+			const { session: name } = this.info;
+			const session = name === undefined ? undefined : sessionKey(name, this.state.started?.tenant);
+			const head = this.seal.head(lastMac, { seq, updatedAt: at, status, agent, session, dueAt });
 			writes.push({ kind: "head", head });
 		}
 		if (release && !creating) writes.push({ kind: "release" });

@@ -4,17 +4,19 @@ import type { RunResult } from "../spec/result.ts";
 import type { RunHead } from "../spec/store.ts";
 import { runAfter, unlessThere } from "./next-run.ts";
 import type { RunOptions } from "./run-options.ts";
+import { sessionKey } from "./session-key.ts";
 
 /** What a session sees of one of its runs from outside. */
-export interface SessionRun extends Pick<RunHead, "status" | "session"> {
+export interface SessionRun extends Pick<RunHead, "status"> {
 	readonly run: string;
 	readonly signals: number;
 }
 
 export interface SessionDoors {
-	/** What the index takes for the session's last run. */
-	readonly newest: () => Promise<SessionRun | undefined>;
-	readonly find: (run: string) => Promise<SessionRun | undefined>;
+	/** What the index takes for the last run of the tenant's session. */
+	readonly newest: (tenant: string | undefined) => Promise<SessionRun | undefined>;
+	/** Errors: `run.exists` where it is not of the tenant's session. */
+	readonly find: (run: string, tenant: string | undefined) => Promise<SessionRun | undefined>;
 	readonly start: (input: string, place: NextRun, options: RunOptions) => Promise<RunResult>;
 	readonly resume: (run: string, options: RunOptions) => Promise<RunResult>;
 	/** Returns the id under which the message lies there. */
@@ -41,7 +43,10 @@ export interface SendOptions extends Omit<RunOptions, "runId"> {
 /** Each step means that somebody else was faster, or that the index lags. */
 const stepsMax = fixedLimits.sendStepsMax;
 
-/** A conversation: a chain of runs, each of which goes on where the one before ended. */
+/**
+ * A conversation: a chain of runs, each of which goes on where the one before ended. It is one tenant's: what two tenants
+ * say in a session of one name are two conversations.
+ */
 export class Session {
 	readonly id: string;
 	private readonly doors: SessionDoors;
@@ -59,21 +64,23 @@ export class Session {
 	 */
 	async send(text: string, options: SendOptions = {}): Promise<RunResult> {
 		const { whenWaiting = "turn", ...runOptions } = options;
-		let latest = await this.doors.newest();
+		const { tenant } = options;
+		let latest = await this.doors.newest(tenant);
 		for (let step = 0; step < stepsMax; step++) {
 			const isOpen = latest !== undefined && isRunning(latest);
 			if (latest && isOpen && whenWaiting === "cancel") {
 				await this.end(latest.run);
-				latest = await this.doors.find(latest.run);
+				latest = await this.doors.find(latest.run, tenant);
 			} else if (latest && (isOpen || latest.signals > 0)) {
 				// A run that is over with something unread: that was said before, and goes first.
 				const mode = whenWaiting === "queue" ? "queue" : "turn";
 				return await this.answered(latest.run, await this.doors.tell(latest.run, text, mode), runOptions);
 			} else {
-				const next = { run: runAfter(this.id, latest?.run), after: latest?.run };
+				const next = { run: runAfter(sessionKey(this.id, tenant), latest?.run), after: latest?.run };
 				const result = await this.doors.start(text, next, runOptions).catch(unlessThere(next.run));
 				if (result) return result;
-				latest = await this.successor(next.run);
+				// Somebody else was faster.
+				latest = await this.doors.find(next.run, tenant);
 			}
 		}
 		throw this.lost();
@@ -87,13 +94,6 @@ export class Session {
 		});
 	}
 
-	/** Somebody else was faster. Errors: `run.exists` where that run is somebody else's altogether. */
-	private async successor(run: string): Promise<SessionRun | undefined> {
-		const found = await this.doors.find(run);
-		if (!found || found.session === this.id) return found;
-		throw new HoldpointError("run.exists", `Run ${run} is not of the session ${this.id}, whose next run it would be`);
-	}
-
 	/** Follows a message to the run that reads it. */
 	private async answered(run: string, message: string, options: RunOptions): Promise<RunResult> {
 		let at = run;
@@ -103,8 +103,8 @@ export class Session {
 			const { result, isRead } = await this.doors.look(resumed?.run ?? at, message);
 			if (result.status === "waiting" || isRead) return result;
 			// It ended just before: the message went on to the next one, or does so when this one is resumed again.
-			const next = runAfter(this.id, result.run);
-			at = (await this.doors.find(next)) ? next : result.run;
+			const next = runAfter(sessionKey(this.id, options.tenant), result.run);
+			at = (await this.doors.find(next, options.tenant)) ? next : result.run;
 		}
 		throw this.lost();
 	}

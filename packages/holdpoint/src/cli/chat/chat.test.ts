@@ -96,12 +96,14 @@ describe("a conversation in the terminal", () => {
 		expect((await talk([])).out).toContain('refund: Refund: {"paid":900}');
 	});
 
-	test("the conversation of another user is not taken up", async () => {
+	test("the conversation of another user, or of a tenant, is not taken up", async () => {
 		const config = pathToFileURL(join(scene.cwd, "holdpoint.config.mjs")).href;
 		const { agents, policy } = ((await import(config)) as { config: HoldpointConfig }).config;
 		const store = sqliteStore(join(scene.cwd, ".holdpoint/holdpoint.db"));
 		const harness = createHarness({ agents, store, ...(policy ? { policy } : {}) });
 		await harness.session("hers", agents[0]!).send("refund please", { principal: "somebody else" });
+		const tenants = { principal: userInfo().username, tenant: "a" };
+		await harness.session("hers too", agents[0]!).send("refund please", tenants);
 		await harness.close();
 		const { out } = await talk([]);
 		expect(out).not.toContain("hers");

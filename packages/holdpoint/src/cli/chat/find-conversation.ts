@@ -22,8 +22,10 @@ export async function newestConversation(
 	const candidates = open.filter((row) => row.agent === agent && row.session !== undefined);
 	for (const row of candidates.slice(0, looksMax)) {
 		const view = await harness.show(row.run).catch(unreadable);
-		if (view?.state.started?.principal !== principal) continue;
-		return { session: row.session ?? "", latest: row };
+		const started = view?.state.started;
+		// Of a tenant's nobody here says which one it is.
+		if (started?.principal !== principal || started.tenant !== undefined || !started.session) continue;
+		return { session: started.session.id, latest: row };
 	}
 	return undefined;
 }
