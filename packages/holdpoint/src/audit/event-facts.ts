@@ -11,7 +11,7 @@ const facts: { readonly [Type in RunEvent["type"]]: readonly string[] } = {
 	"agent.started": ["call", "agent", "team", "background", "mode"],
 	"user.asked": ["agent", "replyTo", "beside", "joined"],
 	"model.answered": ["in", "agent", "model", "finish", "usage", "ms", "unheard", "estimate", "budget"],
-	"model.unanswered": [],
+	"model.unanswered": ["usage"],
 	"output.rejected": ["in", "agent"],
 	"context.provided": ["in", "agent"],
 	"context.compacted": ["in", "agent", "how", "kept", "fresh", "tokens", "budget", "usage"],

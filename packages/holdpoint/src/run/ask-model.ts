@@ -83,7 +83,7 @@ interface Unanswered {
 }
 
 /** It is asked later, the run or the call ends, or the process has failed. */
-async function unanswered(segment: Segment, { thread, asked, error }: Unanswered): Promise<void> {
+export async function unanswered(segment: Segment, { thread, asked, error }: Unanswered): Promise<void> {
 	if (segment.state.cancel || error instanceof Stopped) return;
 	if (asked) await settleSpent(segment, asked);
 	if (error instanceof AskLater) return setTimer(segment, thread, error);

@@ -315,7 +315,10 @@ export function goOn(thread: Thread, event: AgentContinued): void {
 	if (!of.active.includes(thread)) of.active = [...of.active, thread];
 	forget(of, event);
 	thread.continued++;
+	const { last } = thread.context;
 	call(thread, event.prompt);
+	// Nobody asked it that.
+	thread.context.last = last;
 }
 
 /** One of several is done. */

@@ -5,6 +5,7 @@ import { joinLabels } from "../labels/label.ts";
 import { answerToMessage } from "../model/prompt.ts";
 import type { ModelAnswered, OutputRejected } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
+import type { ModelUsage } from "../spec/model.ts";
 import { type CallState, newCall } from "./call-state.ts";
 import { learnRatio } from "./context-events.ts";
 import type { Message, Thread } from "./conversation.ts";
@@ -20,8 +21,7 @@ export function applyAnswer(state: RunState, thread: Thread, event: ModelAnswere
 	thread.modelDue = false;
 	thread.isCalledUpon = false;
 	thread.model = event.model ?? thread.model;
-	state.usage.inputTokens += event.usage.inputTokens;
-	state.usage.outputTokens += event.usage.outputTokens;
+	addUsage(state, event.usage);
 	thread.label = joinLabels(thread.label, event.label);
 	const unheard = event.unheard ? thread.messages.splice(-event.unheard) : [];
 	let text = "";
@@ -61,6 +61,11 @@ export function applyAnswer(state: RunState, thread: Thread, event: ModelAnswere
 	const measured = { tokens: inputTokens + outputTokens, messages: thread.messages.length };
 	thread.measured = counted === undefined ? undefined : { ...measured, counted };
 	for (const message of unheard) sayWhenPossible(thread, textOf(message));
+}
+
+export function addUsage({ usage }: RunState, took: ModelUsage | undefined): void {
+	usage.inputTokens += took?.inputTokens ?? 0;
+	usage.outputTokens += took?.outputTokens ?? 0;
 }
 
 /** What an agent of a team says is heard by those who take over from it. */

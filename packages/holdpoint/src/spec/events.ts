@@ -253,6 +253,8 @@ export interface ModelUnanswered {
 	readonly type: "model.unanswered";
 	/** What it took of budgets; what else it held is given back. */
 	readonly spent: readonly Spent[];
+	/** Of an answer that is no part of the conversation: it judged another one. */
+	readonly usage?: ModelUsage;
 }
 
 /** The final answer did not fit the agent's output schema. */

@@ -12,6 +12,7 @@ import type {
 	ApprovalResolved,
 	CallFinished,
 	ModelAnswered,
+	ModelUnanswered,
 	Outcome,
 	RunEvent,
 	RunFinished,
@@ -52,6 +53,10 @@ const whoColumnsMax = 20;
 const proseLinesMax = 40;
 /** A longer silence is shown as one. */
 const gapMs = 10_000;
+
+function textUnanswered({ usage }: ModelUnanswered): string {
+	return usage ? "the model judged the answer" : "the model was asked, and took of budgets without an answer";
+}
 
 export class Timeline {
 	private readonly options: TimelineOptions;
@@ -182,7 +187,7 @@ export class Timeline {
 			case "model.answered":
 				return this.answered(event);
 			case "model.unanswered":
-				return { mark: style.dim("·"), text: style.dim("the model was asked, and took of budgets without an answer") };
+				return { mark: style.dim("·"), text: style.dim(textUnanswered(event)) };
 			case "output.rejected":
 				return { mark: style.red("✗"), text: "the answer does not fit", below: this.wrapped(event.issues) };
 			case "timer.set":
