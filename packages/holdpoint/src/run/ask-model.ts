@@ -1,8 +1,8 @@
 import { callModel, type ModelOutcome } from "../model/call-model.ts";
 import { HoldpointError } from "../spec/errors.ts";
-import type { RunFailureCode, Spent } from "../spec/events.ts";
+import type { ModelAnswered, RunFailureCode, Spent } from "../spec/events.ts";
 import type { Limits } from "../spec/limits.ts";
-import type { LanguageModel, ModelAnswer, ModelMessage, ModelRequest } from "../spec/model.ts";
+import type { AnswerPart, LanguageModel, ModelAnswer, ModelMessage, ModelRequest } from "../spec/model.ts";
 import { type AskAside, Stopped } from "./ask-aside.ts";
 import { AskLater } from "./ask-later.ts";
 import { type Thread, whoOf } from "./conversation.ts";
@@ -42,12 +42,13 @@ export async function askModel(segment: Segment, thread: Thread): Promise<void> 
 	let asked: Asked | undefined;
 	let answer: ModelAnswer;
 	let heard: number;
+	let isLast: boolean;
 	let room: Pick<Prepared, "estimate" | "budget"> | undefined;
 	try {
 		const prepared = await requestOf(segment, thread, ready);
 		// What is said while the model answers stands after its answer.
 		heard = thread.messages.length;
-		room = prepared.room;
+		({ room, isLast } = prepared);
 		asked = newAsked({ thread, ready, own: prepared.request, prefix: "m" });
 		answer = await throughMiddleware(segment, asked, asked.own);
 	} catch (error) {
@@ -55,13 +56,15 @@ export async function askModel(segment: Segment, thread: Thread): Promise<void> 
 	}
 	// Cancelled, and over: it came after the grace.
 	if (state.finished || isClosed(state, thread)) return;
-	const { content, finish, usage, dropped } = answer;
+	const { finish, usage, dropped } = answer;
+	const { content, unmade } = isLast ? withoutCalls(answer.content) : { content: answer.content, unmade: [] };
 	const counted = countedOf(asked, answer);
 	const unheard = thread.messages.length - heard;
 	segment.emit({
 		type: "model.answered",
 		...whoOf(thread),
 		content,
+		...(unmade.length > 0 ? { unmade } : {}),
 		finish,
 		usage,
 		ms: ports.clock.now() - began,
@@ -74,6 +77,20 @@ export async function askModel(segment: Segment, thread: Thread): Promise<void> 
 		...(room && isAsAsked(asked, answer) ? { estimate: room.estimate } : {}),
 		...(room && room.budget !== thread.context.budget ? { budget: room.budget } : {}),
 	});
+}
+
+/**
+ * What is left of a last answer of which calls were no part. Where that is no word, nothing is: what a model thought before
+ * a call is worth nothing to a provider without it.
+ */
+function withoutCalls(
+	content: ModelAnswer["content"],
+): Pick<ModelAnswered, "content" | "unmade"> & { unmade: string[] } {
+	const isCall = (part: AnswerPart) => part.type === "tool-call" && !part.providerExecuted;
+	const unmade = content.flatMap((part) => (part.type === "tool-call" && isCall(part) ? part.toolName : []));
+	if (unmade.length === 0) return { content, unmade };
+	const left = content.filter((part) => !isCall(part));
+	return { content: left.some(({ type }) => type === "text") ? left : [], unmade };
 }
 
 interface Unanswered {
@@ -113,6 +130,8 @@ interface OwnRequest {
 	readonly request: ModelRequest;
 	/** Undefined: nobody keeps it within a window. */
 	readonly room: Pick<Prepared, "estimate" | "budget"> | undefined;
+	/** It asks for a last answer. */
+	readonly isLast: boolean;
 }
 
 /** What the run itself asks. Errors: `NoRoom`; of a summary, where one was needed. */
@@ -144,7 +163,7 @@ async function requestOf(segment: Segment, thread: Thread, ready: ReadyAgent): P
 		...last,
 		...(agent.settings ? { settings: agent.settings } : {}),
 	};
-	return { request, room: "estimate" in prepared ? prepared : undefined };
+	return { request, room: "estimate" in prepared ? prepared : undefined, isLast };
 }
 
 const lastAnswerNote: ModelMessage = {

@@ -225,6 +225,8 @@ export interface ModelAnswered extends OfAgent {
 	readonly model?: string;
 	/** What the model said and which calls it asked for, in its order. */
 	readonly content: readonly AnswerPart[];
+	/** Tools that it called though it was told that none is called any more: these calls are nowhere else, and are not made. */
+	readonly unmade?: readonly string[];
 	/** Why the model stopped: `stop`, `tool-calls`, `length`, … */
 	readonly finish: string;
 	/** Tokens of this answer. */

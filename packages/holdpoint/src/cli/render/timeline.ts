@@ -319,12 +319,14 @@ export class Timeline {
 			inputTokens + outputTokens > 0 ? ` · ${count(inputTokens)} tokens in, ${count(outputTokens)} out` : "";
 		const named = event.model === undefined ? "" : `${inlineText(event.model, 80)} · `;
 		const text = event.content.map((part) => (part.type === "text" ? part.text : "")).join("");
+		const unmade = (event.unmade ?? []).map((tool) => inlineText(tool, 60)).join(", ");
+		const ignored = unmade === "" ? [] : this.wrapped(`called ${unmade} all the same, which is not made`);
 		const speaker = style.bold(who === undefined ? "model" : this.voice(who));
 		return {
 			mark: style.cyan("◆"),
 			isNamed: true,
 			text: `${speaker}  ${style.dim(`${named}${duration(event.ms)}${tokens}`)}`,
-			below: text.trim() === "" ? [] : this.prose(text),
+			below: [...(text.trim() === "" ? [] : this.prose(text)), ...ignored],
 		};
 	}
 

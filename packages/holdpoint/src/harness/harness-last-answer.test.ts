@@ -1,0 +1,98 @@
+import { expect, test } from "vitest";
+import { z } from "zod";
+import { createHarness, type HarnessOptions } from "../holdpoint.ts";
+import { scriptedModel } from "../testing/scripted-model.ts";
+import { ofType, stageKeys } from "../testing/stage.ts";
+import { call, calls, type Story, type StoryAsk, say } from "../testing/story.ts";
+import { defineTool } from "../tools/define-tool.ts";
+import { type HarnessAgentDefinition, harnessAgent } from "./harness-agent.ts";
+
+interface Scene extends Partial<HarnessAgentDefinition> {
+	readonly story: Story;
+	/** Until it is mended, `look` throws. */
+	readonly isBroken?: boolean;
+	readonly harness?: HarnessOptions;
+}
+
+function member({ story, isBroken = false, ...definition }: Omit<Scene, "harness">) {
+	const world = { isBroken, paid: [] as string[] };
+	const asked: StoryAsk[] = [];
+	const look = defineTool({
+		name: "look",
+		description: "Looks.",
+		input: z.object({}),
+		effect: "read",
+		execute: () => {
+			if (world.isBroken) throw new Error("down");
+			return "found it";
+		},
+	});
+	const pay = defineTool({
+		name: "pay",
+		description: "Pays.",
+		input: z.object({}),
+		effect: "write",
+		execute: () => world.paid.push("x"),
+	});
+	const noted: Story = (ask, n) => {
+		asked.push(ask);
+		return typeof story === "function" ? story(ask, n) : story[n];
+	};
+	const agent = harnessAgent({
+		name: "clerk",
+		instructions: "Serve.",
+		programs: false,
+		tools: [look, pay],
+		model: scriptedModel(noted, { countTokens: false }),
+		...definition,
+	});
+	return { agent, world, asked };
+}
+
+function scene({ harness: ports = {}, ...definition }: Scene) {
+	const one = member(definition);
+	const harness = createHarness({
+		keys: stageKeys,
+		sandbox: "off",
+		agents: [one.agent],
+		policy: () => ({ verdict: "allow" }),
+		...ports,
+	});
+	const events = async (run: string) => (await harness.show(run)).events.map(({ event }) => event);
+	return { harness, events, ...one };
+}
+
+const look = call("look", {});
+const callsAllTheSame = calls([{ tool: "pay" }, { tool: "look" }], { text: "so far this" });
+
+test("a model that calls in its last answer at the bound has answered, and the calls are not made", async () => {
+	const { harness, agent, events, world } = scene({ story: [look, look, callsAllTheSame], limits: { turnsMax: 3 } });
+	const result = await harness.run(agent, "Go.");
+	expect(result).toMatchObject({ status: "completed", text: "so far this" });
+	expect(world.paid).toEqual([]);
+	const answers = ofType(await events(result.run), "model.answered");
+	expect(answers.map(({ unmade }) => unmade)).toEqual([undefined, undefined, ["pay", "look"]]);
+	expect(answers.at(-1)?.content).toEqual([{ type: "text", text: "so far this" }]);
+	expect(ofType(await events(result.run), "call.finished")).toHaveLength(2);
+});
+
+test("neither are those of one who was asked for a last answer because all its calls failed", async () => {
+	const { harness, agent, world } = scene({
+		story: (_, n) => (n < 3 ? look : callsAllTheSame),
+		isBroken: true,
+	});
+	expect(await harness.run(agent, "Go.")).toMatchObject({ status: "completed", text: "so far this" });
+	expect(world.paid).toEqual([]);
+});
+
+test("the session's next run goes on from a last answer with calls, which are no part of it", async () => {
+	const { harness, agent, asked } = scene({
+		story: (ask, n) => (ask.lastUser === "And now?" ? say("that is all") : n < 2 ? look : callsAllTheSame),
+		limits: { turnsMax: 3 },
+	});
+	const session = harness.session("s", agent);
+	await session.send("Go.");
+	expect(await session.send("And now?")).toMatchObject({ status: "completed", text: "that is all" });
+	const said = asked.at(-1)?.messages.filter(({ role }) => role === "assistant") ?? [];
+	expect(said.at(-1)?.content).toEqual([{ type: "text", text: "so far this" }]);
+});
