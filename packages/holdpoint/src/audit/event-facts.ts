@@ -10,7 +10,7 @@ const facts: { readonly [Type in RunEvent["type"]]: readonly string[] } = {
 	"agent.done": ["in", "agent", "as", "joined"],
 	"agent.started": ["call", "agent", "team", "background", "mode"],
 	"user.asked": ["agent", "replyTo", "beside", "joined"],
-	"model.answered": ["in", "agent", "model", "finish", "usage", "ms", "unheard", "estimate", "budget"],
+	"model.answered": ["in", "agent", "model", "finish", "usage", "ms", "unheard", "last", "estimate", "budget"],
 	"model.unanswered": ["usage"],
 	"output.rejected": ["in", "agent"],
 	"context.provided": ["in", "agent"],

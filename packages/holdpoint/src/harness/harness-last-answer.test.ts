@@ -1,8 +1,12 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { createHarness, type HarnessOptions } from "../holdpoint.ts";
+import { defineAgent } from "../run/define-agent.ts";
+import type { Middleware } from "../spec/agent.ts";
+import type { RunEvent } from "../spec/events.ts";
+import type { ModelRequest } from "../spec/model.ts";
 import { scriptedModel } from "../testing/scripted-model.ts";
-import { ofType, stageKeys } from "../testing/stage.ts";
+import { gate, ofType, stageKeys } from "../testing/stage.ts";
 import { call, calls, type Story, type StoryAsk, say } from "../testing/story.ts";
 import { defineTool } from "../tools/define-tool.ts";
 import { type HarnessAgentDefinition, harnessAgent } from "./harness-agent.ts";
@@ -96,3 +100,53 @@ test("the session's next run goes on from a last answer with calls, which are no
 	const said = asked.at(-1)?.messages.filter(({ role }) => role === "assistant") ?? [];
 	expect(said.at(-1)?.content).toEqual([{ type: "text", text: "so far this" }]);
 });
+
+const isLast = ({ lastUser }: StoryAsk) => lastUser.includes("No further tool call is possible");
+
+/** A helper in the background answers while the last answer is given, or after it. */
+async function withHelper(when: "meanwhile" | "later") {
+	const [free, answered] = [gate(), gate()];
+	const layer = (name: string, wait: (request: ModelRequest) => Promise<void> | undefined): Middleware => ({
+		name,
+		model: async (request, next) => {
+			await wait(request);
+			return next(request);
+		},
+	});
+	const helper = defineAgent({
+		name: "helper",
+		instructions: "Help.",
+		model: scriptedModel([say("late find")], { countTokens: false }),
+		middleware: [layer("waits", () => free.promise)],
+	});
+	const played = scene({
+		story: (ask, n) => (isLast(ask) ? say("my last answer") : n === 0 ? call("ask_helper", { task: "x" }) : look),
+		agents: [helper],
+		limits: { turnsMax: 3 },
+		middleware: [
+			layer("times", ({ toolChoice }) => {
+				if (toolChoice === undefined || when === "later") return undefined;
+				free.resolve();
+				return answered.promise;
+			}),
+		],
+	});
+	const onEvent = (event: RunEvent) => {
+		if (event.type === "model.answered" && event.last) free.resolve();
+		if (event.type === "call.finished" && event.call === "c1") answered.resolve();
+	};
+	return { ...played, result: await played.harness.run(played.agent, "Go.", { onEvent }) };
+}
+
+test.each(["meanwhile", "later"] as const)(
+	"a result that comes %s is told, and the last answer stands",
+	async (when) => {
+		const { result, events, harness, asked } = await withHelper(when);
+		expect(result).toMatchObject({ status: "completed", text: "my last answer" });
+		const [last] = ofType(await events(result.run), "model.answered").filter((one) => one.last);
+		expect(last?.unheard).toBe(when === "meanwhile" ? 1 : undefined);
+		expect(asked).toHaveLength(3);
+		const { state } = await harness.show(result.run);
+		expect(JSON.stringify(state.conversation.active[0]?.messages.at(-1))).toContain("late find");
+	},
+);

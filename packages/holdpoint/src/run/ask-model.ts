@@ -43,11 +43,13 @@ export async function askModel(segment: Segment, thread: Thread): Promise<void> 
 	let answer: ModelAnswer;
 	let heard: number;
 	let isLast: boolean;
+	let lastWords: Thread["context"]["last"];
 	let room: Pick<Prepared, "estimate" | "budget"> | undefined;
 	try {
 		const prepared = await requestOf(segment, thread, ready);
 		// What is said while the model answers stands after its answer.
 		heard = thread.messages.length;
+		lastWords = thread.context.last;
 		({ room, isLast } = prepared);
 		asked = newAsked({ thread, ready, own: prepared.request, prefix: "m" });
 		answer = await throughMiddleware(segment, asked, asked.own);
@@ -57,14 +59,12 @@ export async function askModel(segment: Segment, thread: Thread): Promise<void> 
 	// Cancelled, and over: it came after the grace.
 	if (state.finished || isClosed(state, thread)) return;
 	const { finish, usage, dropped } = answer;
-	const { content, unmade } = isLast ? withoutCalls(answer.content) : { content: answer.content, unmade: [] };
 	const counted = countedOf(asked, answer);
 	const unheard = thread.messages.length - heard;
 	segment.emit({
 		type: "model.answered",
 		...whoOf(thread),
-		content,
-		...(unmade.length > 0 ? { unmade } : {}),
+		...(isLast ? lastAnswerOf(answer, thread.context.last !== lastWords) : { content: answer.content }),
 		finish,
 		usage,
 		ms: ports.clock.now() - began,
@@ -80,17 +80,19 @@ export async function askModel(segment: Segment, thread: Thread): Promise<void> 
 }
 
 /**
- * What is left of a last answer of which calls were no part. Where that is no word, nothing is: what a model thought before
- * a call is worth nothing to a provider without it.
+ * Without its calls. Where no word is left, nothing is: what a model thought before a call is worth nothing to a provider
+ * without it. Who was spoken to meanwhile answers that, too.
  */
-function withoutCalls(
-	content: ModelAnswer["content"],
-): Pick<ModelAnswered, "content" | "unmade"> & { unmade: string[] } {
+function lastAnswerOf(
+	{ content }: ModelAnswer,
+	wasSpokenTo: boolean,
+): Pick<ModelAnswered, "content" | "unmade" | "last"> {
 	const isCall = (part: AnswerPart) => part.type === "tool-call" && !part.providerExecuted;
 	const unmade = content.flatMap((part) => (part.type === "tool-call" && isCall(part) ? part.toolName : []));
-	if (unmade.length === 0) return { content, unmade };
+	const last = wasSpokenTo ? {} : { last: true as const };
+	if (unmade.length === 0) return { content, ...last };
 	const left = content.filter((part) => !isCall(part));
-	return { content: left.some(({ type }) => type === "text") ? left : [], unmade };
+	return { content: left.some(({ type }) => type === "text") ? left : [], unmade, ...last };
 }
 
 interface Unanswered {

@@ -140,6 +140,8 @@ export interface Thread {
 	carried: number;
 	/** Somebody spoke to it, and its model was not asked since. */
 	isCalledUpon: boolean;
+	/** It gave its last answer: it is told what comes to it later, and its model is not asked. */
+	hasLastAnswer: boolean;
 	/** Answers without a handoff since somebody else spoke to it. */
 	continued: number;
 	/** The tools that the handoff leaves it; undefined: all of its own. */
@@ -263,6 +265,7 @@ export function newThread(of: Conversation, agent: string, earlier: Earlier = { 
 		apart: new Set(),
 		carried: 0,
 		isCalledUpon: false,
+		hasLastAnswer: false,
 		continued: 0,
 		only: undefined,
 		onlyIn: undefined,

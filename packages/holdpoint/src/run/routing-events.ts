@@ -119,6 +119,7 @@ export function hear(state: RunState, event: MessageReceived): void {
 	const readers = readersOf(conversation);
 	for (const thread of readers) {
 		thread.continued = 0;
+		thread.hasLastAnswer = false;
 		if (event.mode === "turn" && thread.turn.length > 0) closeTurn(state, thread);
 		if (event.mode === "queue" && hasOpenCalls(thread)) thread.queued.push(event.text);
 		else sayWhenPossible(thread, event.text);
@@ -276,6 +277,7 @@ function call(thread: Thread, text: string): void {
 /** What it said before was accepted, or is not answered for any more. */
 function callUpon(thread: Thread, text: string): void {
 	thread.isCalledUpon = true;
+	thread.hasLastAnswer = false;
 	thread.rejections = 0;
 	thread.context.first ??= text;
 	thread.context.last = { text, place: thread.messages.length };

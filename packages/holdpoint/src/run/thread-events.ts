@@ -61,6 +61,8 @@ export function applyAnswer(state: RunState, thread: Thread, event: ModelAnswere
 	const measured = { tokens: inputTokens + outputTokens, messages: thread.messages.length };
 	thread.measured = counted === undefined ? undefined : { ...measured, counted };
 	for (const message of unheard) sayWhenPossible(thread, textOf(message));
+	thread.hasLastAnswer = event.last === true;
+	if (event.last) thread.modelDue = false;
 }
 
 export function addUsage({ usage }: RunState, took: ModelUsage | undefined): void {
@@ -100,7 +102,9 @@ export function settleDirect(state: RunState, call: CallState): void {
 	const late = thread.late.indexOf(call.id);
 	if (late >= 0) {
 		thread.late.splice(late, 1);
+		const { modelDue, hasLastAnswer } = thread;
 		sayWhenPossible(thread, lateNote(call, valueOf(state, call)));
+		if (hasLastAnswer) thread.modelDue = modelDue;
 		sayQueued(thread);
 		return;
 	}

@@ -237,6 +237,8 @@ export interface ModelAnswered extends OfAgent {
 	readonly label?: Label;
 	/** How many messages came while it answered: they stand after its answer, and it is asked again. */
 	readonly unheard?: number;
+	/** Its last one, as it was told: it is not asked again for what came meanwhile, or comes later, before somebody speaks to it. */
+	readonly last?: true;
 	/** What it took of budgets. */
 	readonly spent?: readonly Spent[];
 	/**
