@@ -2,11 +2,13 @@ import { expect, test } from "vitest";
 import { z } from "zod";
 import { createHarness, type HarnessOptions } from "../holdpoint.ts";
 import { defineAgent } from "../run/define-agent.ts";
+import type { Harness } from "../run/harness.ts";
 import type { Middleware } from "../spec/agent.ts";
 import type { RunEvent } from "../spec/events.ts";
 import type { ModelRequest } from "../spec/model.ts";
+import { handoff } from "../teams.ts";
 import { scriptedModel } from "../testing/scripted-model.ts";
-import { gate, ofType, stageKeys } from "../testing/stage.ts";
+import { gate, ofType, onlyWait, stageKeys } from "../testing/stage.ts";
 import { call, calls, type Story, type StoryAsk, say } from "../testing/story.ts";
 import { defineTool } from "../tools/define-tool.ts";
 import { type HarnessAgentDefinition, harnessAgent } from "./harness-agent.ts";
@@ -150,3 +152,41 @@ test.each(["meanwhile", "later"] as const)(
 		expect(JSON.stringify(state.conversation.active[0]?.messages.at(-1))).toContain("late find");
 	},
 );
+
+test("who speaks meanwhile is answered after the last answer, with tools again where turns are left", async () => {
+	const told: { harness?: Harness } = {};
+	const { harness, agent, world, asked } = scene({
+		story: (ask, n) => (isLast(ask) ? say("it is down") : n === 5 ? say("done") : look),
+		isBroken: true,
+		middleware: [
+			{
+				name: "tells",
+				model: async (request, next) => {
+					if (request.toolChoice?.type === "none") {
+						await told.harness?.tell("run_told", "It is up again.", "queue");
+						world.isBroken = false;
+					}
+					return next(request);
+				},
+			},
+		],
+	});
+	told.harness = harness;
+	expect(await harness.run(agent, "Go.", { runId: "run_told" })).toMatchObject({ status: "completed", text: "done" });
+	expect(asked.map(isLast)).toEqual([false, false, false, true, false, false]);
+});
+
+test("in a team the user's reply gives back the tools that were taken after three failures", async () => {
+	const { agent, world, asked } = member({
+		story: (ask, n) => (isLast(ask) ? say("it is down") : n === 5 ? say("done") : look),
+		isBroken: true,
+	});
+	const team = handoff({ name: "team" }).participants([agent]).coordinator(agent).build();
+	const harness = createHarness({ keys: stageKeys, sandbox: "off" });
+	const waiting = await harness.run(team, "Look.");
+	expect(onlyWait(waiting, "user")).toMatchObject({ text: "it is down" });
+	world.isBroken = false;
+	await harness.tell(waiting.run, "It is up again.");
+	expect(onlyWait(await harness.resume(waiting.run), "user")).toMatchObject({ text: "done" });
+	expect(asked.map(isLast)).toEqual([false, false, false, true, false, false]);
+});

@@ -279,6 +279,7 @@ function callUpon(thread: Thread, text: string): void {
 	thread.isCalledUpon = true;
 	thread.hasLastAnswer = false;
 	thread.rejections = 0;
+	thread.context.failedTurns = 0;
 	thread.context.first ??= text;
 	thread.context.last = { text, place: thread.messages.length };
 }
