@@ -6,7 +6,7 @@ import type { Harness } from "../run/harness.ts";
 import type { Middleware } from "../spec/agent.ts";
 import type { RunEvent } from "../spec/events.ts";
 import type { ModelRequest } from "../spec/model.ts";
-import { handoff } from "../teams.ts";
+import { handoff, parallel } from "../teams.ts";
 import { scriptedModel } from "../testing/scripted-model.ts";
 import { gate, ofType, onlyWait, stageKeys } from "../testing/stage.ts";
 import { call, calls, type Story, type StoryAsk, say } from "../testing/story.ts";
@@ -189,4 +189,21 @@ test("in a team the user's reply gives back the tools that were taken after thre
 	await harness.tell(waiting.run, "It is up again.");
 	expect(onlyWait(await harness.resume(waiting.run), "user")).toMatchObject({ text: "done" });
 	expect(asked.map(isLast)).toEqual([false, false, false, true, false, false]);
+});
+
+test.each([5, 6, 7, 8])("two beside each other, with %s turns for both, each give a last answer", async (turnsMax) => {
+	const two = ["a", "b"].map((name) =>
+		member({ name, story: (ask, n) => (isLast(ask) ? say(`${name} after ${n}`) : look) }),
+	);
+	const team = parallel(
+		two.map(({ agent }) => agent),
+		{ name: "both", limits: { turnsMax } },
+	);
+	const harness = createHarness({ keys: stageKeys, sandbox: "off" });
+	const result = await harness.run(team, "Look.");
+	expect(result).toMatchObject({ status: "completed" });
+	const asked = two.flatMap((one) => one.asked);
+	expect(asked.filter(isLast)).toHaveLength(2);
+	expect(asked.length).toBeLessThanOrEqual(turnsMax);
+	expect(asked.length).toBeGreaterThanOrEqual(turnsMax - 1);
 });

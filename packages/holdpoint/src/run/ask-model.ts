@@ -85,11 +85,11 @@ export async function askModel(segment: Segment, thread: Thread): Promise<void> 
  */
 function lastAnswerOf(
 	{ content }: ModelAnswer,
-	wasSpokenTo: boolean,
+	isSpokenTo: boolean,
 ): Pick<ModelAnswered, "content" | "unmade" | "last"> {
 	const isCall = (part: AnswerPart) => part.type === "tool-call" && !part.providerExecuted;
 	const unmade = content.flatMap((part) => (part.type === "tool-call" && isCall(part) ? part.toolName : []));
-	const last = wasSpokenTo ? {} : { last: true as const };
+	const last = isSpokenTo ? {} : { last: true as const };
 	if (unmade.length === 0) return { content, ...last };
 	const left = content.filter((part) => !isCall(part));
 	return { content: left.some(({ type }) => type === "text") ? left : [], unmade, ...last };

@@ -5,13 +5,25 @@ import type { Segment } from "./segment.ts";
  * Whether an agent is asked for its last answer, without tools: its turns are over with this one, or its calls all failed
  * too often in a row. Only agents that wish it are; others end with `limit.turns`.
  */
-export function isLastAnswer(segment: Segment, { of, answers, context, agent }: Thread): boolean {
+export function isLastAnswer(segment: Segment, thread: Thread): boolean {
+	const { of, answers, context, agent } = thread;
 	const { features, limits } = segment.readyOf({ agent }).agent;
 	const failedTurnsMax = features?.failedTurnsMax;
 	if (failedTurnsMax === undefined) return false;
 	const { turnsMax } = segment.readyFor(of).limits;
 	const ownMax = of.team ? limits.turnsMax : undefined;
 	return (
-		of.turns + 1 >= turnsMax || (ownMax !== undefined && answers + 1 >= ownMax) || context.failedTurns >= failedTurnsMax
+		of.turns + turnsOfOthers(segment, thread) + 1 >= turnsMax ||
+		(ownMax !== undefined && answers + 1 >= ownMax) ||
+		context.failedTurns >= failedTurnsMax
 	);
+}
+
+/** What is left to those who work beside it: a last answer each, and the one that is being given. */
+function turnsOfOthers({ busy }: Segment, { of, agent }: Thread): number {
+	let turns = 0;
+	for (const { agent: other, work, hasLastAnswer } of of.active) {
+		if (other !== agent && !hasLastAnswer) turns += busy.has(work) ? 2 : 1;
+	}
+	return turns;
 }
