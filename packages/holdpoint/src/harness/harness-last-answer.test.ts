@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { createHarness, type HarnessOptions } from "../holdpoint.ts";
 import { defineAgent } from "../run/define-agent.ts";
@@ -206,4 +206,39 @@ test.each([5, 6, 7, 8])("two beside each other, with %s turns for both, each giv
 	expect(asked.filter(isLast)).toHaveLength(2);
 	expect(asked.length).toBeLessThanOrEqual(turnsMax);
 	expect(asked.length).toBeGreaterThanOrEqual(turnsMax - 1);
+});
+
+describe("a last answer that must have a form", () => {
+	const output = z.object({ a: z.number() });
+
+	test("has its repair within the bound", async () => {
+		const { harness, agent, asked } = scene({
+			story: (ask, n) => (n < 2 && !isLast(ask) ? look : n < 3 ? say("no JSON") : say('{"a":1}')),
+			output,
+			limits: { turnsMax: 4 },
+		});
+		expect(await harness.run(agent, "Go.")).toMatchObject({ status: "completed", output: { a: 1 } });
+		expect(asked.map(({ messages }) => JSON.stringify(messages.at(-1)).includes("No further tool call"))).toEqual([
+			false,
+			false,
+			true,
+			true,
+		]);
+	});
+
+	test.each([
+		[say("no JSON"), "output.invalid", "With no turn left the answer is unusable: it is no JSON"],
+		[
+			calls([{ tool: "look" }]),
+			"model.answered_nothing",
+			"With no turn left the answer is unusable: the answer was empty",
+		],
+	] as const)("without a turn left the run says what was wrong with it: %#", async (last, code, message) => {
+		const { harness, agent } = scene({
+			story: (ask) => (isLast(ask) ? last : look),
+			output,
+			limits: { turnsMax: 2 },
+		});
+		expect(await harness.run(agent, "Go.")).toMatchObject({ status: "failed", error: { code, message } });
+	});
 });

@@ -71,11 +71,13 @@ function retryOrFail(
 	thread: Thread,
 	{ issues, code }: { readonly issues: string; readonly code: Unusable },
 ): void {
-	if (thread.rejections < repairsMax) {
+	const { rejections } = thread;
+	if (rejections < repairsMax && !segment.isSpent(thread)) {
 		segment.emit({ type: "output.rejected", ...whoOf(thread), issues });
 		return;
 	}
-	const message = `After ${repairsMax} repair the answer is still unusable: ${issues}`;
+	const when = rejections < repairsMax ? "With no turn left" : `After ${repairsMax} repair`;
+	const message = `${when} the answer is ${rejections < repairsMax ? "" : "still "}unusable: ${issues}`;
 	endWith(segment, thread.of, { error: { code, message } });
 }
 
