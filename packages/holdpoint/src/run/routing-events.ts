@@ -121,7 +121,7 @@ export function hear(state: RunState, event: MessageReceived): void {
 		thread.continued = 0;
 		thread.hasLastAnswer = false;
 		if (event.mode === "turn" && thread.turn.length > 0) closeTurn(state, thread);
-		if (event.mode === "queue" && hasOpenCalls(thread)) thread.queued.push(event.text);
+		if (event.mode === "queue" && hasOpenCalls(state, thread)) thread.queued.push(event.text);
 		else sayWhenPossible(thread, event.text);
 		callUpon(thread, event.text);
 	}

@@ -105,7 +105,7 @@ export function settleDirect(state: RunState, call: CallState): void {
 		const { modelDue, hasLastAnswer } = thread;
 		sayWhenPossible(thread, lateNote(call, valueOf(state, call)));
 		if (hasLastAnswer) thread.modelDue = modelDue;
-		sayQueued(thread);
+		sayQueued(state, thread);
 		return;
 	}
 	closeTurnWhenDone(state, thread);
@@ -133,7 +133,7 @@ export function closeTurn(state: RunState, thread: Thread): void {
 	thread.turn.length = 0;
 	thread.modelDue = true;
 	for (const text of thread.notes.splice(0)) say(thread, text);
-	sayQueued(thread);
+	sayQueued(state, thread);
 }
 
 /** Answers in a row whose calls all failed. */
@@ -145,12 +145,13 @@ function countFailures(state: RunState, { turn, context }: Thread): void {
 	context.failedTurns = hasFailed ? context.failedTurns + 1 : 0;
 }
 
-export function hasOpenCalls(thread: Thread): boolean {
-	return thread.turn.length > 0 || thread.late.length > 0;
+/** What works in the background is not waited for. */
+export function hasOpenCalls(state: RunState, { turn, late }: Thread): boolean {
+	return turn.length > 0 || late.some((id) => !callOf(state, id).isInBackground);
 }
 
-function sayQueued(thread: Thread): void {
-	if (hasOpenCalls(thread)) return;
+function sayQueued(state: RunState, thread: Thread): void {
+	if (hasOpenCalls(state, thread)) return;
 	for (const text of thread.queued.splice(0)) say(thread, text);
 }
 
