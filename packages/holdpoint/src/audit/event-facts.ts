@@ -6,7 +6,7 @@ const facts: { readonly [Type in RunEvent["type"]]: readonly string[] } = {
 	"run.resumed": ["verdict", "lib", "agent", "tools"],
 	"message.received": ["mode"],
 	"run.handed": ["in", "from", "to", "beside", "call", "results", "only", "onlyIn", "leftOut", "team", "joined"],
-	"agent.continued": ["in", "agent", "joined"],
+	"agent.continued": ["in", "agent", "loop", "joined"],
 	"agent.done": ["in", "agent", "as", "joined"],
 	"agent.started": ["call", "agent", "team", "background", "mode"],
 	"user.asked": ["agent", "replyTo", "beside", "joined"],

@@ -144,6 +144,8 @@ export interface Thread {
 	hasLastAnswer: boolean;
 	/** Answers without a handoff since somebody else spoke to it. */
 	continued: number;
+	/** So often its own loop sent back its answer since somebody spoke to it. */
+	rounds: number;
 	/** The tools that the handoff leaves it; undefined: all of its own. */
 	only: readonly string[] | undefined;
 	/** What ways to teams that it is in leave to all who work there, by the team's name. */
@@ -267,6 +269,7 @@ export function newThread(of: Conversation, agent: string, earlier: Earlier = { 
 		isCalledUpon: false,
 		hasLastAnswer: false,
 		continued: 0,
+		rounds: 0,
 		only: undefined,
 		onlyIn: undefined,
 		context: context ? { ...context, isProvided: false, failedTurns: 0 } : newContext(),

@@ -22,12 +22,12 @@ import type { Segment } from "./segment.ts";
 /** The agent is told to go on, or nobody can say yet whether it is done. Errors: `agent.loop_failed`; of a model call. */
 export async function isSentBack(segment: Segment, thread: Thread): Promise<boolean> {
 	const { loop } = segment.readyOf(thread).agent.features ?? {};
-	if (!loop || thread.continued >= loop.roundsMax || isLastAnswer(segment, thread)) return false;
+	if (!loop || thread.rounds >= loop.roundsMax || isLastAnswer(segment, thread)) return false;
 	const said = await judged(segment, thread, loop);
 	if (said === undefined || isOver(segment, thread.of)) return true;
 	if (said === true) return false;
 	const prompt = typeof said === "string" && said.trim() !== "" ? said : "This is not done yet. Go on.";
-	segment.emit({ type: "agent.continued", ...whoOf(thread), prompt });
+	segment.emit({ type: "agent.continued", ...whoOf(thread), loop: true, prompt });
 	return true;
 }
 

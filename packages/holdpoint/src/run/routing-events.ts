@@ -280,6 +280,7 @@ function callUpon(thread: Thread, text: string): void {
 	thread.hasLastAnswer = false;
 	thread.rejections = 0;
 	thread.context.failedTurns = 0;
+	thread.rounds = 0;
 	thread.context.first ??= text;
 	thread.context.last = { text, place: thread.messages.length };
 }
@@ -317,11 +318,13 @@ export function goOn(thread: Thread, event: AgentContinued): void {
 	const { of } = thread;
 	if (!of.active.includes(thread)) of.active = [...of.active, thread];
 	forget(of, event);
-	thread.continued++;
+	if (!event.loop) thread.continued++;
+	const rounds = event.loop ? thread.rounds + 1 : 0;
 	const { last } = thread.context;
 	call(thread, event.prompt);
 	// Nobody asked it that.
 	thread.context.last = last;
+	thread.rounds = rounds;
 }
 
 /** One of several is done. */

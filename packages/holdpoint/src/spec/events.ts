@@ -166,9 +166,11 @@ export interface RunHanded {
 	readonly joined?: readonly string[];
 }
 
-/** An agent that works by itself answered without handing on, and goes on. */
+/** An agent that works by itself answered without handing on, or its loop sent its answer back, and it goes on. */
 export interface AgentContinued extends OfAgent {
 	readonly type: "agent.continued";
+	/** Its own loop says that it is not done. */
+	readonly loop?: true;
 	/** What it was told. */
 	readonly prompt: string;
 	/** Participants that worked beside each other, and whose answers are joined here. */

@@ -9,6 +9,7 @@ import { executeCodeName } from "../../run/execute-code-name.ts";
 import { callersOf, emptyState, type RunState, threadsAtWork } from "../../run/run-state.ts";
 import { apply } from "../../run/state.ts";
 import type {
+	AgentContinued,
 	ApprovalResolved,
 	CallFinished,
 	ModelAnswered,
@@ -56,6 +57,10 @@ const gapMs = 10_000;
 
 function textUnanswered({ usage }: ModelUnanswered): string {
 	return usage ? "the model judged the answer" : "the model was asked, and took of budgets without an answer";
+}
+
+function textContinued({ loop }: AgentContinued): string {
+	return loop ? "is not done yet, and goes on" : "goes on by itself";
 }
 
 export class Timeline {
@@ -211,7 +216,7 @@ export class Timeline {
 			case "run.handed":
 				return this.handed(event);
 			case "agent.continued":
-				return { mark: style.dim("·"), text: style.dim("goes on by itself") };
+				return { mark: style.dim("·"), text: style.dim(textContinued(event)) };
 			case "agent.done":
 				return { mark: style.green("✓"), text: "is done; others still work beside it" };
 			case "user.asked": {
