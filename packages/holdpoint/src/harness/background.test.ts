@@ -3,6 +3,7 @@ import { z } from "zod";
 import { memoryStore } from "../adapters/stores/memory.ts";
 import { createHarness, type HarnessOptions } from "../holdpoint.ts";
 import { defineAgent } from "../run/define-agent.ts";
+import type { Harness } from "../run/harness.ts";
 import type { Agent } from "../spec/agent.ts";
 import type { Limits } from "../spec/limits.ts";
 import type { Store } from "../spec/store.ts";
@@ -103,6 +104,60 @@ describe("an agent in the background", () => {
 		const harness = createHarness({ keys: stageKeys, sandbox: "off" });
 		expect(await harness.run(boss, "Go.")).toMatchObject({ status: "completed", text: "all done" });
 	});
+
+	test.each(["turn", "queue"] as const)(
+		"a message (%s) is read before its caller's next answer all the same",
+		async (mode) => {
+			const [begun, free] = [gate(), gate()];
+			const slow = defineTool({
+				name: "slow",
+				description: "Waits.",
+				input: z.object({}),
+				effect: "read",
+				execute: async () => {
+					begun.resolve();
+					await free.promise;
+					return "x";
+				},
+			});
+			const helper = defineAgent({
+				name: "helper",
+				instructions: "Help.",
+				tools: [slow],
+				model: scriptedModel([call("slow", {}), say("done")], { countTokens: false }),
+			});
+			const read: number[] = [];
+			const told: { harness?: Harness } = {};
+			const look = defineTool({
+				name: "look",
+				description: "Looks.",
+				input: z.object({ n: z.number() }),
+				effect: "read",
+				execute: async ({ n }) => {
+					await begun.promise;
+					if (n === 1) await told.harness?.tell("run_read", "Stop that.", mode);
+					if (n === 4) free.resolve();
+				},
+			});
+			const boss = harnessAgent({
+				name: "boss",
+				instructions: "Lead.",
+				programs: false,
+				tools: [look],
+				agents: [helper],
+				model: scriptedModel(
+					(asked, n) => {
+						if (asked.lastUser === "Stop that.") read.push(n);
+						return n === 0 ? ask("find") : n < 5 ? call("look", { n }) : say("end");
+					},
+					{ countTokens: false },
+				),
+			});
+			told.harness = createHarness({ keys: stageKeys, sandbox: "off" });
+			expect(await told.harness.run(boss, "Go.", { runId: "run_read" })).toMatchObject({ status: "completed" });
+			expect(read[0]).toBe(2);
+		},
+	);
 
 	test("a held call of it is in the same inbox, and its caller has answered meanwhile", async () => {
 		const paid: string[] = [];

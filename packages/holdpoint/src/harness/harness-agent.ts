@@ -71,12 +71,13 @@ export function harnessAgent<const Name extends string>(definition: HarnessAgent
 	} = definition;
 	const context = contextOf(definition);
 	const own = ownTools(definition, context);
+	// A program waits for the answer.
+	const asking = agents.map((one) => ({ ...agentTool(one, { background: true }), isEverywhere: true as const }));
 	const agent = defineAgent({
 		...definition,
 		...(skills ? { instructions: `${definition.instructions}\n\n${skills.index}` } : {}),
-		tools: [...tools, ...agents.map((one) => agentTool(one, { background: true })), ...own],
-		programs:
-			programs && withDirect(programs, [...agents.map(({ name }) => `ask_${name}`), ...own.map(({ name }) => name)]),
+		tools: [...tools, ...asking, ...own],
+		programs: programs && withDirect(programs, [...asking, ...own]),
 	});
 	return {
 		...agent,
@@ -123,9 +124,9 @@ function ownTools(
 	];
 }
 
-function withDirect(programs: true | Partial<ProgramOptions>, names: readonly string[]): Partial<ProgramOptions> {
+function withDirect(programs: true | Partial<ProgramOptions>, tools: readonly Tool[]): Partial<ProgramOptions> {
 	const given = typeof programs === "object" ? programs : {};
-	return { ...given, direct: [...(given.direct ?? []), ...names] };
+	return { ...given, direct: [...(given.direct ?? []), ...tools.map(({ name }) => name)] };
 }
 
 function checkedLoop(agent: string, settings: LoopSettings): LoopOptions {

@@ -2,9 +2,12 @@ import { encode } from "gpt-tokenizer";
 import { afterAll, expect, test } from "vitest";
 import { z } from "zod";
 import { createHarness, type HarnessOptions } from "../holdpoint.ts";
+import { defineAgent } from "../run/define-agent.ts";
 import { type PlacedAnswer, placedModel } from "../testing/placed-model.ts";
 import { sandboxUnderTest } from "../testing/sandbox-under-test.ts";
+import { scriptedModel } from "../testing/scripted-model.ts";
 import { ofType, onlyWait, stageKeys } from "../testing/stage.ts";
+import { say } from "../testing/story.ts";
 import { defineTool } from "../tools/define-tool.ts";
 import { type HarnessAgentDefinition, harnessAgent } from "./harness-agent.ts";
 
@@ -67,6 +70,60 @@ test("its own tools work from inside programs, but for those that are the model'
 		failed: expect.stringContaining("tools.set_mode is not a tool of this program"),
 	});
 	expect(ofType(await events(run), "mode.changed")).toEqual([]);
+});
+
+test("a program asks several of its agents at once and waits for them, though the model itself would not", async () => {
+	const helper = defineAgent({
+		name: "helper",
+		instructions: "Help.",
+		model: scriptedModel((ask) => say(`found ${ask.lastUser}`), { countTokens: false }),
+	});
+	const { harness, agent, events, declared } = scene(
+		[
+			code(`return await Promise.all(["a", "b"].map((task) => tools.ask_helper({ task })));`),
+			{ calls: [{ tool: "ask_helper", args: { task: "c" } }] },
+			{ text: "end" },
+			{ text: "really" },
+		],
+		{ agents: [helper] },
+	);
+	const { run } = await harness.run(agent, "Go.");
+	const ends = ofType(await events(run), "call.finished");
+	expect(ends.find(({ call }) => call === "c1")?.outcome).toEqual({ ok: { value: ["found a", "found b"] } });
+	expect(ofType(await events(run), "agent.started").map(({ background }) => background)).toEqual([
+		undefined,
+		undefined,
+		true,
+	]);
+	expect(JSON.stringify(declared[0])).toContain("Also here, with the arguments that you know: ask_helper, todo,");
+});
+
+test("a result that is shown in part, a program reads whole", async () => {
+	const long = Array.from({ length: 400 }, (_, n) => `line ${n}`).join("\n");
+	const look = defineTool({
+		name: "look",
+		description: "Looks.",
+		input: z.object({}),
+		effect: "read",
+		execute: () => long,
+	});
+	const reading = `let text = "";
+for (let from = 0; ; ) {
+	const page = await tools.read_result({ call: "§1.0", from });
+	const more = /\\n\\[\\d+ more characters: from (\\d+) on\\]$/.exec(page);
+	if (!more) return [(text + page).length, page.slice(-8)];
+	text += page.slice(0, more.index);
+	from = Number(more[1]);
+}`;
+	const { harness, agent, events } = scene([{ calls: [{ tool: "look", args: {} }] }, code(reading), { text: "end" }], {
+		tools: [look],
+		programs: { direct: ["look"] },
+		context: { resultTokensMax: 100 },
+	});
+	const { run } = await harness.run(agent, "Go.");
+	const ends = ofType(await events(run), "call.finished");
+	expect(ends.at(-1)).toMatchObject({ call: "c2", outcome: { ok: { value: [long.length, "line 399"] } } });
+	expect(ends.filter(({ call }) => call.startsWith("c2."))).toHaveLength(Math.ceil(long.length / 320));
 });
 
 test("a program cannot change anything in plan mode, and reads that", async () => {

@@ -151,3 +151,22 @@ test("in a pipeline each one has its own last answer and its own loop", async ()
 	expect(first.prompts.at(-1)).toContain("No further tool call is possible");
 	expect(second.prompts.at(-1)).toContain("This is not done yet. Go on.");
 });
+
+test("rounds of a loop and those of an agent that works by itself are counted apart", async () => {
+	const clerk = member("clerk", (place) => ({ text: `try ${place}` }), { loop: { until: () => false, roundsMax: 3 } });
+	const team = handoff({ name: "team" })
+		.participants([clerk.agent])
+		.coordinator(clerk.agent)
+		.interaction("autonomous", { turnsMax: 2 })
+		.build();
+	const harness = createHarness({ keys: stageKeys, sandbox: "off" });
+	const { run, status } = await harness.run(team, "Try.");
+	expect(status).toBe("waiting");
+	const { events } = await harness.show(run);
+	const continued = ofType(
+		events.map(({ event }) => event),
+		"agent.continued",
+	);
+	const round = [true, true, true];
+	expect(continued.map(({ loop }) => loop)).toEqual([...round, undefined, ...round, undefined, ...round]);
+});

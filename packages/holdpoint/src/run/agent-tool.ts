@@ -26,7 +26,7 @@ export function agentTool(agent: Participant, options: AgentToolOptions = {}): T
 	const description =
 		options.description ??
 		(background
-			? `Starts the ${what} ${agent.name} on a task in the background. Go on meanwhile: its answer comes as a message.`
+			? `Starts the ${what} ${agent.name} on a task in the background. Go on meanwhile: its answer comes as a message. A program waits for it.`
 			: `Puts a task to the ${what} ${agent.name} and returns its answer.`);
 	const execute = () => {
 		throw new Error("Holdpoint bug: it should hold that an agent's call is no function's");

@@ -1,8 +1,8 @@
 import { callModel, type ModelOutcome } from "../model/call-model.ts";
 import { HoldpointError } from "../spec/errors.ts";
-import type { RunFailureCode, Spent } from "../spec/events.ts";
+import type { ModelAnswered, RunFailureCode, Spent } from "../spec/events.ts";
 import type { Limits } from "../spec/limits.ts";
-import type { LanguageModel, ModelAnswer, ModelMessage, ModelRequest } from "../spec/model.ts";
+import type { AnswerPart, LanguageModel, ModelAnswer, ModelMessage, ModelRequest } from "../spec/model.ts";
 import { type AskAside, Stopped } from "./ask-aside.ts";
 import { AskLater } from "./ask-later.ts";
 import { type Thread, whoOf } from "./conversation.ts";
@@ -42,12 +42,15 @@ export async function askModel(segment: Segment, thread: Thread): Promise<void> 
 	let asked: Asked | undefined;
 	let answer: ModelAnswer;
 	let heard: number;
+	let isLast: boolean;
+	let lastWords: Thread["context"]["last"];
 	let room: Pick<Prepared, "estimate" | "budget"> | undefined;
 	try {
 		const prepared = await requestOf(segment, thread, ready);
 		// What is said while the model answers stands after its answer.
 		heard = thread.messages.length;
-		room = prepared.room;
+		lastWords = thread.context.last;
+		({ room, isLast } = prepared);
 		asked = newAsked({ thread, ready, own: prepared.request, prefix: "m" });
 		answer = await throughMiddleware(segment, asked, asked.own);
 	} catch (error) {
@@ -55,13 +58,13 @@ export async function askModel(segment: Segment, thread: Thread): Promise<void> 
 	}
 	// Cancelled, and over: it came after the grace.
 	if (state.finished || isClosed(state, thread)) return;
-	const { content, finish, usage, dropped } = answer;
+	const { finish, usage, dropped } = answer;
 	const counted = countedOf(asked, answer);
 	const unheard = thread.messages.length - heard;
 	segment.emit({
 		type: "model.answered",
 		...whoOf(thread),
-		content,
+		...(isLast ? lastAnswerOf(answer, thread.context.last !== lastWords) : { content: answer.content }),
 		finish,
 		usage,
 		ms: ports.clock.now() - began,
@@ -76,6 +79,22 @@ export async function askModel(segment: Segment, thread: Thread): Promise<void> 
 	});
 }
 
+/**
+ * Without its calls. Where no word is left, nothing is: what a model thought before a call is worth nothing to a provider
+ * without it. Who was spoken to meanwhile answers that, too.
+ */
+function lastAnswerOf(
+	{ content }: ModelAnswer,
+	isSpokenTo: boolean,
+): Pick<ModelAnswered, "content" | "unmade" | "last"> {
+	const isCall = (part: AnswerPart) => part.type === "tool-call" && !part.providerExecuted;
+	const unmade = content.flatMap((part) => (part.type === "tool-call" && isCall(part) ? part.toolName : []));
+	const last = isSpokenTo ? {} : { last: true as const };
+	if (unmade.length === 0) return { content, ...last };
+	const left = content.filter((part) => !isCall(part));
+	return { content: left.some(({ type }) => type === "text") ? left : [], unmade, ...last };
+}
+
 interface Unanswered {
 	readonly thread: Thread;
 	readonly asked: Asked | undefined;
@@ -83,7 +102,7 @@ interface Unanswered {
 }
 
 /** It is asked later, the run or the call ends, or the process has failed. */
-async function unanswered(segment: Segment, { thread, asked, error }: Unanswered): Promise<void> {
+export async function unanswered(segment: Segment, { thread, asked, error }: Unanswered): Promise<void> {
 	if (segment.state.cancel || error instanceof Stopped) return;
 	if (asked) await settleSpent(segment, asked);
 	if (error instanceof AskLater) return setTimer(segment, thread, error);
@@ -113,6 +132,8 @@ interface OwnRequest {
 	readonly request: ModelRequest;
 	/** Undefined: nobody keeps it within a window. */
 	readonly room: Pick<Prepared, "estimate" | "budget"> | undefined;
+	/** It asks for a last answer. */
+	readonly isLast: boolean;
 }
 
 /** What the run itself asks. Errors: `NoRoom`; of a summary, where one was needed. */
@@ -144,7 +165,7 @@ async function requestOf(segment: Segment, thread: Thread, ready: ReadyAgent): P
 		...last,
 		...(agent.settings ? { settings: agent.settings } : {}),
 	};
-	return { request, room: "estimate" in prepared ? prepared : undefined };
+	return { request, room: "estimate" in prepared ? prepared : undefined, isLast };
 }
 
 const lastAnswerNote: ModelMessage = {

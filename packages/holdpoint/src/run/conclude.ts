@@ -6,12 +6,12 @@ import type { RunResult, Wait } from "../spec/result.ts";
 import { validate } from "../tools/validate.ts";
 import { endOf } from "./call-end.ts";
 import type { ApprovalState, CallState } from "./call-state.ts";
-import { type Thread, whoOf } from "./conversation.ts";
+import { type Conversation, type Thread, whoOf } from "./conversation.ts";
 import { isSentBack } from "./loop.ts";
-import { next } from "./next.ts";
+import { joinWork, next, type Step } from "./next.ts";
 import { endWith, follow, isOver } from "./route.ts";
 import type { RunState } from "./run-state.ts";
-import { threadsAtWork } from "./run-state.ts";
+import { isInBackground, openConversations, threadsAtWork } from "./run-state.ts";
 import type { Segment } from "./segment.ts";
 
 const { repairsMax } = fixedLimits;
@@ -51,11 +51,35 @@ async function isSpokenTo(segment: Segment, { of, work }: Thread): Promise<boole
 		: segment.isUnread("cancel");
 }
 
-/** Calls or models are at work, or can be: a message is read after them. That an answer is to be concluded is none of that. */
+/**
+ * Calls or models are at work, or can be: a message is read after them. That an answer is to be concluded is none of that,
+ * and what is in the background is not waited for.
+ */
 export function isAtWork({ state, busy, doing }: Segment, concluding?: string): boolean {
-	if (busy.size > (concluding !== undefined && busy.has(concluding) ? 1 : 0)) return true;
+	for (const work of busy) if (work !== concluding && !isBackgroundWork(state, work)) return true;
 	if (state.conversation.active.every(({ turn }) => turn.length === 0)) return false;
-	return next(state, doing).some((step) => step.do !== "conclude" || step.thread.of.call !== undefined);
+	return next(state, doing).some((step) => {
+		const of = conversationOf(step);
+		if (of && isInBackground(state, of)) return false;
+		return step.do !== "conclude" || of?.call !== undefined;
+	});
+}
+
+function conversationOf(step: Step): Conversation | undefined {
+	if ("thread" in step) return step.thread.of;
+	if ("call" in step) return step.call.thread.of;
+	return "of" in step ? step.of : undefined;
+}
+
+/** By the name under which the driver is busy with it. */
+function isBackgroundWork(state: RunState, work: string): boolean {
+	const call = state.calls.get(work);
+	if (call) return call.isInBackground === true || isInBackground(state, call.thread.of);
+	for (const of of openConversations(state)) {
+		const isOfIt = joinWork(of) === work || [...of.threads.values()].some((thread) => thread.work === work);
+		if (isOfIt) return isInBackground(state, of);
+	}
+	return false;
 }
 
 /** With no turn left nothing more is said in this run; a session's next one reads what came too late for it. */
@@ -71,11 +95,13 @@ function retryOrFail(
 	thread: Thread,
 	{ issues, code }: { readonly issues: string; readonly code: Unusable },
 ): void {
-	if (thread.rejections < repairsMax) {
+	const { rejections } = thread;
+	if (rejections < repairsMax && !segment.isSpent(thread)) {
 		segment.emit({ type: "output.rejected", ...whoOf(thread), issues });
 		return;
 	}
-	const message = `After ${repairsMax} repair the answer is still unusable: ${issues}`;
+	const when = rejections < repairsMax ? "With no turn left" : `After ${repairsMax} repair`;
+	const message = `${when} the answer is ${rejections < repairsMax ? "" : "still "}unusable: ${issues}`;
 	endWith(segment, thread.of, { error: { code, message } });
 }
 

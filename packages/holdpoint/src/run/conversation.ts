@@ -144,8 +144,12 @@ export interface Thread {
 	carried: number;
 	/** Somebody spoke to it, and its model was not asked since. */
 	isCalledUpon: boolean;
+	/** It gave its last answer: it is told what comes to it later, and its model is not asked. */
+	hasLastAnswer: boolean;
 	/** Answers without a handoff since somebody else spoke to it. */
 	continued: number;
+	/** So often its own loop sent back its answer since somebody spoke to it. */
+	rounds: number;
 	/** The tools that the handoff leaves it; undefined: all of its own. */
 	only: readonly string[] | undefined;
 	/** What ways to teams that it is in leave to all who work there, by the team's name. */
@@ -268,7 +272,9 @@ export function newThread(of: Conversation, agent: string, earlier: Earlier = { 
 		apart: new Set(),
 		carried: 0,
 		isCalledUpon: false,
+		hasLastAnswer: false,
 		continued: 0,
+		rounds: 0,
 		only: undefined,
 		onlyIn: undefined,
 		// What providers give they give to a run: its principal, and which providers there are, may be others in the next one.

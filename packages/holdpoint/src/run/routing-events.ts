@@ -119,8 +119,9 @@ export function hear(state: RunState, event: MessageReceived): void {
 	const readers = readersOf(conversation);
 	for (const thread of readers) {
 		thread.continued = 0;
+		thread.hasLastAnswer = false;
 		if (event.mode === "turn" && thread.turn.length > 0) closeTurn(state, thread);
-		if (event.mode === "queue" && hasOpenCalls(thread)) thread.queued.push(event.text);
+		if (event.mode === "queue" && hasOpenCalls(state, thread)) thread.queued.push(event.text);
 		else sayWhenPossible(thread, event.text);
 		callUpon(thread, event.text);
 	}
@@ -277,7 +278,10 @@ function call(thread: Thread, text: string): void {
 /** What it said before was accepted, or is not answered for any more. */
 function callUpon(thread: Thread, text: string): void {
 	thread.isCalledUpon = true;
+	thread.hasLastAnswer = false;
 	thread.rejections = 0;
+	thread.context.failedTurns = 0;
+	thread.rounds = 0;
 	thread.context.first ??= text;
 	thread.context.last = { text, place: thread.messages.length };
 }
@@ -315,8 +319,13 @@ export function goOn(thread: Thread, event: AgentContinued): void {
 	const { of } = thread;
 	if (!of.active.includes(thread)) of.active = [...of.active, thread];
 	forget(of, event);
-	thread.continued++;
+	if (!event.loop) thread.continued++;
+	const rounds = event.loop ? thread.rounds + 1 : 0;
+	const { last } = thread.context;
 	call(thread, event.prompt);
+	// Nobody asked it that.
+	thread.context.last = last;
+	thread.rounds = rounds;
 }
 
 /** One of several is done. */

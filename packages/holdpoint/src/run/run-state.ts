@@ -98,6 +98,16 @@ export function isWithin(state: RunState, { thread }: CallState, of: Conversatio
 	return true;
 }
 
+/** Nobody waits for what is said and done there. */
+export function isInBackground(state: RunState, of: Conversation): boolean {
+	for (let at = of; at.call !== undefined; ) {
+		const call = callOf(state, at.call);
+		if (call.isInBackground) return true;
+		at = call.thread.of;
+	}
+	return false;
+}
+
 const nobody: readonly Thread[] = [];
 
 /** Agents whose calls an agent works inside of, the nearest first. */

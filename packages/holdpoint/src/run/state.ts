@@ -17,7 +17,7 @@ import type { Thread } from "./conversation.ts";
 import { bindRow, rehearsed } from "./rehearsal-events.ts";
 import { askUser, beginInside, beginRun, finishBeside, goOn, handOn, hear } from "./routing-events.ts";
 import { callOf, nextOrdinal, type RunState, threadsAtWork } from "./run-state.ts";
-import { applyAnswer, closeTurn, rejectOutput, say, settleDirect } from "./thread-events.ts";
+import { addUsage, applyAnswer, closeTurn, rejectOutput, say, settleDirect } from "./thread-events.ts";
 
 /** Folds one event into the state. Total: an event of a newer kind is refused by the journal before it comes here. */
 export function apply(state: RunState, event: RunEvent): void {
@@ -56,6 +56,7 @@ export function apply(state: RunState, event: RunEvent): void {
 			state.cancel = { by: event.by, reason: event.reason };
 			return;
 		case "model.unanswered":
+			return addUsage(state, event.usage);
 		case "signal.ignored":
 		case "approval.refused":
 			return;

@@ -207,7 +207,7 @@ function messageEvents(segment: Segment, { id, signal, when }: MessageSignal): r
 	if (signal.mode === "turn" && when === "moving" && isAtWork(segment)) return undefined;
 	// Who spoke is done, and what that comes to is being found out.
 	if (active.length === 0 && !team?.asked) return undefined;
-	const isOpen = active.some(hasOpenCalls);
+	const isOpen = active.some((thread) => hasOpenCalls(state, thread));
 	if (!isOpen && !canAnswer(segment)) return undefined;
 	// With no turn left the model cannot answer now: what is held stays so, and is not given up for a question.
 	const isLast = !team && turns >= segment.ready.limits.turnsMax && isOpen;

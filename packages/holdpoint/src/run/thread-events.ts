@@ -5,6 +5,7 @@ import { joinLabels } from "../labels/label.ts";
 import { answerToMessage } from "../model/prompt.ts";
 import type { ModelAnswered, OutputRejected } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
+import type { ModelUsage } from "../spec/model.ts";
 import { type CallState, newCall } from "./call-state.ts";
 import { learnRatio } from "./context-events.ts";
 import type { Message, Thread } from "./conversation.ts";
@@ -20,8 +21,7 @@ export function applyAnswer(state: RunState, thread: Thread, event: ModelAnswere
 	thread.modelDue = false;
 	thread.isCalledUpon = false;
 	thread.model = event.model ?? thread.model;
-	state.usage.inputTokens += event.usage.inputTokens;
-	state.usage.outputTokens += event.usage.outputTokens;
+	addUsage(state, event.usage);
 	thread.label = joinLabels(thread.label, event.label);
 	const unheard = event.unheard ? thread.messages.splice(-event.unheard) : [];
 	let text = "";
@@ -61,6 +61,13 @@ export function applyAnswer(state: RunState, thread: Thread, event: ModelAnswere
 	const measured = { tokens: inputTokens + outputTokens, messages: thread.messages.length };
 	thread.measured = counted === undefined ? undefined : { ...measured, counted };
 	for (const message of unheard) sayWhenPossible(thread, textOf(message));
+	thread.hasLastAnswer = event.last === true;
+	if (event.last) thread.modelDue = false;
+}
+
+export function addUsage({ usage }: RunState, took: ModelUsage | undefined): void {
+	usage.inputTokens += took?.inputTokens ?? 0;
+	usage.outputTokens += took?.outputTokens ?? 0;
 }
 
 /** What an agent of a team says is heard by those who take over from it. */
@@ -95,8 +102,10 @@ export function settleDirect(state: RunState, call: CallState): void {
 	const late = thread.late.indexOf(call.id);
 	if (late >= 0) {
 		thread.late.splice(late, 1);
+		const { modelDue, hasLastAnswer } = thread;
 		sayWhenPossible(thread, lateNote(call, valueOf(state, call)));
-		sayQueued(thread);
+		if (hasLastAnswer) thread.modelDue = modelDue;
+		sayQueued(state, thread);
 		return;
 	}
 	closeTurnWhenDone(state, thread);
@@ -124,7 +133,7 @@ export function closeTurn(state: RunState, thread: Thread): void {
 	thread.turn.length = 0;
 	thread.modelDue = true;
 	for (const text of thread.notes.splice(0)) say(thread, text);
-	sayQueued(thread);
+	sayQueued(state, thread);
 }
 
 /** Answers in a row whose calls all failed. */
@@ -136,12 +145,13 @@ function countFailures(state: RunState, { turn, context }: Thread): void {
 	context.failedTurns = hasFailed ? context.failedTurns + 1 : 0;
 }
 
-export function hasOpenCalls(thread: Thread): boolean {
-	return thread.turn.length > 0 || thread.late.length > 0;
+/** What works in the background is not waited for. */
+export function hasOpenCalls(state: RunState, { turn, late }: Thread): boolean {
+	return turn.length > 0 || late.some((id) => !callOf(state, id).isInBackground);
 }
 
-function sayQueued(thread: Thread): void {
-	if (hasOpenCalls(thread)) return;
+function sayQueued(state: RunState, thread: Thread): void {
+	if (hasOpenCalls(state, thread)) return;
 	for (const text of thread.queued.splice(0)) say(thread, text);
 }
 

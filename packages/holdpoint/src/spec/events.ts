@@ -169,9 +169,11 @@ export interface RunHanded {
 	readonly joined?: readonly string[];
 }
 
-/** An agent that works by itself answered without handing on, and goes on. */
+/** An agent that works by itself answered without handing on, or its loop sent its answer back, and it goes on. */
 export interface AgentContinued extends OfAgent {
 	readonly type: "agent.continued";
+	/** Its own loop says that it is not done. */
+	readonly loop?: true;
 	/** What it was told. */
 	readonly prompt: string;
 	/** Participants that worked beside each other, and whose answers are joined here. */
@@ -228,6 +230,8 @@ export interface ModelAnswered extends OfAgent {
 	readonly model?: string;
 	/** What the model said and which calls it asked for, in its order. */
 	readonly content: readonly AnswerPart[];
+	/** Tools that it called though it was told that none is called any more: these calls are nowhere else, and are not made. */
+	readonly unmade?: readonly string[];
 	/** Why the model stopped: `stop`, `tool-calls`, `length`, … */
 	readonly finish: string;
 	/** Tokens of this answer. */
@@ -238,6 +242,8 @@ export interface ModelAnswered extends OfAgent {
 	readonly label?: Label;
 	/** How many messages came while it answered: they stand after its answer, and it is asked again. */
 	readonly unheard?: number;
+	/** Its last one, as it was told: it is not asked again for what came meanwhile, or comes later, before somebody speaks to it. */
+	readonly last?: true;
 	/** What it took of budgets. */
 	readonly spent?: readonly Spent[];
 	/**
@@ -256,6 +262,8 @@ export interface ModelUnanswered {
 	readonly type: "model.unanswered";
 	/** What it took of budgets; what else it held is given back. */
 	readonly spent: readonly Spent[];
+	/** Of an answer that is no part of the conversation: it judged another one. */
+	readonly usage?: ModelUsage;
 }
 
 /** The final answer did not fit the agent's output schema. */

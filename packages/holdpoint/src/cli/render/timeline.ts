@@ -9,9 +9,11 @@ import { executeCodeName } from "../../run/execute-code-name.ts";
 import { callersOf, emptyState, type RunState, threadsAtWork } from "../../run/run-state.ts";
 import { apply } from "../../run/state.ts";
 import type {
+	AgentContinued,
 	ApprovalResolved,
 	CallFinished,
 	ModelAnswered,
+	ModelUnanswered,
 	Outcome,
 	RunEvent,
 	RunFinished,
@@ -52,6 +54,14 @@ const whoColumnsMax = 20;
 const proseLinesMax = 40;
 /** A longer silence is shown as one. */
 const gapMs = 10_000;
+
+function textUnanswered({ usage }: ModelUnanswered): string {
+	return usage ? "the model judged the answer" : "the model was asked, and took of budgets without an answer";
+}
+
+function textContinued({ loop }: AgentContinued): string {
+	return loop ? "is not done yet, and goes on" : "goes on by itself";
+}
 
 export class Timeline {
 	private readonly options: TimelineOptions;
@@ -182,7 +192,7 @@ export class Timeline {
 			case "model.answered":
 				return this.answered(event);
 			case "model.unanswered":
-				return { mark: style.dim("·"), text: style.dim("the model was asked, and took of budgets without an answer") };
+				return { mark: style.dim("·"), text: style.dim(textUnanswered(event)) };
 			case "output.rejected":
 				return { mark: style.red("✗"), text: "the answer does not fit", below: this.wrapped(event.issues) };
 			case "timer.set":
@@ -206,7 +216,7 @@ export class Timeline {
 			case "run.handed":
 				return this.handed(event);
 			case "agent.continued":
-				return { mark: style.dim("·"), text: style.dim("goes on by itself") };
+				return { mark: style.dim("·"), text: style.dim(textContinued(event)) };
 			case "agent.done":
 				return { mark: style.green("✓"), text: "is done; others still work beside it" };
 			case "user.asked": {
@@ -314,12 +324,14 @@ export class Timeline {
 			inputTokens + outputTokens > 0 ? ` · ${count(inputTokens)} tokens in, ${count(outputTokens)} out` : "";
 		const named = event.model === undefined ? "" : `${inlineText(event.model, 80)} · `;
 		const text = event.content.map((part) => (part.type === "text" ? part.text : "")).join("");
+		const unmade = (event.unmade ?? []).map((tool) => inlineText(tool, 60)).join(", ");
+		const ignored = unmade === "" ? [] : this.wrapped(`called ${unmade} all the same, which is not made`);
 		const speaker = style.bold(who === undefined ? "model" : this.voice(who));
 		return {
 			mark: style.cyan("◆"),
 			isNamed: true,
 			text: `${speaker}  ${style.dim(`${named}${duration(event.ms)}${tokens}`)}`,
-			below: text.trim() === "" ? [] : this.prose(text),
+			below: [...(text.trim() === "" ? [] : this.prose(text)), ...ignored],
 		};
 	}
 
