@@ -56,8 +56,10 @@ function partsOf(
 	thread: Thread,
 	{ event, from }: { readonly event: ContextCompacted; readonly from: number },
 ): HeadParts {
-	const { first, last } = thread.context;
-	const isLastFolded = last !== undefined && last.place < from && last.text !== first;
+	const { context, queued } = thread;
+	const { first, last } = context;
+	const isRead = last !== undefined && !queued.includes(last.text);
+	const isLastFolded = isRead && last.place < from && last.text !== first;
 	return {
 		request: first,
 		latest: isLastFolded ? last.text : undefined,
