@@ -84,15 +84,18 @@ export function todoLine({ text, status }: Todo): string {
 	return `- [${{ open: " ", doing: "~", done: "x" }[status]}] ${text}`;
 }
 
-/** By how much a provider counts more than was estimated; what is far off is no measure of text. */
+/**
+ * By how much a provider counts more than was estimated. One count is no proof: each moves it half of the way. None
+ * makes it less than was estimated: some providers leave out what they had in a cache.
+ */
 export function learnRatio({ context }: Thread, { estimate, usage, budget }: ModelAnswered): void {
 	context.budget = budget ?? context.budget;
 	if (estimate === undefined || estimate < estimateMin || usage.estimated || usage.inputTokens === 0) return;
-	context.ratio = Math.min(ratioMax, Math.max(ratioMin, usage.inputTokens / estimate));
+	const counted = Math.min(ratioMax, Math.max(1, usage.inputTokens / estimate));
+	context.ratio = (context.ratio + counted) / 2;
 }
 
 const estimateMin = 100;
-const ratioMin = 0.5;
 const ratioMax = 3;
 
 export function changeMode(state: RunState, { in: inside, mode }: ModeChanged): void {

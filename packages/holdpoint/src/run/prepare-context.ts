@@ -61,7 +61,7 @@ export async function prepareContext(preparing: Preparing): Promise<Prepared> {
 		if (!thread.context.isProvided && options.providers.length > 0) await provideAnew(preparing);
 		const view = shownTo(thread, options);
 		const room = roomFor(preparing);
-		const plan = planCompaction(view, thread.messages, room);
+		const plan = planFor(view, thread, room);
 		if (!plan) {
 			const { system, budget } = room;
 			return { system, messages: view.messages, estimate: Math.ceil(room.fixed + view.tokens), budget };
@@ -69,6 +69,12 @@ export async function prepareContext(preparing: Preparing): Promise<Prepared> {
 		if (plan.how === "hopeless" || times >= compactionsMax) throw new NoRoom(noRoom(room, view));
 		segment.emit(await compacted(preparing, plan, { view, room }));
 	}
+}
+
+/** What was learned of a provider's counts is no proof that there is no room: that is asked of the estimate alone. */
+function planFor(view: View, { messages }: Thread, room: Room): Plan | undefined {
+	const plan = planCompaction(view, messages, room);
+	return plan?.how === "hopeless" && room.ratio > 1 ? planCompaction(view, messages, { ...room, ratio: 1 }) : plan;
 }
 
 function noRoom({ budget, fixed, ratio, compactAt }: Room, view: View): string {

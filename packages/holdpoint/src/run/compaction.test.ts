@@ -1,0 +1,75 @@
+/** Conversations that are larger, or counted otherwise, than anybody would wish. */
+import type { LanguageModelV4CallOptions } from "@ai-sdk/provider";
+import { countTokens } from "gpt-tokenizer/encoding/o200k_base";
+import { expect, test } from "vitest";
+import { z } from "zod";
+import { harnessAgent } from "../harness/harness-agent.ts";
+import { createHarness, type HarnessOptions } from "../holdpoint.ts";
+import type { ContextOptions } from "../spec/context.ts";
+import { isForSummary, type PlacedAnswer, type PlacedModelOptions, placedModel } from "../testing/placed-model.ts";
+import { stageKeys } from "../testing/stage.ts";
+import { requestTokens } from "../testing/token-counter.ts";
+import { defineTool } from "../tools/define-tool.ts";
+
+interface Scene extends PlacedModelOptions {
+	readonly context?: Partial<ContextOptions>;
+	readonly instructions?: string;
+	/** What the tool `look` finds. */
+	readonly found?: (n: number) => string;
+	readonly harness?: HarnessOptions;
+}
+
+function scene(answers: (place: number) => PlacedAnswer | undefined, options: Scene = {}) {
+	const requests: LanguageModelV4CallOptions[] = [];
+	const {
+		context = { windowTokens: 4_000, answerTokens: 500 },
+		instructions = "Serve.",
+		harness: ports = {},
+	} = options;
+	const { found = (n) => `found ${n} ${"word ".repeat(100)}` } = options;
+	const look = defineTool({
+		name: "look",
+		description: "Looks.",
+		input: z.object({ n: z.number() }),
+		effect: "read",
+		execute: ({ n }) => found(n),
+	});
+	const onRequest = (request: LanguageModelV4CallOptions) => {
+		requests.push(structuredClone(request));
+		options.onRequest?.(request);
+	};
+	const agent = harnessAgent({
+		name: "clerk",
+		instructions,
+		tools: [look],
+		programs: false,
+		memory: false,
+		context,
+		model: placedModel(answers, { ...options, onRequest }),
+	});
+	const harness = createHarness({ keys: stageKeys, agents: [agent], sandbox: "off", ...ports });
+	return { harness, agent, requests, asked: () => requests.filter((one) => !isForSummary(one)) };
+}
+
+const look = (n: number): PlacedAnswer => ({ calls: [{ tool: "look", args: { n } }] });
+const until = (last: number) => (place: number) => (place >= last ? { text: "all is found" } : look(place));
+
+function tokensOf({ prompt, tools = [] }: LanguageModelV4CallOptions): number {
+	return Math.ceil((JSON.stringify(prompt).length + JSON.stringify(tools).length) / 4);
+}
+
+test("one answer whose count is twenty times too high ends no session", async () => {
+	let answers = 0;
+	const { harness, agent } = scene((place) => ({ text: `ok ${place}` }), {
+		instructions: `Serve. ${"rule ".repeat(700)}`,
+		countTokens: (request) => tokensOf(request) * (++answers <= 3 ? 20 : 1),
+	});
+	const session = harness.session("s", agent);
+	for (let n = 0; n < 6; n++) expect(await session.send(`message ${n}`)).toMatchObject({ status: "completed" });
+});
+
+test("counts that leave out what was in a cache let no prompt grow beyond the window", async () => {
+	const { harness, agent, asked } = scene(until(40), { countTokens: () => 150 });
+	expect(await harness.run(agent, "Find forty things.")).toMatchObject({ status: "completed" });
+	expect(Math.max(...asked().map((request) => requestTokens(request, countTokens)))).toBeLessThan(3_500);
+});
