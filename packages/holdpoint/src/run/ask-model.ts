@@ -1,5 +1,5 @@
 import { callModel, type ModelOutcome } from "../model/call-model.ts";
-import { HoldpointError } from "../spec/errors.ts";
+import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
 import type { RunFailureCode, Spent } from "../spec/events.ts";
 import type { Limits } from "../spec/limits.ts";
 import type { LanguageModel, ModelAnswer, ModelMessage, ModelRequest } from "../spec/model.ts";
@@ -39,20 +39,21 @@ export async function askModel(segment: Segment, thread: Thread): Promise<void> 
 	}
 	const began = ports.clock.now();
 	if (thread.of.team && thread.isCalledUpon && (await isEnded(segment, thread))) return;
-	let asked: Asked | undefined;
-	let answer: ModelAnswer;
-	let heard: number;
-	let room: Pick<Prepared, "estimate" | "budget"> | undefined;
+	const askAside = asideOf(segment, thread, ready);
+	let asking: Asking | undefined;
+	let answer: ModelAnswer | undefined;
 	try {
-		const prepared = await requestOf(segment, thread, ready);
-		// What is said while the model answers stands after its answer.
-		heard = thread.messages.length;
-		room = prepared.room;
-		asked = newAsked({ thread, ready, own: prepared.request, prefix: "m" });
-		answer = await throughMiddleware(segment, asked, asked.own);
+		asking = await newAsking(segment, { thread, ready, askAside });
+		answer = await answerTo(segment, asking);
+		if (!answer) {
+			asking = await newAsking(segment, { thread, ready, askAside, isTooLong: true });
+			answer = await answerTo(segment, asking);
+		}
+		if (!answer) throw new NoRoom("The provider refuses the prompt for its length, also after it was compacted");
 	} catch (error) {
-		return unanswered(segment, { thread, asked, error });
+		return unanswered(segment, { thread, asked: asking?.asked, error });
 	}
+	const { asked, heard, room } = asking;
 	// Cancelled, and over: it came after the grace.
 	if (state.finished || isClosed(state, thread)) return;
 	const { content, finish, usage, dropped } = answer;
@@ -74,6 +75,39 @@ export async function askModel(segment: Segment, thread: Thread): Promise<void> 
 		...(room && isAsAsked(asked, answer) ? { estimate: room.estimate } : {}),
 		...(room && room.budget !== thread.context.budget ? { budget: room.budget } : {}),
 	});
+}
+
+interface ToAsk {
+	readonly thread: Thread;
+	readonly ready: ReadyAgent;
+	readonly askAside: AskAside;
+	/** The provider refused what it was sent for its length. */
+	readonly isTooLong?: true;
+}
+
+interface Asking {
+	readonly asked: Asked;
+	/** So many messages were there by then: what is said while the model answers stands after its answer. */
+	readonly heard: number;
+	readonly room: OwnRequest["room"];
+}
+
+async function newAsking(segment: Segment, toAsk: ToAsk): Promise<Asking> {
+	const { thread, ready, isTooLong } = toAsk;
+	const { request, room } = await requestOf(segment, toAsk);
+	const asked = newAsked({ thread, ready, own: request, prefix: isTooLong ? "m2." : "m" });
+	return { asked, heard: thread.messages.length, room };
+}
+
+/** Undefined: the prompt is kept within a window, and the provider refused it for its length. */
+async function answerTo(segment: Segment, { asked, room }: Asking): Promise<ModelAnswer | undefined> {
+	try {
+		return await throughMiddleware(segment, asked, asked.own);
+	} catch (error) {
+		if (!room || !isHoldpointError(error) || error.details.isTooLong !== true) throw error;
+		await settleSpent(segment, asked);
+		return undefined;
+	}
 }
 
 interface Unanswered {
@@ -116,7 +150,8 @@ interface OwnRequest {
 }
 
 /** What the run itself asks. Errors: `NoRoom`; of a summary, where one was needed. */
-async function requestOf(segment: Segment, thread: Thread, ready: ReadyAgent): Promise<OwnRequest> {
+async function requestOf(segment: Segment, toAsk: ToAsk): Promise<OwnRequest> {
+	const { thread, ready, askAside, isTooLong = false } = toAsk;
 	const { agent } = ready;
 	const isLast = isLastAnswer(segment, thread);
 	const tools = toolsFor(thread, ready);
@@ -126,14 +161,7 @@ async function requestOf(segment: Segment, thread: Thread, ready: ReadyAgent): P
 	};
 	const { context } = agent.features ?? {};
 	const prepared = context
-		? await prepareContext({
-				segment,
-				thread,
-				ready,
-				options: context,
-				beside,
-				askAside: asideOf(segment, thread, ready),
-			})
+		? await prepareContext({ segment, thread, ready, options: context, beside, askAside, isTooLong })
 		: { system: ready.system, messages: thread.messages };
 	// Copied in one piece: element by element, long conversations would cost the square of their turns.
 	const prompt = [prepared.system].concat(prepared.messages);

@@ -73,3 +73,35 @@ test("counts that leave out what was in a cache let no prompt grow beyond the wi
 	expect(await harness.run(agent, "Find forty things.")).toMatchObject({ status: "completed" });
 	expect(Math.max(...asked().map((request) => requestTokens(request, countTokens)))).toBeLessThan(3_500);
 });
+
+function refusesAbove(tokensMax: number) {
+	let times = 0;
+	const onRequest = (request: LanguageModelV4CallOptions) => {
+		if (requestTokens(request, countTokens) <= tokensMax) return;
+		times++;
+		const message = `This model's maximum context length is ${tokensMax} tokens`;
+		const details = { statusCode: 400, isRetryable: false, data: { error: { code: "context_length_exceeded" } } };
+		throw Object.assign(new Error(message), { name: "AI_APICallError", ...details });
+	};
+	return { onRequest, refusals: () => times };
+}
+
+test("a provider that finds the prompt too long is asked again with half of it", async () => {
+	const { onRequest, refusals } = refusesAbove(2_500);
+	const budgets = [{ name: "t", counts: "tokens" as const, max: 10_000_000 }];
+	const context = { windowTokens: 32_000 };
+	const { harness, agent } = scene(until(40), { onRequest, context, harness: { budgets } });
+	const result = await harness.run(agent, "Find forty things.");
+	expect(result).toMatchObject({ status: "completed", text: "§40 all is found" });
+	expect(refusals()).toBeGreaterThan(0);
+	const { events } = await harness.show(result.run);
+	expect(events.filter(({ event }) => event.type === "context.compacted")).toHaveLength(refusals());
+});
+
+test("where that does not help, the run ends with limit.context, and no model is asked a third time", async () => {
+	const { onRequest, refusals } = refusesAbove(100);
+	const { harness, agent } = scene(until(3), { onRequest, context: { windowTokens: 32_000, isSummarised: false } });
+	const result = await harness.run(agent, `Find. ${"word ".repeat(2_000)}`);
+	expect(result).toMatchObject({ status: "failed", error: { code: "limit.context" } });
+	expect(refusals()).toBe(2);
+});

@@ -46,6 +46,8 @@ interface Preparing {
 	readonly options: ContextOptions;
 	readonly beside: Beside;
 	readonly askAside: AskAside;
+	/** The provider refused what it was sent for its length. */
+	readonly isTooLong: boolean;
 }
 
 /** The window is too small: no compaction makes room. */
@@ -56,11 +58,12 @@ const compactionsMax = 3;
 
 /** Errors: `NoRoom`; whatever stops the run. */
 export async function prepareContext(preparing: Preparing): Promise<Prepared> {
-	const { segment, thread, options } = preparing;
+	const { segment, thread, options, isTooLong } = preparing;
 	for (let times = 0; ; times++) {
 		if (!thread.context.isProvided && options.providers.length > 0) await provideAnew(preparing);
 		const view = shownTo(thread, options);
-		const room = roomFor(preparing);
+		const found = roomFor(preparing);
+		const room = isTooLong && times === 0 ? { ...found, budget: halfOf(found, view) } : found;
 		const plan = planFor(view, thread, room);
 		if (!plan) {
 			const { system, budget } = room;
@@ -69,6 +72,11 @@ export async function prepareContext(preparing: Preparing): Promise<Prepared> {
 		if (plan.how === "hopeless" || times >= compactionsMax) throw new NoRoom(noRoom(room, view));
 		segment.emit(await compacted(preparing, plan, { view, room }));
 	}
+}
+
+/** Whatever was known of the window is wrong: so much that half of the conversation must go. */
+function halfOf({ fixed, ratio, compactAt, budget }: Room, { tokens }: View): number {
+	return Math.min(budget, Math.floor(((fixed + tokens / 2) * ratio) / compactAt));
 }
 
 /** What was learned of a provider's counts is no proof that there is no room: that is asked of the estimate alone. */
