@@ -6,6 +6,7 @@ import { z } from "zod";
 import { harnessAgent } from "../harness/harness-agent.ts";
 import { createHarness, type HarnessOptions } from "../holdpoint.ts";
 import type { ContextOptions } from "../spec/context.ts";
+import type { Mode } from "../spec/events.ts";
 import { isForSummary, type PlacedAnswer, type PlacedModelOptions, placedModel } from "../testing/placed-model.ts";
 import { stageKeys } from "../testing/stage.ts";
 import { requestTokens } from "../testing/token-counter.ts";
@@ -14,6 +15,7 @@ import { defineTool } from "../tools/define-tool.ts";
 interface Scene extends PlacedModelOptions {
 	readonly context?: Partial<ContextOptions>;
 	readonly instructions?: string;
+	readonly mode?: Mode;
 	/** What the tool `look` finds. */
 	readonly found?: (n: number) => string;
 	readonly harness?: HarnessOptions;
@@ -24,9 +26,10 @@ function scene(answers: (place: number) => PlacedAnswer | undefined, options: Sc
 	const {
 		context = { windowTokens: 4_000, answerTokens: 500 },
 		instructions = "Serve.",
+		mode = "execute",
+		found = (n) => `found ${n} ${"word ".repeat(100)}`,
 		harness: ports = {},
 	} = options;
-	const { found = (n) => `found ${n} ${"word ".repeat(100)}` } = options;
 	const look = defineTool({
 		name: "look",
 		description: "Looks.",
@@ -44,6 +47,7 @@ function scene(answers: (place: number) => PlacedAnswer | undefined, options: Sc
 		tools: [look],
 		programs: false,
 		memory: false,
+		modes: { start: mode },
 		context,
 		model: placedModel(answers, { ...options, onRequest }),
 	});
@@ -104,4 +108,29 @@ test("where that does not help, the run ends with limit.context, and no model is
 	const result = await harness.run(agent, `Find. ${"word ".repeat(2_000)}`);
 	expect(result).toMatchObject({ status: "failed", error: { code: "limit.context" } });
 	expect(refusals()).toBe(2);
+});
+
+test("a plan as long as set_mode takes it, once approved, does not end the run", async () => {
+	const plan = "step ".repeat(3_900);
+	const steps: { [place: number]: PlacedAnswer } = {
+		1: { calls: [{ tool: "set_mode", args: { mode: "execute", plan } }] },
+		2: { text: "done" },
+	};
+	const { harness, agent, asked } = scene((place) => steps[place], { context: { windowTokens: 8_000 }, mode: "plan" });
+	const { run } = await harness.run(agent, "Plan it.");
+	const [held] = await harness.approvals();
+	await harness.approve(held?.approval ?? "", { by: { id: "ann", via: "test" } });
+	expect(await harness.resume(run)).toMatchObject({ status: "completed" });
+	expect(JSON.stringify(asked().at(-1)?.prompt)).toMatch(/"plan":"step .*characters are left out here/);
+});
+
+test("sixty results that came at once are shown in part, or as words where not even that fits", async () => {
+	const calls = Array.from({ length: 60 }, (_, n) => ({ tool: "look", args: { n } }));
+	const answers = (place: number): PlacedAnswer => (place === 1 ? { calls } : { text: "done" });
+	for (const windowTokens of [8_000, 5_000]) {
+		const { harness, agent, asked } = scene(answers, { context: { windowTokens } });
+		expect(await harness.run(agent, "Find sixty things.")).toMatchObject({ status: "completed" });
+		const last = JSON.stringify(asked().at(-1)?.prompt.at(-1));
+		expect(last.match(/read_result/g)).toHaveLength(60);
+	}
 });
