@@ -72,8 +72,7 @@ export async function askModel(segment: Segment, thread: Thread): Promise<void> 
 		...(asked.model === thread.model ? {} : { model: asked.model }),
 		...(asked.spent.length > 0 ? { spent: asked.spent } : {}),
 		...(counted === undefined ? {} : { counted }),
-		...(room && isAsAsked(asked, answer) ? { estimate: room.estimate } : {}),
-		...(room && room.budget !== thread.context.budget ? { budget: room.budget } : {}),
+		...(room ? saidOf(room, { thread, isAsAsked: isAsAsked(asked, answer) }) : {}),
 	});
 }
 
@@ -89,7 +88,7 @@ interface Asking {
 	readonly asked: Asked;
 	/** So many messages were there by then: what is said while the model answers stands after its answer. */
 	readonly heard: number;
-	readonly room: OwnRequest["room"];
+	readonly room: Room | undefined;
 }
 
 async function newAsking(segment: Segment, toAsk: ToAsk): Promise<Asking> {
@@ -132,6 +131,19 @@ function endingFor(error: unknown): { readonly code: RunFailureCode; readonly me
 	return error instanceof NoRoom ? { code: "limit.context", message: error.message } : undefined;
 }
 
+/** What an answer says of the prompt that is kept within a window, where the answer before did not. */
+function saidOf(
+	{ estimate, budget, resultTokensMax }: Room,
+	{ thread, isAsAsked: isCounted }: { readonly thread: Thread; readonly isAsAsked: boolean },
+) {
+	const { budget: known } = thread.context;
+	return {
+		...(isCounted ? { estimate } : {}),
+		...(budget === known ? {} : { budget }),
+		...(known === undefined ? { resultTokensMax } : {}),
+	};
+}
+
 /** Whether the provider was asked what the run asked, and its count is of that. */
 function isAsAsked({ answer: given, isOwn }: Asked, { usage }: ModelAnswer): boolean {
 	return isOwn && usage === given?.usage && !usage.estimated;
@@ -143,10 +155,12 @@ function countedOf({ counted, answer: given }: Asked, { content, usage }: ModelA
 	return isGiven && !usage.estimated && usage.inputTokens > 0 ? counted : undefined;
 }
 
+type Room = Omit<Prepared, "system" | "messages">;
+
 interface OwnRequest {
 	readonly request: ModelRequest;
 	/** Undefined: nobody keeps it within a window. */
-	readonly room: Pick<Prepared, "estimate" | "budget"> | undefined;
+	readonly room: Room | undefined;
 }
 
 /** What the run itself asks. Errors: `NoRoom`; of a summary, where one was needed. */

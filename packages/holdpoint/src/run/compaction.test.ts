@@ -78,6 +78,18 @@ test("counts that leave out what was in a cache let no prompt grow beyond the wi
 	expect(Math.max(...asked().map((request) => requestTokens(request, countTokens)))).toBeLessThan(3_500);
 });
 
+test("what a model was shown of a result is what is shown of it later, before any compaction too", async () => {
+	const found = () => "word ".repeat(20_000);
+	const context = { windowTokens: 32_000, resultTokensMax: 1_000 };
+	const { harness, agent, asked } = scene(until(3), { context, found });
+	const { run } = await harness.run(agent, "Find three things.");
+	for (const [at, { prompt }] of asked().entries()) {
+		const { messages } = await harness.context(run, { turn: at + 1 });
+		expect(messages).toEqual(prompt.slice(1));
+	}
+	expect(JSON.stringify(asked().at(-1)?.prompt)).toContain("characters are left out here");
+});
+
 function refusesAbove(tokensMax: number) {
 	let times = 0;
 	const onRequest = (request: LanguageModelV4CallOptions) => {

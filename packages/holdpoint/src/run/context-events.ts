@@ -3,7 +3,7 @@
  * is never changed by it.
  */
 import { type HeadParts, headMessage } from "../context/head.ts";
-import { newView } from "../context/view.ts";
+import { newView, wholeFrame } from "../context/view.ts";
 import { joinLabels } from "../labels/label.ts";
 import type {
 	ContextCompacted,
@@ -85,11 +85,13 @@ export function todoLine({ text, status }: Todo): string {
 }
 
 /**
- * By how much a provider counts more than was estimated. One count is no proof: each moves it half of the way. None
- * makes it less than was estimated: some providers leave out what they had in a cache.
+ * What an answer says of its prompt, and by how much a provider counts more than was estimated. One count is no proof:
+ * each moves it half of the way. None makes it less than was estimated: some providers leave out what they had in a cache.
  */
-export function learnRatio({ context }: Thread, { estimate, usage, budget }: ModelAnswered): void {
+export function learnRatio({ context }: Thread, event: ModelAnswered): void {
+	const { estimate, usage, budget, resultTokensMax } = event;
 	context.budget = budget ?? context.budget;
+	if (resultTokensMax !== undefined) context.view ??= newView(wholeFrame(resultTokensMax));
 	if (estimate === undefined || estimate < estimateMin || usage.estimated || usage.inputTokens === 0) return;
 	const counted = Math.min(ratioMax, Math.max(1, usage.inputTokens / estimate));
 	context.ratio = (context.ratio + counted) / 2;

@@ -34,6 +34,8 @@ export interface Prepared {
 	readonly estimate: number;
 	/** What it may have. Tokens. */
 	readonly budget: number;
+	/** What is shown of one result. Tokens. */
+	readonly resultTokensMax: number;
 }
 
 /** What is sent beside the messages. */
@@ -67,7 +69,8 @@ export async function prepareContext(preparing: Preparing): Promise<Prepared> {
 		const plan = planFor(view, thread, room);
 		if (!plan) {
 			const { system, budget } = room;
-			return { system, messages: view.messages, estimate: Math.ceil(room.fixed + view.tokens), budget };
+			const { messages, resultTokensMax } = view;
+			return { system, messages, estimate: Math.ceil(room.fixed + view.tokens), budget, resultTokensMax };
 		}
 		if (plan.how === "hopeless" || times >= compactionsMax) throw new NoRoom(noRoom(room, view));
 		segment.emit(await compacted(preparing, plan, { view, room }));
