@@ -4,6 +4,7 @@
  */
 import { charsPerToken, tokenEstimate } from "../kit/token-estimate.ts";
 import type { ModelMessage } from "../spec/model.ts";
+import { callOfNote } from "./result-note.ts";
 
 type ToolMessage = Extract<ModelMessage, { role: "tool" }>;
 type ToolPart = ToolMessage["content"][number];
@@ -24,11 +25,10 @@ const clearedTokensMin = 64;
 /** The message itself where nothing of it is changed. */
 export function shownMessage(message: ModelMessage, bounds: Bounds): ModelMessage {
 	if (message.role === "tool") return shownResults(message, bounds);
-	const { textTokensMax } = bounds;
-	if (textTokensMax === undefined || message.role === "system") return message;
+	if (message.role === "system") return message;
 	let isChanged = false;
 	const content = message.content.flatMap((part) => {
-		const shown = shownPart(part, textTokensMax);
+		const shown = message.role === "user" ? shownSaid(part, bounds) : shownPart(part, bounds.textTokensMax);
 		isChanged ||= shown !== part;
 		return shown ?? [];
 	});
@@ -41,8 +41,18 @@ type Part = Exclude<ModelMessage, { role: "system" | "tool" }>["content"][number
 /** A message without any part is none. */
 const nothingLeft = { type: "text", text: "[A thought is left out here.]" } as const;
 
+/** What was said to the agent. A late result is bounded like any other one. */
+function shownSaid(part: Part, { resultTokensMax, textTokensMax }: Bounds): Part | undefined {
+	const call = part.type === "text" ? callOfNote(part.text) : undefined;
+	if (part.type !== "text" || call === undefined) return shownPart(part, textTokensMax);
+	if (tokenEstimate(part.text) <= resultTokensMax) return part;
+	const text = shorterOf(part.text, cutResult(part.text, call, Math.max(resultTokensMax, markTokens)));
+	return text === part.text ? part : { ...part, text };
+}
+
 /** Undefined: it is left out. A thought may be signed: it is shown whole, or not at all. */
-function shownPart(part: Part, tokensMax: number): Part | undefined {
+function shownPart(part: Part, tokensMax: number | undefined): Part | undefined {
+	if (tokensMax === undefined) return part;
 	if (part.type === "text") {
 		const text = shorterOf(part.text, cutText(part.text, tokensMax * charsPerToken));
 		return text === part.text ? part : { ...part, text };
@@ -104,14 +114,18 @@ function shownResult(part: ResultPart, { isCleared, resultTokensMax }: Bounds): 
 		return { ...part, output: { type: "text", value } };
 	}
 	const text = outputText(part);
-	const charsMax = resultTokensMax * charsPerToken;
-	const left = Math.ceil(charsMax * headShare);
 	const value =
 		resultTokensMax === 0
 			? `[${tokens} tokens: read_result({"call":${call}})]`
-			: cutText(text, charsMax, `read_result({"call":${call},"from":${left}}) shows them`);
+			: cutResult(text, part.toolCallId, resultTokensMax);
 	if (value.length >= text.length) return part;
 	return { ...part, output: { type: isFailure(part) ? "error-text" : "text", value } };
+}
+
+function cutResult(text: string, id: string, tokensMax: number): string {
+	const charsMax = tokensMax * charsPerToken;
+	const left = Math.ceil(charsMax * headShare);
+	return cutText(text, charsMax, `read_result({"call":${JSON.stringify(id)},"from":${left}}) shows them`);
 }
 
 function isFailure({ output }: ResultPart): boolean {

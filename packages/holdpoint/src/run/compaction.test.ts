@@ -7,6 +7,7 @@ import { harnessAgent } from "../harness/harness-agent.ts";
 import { createHarness, type HarnessOptions } from "../holdpoint.ts";
 import type { ContextOptions } from "../spec/context.ts";
 import type { Mode } from "../spec/events.ts";
+import type { Tool } from "../spec/tool.ts";
 import { isForSummary, type PlacedAnswer, type PlacedModelOptions, placedModel } from "../testing/placed-model.ts";
 import { stageKeys } from "../testing/stage.ts";
 import { requestTokens } from "../testing/token-counter.ts";
@@ -16,6 +17,7 @@ interface Scene extends PlacedModelOptions {
 	readonly context?: Partial<ContextOptions>;
 	readonly instructions?: string;
 	readonly mode?: Mode;
+	readonly tools?: readonly Tool[];
 	/** What the tool `look` finds. */
 	readonly found?: (n: number) => string;
 	readonly harness?: HarnessOptions;
@@ -27,6 +29,7 @@ function scene(answers: (place: number) => PlacedAnswer | undefined, options: Sc
 		context = { windowTokens: 4_000, answerTokens: 500 },
 		instructions = "Serve.",
 		mode = "execute",
+		tools = [],
 		found = (n) => `found ${n} ${"word ".repeat(100)}`,
 		harness: ports = {},
 	} = options;
@@ -44,7 +47,7 @@ function scene(answers: (place: number) => PlacedAnswer | undefined, options: Sc
 	const agent = harnessAgent({
 		name: "clerk",
 		instructions,
-		tools: [look],
+		tools: [look, ...tools],
 		programs: false,
 		memory: false,
 		modes: { start: mode },
@@ -88,6 +91,41 @@ test("what a model was shown of a result is what is shown of it later, before an
 		expect(messages).toEqual(prompt.slice(1));
 	}
 	expect(JSON.stringify(asked().at(-1)?.prompt)).toContain("characters are left out here");
+});
+
+test("a result that comes late is shown in part like any other, and read_result shows the rest of it", async () => {
+	const receipt = `RECEIPT ${"x".repeat(30_000)} THE END`;
+	const read = (from: number): PlacedAnswer => ({ calls: [{ tool: "read_result", args: { call: "§1.0", from } }] });
+	const steps: { [place: number]: PlacedAnswer } = {
+		1: { calls: [{ tool: "pay", args: {} }] },
+		2: { text: "waiting for it" },
+		3: read(2_800),
+		4: { text: "end" },
+		5: read(29_000),
+		6: { text: "the end of it" },
+	};
+	const context = { windowTokens: 32_000, resultTokensMax: 1_000 };
+	const tools = [
+		defineTool({ name: "pay", description: "Pays.", input: z.object({}), effect: "write", execute: () => receipt }),
+	];
+	const { harness, agent, asked } = scene((place) => steps[place], { context, tools });
+	const session = harness.session("s", agent);
+	const { run } = await session.send("Pay.");
+	await harness.tell(run, "How is it?");
+	await harness.resume(run);
+	const [held] = await harness.approvals();
+	await harness.approve(held?.approval ?? "", { by: { id: "ann", via: "test" } });
+	expect(await harness.resume(run)).toMatchObject({ status: "completed" });
+	const [shown, page] = asked()
+		.slice(-2)
+		.map(({ prompt }) => JSON.stringify(prompt.at(-1)).replaceAll("\\", ""));
+	expect(shown).toContain('[Result of the pending call pay (§1.0): "RECEIPT x');
+	expect(shown).toContain('read_result({"call":"§1.0","from":2800})');
+	expect(shown?.length).toBeLessThan(4_500);
+	expect(page).toMatch(/"value":"x{3920}/);
+	// So does the session's next run.
+	expect(await session.send("Show me its end.")).toMatchObject({ status: "completed" });
+	expect(JSON.stringify(asked().at(-1)?.prompt.at(-1))).toContain("x THE END");
 });
 
 function refusesAbove(tokensMax: number) {
