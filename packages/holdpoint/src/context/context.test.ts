@@ -9,7 +9,10 @@ import { extendView, messageTokens, newView, type View, wholeFrame } from "./vie
 import { inputBudget, windowOf } from "./windows.ts";
 
 /** One thing that happens in a conversation. */
-type Turn = { readonly user: number } | { readonly text: number } | { readonly calls: readonly number[] };
+type Turn =
+	| { readonly user: number }
+	| { readonly text: number }
+	| { readonly calls: readonly number[]; readonly thought?: number; readonly args?: number };
 
 const size = fc.oneof(
 	{ weight: 6, arbitrary: fc.integer({ min: 1, max: 2_000 }) },
@@ -19,6 +22,7 @@ const turn: fc.Arbitrary<Turn> = fc.oneof(
 	fc.record({ user: size }),
 	fc.record({ text: size }),
 	fc.record({ calls: fc.array(size, { minLength: 1, maxLength: 4 }) }),
+	fc.record({ calls: fc.array(size, { minLength: 1, maxLength: 2 }), thought: size, args: size }),
 );
 
 function messagesOf(turns: readonly Turn[]): ModelMessage[] {
@@ -28,10 +32,15 @@ function messagesOf(turns: readonly Turn[]): ModelMessage[] {
 			return [{ role: "user", content: [{ type: "text", text: `user ${at} ${"u".repeat(one.user)}` }] }];
 		if ("text" in one) return [{ role: "assistant", content: [{ type: "text", text: "a".repeat(one.text) }] }];
 		const ids = one.calls.map(() => `call${++calls}`);
+		const { thought = 0, args = 0 } = one;
+		const input = (id: string) => ({ of: id, ...(args > 0 ? { plan: "p".repeat(args), steps: [args] } : {}) });
 		return [
 			{
 				role: "assistant",
-				content: ids.map((id) => ({ type: "tool-call", toolCallId: id, toolName: "t", input: { of: id } })),
+				content: [
+					...(thought > 0 ? [{ type: "reasoning" as const, text: "t".repeat(thought) }] : []),
+					...ids.map((id) => ({ type: "tool-call" as const, toolCallId: id, toolName: "t", input: input(id) })),
+				],
 			},
 			{
 				role: "tool",
@@ -238,6 +247,43 @@ describe("in a small room", () => {
 		const { shown } = play(messagesOf([{ user: 10 }, { calls: [40_000] }, ...lookups(3, 600)]), room);
 		const last = shown.map(({ messages }) => JSON.stringify(messages.at(-1)));
 		expect(last.map((text) => text.includes("left out here"))).toEqual([false, true, false, false, false]);
+	});
+
+	test("arguments keep their fields, a thought is whole or left out, and words stand for what does not fit at all", () => {
+		const plan = "p".repeat(8_000);
+		const said: ModelMessage[] = [
+			{
+				role: "assistant",
+				content: [
+					{ type: "reasoning", text: "t".repeat(8_000) },
+					{ type: "reasoning", text: "short", providerOptions: { maker: { signature: "s".repeat(800) } } },
+					{ type: "tool-call", toolCallId: "c1", toolName: "t", input: { mode: "execute", plan } },
+					{ type: "tool-call", toolCallId: "c2", toolName: "t", input: Array.from({ length: 900 }, (_, n) => n) },
+				],
+			},
+		];
+		const [message] = said;
+		const bounds = { isCleared: false, resultTokensMax: 100, textTokensMax: 100 };
+		const shown = message && shownMessage(message, bounds);
+		expect(shown?.content).toEqual([
+			{ type: "reasoning", text: "short", providerOptions: { maker: { signature: "s".repeat(800) } } },
+			{
+				type: "tool-call",
+				toolCallId: "c1",
+				toolName: "t",
+				input: {
+					mode: "execute",
+					plan: expect.stringMatching(/^p{280}\n\[… 7600 characters are left out here …\]\np{120}$/),
+				},
+			},
+			{ type: "tool-call", toolCallId: "c2", toolName: "t", input: { leftOut: expect.stringMatching(/^\[0,1,2,/) } },
+		]);
+		const thought: ModelMessage = { role: "assistant", content: [{ type: "reasoning", text: "t".repeat(800) }] };
+		expect(shownMessage(thought, bounds).content).toEqual([{ type: "text", text: "[A thought is left out here.]" }]);
+
+		const results = messagesOf([{ user: 10 }, { calls: Array.from({ length: 12 }, () => 400) }]);
+		const last = JSON.stringify(play(results, { ...room, budget: 1_850 }).view.messages.at(-1));
+		expect(last.match(/\[101 tokens: read_result/g)).toHaveLength(12);
 	});
 
 	test("old results are cleared also where instructions and tools take most of it", () => {

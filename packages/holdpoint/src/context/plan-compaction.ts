@@ -77,7 +77,8 @@ const tailShare = 0.28;
 const partTokensMaxMax = 2_000;
 /** Below it neither a summary nor a request says anything. */
 const partTokensMin = 16;
-const cuts = [2_000, 1_000, 500, 250, 120, 60, 30];
+/** The last one is the shortest form of all: words stand for texts, arguments and results. */
+const cuts = [2_000, 1_000, 500, 250, 120, 60, 30, 0];
 
 interface Making {
 	readonly room: Room;

@@ -4,6 +4,7 @@
  */
 import { charsPerToken, tokenEstimate } from "../kit/token-estimate.ts";
 import type { ModelMessage } from "../spec/model.ts";
+import { callOfNote } from "./result-note.ts";
 
 type ToolMessage = Extract<ModelMessage, { role: "tool" }>;
 type ToolPart = ToolMessage["content"][number];
@@ -12,9 +13,9 @@ type ResultPart = Extract<ToolPart, { type: "tool-result" }>;
 export interface Bounds {
 	/** Results are gone. */
 	readonly isCleared: boolean;
-	/** One result. Tokens. */
+	/** One result. Tokens; 0: a word stands for it. */
 	readonly resultTokensMax: number;
-	/** One text. Tokens; undefined: not cut. */
+	/** One text, and the arguments of one call; a thought that is longer is left out. Tokens; undefined: not cut. */
 	readonly textTokensMax: number | undefined;
 }
 
@@ -24,16 +25,72 @@ const clearedTokensMin = 64;
 /** The message itself where nothing of it is changed. */
 export function shownMessage(message: ModelMessage, bounds: Bounds): ModelMessage {
 	if (message.role === "tool") return shownResults(message, bounds);
-	const { textTokensMax } = bounds;
-	if (textTokensMax === undefined || message.role === "system") return message;
-	const charsMax = textTokensMax * charsPerToken;
-	const isLong = (part: { readonly type: string; readonly text?: unknown }) =>
-		part.type === "text" && typeof part.text === "string" && part.text.length > charsMax;
-	if (!message.content.some(isLong)) return message;
-	const content = message.content.map((part) =>
-		part.type === "text" && isLong(part) ? { ...part, text: cutText(part.text, charsMax) } : part,
-	);
-	return { ...message, content } as ModelMessage;
+	if (message.role === "system") return message;
+	let isChanged = false;
+	const content = message.content.flatMap((part) => {
+		const shown = message.role === "user" ? shownSaid(part, bounds) : shownPart(part, bounds.textTokensMax);
+		isChanged ||= shown !== part;
+		return shown ?? [];
+	});
+	if (!isChanged) return message;
+	return { ...message, content: content.length > 0 ? content : [nothingLeft] } as ModelMessage;
+}
+
+type Part = Exclude<ModelMessage, { role: "system" | "tool" }>["content"][number];
+
+/** A message without any part is none. */
+const nothingLeft = { type: "text", text: "[A thought is left out here.]" } as const;
+
+/** What was said to the agent. A late result is bounded like any other one. */
+function shownSaid(part: Part, { resultTokensMax, textTokensMax }: Bounds): Part | undefined {
+	const call = part.type === "text" ? callOfNote(part.text) : undefined;
+	if (part.type !== "text" || call === undefined) return shownPart(part, textTokensMax);
+	if (tokenEstimate(part.text) <= resultTokensMax) return part;
+	const text = shorterOf(part.text, cutResult(part.text, call, Math.max(resultTokensMax, markTokens)));
+	return text === part.text ? part : { ...part, text };
+}
+
+/** Undefined: it is left out. A thought may be signed: it is shown whole, or not at all. */
+function shownPart(part: Part, tokensMax: number | undefined): Part | undefined {
+	if (tokensMax === undefined) return part;
+	if (part.type === "text") {
+		const text = shorterOf(part.text, cutText(part.text, tokensMax * charsPerToken));
+		return text === part.text ? part : { ...part, text };
+	}
+	if (part.type === "reasoning") return tokenEstimate(part.text) > tokensMax ? undefined : part;
+	// What a provider gave its own tool is for it alone.
+	if (part.type !== "tool-call" || part.providerExecuted) return part;
+	const input = shownInput(part.input, tokensMax);
+	return input === part.input ? part : { ...part, input };
+}
+
+function shorterOf(text: string, cut: string): string {
+	return cut.length < text.length ? cut : text;
+}
+
+/** So much is said of what is left out. */
+const markTokens = 16;
+
+/** The same fields with shorter texts, where that is enough. */
+function shownInput(input: unknown, tokensMax: number): unknown {
+	if (inputTokens(input) <= tokensMax + markTokens) return input;
+	const charsMax = tokensMax * charsPerToken;
+	const short = withShortTexts(input, charsMax);
+	// Names and numbers stay as they are, and each text that is cut says so.
+	if (inputTokens(short) <= tokensMax * 1.5 + 2 * markTokens) return short;
+	const text = { leftOut: cutText(JSON.stringify(input), charsMax) };
+	return inputTokens(text) < inputTokens(input) ? text : input;
+}
+
+function inputTokens(input: unknown): number {
+	return tokenEstimate({ input });
+}
+
+function withShortTexts(value: unknown, charsMax: number): unknown {
+	if (typeof value === "string") return shorterOf(value, cutText(value, charsMax));
+	if (Array.isArray(value)) return value.map((one) => withShortTexts(one, charsMax));
+	if (typeof value !== "object" || value === null) return value;
+	return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, withShortTexts(one, charsMax)]));
 }
 
 function shownResults(message: ToolMessage, bounds: Bounds): ToolMessage {
@@ -57,10 +114,18 @@ function shownResult(part: ResultPart, { isCleared, resultTokensMax }: Bounds): 
 		return { ...part, output: { type: "text", value } };
 	}
 	const text = outputText(part);
-	const charsMax = resultTokensMax * charsPerToken;
-	const left = Math.ceil(charsMax * headShare);
-	const value = cutText(text, charsMax, `read_result({"call":${call},"from":${left}}) shows them`);
+	const value =
+		resultTokensMax === 0
+			? `[${tokens} tokens: read_result({"call":${call}})]`
+			: cutResult(text, part.toolCallId, resultTokensMax);
+	if (value.length >= text.length) return part;
 	return { ...part, output: { type: isFailure(part) ? "error-text" : "text", value } };
+}
+
+function cutResult(text: string, id: string, tokensMax: number): string {
+	const charsMax = tokensMax * charsPerToken;
+	const left = Math.ceil(charsMax * headShare);
+	return cutText(text, charsMax, `read_result({"call":${JSON.stringify(id)},"from":${left}}) shows them`);
 }
 
 function isFailure({ output }: ResultPart): boolean {

@@ -18,7 +18,7 @@ export interface Frame {
 	/** Results before this place are cleared. */
 	readonly clearedTo: number;
 	readonly resultTokensMax: number;
-	/** Texts and results before a place are shown in part: so many tokens of each. */
+	/** Texts, arguments and results before a place are shown in part: so many tokens of each. */
 	readonly cut: { readonly to: number; readonly tokensMax: number } | undefined;
 }
 

@@ -177,7 +177,7 @@ function nextStep(failure: ProviderFailure, attempt: number, options: CallModelO
 }
 
 function asError(failure: ProviderFailure, attempts: number, model: LanguageModel): HoldpointError {
-	const { kind, status, type, cause } = failure;
+	const { kind, status, type, cause, isTooLong } = failure;
 	const tries = `${attempts} attempt${attempts === 1 ? "" : "s"}`;
 	const said = {
 		refused: "refused the request",
@@ -193,6 +193,7 @@ function asError(failure: ProviderFailure, attempts: number, model: LanguageMode
 		attempts,
 		...(status === undefined ? undefined : { status }),
 		...(type === undefined ? undefined : { type }),
+		...(isTooLong ? { isTooLong } : undefined),
 	};
 	return new HoldpointError(code, message, { cause, details });
 }

@@ -16,6 +16,8 @@ export interface ProviderFailure {
 	readonly status?: number;
 	/** The provider's own word for it, such as `rate_limit_error`. */
 	readonly type?: string;
+	/** The prompt is longer than what the model reads. */
+	readonly isTooLong?: true;
 	/** How long the provider wants to be left alone. */
 	readonly retryAfterMs?: number;
 	/** The error itself. May hold what people must not read. */
@@ -36,6 +38,9 @@ const configErrors = /^AI_(Load(APIKey|Setting)|Invalid(Prompt|Argument)|Unsuppo
 const dataErrors = /^AI_(JSONParse|TypeValidation|InvalidResponseData|EmptyResponseBody|NoContentGenerated)Error$/;
 /** Words of error frames inside a stream, which carry no status. */
 const hopelessTypes = /authentication|permission|not_found|invalid|context_length|too_large|unsupported/;
+/** How providers say it: in a word of theirs, or to people alone. Only of requests that they refused. */
+const tooLong =
+	/context[_ ]?(length|window|size|limit)|(prompt|input)( length)? (is )?too long|maximum prompt length|prompt contains \d+ tokens|input token count|reduce the length|request_too_large/i;
 /** A rate limit that no waiting lifts. */
 const outOfMoney = /insufficient_quota|billing/;
 
@@ -49,12 +54,16 @@ export function providerFailure(error: unknown, nowMs: number, secrets: readonly
 	const status = first(chain, statusOf);
 	const type = first(chain, typeOf);
 	const retryAfterMs = first(chain, (link) => retryAfterOf(link, nowMs));
+	const kind = kindOf(chain, status, type);
+	const said = messageOf(error, chain);
+	const isTooLong = kind === "refused" && status !== 401 && status !== 403 && tooLong.test(`${type ?? ""} ${said}`);
 	return {
-		kind: kindOf(chain, status, type),
+		kind,
 		cause: error,
-		message: redact(messageOf(error, chain), secrets).slice(0, messageCharsMax),
+		message: redact(said, secrets).slice(0, messageCharsMax),
 		...(status === undefined ? undefined : { status }),
 		...(type === undefined ? undefined : { type: redact(type, secrets).slice(0, 64) }),
+		...(isTooLong ? { isTooLong } : undefined),
 		...(retryAfterMs === undefined ? undefined : { retryAfterMs }),
 	};
 }

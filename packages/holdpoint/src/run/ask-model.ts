@@ -1,5 +1,5 @@
 import { callModel, type ModelOutcome } from "../model/call-model.ts";
-import { HoldpointError } from "../spec/errors.ts";
+import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
 import type { ModelAnswered, RunFailureCode, Spent } from "../spec/events.ts";
 import type { Limits } from "../spec/limits.ts";
 import type { AnswerPart, LanguageModel, ModelAnswer, ModelMessage, ModelRequest } from "../spec/model.ts";
@@ -39,23 +39,21 @@ export async function askModel(segment: Segment, thread: Thread): Promise<void> 
 	}
 	const began = ports.clock.now();
 	if (thread.of.team && thread.isCalledUpon && (await isEnded(segment, thread))) return;
-	let asked: Asked | undefined;
-	let answer: ModelAnswer;
-	let heard: number;
-	let isLast: boolean;
-	let lastWords: Thread["context"]["last"];
-	let room: Pick<Prepared, "estimate" | "budget"> | undefined;
+	const askAside = asideOf(segment, thread, ready);
+	let asking: Asking | undefined;
+	let answer: ModelAnswer | undefined;
 	try {
-		const prepared = await requestOf(segment, thread, ready);
-		// What is said while the model answers stands after its answer.
-		heard = thread.messages.length;
-		lastWords = thread.context.last;
-		({ room, isLast } = prepared);
-		asked = newAsked({ thread, ready, own: prepared.request, prefix: "m" });
-		answer = await throughMiddleware(segment, asked, asked.own);
+		asking = await newAsking(segment, { thread, ready, askAside });
+		answer = await answerTo(segment, asking);
+		if (!answer) {
+			asking = await newAsking(segment, { thread, ready, askAside, isTooLong: true });
+			answer = await answerTo(segment, asking);
+		}
+		if (!answer) throw new NoRoom("The provider refuses the prompt for its length, also after it was compacted");
 	} catch (error) {
-		return unanswered(segment, { thread, asked, error });
+		return unanswered(segment, { thread, asked: asking?.asked, error });
 	}
+	const { asked, heard, room, isLast, lastWords } = asking;
 	// Cancelled, and over: it came after the grace.
 	if (state.finished || isClosed(state, thread)) return;
 	const { finish, usage, dropped } = answer;
@@ -74,8 +72,7 @@ export async function askModel(segment: Segment, thread: Thread): Promise<void> 
 		...(asked.model === thread.model ? {} : { model: asked.model }),
 		...(asked.spent.length > 0 ? { spent: asked.spent } : {}),
 		...(counted === undefined ? {} : { counted }),
-		...(room && isAsAsked(asked, answer) ? { estimate: room.estimate } : {}),
-		...(room && room.budget !== thread.context.budget ? { budget: room.budget } : {}),
+		...(room ? saidOf(room, { thread, isAsAsked: isAsAsked(asked, answer) }) : {}),
 	});
 }
 
@@ -93,6 +90,43 @@ function lastAnswerOf(
 	if (unmade.length === 0) return { content, ...last };
 	const left = content.filter((part) => !isCall(part));
 	return { content: left.some(({ type }) => type === "text") ? left : [], unmade, ...last };
+}
+
+interface ToAsk {
+	readonly thread: Thread;
+	readonly ready: ReadyAgent;
+	readonly askAside: AskAside;
+	/** The provider refused what it was sent for its length. */
+	readonly isTooLong?: true;
+}
+
+interface Asking {
+	readonly asked: Asked;
+	/** So many messages were there by then: what is said while the model answers stands after its answer. */
+	readonly heard: number;
+	readonly room: Room | undefined;
+	/** It asks for a last answer. */
+	readonly isLast: boolean;
+	/** What the user had said by then. */
+	readonly lastWords: Thread["context"]["last"];
+}
+
+async function newAsking(segment: Segment, toAsk: ToAsk): Promise<Asking> {
+	const { thread, ready, isTooLong } = toAsk;
+	const { request, room, isLast } = await requestOf(segment, toAsk);
+	const asked = newAsked({ thread, ready, own: request, prefix: isTooLong ? "m2." : "m" });
+	return { asked, heard: thread.messages.length, room, isLast, lastWords: thread.context.last };
+}
+
+/** Undefined: the prompt is kept within a window, and the provider refused it for its length. */
+async function answerTo(segment: Segment, { asked, room }: Asking): Promise<ModelAnswer | undefined> {
+	try {
+		return await throughMiddleware(segment, asked, asked.own);
+	} catch (error) {
+		if (!room || !isHoldpointError(error) || error.details.isTooLong !== true) throw error;
+		await settleSpent(segment, asked);
+		return undefined;
+	}
 }
 
 interface Unanswered {
@@ -117,6 +151,19 @@ function endingFor(error: unknown): { readonly code: RunFailureCode; readonly me
 	return error instanceof NoRoom ? { code: "limit.context", message: error.message } : undefined;
 }
 
+/** What an answer says of the prompt that is kept within a window, where the answer before did not. */
+function saidOf(
+	{ estimate, budget, resultTokensMax }: Room,
+	{ thread, isAsAsked: isCounted }: { readonly thread: Thread; readonly isAsAsked: boolean },
+) {
+	const { budget: known } = thread.context;
+	return {
+		...(isCounted ? { estimate } : {}),
+		...(budget === known ? {} : { budget }),
+		...(known === undefined ? { resultTokensMax } : {}),
+	};
+}
+
 /** Whether the provider was asked what the run asked, and its count is of that. */
 function isAsAsked({ answer: given, isOwn }: Asked, { usage }: ModelAnswer): boolean {
 	return isOwn && usage === given?.usage && !usage.estimated;
@@ -128,16 +175,19 @@ function countedOf({ counted, answer: given }: Asked, { content, usage }: ModelA
 	return isGiven && !usage.estimated && usage.inputTokens > 0 ? counted : undefined;
 }
 
+type Room = Omit<Prepared, "system" | "messages">;
+
 interface OwnRequest {
 	readonly request: ModelRequest;
 	/** Undefined: nobody keeps it within a window. */
-	readonly room: Pick<Prepared, "estimate" | "budget"> | undefined;
+	readonly room: Room | undefined;
 	/** It asks for a last answer. */
 	readonly isLast: boolean;
 }
 
 /** What the run itself asks. Errors: `NoRoom`; of a summary, where one was needed. */
-async function requestOf(segment: Segment, thread: Thread, ready: ReadyAgent): Promise<OwnRequest> {
+async function requestOf(segment: Segment, toAsk: ToAsk): Promise<OwnRequest> {
+	const { thread, ready, askAside, isTooLong = false } = toAsk;
 	const { agent } = ready;
 	const isLast = isLastAnswer(segment, thread);
 	const tools = toolsFor(thread, ready);
@@ -147,14 +197,7 @@ async function requestOf(segment: Segment, thread: Thread, ready: ReadyAgent): P
 	};
 	const { context } = agent.features ?? {};
 	const prepared = context
-		? await prepareContext({
-				segment,
-				thread,
-				ready,
-				options: context,
-				beside,
-				askAside: asideOf(segment, thread, ready),
-			})
+		? await prepareContext({ segment, thread, ready, options: context, beside, askAside, isTooLong })
 		: { system: ready.system, messages: thread.messages };
 	// Copied in one piece: element by element, long conversations would cost the square of their turns.
 	const prompt = [prepared.system].concat(prepared.messages);

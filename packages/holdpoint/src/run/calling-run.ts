@@ -1,4 +1,3 @@
-import { outputText } from "../context/shown-message.ts";
 import { worstLabel } from "../labels/label.ts";
 import type { Label } from "../spec/label.ts";
 import type { CallingRun } from "../spec/tool.ts";
@@ -6,7 +5,8 @@ import { callMemory } from "./call-memory.ts";
 import type { CallState } from "./call-state.ts";
 import type { Thread } from "./conversation.ts";
 import { labelSeen } from "./label-results.ts";
-import { callOf, type RunState } from "./run-state.ts";
+import { lateNote, resultIn } from "./messages.ts";
+import { callOf, type RunState, valueOf } from "./run-state.ts";
 import type { Segment } from "./segment.ts";
 
 /** What a tool of Holdpoint's own is shown of the run that calls it. */
@@ -34,27 +34,25 @@ export function callingRun(segment: Segment, call: CallState, attempt: { readonl
 		isInBackground: (modelId) =>
 			thread.late.some((id) => callOf(state, id).modelId === modelId && callOf(state, id).isInBackground),
 		resultOf: (modelId) => {
-			const text = resultIn(thread, modelId);
+			const made = callMade(state, thread, modelId);
+			const text = resultIn(thread.messages, modelId, made && lateNote(made, valueOf(state, made)));
 			return text === undefined ? undefined : { text, label: labelOfResult(state, thread, modelId) };
 		},
 	};
 }
 
-/** Of this run, or of what the session said before. */
-function resultIn({ messages }: Thread, modelId: string): string | undefined {
-	for (const message of messages.toReversed()) {
-		if (message.role !== "tool") continue;
-		const part = message.content.find((one) => one.type === "tool-result" && one.toolCallId === modelId);
-		if (part?.type === "tool-result") return outputText(part);
-	}
-	return undefined;
-}
-
 /** Of a call of an earlier run it is kept with what was said; where it is not known, it is the worst. */
 function labelOfResult(state: RunState, thread: Thread, modelId: string): Label | undefined {
-	for (const call of state.calls.values()) {
-		if (call.thread === thread && call.parent === undefined && call.modelId === modelId) return call.resultLabel;
-	}
+	const made = callMade(state, thread, modelId);
+	if (made) return made.resultLabel;
 	const { earlierLabels } = thread;
 	return earlierLabels.has(modelId) ? earlierLabels.get(modelId) : worstLabel("an earlier run of this session");
+}
+
+/** In this run. */
+function callMade(state: RunState, thread: Thread, modelId: string): CallState | undefined {
+	for (const call of state.calls.values()) {
+		if (call.thread === thread && call.parent === undefined && call.modelId === modelId) return call;
+	}
+	return undefined;
 }

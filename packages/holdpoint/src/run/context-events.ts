@@ -3,7 +3,7 @@
  * is never changed by it.
  */
 import { type HeadParts, headMessage } from "../context/head.ts";
-import { newView } from "../context/view.ts";
+import { newView, wholeFrame } from "../context/view.ts";
 import { joinLabels } from "../labels/label.ts";
 import type {
 	AgentStopped,
@@ -64,8 +64,10 @@ function partsOf(
 	thread: Thread,
 	{ event, from }: { readonly event: ContextCompacted; readonly from: number },
 ): HeadParts {
-	const { first, last } = thread.context;
-	const isLastFolded = last !== undefined && last.place < from && last.text !== first;
+	const { context, queued } = thread;
+	const { first, last } = context;
+	const isRead = last !== undefined && !queued.includes(last.text);
+	const isLastFolded = isRead && last.place < from && last.text !== first;
 	return {
 		request: first,
 		latest: isLastFolded ? last.text : undefined,
@@ -90,15 +92,20 @@ export function todoLine({ text, status }: Todo): string {
 	return `- [${{ open: " ", doing: "~", done: "x" }[status]}] ${text}`;
 }
 
-/** By how much a provider counts more than was estimated; what is far off is no measure of text. */
-export function learnRatio({ context }: Thread, { estimate, usage, budget }: ModelAnswered): void {
+/**
+ * What an answer says of its prompt, and by how much a provider counts more than was estimated. One count is no proof:
+ * each moves it half of the way. None makes it less than was estimated: some providers leave out what they had in a cache.
+ */
+export function learnRatio({ context }: Thread, event: ModelAnswered): void {
+	const { estimate, usage, budget, resultTokensMax } = event;
 	context.budget = budget ?? context.budget;
+	if (resultTokensMax !== undefined) context.view ??= newView(wholeFrame(resultTokensMax));
 	if (estimate === undefined || estimate < estimateMin || usage.estimated || usage.inputTokens === 0) return;
-	context.ratio = Math.min(ratioMax, Math.max(ratioMin, usage.inputTokens / estimate));
+	const counted = Math.min(ratioMax, Math.max(1, usage.inputTokens / estimate));
+	context.ratio = (context.ratio + counted) / 2;
 }
 
 const estimateMin = 100;
-const ratioMin = 0.5;
 const ratioMax = 3;
 
 export function stopInside(state: RunState, { in: inside, by }: AgentStopped): void {

@@ -1,6 +1,9 @@
 import type { LanguageModelV4ToolResultPart } from "@ai-sdk/provider";
+import { callOfNote, resultNote } from "../context/result-note.ts";
+import { outputText } from "../context/shown-message.ts";
 import type { Json } from "../spec/json.ts";
 import type { CallState } from "./call-state.ts";
+import type { Message } from "./conversation.ts";
 
 /** What the model reads of a call that has an outcome. */
 export function resultMessage(call: CallState, value: Json): LanguageModelV4ToolResultPart {
@@ -54,5 +57,21 @@ export function lateNote(call: CallState, value: Json): string {
 	const happened = outcome && ("ok" in outcome || "blob" in outcome);
 	const text = happened ? JSON.stringify(value) : failureText(call);
 	const edited = happened && call.edited ? ` (${editedNote} Executed with ${JSON.stringify(call.args)})` : "";
-	return `[Result of the pending call ${call.tool} (${call.modelId})${edited}: ${text}]`;
+	return resultNote({ tool: call.tool, id: call.modelId, said: `${edited}: ${text}` });
+}
+
+/**
+ * What an agent was given as the result of a call, by the id that its model knows: with the others of its turn, or later
+ * as a note. `late`: that note, where the call is of this run; of an earlier one it is known by its words alone.
+ */
+export function resultIn(messages: readonly Message[], modelId: string, late: string | undefined): string | undefined {
+	for (const message of messages.toReversed()) {
+		if (message.role !== "user" && message.role !== "tool") continue;
+		for (const part of message.content) {
+			if (part.type === "tool-result" && part.toolCallId === modelId) return outputText(part);
+			if (part.type !== "text" || callOfNote(part.text) !== modelId) continue;
+			if (late === undefined || part.text === late) return part.text;
+		}
+	}
+	return undefined;
 }

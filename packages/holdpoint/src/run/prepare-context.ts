@@ -34,6 +34,8 @@ export interface Prepared {
 	readonly estimate: number;
 	/** What it may have. Tokens. */
 	readonly budget: number;
+	/** What is shown of one result. Tokens. */
+	readonly resultTokensMax: number;
 }
 
 /** What is sent beside the messages. */
@@ -46,6 +48,8 @@ interface Preparing {
 	readonly options: ContextOptions;
 	readonly beside: Beside;
 	readonly askAside: AskAside;
+	/** The provider refused what it was sent for its length. */
+	readonly isTooLong: boolean;
 }
 
 /** The window is too small: no compaction makes room. */
@@ -56,19 +60,32 @@ const compactionsMax = 3;
 
 /** Errors: `NoRoom`; whatever stops the run. */
 export async function prepareContext(preparing: Preparing): Promise<Prepared> {
-	const { segment, thread, options } = preparing;
+	const { segment, thread, options, isTooLong } = preparing;
 	for (let times = 0; ; times++) {
 		if (!thread.context.isProvided && options.providers.length > 0) await provideAnew(preparing);
 		const view = shownTo(thread, options);
-		const room = roomFor(preparing);
-		const plan = planCompaction(view, thread.messages, room);
+		const found = roomFor(preparing);
+		const room = isTooLong && times === 0 ? { ...found, budget: halfOf(found, view) } : found;
+		const plan = planFor(view, thread, room);
 		if (!plan) {
 			const { system, budget } = room;
-			return { system, messages: view.messages, estimate: Math.ceil(room.fixed + view.tokens), budget };
+			const { messages, resultTokensMax } = view;
+			return { system, messages, estimate: Math.ceil(room.fixed + view.tokens), budget, resultTokensMax };
 		}
 		if (plan.how === "hopeless" || times >= compactionsMax) throw new NoRoom(noRoom(room, view));
 		segment.emit(await compacted(preparing, plan, { view, room }));
 	}
+}
+
+/** Whatever was known of the window is wrong: so much that half of the conversation must go. */
+function halfOf({ fixed, ratio, compactAt, budget }: Room, { tokens }: View): number {
+	return Math.min(budget, Math.floor(((fixed + tokens / 2) * ratio) / compactAt));
+}
+
+/** What was learned of a provider's counts is no proof that there is no room: that is asked of the estimate alone. */
+function planFor(view: View, { messages }: Thread, room: Room): Plan | undefined {
+	const plan = planCompaction(view, messages, room);
+	return plan?.how === "hopeless" && room.ratio > 1 ? planCompaction(view, messages, { ...room, ratio: 1 }) : plan;
 }
 
 function noRoom({ budget, fixed, ratio, compactAt }: Room, view: View): string {

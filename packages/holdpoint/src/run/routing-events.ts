@@ -63,6 +63,7 @@ function begin(of: Conversation, { start, input, label }: Beginning): void {
 	for (const thread of of.active) {
 		thread.label = joinLabels(thread.label, label);
 		catchUp(thread);
+		noteRequest(thread, input);
 		call(thread, input);
 	}
 	noteWords(of, { text: input, readers: of.active, label });
@@ -121,9 +122,10 @@ export function hear(state: RunState, event: MessageReceived): void {
 		thread.continued = 0;
 		thread.hasLastAnswer = false;
 		if (event.mode === "turn" && thread.turn.length > 0) closeTurn(state, thread);
+		callUpon(thread, event.text);
+		noteRequest(thread, event.text);
 		if (event.mode === "queue" && hasOpenCalls(state, thread)) thread.queued.push(event.text);
 		else sayWhenPossible(thread, event.text);
-		callUpon(thread, event.text);
 	}
 	noteWords(conversation, { text: event.text, readers });
 	if (!conversation.team) return;
@@ -264,7 +266,7 @@ function catchUp(thread: Thread): void {
 		// What was said by those who work beside it, or to them alone, is not for it.
 		if (by === thread.agent || to.every((agent) => thread.apart.has(agent))) continue;
 		thread.label = joinLabels(thread.label, label);
-		if (by === "user") thread.context.first ??= text;
+		if (by === "user") noteRequest(thread, text);
 		say(thread, by === "user" ? text : `[${by}] ${text}`);
 	}
 	thread.heard = team.said.length;
@@ -283,7 +285,12 @@ function callUpon(thread: Thread, text: string): void {
 	thread.context.failedTurns = 0;
 	thread.rounds = 0;
 	thread.context.first ??= text;
-	thread.context.last = { text, place: thread.messages.length };
+}
+
+/** What the user asks of it, or whoever called it; before it is said, which is not before this place. */
+function noteRequest({ context, messages }: Thread, text: string): void {
+	context.first ??= text;
+	context.last = { text, place: messages.length };
 }
 
 function payload(state: RunState, { from, reason, summary, results = [], leftOut }: RunHanded): string {

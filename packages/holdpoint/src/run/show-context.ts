@@ -78,7 +78,7 @@ function shown(thread: Thread, answer: ModelAnswered): Omit<ContextView, "run" |
 	const { agent, context, messages } = thread;
 	// What came while it answered, it was not shown.
 	const heard = messages.slice(0, messages.length - (answer.unheard ?? 0));
-	const view = newView(context.view ?? wholeFrame(Number.MAX_SAFE_INTEGER));
+	const view = newView(context.view ?? wholeFrame(answer.resultTokensMax ?? Number.MAX_SAFE_INTEGER));
 	extendView(view, heard);
 	const { estimate, usage } = answer;
 	const ratio = estimate === undefined || usage.estimated ? 1 : usage.inputTokens / estimate;

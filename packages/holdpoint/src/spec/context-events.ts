@@ -25,7 +25,7 @@ export interface ContextCompacted extends OfAgent {
 	readonly fresh: number;
 	/** What is shown of one result. Tokens. */
 	readonly resultTokensMax: number;
-	/** What is shown of one text and of one result that was there by then; left out: as much as of later ones. Tokens. */
+	/** What is shown of one text, one result and the arguments of one call that were there by then; left out: as much as of later ones. Tokens. */
 	readonly cutTokensMax?: number;
 	/** In so many of the last messages that does not hold; left out: none. */
 	readonly uncut?: number;

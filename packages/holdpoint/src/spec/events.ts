@@ -255,6 +255,8 @@ export interface ModelAnswered extends OfAgent {
 	readonly estimate?: number;
 	/** What the prompt may have; left out: as at the answer before. Tokens. */
 	readonly budget?: number;
+	/** What was shown of one result, at the first answer of a conversation that is kept within a window. Tokens. */
+	readonly resultTokensMax?: number;
 }
 
 /** A model was asked, and what it took of budgets is spent though no answer of it stands in the journal. */
