@@ -172,6 +172,8 @@ export interface ThreadContext {
 	/** What it was asked first and last, and before which message that was. */
 	first: string | undefined;
 	last: { readonly text: string; readonly place: number } | undefined;
+	/** Messages of the session before those that the thread has. */
+	dropped: number;
 	/** What the folded part of the conversation said. */
 	summary: string | undefined;
 	todos: readonly Todo[];
@@ -179,7 +181,7 @@ export interface ThreadContext {
 	failedTurns: number;
 }
 
-function newContext(): ThreadContext {
+export function newContext(): ThreadContext {
 	return {
 		view: undefined,
 		ratio: 1,
@@ -188,6 +190,7 @@ function newContext(): ThreadContext {
 		isProvided: false,
 		first: undefined,
 		last: undefined,
+		dropped: 0,
 		summary: undefined,
 		todos: [],
 		failedTurns: 0,
