@@ -215,6 +215,13 @@ describe("the last answer", () => {
 		]);
 	});
 
+	test.each([0, -1, 1.5, Number.NaN, "3", undefined])("%s failed turns in a row are no bound", (failedTurnsMax) => {
+		const lastAnswer = { failedTurnsMax: failedTurnsMax as never };
+		expect(() => harnessAgent({ name: "a", instructions: "b", lastAnswer })).toThrow(
+			"a last answer that cannot be asked for",
+		);
+	});
+
 	test("switched off, the run fails at its bound", async () => {
 		const { harness, agent } = scene([use("look", { id: "1" }), use("look", { id: "2" })], {
 			limits: { turnsMax: 2 },

@@ -85,8 +85,7 @@ export function harnessAgent<const Name extends string>(definition: HarnessAgent
 			context,
 			mode: modes ? modes.start : undefined,
 			loop: loop && checkedLoop(definition.name, loop),
-			failedTurnsMax:
-				typeof lastAnswer === "object" ? lastAnswer.failedTurnsMax : lastAnswer ? failedTurnsMax : undefined,
+			failedTurnsMax: checkedFailedTurns(definition.name, lastAnswer),
 		},
 	};
 }
@@ -127,6 +126,18 @@ function ownTools(
 function withDirect(programs: true | Partial<ProgramOptions>, tools: readonly Tool[]): Partial<ProgramOptions> {
 	const given = typeof programs === "object" ? programs : {};
 	return { ...given, direct: [...(given.direct ?? []), ...tools.map(({ name }) => name)] };
+}
+
+function checkedFailedTurns(
+	agent: string,
+	lastAnswer: NonNullable<HarnessAgentDefinition["lastAnswer"]>,
+): number | undefined {
+	if (typeof lastAnswer !== "object") return lastAnswer ? failedTurnsMax : undefined;
+	const { failedTurnsMax: given } = lastAnswer;
+	if (Number.isSafeInteger(given) && given >= 1) return given;
+	throw new HoldpointError("agent.invalid", `agent ${agent} has a last answer that cannot be asked for`, {
+		hint: "Pass a `failedTurnsMax` of 1 or more, or true or false.",
+	});
 }
 
 function checkedLoop(agent: string, settings: LoopSettings): LoopOptions {
