@@ -93,13 +93,14 @@ export function harnessAgent<const Name extends string>(definition: HarnessAgent
 function contextOf({ name, context = {}, memory = {} }: HarnessAgentDefinition): ContextOptions | undefined {
 	if (context === false) return undefined;
 	const options = checkContext(name, context);
-	const tokensMax = memory ? (memory.indexTokensMax ?? indexTokensMax) : 0;
-	if (tokensMax === 0) return options;
-	return checkContext(name, { ...options, providers: [...options.providers, memoryProvider(tokensMax, memory || {})] });
+	const provider = memoryProvider(memory);
+	return provider ? checkContext(name, { ...options, providers: [...options.providers, provider] }) : options;
 }
 
-/** The newest names and first lines of memory, with the label of what they say. */
-function memoryProvider(tokensMax: number, { session = true, principal = true }: MemoryToolsOptions): OwnProvider {
+/** The newest names and first lines of memory, with the label of what they say. Undefined: none are shown. */
+function memoryProvider(memory: false | MemorySettings): OwnProvider | undefined {
+	const { session = true, principal = true, indexTokensMax: tokensMax = indexTokensMax } = memory || {};
+	if (memory === false || tokensMax === 0 || (!session && !principal)) return undefined;
 	const of = session && principal ? {} : { of: session ? ("session" as const) : ("principal" as const) };
 	return {
 		name: "memory",

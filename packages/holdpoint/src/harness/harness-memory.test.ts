@@ -87,6 +87,20 @@ test("a poisoned memory asks, though nobody in that run has looked at it: its fi
 	).toMatchObject({ untrusted: "memory" });
 });
 
+test.each([
+	[{}, ["session's", "principal's"]],
+	[{ session: false }, ["principal's"]],
+	[{ principal: false }, ["session's"]],
+	[{ session: false, principal: false }, []],
+] as const)("with %j its index shows what is not switched off", async (memory, shown) => {
+	const { harness, agent, systems } = scene([end], {}, { memory });
+	await harness.memory.write("one", "the session's", { session: "s" });
+	await harness.memory.write("two", "the principal's", { principal: "ann" });
+	await harness.session("s", agent).send("Hello.", { principal: "ann" });
+	const [system = ""] = systems();
+	expect(["session's", "principal's"].filter((one) => system.includes(one))).toEqual(shown);
+});
+
 test("without an index it is only found when it is looked for; switched off, there are no tools of it", async () => {
 	const quiet = scene(
 		[use("remember", { name: "tea", text: "green" }), end, end],
