@@ -7,7 +7,7 @@ import { type AgentDefinition, defineAgent } from "../run/define-agent.ts";
 import { memoryIndex } from "../run/memory-index.ts";
 import { type MemoryToolsOptions, memoryTools } from "../run/memory-tools.ts";
 import type { OwnProvider } from "../run/prepare-context.ts";
-import type { Agent, LoopOptions, ProgramOptions } from "../spec/agent.ts";
+import type { Agent, AgentFeatures, LoopOptions, ProgramOptions } from "../spec/agent.ts";
 import type { ContextOptions } from "../spec/context.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import type { Mode } from "../spec/events.ts";
@@ -69,7 +69,7 @@ export function harnessAgent<const Name extends string>(definition: HarnessAgent
 		loop,
 		skills,
 	} = definition;
-	const context = contextOf(definition);
+	const { context, providers } = contextOf(definition);
 	const own = ownTools(definition, context);
 	// A program waits for the answer.
 	const asking = agents.map((one) => ({ ...agentTool(one, { background: true }), isEverywhere: true as const }));
@@ -83,6 +83,7 @@ export function harnessAgent<const Name extends string>(definition: HarnessAgent
 		...agent,
 		features: {
 			context,
+			providers,
 			mode: modes ? modes.start : undefined,
 			loop: loop && checkedLoop(definition.name, loop),
 			failedTurnsMax: checkedFailedTurns(definition.name, lastAnswer),
@@ -90,11 +91,17 @@ export function harnessAgent<const Name extends string>(definition: HarnessAgent
 	};
 }
 
-function contextOf({ name, context = {}, memory = {} }: HarnessAgentDefinition): ContextOptions | undefined {
-	if (context === false) return undefined;
+/** Memory has its index whether or not the conversation is kept within anything. */
+function contextOf({
+	name,
+	context = {},
+	memory = {},
+}: HarnessAgentDefinition): Pick<AgentFeatures, "context" | "providers"> {
+	const own = memoryProvider(memory);
+	if (context === false) return { context: undefined, providers: own ? [own] : [] };
 	const options = checkContext(name, context);
-	const provider = memoryProvider(memory);
-	return provider ? checkContext(name, { ...options, providers: [...options.providers, provider] }) : options;
+	const providers = own ? [...options.providers, own] : options.providers;
+	return { context: checkContext(name, { ...options, providers }), providers };
 }
 
 /** The newest names and first lines of memory, with the label of what they say. Undefined: none are shown. */

@@ -19,7 +19,7 @@ import {
 	timeIsOver,
 	UsedUp,
 } from "./model-budgets.ts";
-import { NoRoom, type Prepared, prepareContext } from "./prepare-context.ts";
+import { NoRoom, type Prepared, prepareContext, systemFor } from "./prepare-context.ts";
 import { isEnded } from "./route.ts";
 import type { ReadyAgent } from "./run-ports.ts";
 import { isClosed } from "./run-state.ts";
@@ -145,7 +145,7 @@ async function requestOf(segment: Segment, thread: Thread, ready: ReadyAgent): P
 		...(tools.length > 0 ? { tools } : {}),
 		...(agent.output ? { responseFormat: { type: "json", schema: agent.output.json as never } as const } : {}),
 	};
-	const { context } = agent.features ?? {};
+	const { context, providers = [] } = agent.features ?? {};
 	const prepared = context
 		? await prepareContext({
 				segment,
@@ -155,7 +155,11 @@ async function requestOf(segment: Segment, thread: Thread, ready: ReadyAgent): P
 				beside,
 				askAside: asideOf(segment, thread, ready),
 			})
-		: { system: ready.system, messages: thread.messages };
+		: {
+				system:
+					providers.length > 0 ? await systemFor({ segment, thread, ready, options: { providers } }) : ready.system,
+				messages: thread.messages,
+			};
 	// Copied in one piece: element by element, long conversations would cost the square of their turns.
 	const prompt = [prepared.system].concat(prepared.messages);
 	const last = isLast && tools.length > 0 ? { toolChoice: { type: "none" } as const } : {};
