@@ -133,6 +133,22 @@ describe("plan mode", () => {
 		expect(ofType(await events(waiting.run), "mode.changed")).toEqual([{ type: "mode.changed", mode: "execute" }]);
 	});
 
+	test.each([{}, { plan: " \n" }])(
+		"it is not left without a plan that a person could be shown: %j",
+		async (without) => {
+			const { harness, agent, events } = scene([use("set_mode", { mode: "execute", ...without }), { text: "end" }], {
+				modes: { start: "plan" },
+			});
+			const { run, status } = await harness.run(agent, "Serve.");
+			expect(status).toBe("completed");
+			const [end] = ofType(await events(run), "call.finished");
+			expect(end?.outcome).toMatchObject({
+				code: "tool.args_invalid",
+				failed: expect.stringContaining("execute needs a plan: a person is shown it"),
+			});
+		},
+	);
+
 	test("denied, it stays in plan mode", async () => {
 		const { harness, agent } = scene([use("set_mode", plan), use("pay", { id: "7" }), { text: "end" }], {
 			modes: { start: "plan" },
