@@ -149,6 +149,27 @@ describe("plan mode", () => {
 		},
 	);
 
+	test("its model is told so before what it is asked, in the session's next run, too, and not in execute mode", async () => {
+		const { harness, agent, requests } = scene(
+			[{ text: "planned" }, use("set_mode", plan), { text: "done" }, { text: "again" }],
+			{ modes: { start: "plan" } },
+		);
+		const session = harness.session("s", agent);
+		await session.send("One.");
+		const { approval } = onlyWait(await session.send("Two."), "approval");
+		await harness.approve(approval, { by: ann });
+		await session.send("Three.");
+		const told = "[Mode: plan. Nothing is changed before a person has approved it.]";
+		const said = requests.at(-1)?.prompt.flatMap(({ role, content }) => {
+			const [part] = role === "user" ? content : [];
+			return part?.type === "text" ? part.text : [];
+		});
+		expect(said).toEqual([told, "One.", told, "Two.", "Three."]);
+		const text = (n: number) => JSON.stringify(requests[n]?.prompt).slice(0, -1);
+		expect(text(1).startsWith(text(0))).toBe(true);
+		expect(text(3).startsWith(text(0))).toBe(true);
+	});
+
 	test("denied, it stays in plan mode", async () => {
 		const { harness, agent } = scene([use("set_mode", plan), use("pay", { id: "7" }), { text: "end" }], {
 			modes: { start: "plan" },
