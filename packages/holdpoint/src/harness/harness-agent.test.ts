@@ -208,6 +208,33 @@ describe("plan mode", () => {
 		expect(ends).toContainEqual(expect.objectContaining({ denied: expect.stringContaining("In plan mode") }));
 	});
 
+	test("an agent without modes asks for each change in a session that plans: nothing is lifted, and nothing locked", async () => {
+		const store = memoryStore();
+		const planner = scene([{ text: "planned" }], { modes: { start: "plan" }, store });
+		await planner.harness.session("s", planner.agent).send("Plan it.");
+		const steps = [use("look", { id: "7" }), use("pay", { id: "7" }), use("pay", { id: "8" }), { text: "end" }];
+		const { harness, agent } = scene([{ text: "planned" }, ...steps], {
+			modes: false,
+			store,
+			harness: { policy: () => ({ verdict: "allow" }) },
+		});
+		const session = harness.session("s", agent);
+		const first = await session.send("Do it.");
+		const one = onlyWait(first, "approval");
+		expect(one).toMatchObject({
+			tool: "pay",
+			args: { id: "7" },
+			reason: "The conversation is in plan mode, which no agent in it can leave",
+		});
+		await harness.approve(one.approval, { by: ann, always: { scope: "agent" } });
+		const waiting = await harness.resume(first.run);
+		const two = onlyWait(waiting, "approval");
+		expect(two).toMatchObject({ tool: "pay", args: { id: "8" } });
+		await harness.deny(two.approval, { by: ann });
+		expect(await harness.resume(waiting.run)).toMatchObject({ status: "completed" });
+		expect(done).toEqual(["7"]);
+	});
+
 	test("a standing grant does not answer for it", async () => {
 		const steps = [use("set_mode", plan), use("set_mode", { mode: "plan" }), use("set_mode", plan), { text: "end" }];
 		const { harness, agent } = scene(steps, { modes: { start: "plan" } });
