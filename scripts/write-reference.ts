@@ -66,7 +66,7 @@ function literalsOf(type: string): string[] {
 }
 
 function eventsPage(): string {
-	const source = `${spec("events")}\n${spec("context-events")}`;
+	const source = `${spec("events")}\n${spec("team-events")}\n${spec("context-events")}`;
 	const version = /journalVersion = (\d+)/.exec(source)?.[1];
 	const events = [
 		...source.matchAll(
@@ -127,11 +127,19 @@ function namesIn(code: string): string[] {
 }
 
 /** Files whose types the journal writes down as they are. */
-const written: ReadonlySet<string> = new Set(["events", "context-events", "event-parts", "approver", "label"]);
+const written: ReadonlySet<string> = new Set([
+	"events",
+	"team-events",
+	"context-events",
+	"event-parts",
+	"approver",
+	"label",
+]);
 
 function declaration(name: string): NamedType | undefined {
 	for (const file of [
 		"events",
+		"team-events",
 		"context-events",
 		"event-parts",
 		"approver",

@@ -133,6 +133,43 @@ describe("plan mode", () => {
 		expect(ofType(await events(waiting.run), "mode.changed")).toEqual([{ type: "mode.changed", mode: "execute" }]);
 	});
 
+	test.each([{}, { plan: " \n" }])(
+		"it is not left without a plan that a person could be shown: %j",
+		async (without) => {
+			const { harness, agent, events } = scene([use("set_mode", { mode: "execute", ...without }), { text: "end" }], {
+				modes: { start: "plan" },
+			});
+			const { run, status } = await harness.run(agent, "Serve.");
+			expect(status).toBe("completed");
+			const [end] = ofType(await events(run), "call.finished");
+			expect(end?.outcome).toMatchObject({
+				code: "tool.args_invalid",
+				failed: expect.stringContaining("execute needs a plan: a person is shown it"),
+			});
+		},
+	);
+
+	test("its model is told so before what it is asked, in the session's next run, too, and not in execute mode", async () => {
+		const { harness, agent, requests } = scene(
+			[{ text: "planned" }, use("set_mode", plan), { text: "done" }, { text: "again" }],
+			{ modes: { start: "plan" } },
+		);
+		const session = harness.session("s", agent);
+		await session.send("One.");
+		const { approval } = onlyWait(await session.send("Two."), "approval");
+		await harness.approve(approval, { by: ann });
+		await session.send("Three.");
+		const told = "[Mode: plan. Nothing is changed before a person has approved it.]";
+		const said = requests.at(-1)?.prompt.flatMap(({ role, content }) => {
+			const [part] = role === "user" ? content : [];
+			return part?.type === "text" ? part.text : [];
+		});
+		expect(said).toEqual([told, "One.", told, "Two.", "Three."]);
+		const text = (n: number) => JSON.stringify(requests[n]?.prompt).slice(0, -1);
+		expect(text(1).startsWith(text(0))).toBe(true);
+		expect(text(3).startsWith(text(0))).toBe(true);
+	});
+
 	test("denied, it stays in plan mode", async () => {
 		const { harness, agent } = scene([use("set_mode", plan), use("pay", { id: "7" }), { text: "end" }], {
 			modes: { start: "plan" },
@@ -219,6 +256,33 @@ describe("plan mode", () => {
 		});
 	});
 
+	test("an agent without modes asks for each change in a session that plans: nothing is lifted, and nothing locked", async () => {
+		const store = memoryStore();
+		const planner = scene([{ text: "planned" }], { modes: { start: "plan" }, store });
+		await planner.harness.session("s", planner.agent).send("Plan it.");
+		const steps = [use("look", { id: "7" }), use("pay", { id: "7" }), use("pay", { id: "8" }), { text: "end" }];
+		const { harness, agent } = scene([{ text: "planned" }, ...steps], {
+			modes: false,
+			store,
+			harness: { policy: () => ({ verdict: "allow" }) },
+		});
+		const session = harness.session("s", agent);
+		const first = await session.send("Do it.");
+		const one = onlyWait(first, "approval");
+		expect(one).toMatchObject({
+			tool: "pay",
+			args: { id: "7" },
+			reason: "The conversation is in plan mode, which no agent in it can leave",
+		});
+		await harness.approve(one.approval, { by: ann, always: { scope: "agent" } });
+		const waiting = await harness.resume(first.run);
+		const two = onlyWait(waiting, "approval");
+		expect(two).toMatchObject({ tool: "pay", args: { id: "8" } });
+		await harness.deny(two.approval, { by: ann });
+		expect(await harness.resume(waiting.run)).toMatchObject({ status: "completed" });
+		expect(done).toEqual(["7"]);
+	});
+
 	test("a standing grant does not answer for it", async () => {
 		const steps = [use("set_mode", plan), use("set_mode", { mode: "plan" }), use("set_mode", plan), { text: "end" }];
 		const { harness, agent } = scene(steps, { modes: { start: "plan" } });
@@ -261,6 +325,13 @@ describe("the last answer", () => {
 			false,
 			true,
 		]);
+	});
+
+	test.each([0, -1, 1.5, Number.NaN, "3", undefined])("%s failed turns in a row are no bound", (failedTurnsMax) => {
+		const lastAnswer = { failedTurnsMax: failedTurnsMax as never };
+		expect(() => harnessAgent({ name: "a", instructions: "b", lastAnswer })).toThrow(
+			"a last answer that cannot be asked for",
+		);
 	});
 
 	test("switched off, the run fails at its bound", async () => {

@@ -7,7 +7,7 @@ import { type AgentDefinition, defineAgent } from "../run/define-agent.ts";
 import { memoryIndex } from "../run/memory-index.ts";
 import { type MemoryToolsOptions, memoryTools } from "../run/memory-tools.ts";
 import type { OwnProvider } from "../run/prepare-context.ts";
-import type { Agent, LoopOptions, ProgramOptions } from "../spec/agent.ts";
+import type { Agent, AgentFeatures, LoopOptions, ProgramOptions } from "../spec/agent.ts";
 import type { ContextOptions } from "../spec/context.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import type { Mode } from "../spec/events.ts";
@@ -69,7 +69,7 @@ export function harnessAgent<const Name extends string>(definition: HarnessAgent
 		loop,
 		skills,
 	} = definition;
-	const context = contextOf(definition);
+	const { context, providers } = contextOf(definition);
 	const own = ownTools(definition, context);
 	// A program waits for the answer.
 	const asking = agents.map((one) => ({ ...agentTool(one, { background: true }), isEverywhere: true as const }));
@@ -83,24 +83,31 @@ export function harnessAgent<const Name extends string>(definition: HarnessAgent
 		...agent,
 		features: {
 			context,
+			providers,
 			mode: modes ? modes.start : undefined,
 			loop: loop && checkedLoop(definition.name, loop),
-			failedTurnsMax:
-				typeof lastAnswer === "object" ? lastAnswer.failedTurnsMax : lastAnswer ? failedTurnsMax : undefined,
+			failedTurnsMax: checkedFailedTurns(definition.name, lastAnswer),
 		},
 	};
 }
 
-function contextOf({ name, context = {}, memory = {} }: HarnessAgentDefinition): ContextOptions | undefined {
-	if (context === false) return undefined;
+/** Memory has its index whether or not the conversation is kept within anything. */
+function contextOf({
+	name,
+	context = {},
+	memory = {},
+}: HarnessAgentDefinition): Pick<AgentFeatures, "context" | "providers"> {
+	const own = memoryProvider(memory);
+	if (context === false) return { context: undefined, providers: own ? [own] : [] };
 	const options = checkContext(name, context);
-	const tokensMax = memory ? (memory.indexTokensMax ?? indexTokensMax) : 0;
-	if (tokensMax === 0) return options;
-	return checkContext(name, { ...options, providers: [...options.providers, memoryProvider(tokensMax, memory || {})] });
+	const providers = own ? [...options.providers, own] : options.providers;
+	return { context: checkContext(name, { ...options, providers }), providers };
 }
 
-/** The newest names and first lines of memory, with the label of what they say. */
-function memoryProvider(tokensMax: number, { session = true, principal = true }: MemoryToolsOptions): OwnProvider {
+/** The newest names and first lines of memory, with the label of what they say. Undefined: none are shown. */
+function memoryProvider(memory: false | MemorySettings): OwnProvider | undefined {
+	const { session = true, principal = true, indexTokensMax: tokensMax = indexTokensMax } = memory || {};
+	if (memory === false || tokensMax === 0 || (!session && !principal)) return undefined;
 	const of = session && principal ? {} : { of: session ? ("session" as const) : ("principal" as const) };
 	return {
 		name: "memory",
@@ -127,6 +134,18 @@ function ownTools(
 function withDirect(programs: true | Partial<ProgramOptions>, tools: readonly Tool[]): Partial<ProgramOptions> {
 	const given = typeof programs === "object" ? programs : {};
 	return { ...given, direct: [...(given.direct ?? []), ...tools.map(({ name }) => name)] };
+}
+
+function checkedFailedTurns(
+	agent: string,
+	lastAnswer: NonNullable<HarnessAgentDefinition["lastAnswer"]>,
+): number | undefined {
+	if (typeof lastAnswer !== "object") return lastAnswer ? failedTurnsMax : undefined;
+	const { failedTurnsMax: given } = lastAnswer;
+	if (Number.isSafeInteger(given) && given >= 1) return given;
+	throw new HoldpointError("agent.invalid", `agent ${agent} has a last answer that cannot be asked for`, {
+		hint: "Pass a `failedTurnsMax` of 1 or more, or true or false.",
+	});
 }
 
 function checkedLoop(agent: string, settings: LoopSettings): LoopOptions {

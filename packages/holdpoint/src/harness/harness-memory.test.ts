@@ -88,6 +88,32 @@ test("a poisoned memory asks, though nobody in that run has looked at it: its fi
 	).toMatchObject({ untrusted: "memory" });
 });
 
+test.each([
+	[{}, ["session's", "principal's"]],
+	[{ session: false }, ["principal's"]],
+	[{ principal: false }, ["session's"]],
+	[{ session: false, principal: false }, []],
+] as const)("with %j its index shows what is not switched off", async (memory, shown) => {
+	const { harness, agent, systems } = scene([end], {}, { memory });
+	await harness.memory.write("one", "the session's", { session: "s" });
+	await harness.memory.write("two", "the principal's", { principal: "ann" });
+	await harness.session("s", agent).send("Hello.", { principal: "ann" });
+	const [system = ""] = systems();
+	expect(["session's", "principal's"].filter((one) => system.includes(one))).toEqual(shown);
+});
+
+test("its index stands in the prompt of an agent that is shown all that was said, too", async () => {
+	const more = { context: false, memory: {} } as const;
+	const { harness, agent, systems } = scene([use("pay", { to: "bob" }), end], {}, more);
+	await harness.memory.write("tea", "Ann drinks green tea.", { principal: "ann" });
+	const { run } = await harness.run(agent, "Hello.", { principal: "ann" });
+	expect(systems()).toHaveLength(2);
+	for (const system of systems()) expect(system).toContain("Ann drinks green tea.");
+	const { events } = await harness.show(run);
+	expect(events.filter(({ event }) => event.type === "context.provided")).toHaveLength(1);
+	expect(agent.tools.map(({ name }) => name)).not.toContain("read_result");
+});
+
 test("without an index it is only found when it is looked for; switched off, there are no tools of it", async () => {
 	const quiet = scene(
 		[use("remember", { name: "tea", text: "green" }), end, end],

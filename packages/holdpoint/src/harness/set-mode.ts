@@ -11,7 +11,7 @@ export function setModeTool(): Tool {
 	return runTool({
 		name: setModeName,
 		description:
-			"plan: only look, nothing is changed. execute: act; out of plan mode a person approves your plan first. Plan first where much is changed.",
+			"plan: only look, nothing is changed. execute, with a plan: act; out of plan mode a person approves the plan first. Plan first where much is changed.",
 		inputSchema: {
 			type: "object",
 			properties: { mode: { enum: modes }, plan: { type: "string", maxLength: planCharsMax } },
@@ -23,6 +23,7 @@ export function setModeTool(): Tool {
 			if (!modes.includes(mode as Mode)) return `mode must be one of ${modes.join(", ")}`;
 			const isText = plan === undefined || (typeof plan === "string" && plan.length <= planCharsMax);
 			if (!isText) return `plan must be a text of at most ${planCharsMax} characters`;
+			if (mode === "execute" && !plan?.trim()) return "execute needs a plan: a person is shown it";
 			return strangeField({ mode, plan, ...others }, ["mode", "plan"]);
 		},
 		inRun: (args, { inside }) => {

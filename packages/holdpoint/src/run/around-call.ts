@@ -1,7 +1,7 @@
-import { teamsAround } from "../routing/topology.ts";
+import { agentsOf, teamsAround } from "../routing/topology.ts";
 import type { DoneInRun } from "../spec/tool.ts";
 import type { CallState } from "./call-state.ts";
-import type { Thread } from "./conversation.ts";
+import type { Conversation, Thread } from "./conversation.ts";
 import { callersOf } from "./run-state.ts";
 import type { Segment } from "./segment.ts";
 import { setModeName } from "./set-mode-name.ts";
@@ -17,19 +17,24 @@ export interface AroundCall {
 	readonly narrowed: string | undefined;
 	/** The call would end plan mode. */
 	readonly leavesPlan: boolean;
+	/** It changes something in a plan mode that no agent there can ask to leave. */
+	readonly isBoundToPlan: boolean;
 }
 
 export function aroundCall(segment: Segment, call: CallState): AroundCall {
 	const { thread, tool: name } = call;
 	const callers = callersOf(segment.state, thread);
+	const planned = planAround(segment, call, callers);
 	const narrowed = [thread, ...callers].map(
 		(one) => one.only && narrowedReason({ thread: one, tool: { name } }, segment.readyOf(one)),
 	);
 	return {
 		callers: callers.map(({ agent }) => agent),
 		agents: agentsAround(segment, thread),
-		narrowed: narrowed.find((reason) => reason !== undefined) ?? plannedReason(segment, call, callers),
+		narrowed:
+			narrowed.find((reason) => reason !== undefined) ?? (planned === "can be left" ? plannedReason(call) : undefined),
 		leavesPlan: thread.of.mode === "plan" && name === setModeName && segment.toolOf(call)?.inRun !== undefined,
+		isBoundToPlan: planned === "cannot be left",
 	};
 }
 
@@ -44,13 +49,26 @@ export function leavesPlanUnasked(
 	return !approval?.sources?.includes("mode");
 }
 
-/** Why it may not be done while somebody around it plans: neither a handoff nor another agent leads out of that. */
-function plannedReason(segment: Segment, call: CallState, callers: readonly Thread[]): string | undefined {
-	const { thread, tool } = call;
-	if (thread.of.mode !== "plan" && !callers.some(({ of }) => of.mode === "plan")) return undefined;
+type Plan = "can be left" | "cannot be left" | undefined;
+
+/** Whether it would change something while somebody around it plans: neither a handoff nor another agent leads out of that. */
+function planAround(segment: Segment, call: CallState, callers: readonly Thread[]): Plan {
+	const planning = [call.thread, ...callers].filter(({ of }) => of.mode === "plan");
+	if (planning.length === 0) return undefined;
 	const effect = segment.toolOf(call)?.effect;
 	if (effect === "read" || effect === "internal") return undefined;
+	return planning.some(({ of }) => canLeavePlan(segment, of)) ? "can be left" : "cannot be left";
+}
+
+function plannedReason({ tool }: CallState): string {
 	return `In plan mode nothing is changed: ${tool} is not called before ${setModeName} was approved`;
+}
+
+/** A session may have planned with other agents than those that go on with it. */
+function canLeavePlan(segment: Segment, of: Conversation): boolean {
+	const { agent, team } = segment.readyFor(of);
+	const agents = team ? agentsOf(team) : [agent];
+	return agents.some(({ tools }) => tools.some(({ name, inRun }) => name === setModeName && inRun !== undefined));
 }
 
 /** An agent, those that it works for, and the teams that they are in: whatever is said of one of them holds for it. */

@@ -19,7 +19,7 @@ import {
 	timeIsOver,
 	UsedUp,
 } from "./model-budgets.ts";
-import { NoRoom, type Prepared, prepareContext } from "./prepare-context.ts";
+import { NoRoom, type Prepared, prepareContext, systemFor } from "./prepare-context.ts";
 import { isEnded } from "./route.ts";
 import type { ReadyAgent } from "./run-ports.ts";
 import { isClosed } from "./run-state.ts";
@@ -195,10 +195,22 @@ async function requestOf(segment: Segment, toAsk: ToAsk): Promise<OwnRequest> {
 		...(tools.length > 0 ? { tools } : {}),
 		...(agent.output ? { responseFormat: { type: "json", schema: agent.output.json as never } as const } : {}),
 	};
-	const { context } = agent.features ?? {};
+	const { context, providers = [] } = agent.features ?? {};
 	const prepared = context
-		? await prepareContext({ segment, thread, ready, options: context, beside, askAside, isTooLong })
-		: { system: ready.system, messages: thread.messages };
+		? await prepareContext({
+				segment,
+				thread,
+				ready,
+				options: context,
+				beside,
+				askAside,
+				isTooLong,
+			})
+		: {
+				system:
+					providers.length > 0 ? await systemFor({ segment, thread, ready, options: { providers } }) : ready.system,
+				messages: thread.messages,
+			};
 	// Copied in one piece: element by element, long conversations would cost the square of their turns.
 	const prompt = [prepared.system].concat(prepared.messages);
 	const last = isLast && tools.length > 0 ? { toolChoice: { type: "none" } as const } : {};

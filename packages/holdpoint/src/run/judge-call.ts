@@ -104,6 +104,13 @@ function decided(segment: Segment, request: PolicyRequest, judging: Judging): De
 /** Whatever the policy says: a person sees the plan before anything is changed. */
 const toLeavePlan: Decision = { verdict: "ask", reason: "The agent has planned and wants to act", ask: { count: 1 } };
 
+/** Neither for ever nor unasked: no agent there could ask for all that follows. */
+const toChangeInPlan: Decision = {
+	verdict: "ask",
+	reason: "The conversation is in plan mode, which no agent in it can leave",
+	ask: { count: 1 },
+};
+
 function isToExecute({ args }: PolicyRequest): boolean {
 	return typeof args === "object" && args !== null && "mode" in args && args["mode"] === "execute";
 }
@@ -158,6 +165,7 @@ function joined(segment: Segment, request: PolicyRequest, judging: Said): Judgem
 	const label = labels && labelDecision(request, labels);
 	if (label) said.push({ source: "label", decision: label });
 	if (judging.around.leavesPlan && isToExecute(request)) said.push({ source: "mode", decision: toLeavePlan });
+	if (judging.around.isBoundToPlan) said.push({ source: "mode", decision: toChangeInPlan });
 	const decision = said.length === 1 ? policy : joinDecisions(said.map((one) => one.decision));
 	const sources = said.flatMap(({ source, decision: { verdict } }) =>
 		verdict === "ask" && source !== "policy" ? source : [],

@@ -139,7 +139,19 @@ export function systemWith(
 	return made;
 }
 
-async function provideAnew({ segment, thread, options }: Preparing): Promise<void> {
+type Providing = Pick<Preparing, "segment" | "thread"> & { readonly options: Pick<ContextOptions, "providers"> };
+
+/** The instructions and what stands behind them, where all that was said is shown. */
+export async function systemFor({
+	ready,
+	...providing
+}: Providing & { readonly ready: ReadyAgent }): Promise<ModelMessage> {
+	const { context } = providing.thread;
+	if (!context.isProvided) await provideAnew(providing);
+	return systemWith(ready, context);
+}
+
+async function provideAnew({ segment, thread, options }: Providing): Promise<void> {
 	const parts: { name: string; text: string }[] = [];
 	const failed: { name: string; why: string }[] = [];
 	let label: Label | undefined;

@@ -240,7 +240,7 @@ describe("in a team", () => {
 /** Fields of the events, from the text of the vocabulary: what is added there is looked at here. */
 function fieldsOfEvents(): (readonly [type: string, fields: string[]])[] {
 	const read = (name: string) => readFileSync(new URL(`../spec/${name}.ts`, import.meta.url), "utf8");
-	const source = `${read("events")}\n${read("context-events")}`;
+	const source = `${read("events")}\n${read("team-events")}\n${read("context-events")}`;
 	return [...source.matchAll(/^export interface \w+ (?:extends \w+ )?\{\n([\s\S]*?)^\}/gm)].flatMap(([, body = ""]) => {
 		const [, type] = /^\treadonly type: "([a-z.]+)";/m.exec(body) ?? [];
 		const fields = [...body.matchAll(/^\treadonly (\w+)\??: (?!true;|number;)/gm)].map(([, name = ""]) => name);
@@ -277,7 +277,7 @@ test("every field of every event hides a marked text, but for those that are nam
 		"agent.done": "answer",
 		"agent.started": "input",
 		"user.asked": "text",
-		"model.answered": "content",
+		"model.answered": "content unmade",
 		"output.rejected": "issues",
 		"context.provided": "parts failed",
 		"context.compacted": "summary unsummarised",

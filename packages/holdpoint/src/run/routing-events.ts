@@ -63,6 +63,7 @@ function begin(of: Conversation, { start, input, label }: Beginning): void {
 	for (const thread of of.active) {
 		thread.label = joinLabels(thread.label, label);
 		catchUp(thread);
+		tellMode(thread);
 		noteRequest(thread, input);
 		call(thread, input);
 	}
@@ -186,6 +187,7 @@ export function handOn(state: RunState, event: RunHanded): void {
 		thread.only = event.only;
 		thread.onlyIn = event.onlyIn;
 		thread.continued = 0;
+		tellMode(thread);
 		call(thread, told);
 	}
 	forget(of, event);
@@ -271,6 +273,13 @@ function catchUp(thread: Thread): void {
 	}
 	thread.heard = team.said.length;
 }
+
+/** Before what it is asked: what stands there is never changed, so that prompt caches hold, and the mode may be another one later. */
+function tellMode(thread: Thread): void {
+	if (thread.of.mode === "plan") say(thread, inPlanMode);
+}
+
+const inPlanMode = "[Mode: plan. Nothing is changed before a person has approved it.]";
 
 function call(thread: Thread, text: string): void {
 	callUpon(thread, text);

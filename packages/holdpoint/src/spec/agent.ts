@@ -1,4 +1,4 @@
-import type { ContextOptions } from "./context.ts";
+import type { ContextOptions, ContextProvider } from "./context.ts";
 import type { Mode } from "./events.ts";
 import type { Json, JsonSchema } from "./json.ts";
 import type { Limits, ProgramLimits } from "./limits.ts";
@@ -32,6 +32,8 @@ export interface Agent<Name extends string = string> {
 export interface AgentFeatures {
 	/** Undefined: its model is shown all that was said. */
 	readonly context: ContextOptions | undefined;
+	/** Where it is shown all: what stands behind its instructions. */
+	readonly providers: readonly ContextProvider[];
 	/** In which mode it begins. Undefined: it has no modes. */
 	readonly mode: Mode | undefined;
 	/** Asked when it has answered. Undefined: its answer is the end. */
