@@ -2,6 +2,7 @@
  * A message as the model is shown it: long parts in part, results that were cleared as a word. What was said stays as it
  * is elsewhere. Pure: the same message and the same bounds always give the same bytes.
  */
+import { endWithin, sizeOf, startWithin } from "../kit/text-size.ts";
 import { charsPerToken, tokenEstimate } from "../kit/token-estimate.ts";
 import type { ModelMessage } from "../spec/model.ts";
 import { callOfNote } from "./result-note.ts";
@@ -74,11 +75,11 @@ const markTokens = 16;
 /** The same fields with shorter texts, where that is enough. */
 function shownInput(input: unknown, tokensMax: number): unknown {
 	if (inputTokens(input) <= tokensMax + markTokens) return input;
-	const charsMax = tokensMax * charsPerToken;
-	const short = withShortTexts(input, charsMax);
+	const sizeMax = tokensMax * charsPerToken;
+	const short = withShortTexts(input, sizeMax);
 	// Names and numbers stay as they are, and each text that is cut says so.
 	if (inputTokens(short) <= tokensMax * 1.5 + 2 * markTokens) return short;
-	const text = { leftOut: cutText(JSON.stringify(input), charsMax) };
+	const text = { leftOut: cutText(JSON.stringify(input), sizeMax) };
 	return inputTokens(text) < inputTokens(input) ? text : input;
 }
 
@@ -86,11 +87,11 @@ function inputTokens(input: unknown): number {
 	return tokenEstimate({ input });
 }
 
-function withShortTexts(value: unknown, charsMax: number): unknown {
-	if (typeof value === "string") return shorterOf(value, cutText(value, charsMax));
-	if (Array.isArray(value)) return value.map((one) => withShortTexts(one, charsMax));
+function withShortTexts(value: unknown, sizeMax: number): unknown {
+	if (typeof value === "string") return shorterOf(value, cutText(value, sizeMax));
+	if (Array.isArray(value)) return value.map((one) => withShortTexts(one, sizeMax));
 	if (typeof value !== "object" || value === null) return value;
-	return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, withShortTexts(one, charsMax)]));
+	return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, withShortTexts(one, sizeMax)]));
 }
 
 function shownResults(message: ToolMessage, bounds: Bounds): ToolMessage {
@@ -123,9 +124,8 @@ function shownResult(part: ResultPart, { isCleared, resultTokensMax }: Bounds): 
 }
 
 function cutResult(text: string, id: string, tokensMax: number): string {
-	const charsMax = tokensMax * charsPerToken;
-	const left = Math.ceil(charsMax * headShare);
-	return cutText(text, charsMax, `read_result({"call":${JSON.stringify(id)},"from":${left}}) shows them`);
+	const call = JSON.stringify(id);
+	return cutText(text, tokensMax * charsPerToken, (from) => `read_result({"call":${call},"from":${from}}) shows them`);
 }
 
 function isFailure({ output }: ResultPart): boolean {
@@ -142,24 +142,11 @@ export function outputText({ output }: ResultPart): string {
 /** The beginning is shown rather than the end. */
 const headShare = 0.7;
 
-/** What is in the middle is left out. Characters; never half of one that takes two units. */
-export function cutText(text: string, charsMax: number, hint?: string): string {
-	if (text.length <= charsMax) return text;
-	const head = wholeUntil(text, Math.ceil(charsMax * headShare));
-	const tail = wholeFrom(text, text.length - Math.floor(charsMax * (1 - headShare)));
+/** What is in the middle is left out. `sizeMax`: see `sizeOf`. `hint`: on how to read on, from a place in the text on. */
+export function cutText(text: string, sizeMax: number, hint?: (from: number) => string): string {
+	if (sizeOf(text) <= sizeMax) return text;
+	const head = endWithin(text, 0, Math.ceil(sizeMax * headShare));
+	const tail = Math.max(head, startWithin(text, Math.floor(sizeMax * (1 - headShare))));
 	const left = tail - head;
-	return `${text.slice(0, head)}\n[… ${left} characters are left out here${hint ? `: ${hint}` : ""} …]\n${text.slice(tail)}`;
-}
-
-function wholeUntil(text: string, at: number): number {
-	return isLowSurrogate(text, at) ? at - 1 : at;
-}
-
-function wholeFrom(text: string, at: number): number {
-	return isLowSurrogate(text, at) ? at + 1 : at;
-}
-
-function isLowSurrogate(text: string, at: number): boolean {
-	const code = text.charCodeAt(at);
-	return code >= 0xdc00 && code <= 0xdfff;
+	return `${text.slice(0, head)}\n[… ${left} characters are left out here${hint ? `: ${hint(head)}` : ""} …]\n${text.slice(tail)}`;
 }

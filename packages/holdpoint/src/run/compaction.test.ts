@@ -81,6 +81,21 @@ test("counts that leave out what was in a cache let no prompt grow beyond the wi
 	expect(Math.max(...asked().map((request) => requestTokens(request, countTokens)))).toBeLessThan(3_500);
 });
 
+test("Chinese and records of marks stay within the window too, before any count", async () => {
+	const context = { windowTokens: 8_000 };
+	const { harness, agent, asked } = scene(until(1), { context });
+	await harness.run(agent, "去".repeat(15_000));
+	const flags = Object.fromEntries(Array.from({ length: 1_500 }, (_, n) => [`f${n}`, true]));
+	const tools = [
+		defineTool({ name: "flags", description: "Flags.", input: z.object({}), effect: "read", execute: () => flags }),
+	];
+	const step = (place: number): PlacedAnswer =>
+		place === 1 ? { calls: [{ tool: "flags", args: {} }] } : { text: "seen" };
+	const marks = scene(step, { context, tools });
+	await marks.harness.run(marks.agent, "Look at the flags.");
+	for (const request of [...asked(), ...marks.asked()]) expect(requestTokens(request, countTokens)).toBeLessThan(6_000);
+});
+
 test("what a model was shown of a result is what is shown of it later, before any compaction too", async () => {
 	const found = () => "word ".repeat(20_000);
 	const context = { windowTokens: 32_000, resultTokensMax: 1_000 };
