@@ -143,6 +143,29 @@ test("a result that comes late is shown in part like any other, and read_result 
 	expect(JSON.stringify(asked().at(-1)?.prompt.at(-1))).toContain("x THE END");
 });
 
+test("read_result tears no sign apart, and no page is too long to be shown whole", async () => {
+	const found = () => "😀".repeat(5_000);
+	const read = (from: number): PlacedAnswer => ({ calls: [{ tool: "read_result", args: { call: "§1.0", from } }] });
+	const steps: { [place: number]: PlacedAnswer } = {
+		1: look(1),
+		2: read(0),
+		3: read(1),
+		4: read(1_959),
+		5: { text: "ok" },
+	};
+	const context = { windowTokens: 32_000, resultTokensMax: 1_000 };
+	const { harness, agent, asked } = scene((place) => steps[place], { context, found });
+	await harness.run(agent, "Find a face.");
+	const pages = asked()
+		.slice(2)
+		.map(({ prompt }) => JSON.stringify(prompt.at(-1)));
+	expect(pages).toHaveLength(3);
+	for (const page of pages) {
+		expect(page).not.toMatch(/\\ud83d|\\ude00|left out here/);
+		expect(page).toMatch(/"value":"(😀){490}\\n\[\d+ more characters: from \d+ on\]/u);
+	}
+});
+
 function refusesAbove(tokensMax: number) {
 	let times = 0;
 	const onRequest = (request: LanguageModelV4CallOptions) => {
