@@ -233,6 +233,11 @@ test("windows of well-known models, by the longest name that fits", () => {
 	expect(inputBudget(8_000, undefined)).toBe(6_000);
 	expect(inputBudget(200_000, undefined)).toBe(183_616);
 	expect(inputBudget(8_000, 1_000)).toBe(7_000);
+	expect([
+		inputBudget(8_000, 1_000, 500),
+		inputBudget(8_000, 1_000, 3_000),
+		inputBudget(8_000, undefined, 9_000),
+	]).toEqual([7_000, 5_000, 2_000]);
 });
 
 test("a summary is words, and no more of them than were asked for", () => {

@@ -30,7 +30,11 @@ export function windowOf(modelId: string): number {
 	return found?.[1] ?? unknownTokens;
 }
 
-/** What of it is for the prompt. Tokens. */
-export function inputBudget(windowTokens: number, answerTokens: number | undefined): number {
-	return windowTokens - (answerTokens ?? Math.min(answerTokensMax, Math.floor(windowTokens / 4)));
+/**
+ * What of it is for the prompt: what neither the window's share for the answer nor what the answer may have by the agent's
+ * settings takes, the latter up to three quarters of the window. Tokens.
+ */
+export function inputBudget(windowTokens: number, answerTokens: number | undefined, maxOutputTokens = 0): number {
+	const own = answerTokens ?? Math.min(answerTokensMax, Math.floor(windowTokens / 4));
+	return windowTokens - Math.max(own, Math.min(maxOutputTokens, Math.floor((windowTokens * 3) / 4)));
 }

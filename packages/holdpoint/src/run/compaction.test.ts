@@ -17,6 +17,7 @@ interface Scene extends PlacedModelOptions {
 	readonly context?: Partial<ContextOptions>;
 	readonly instructions?: string;
 	readonly mode?: Mode;
+	readonly settings?: { readonly maxOutputTokens: number };
 	readonly tools?: readonly Tool[];
 	/** What the tool `look` finds. */
 	readonly found?: (n: number) => string;
@@ -30,6 +31,7 @@ function scene(answers: (place: number) => PlacedAnswer | undefined, options: Sc
 		instructions = "Serve.",
 		mode = "execute",
 		tools = [],
+		settings = {},
 		found = (n) => `found ${n} ${"word ".repeat(100)}`,
 		harness: ports = {},
 	} = options;
@@ -47,6 +49,7 @@ function scene(answers: (place: number) => PlacedAnswer | undefined, options: Sc
 	const agent = harnessAgent({
 		name: "clerk",
 		instructions,
+		settings,
 		tools: [look, ...tools],
 		programs: false,
 		memory: false,
@@ -94,6 +97,15 @@ test("Chinese and records of marks stay within the window too, before any count"
 	const marks = scene(step, { context, tools });
 	await marks.harness.run(marks.agent, "Look at the flags.");
 	for (const request of [...asked(), ...marks.asked()]) expect(requestTokens(request, countTokens)).toBeLessThan(6_000);
+});
+
+test("what the agent's settings allow an answer has room beside each prompt", async () => {
+	const context = { windowTokens: 8_000 };
+	const { harness, agent, asked } = scene(until(20), { context, settings: { maxOutputTokens: 6_000 } });
+	expect(await harness.run(agent, "Find twenty things.")).toMatchObject({ status: "completed" });
+	for (const request of asked()) {
+		expect(requestTokens(request, countTokens) + (request.maxOutputTokens ?? 0)).toBeLessThanOrEqual(8_000);
+	}
 });
 
 test("what a model was shown of a result is what is shown of it later, before any compaction too", async () => {
