@@ -229,6 +229,18 @@ test("windows of well-known models, by the longest name that fits", () => {
 	expect([windowOf("claude-x"), windowOf("gpt-4"), windowOf("gpt-4o-mini"), windowOf("openai/gpt-4.1-nano")]).toEqual([
 		200_000, 8_192, 128_000, 1_047_576,
 	]);
+	const small = [
+		"o1-mini",
+		"o1-preview-2024-09-12",
+		"gpt-5-chat-latest",
+		"claude-2.0",
+		"gemini-1.0-pro",
+		"mistral-tiny",
+	];
+	expect(small.map(windowOf)).toEqual([128_000, 128_000, 128_000, 100_000, 32_760, 32_000]);
+	expect(["o1", "gpt-5", "claude-2.1", "gpt-3.5-turbo-instruct"].map(windowOf)).toEqual([
+		200_000, 400_000, 200_000, 4_096,
+	]);
 	expect(windowOf("nobody-knows")).toBe(128_000);
 	expect(inputBudget(8_000, undefined)).toBe(6_000);
 	expect(inputBudget(200_000, undefined)).toBe(183_616);
