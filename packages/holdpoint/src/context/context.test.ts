@@ -93,7 +93,14 @@ function after(view: View, plan: Exclude<Plan, { how: "hopeless" }>): View {
 	const head =
 		from === 0
 			? undefined
-			: headMessage({ request, latest: "the last words", summary, folded: from, open: ["- [ ] one"], partTokensMax });
+			: headMessage({
+					request,
+					latest: "the last words",
+					summary,
+					folded: from,
+					open: ["- [ ] one"],
+					partTokensMax,
+				});
 	return newView({ ...view, head, from, clearedTo, cut });
 }
 

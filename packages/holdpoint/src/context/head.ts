@@ -2,7 +2,7 @@
 import { sizeOf } from "../kit/text-size.ts";
 import { charsPerToken } from "../kit/token-estimate.ts";
 import type { ModelMessage } from "../spec/model.ts";
-import { cutText } from "./shown-message.ts";
+import { cutSaid, cutText, readableTokensMin } from "./shown-message.ts";
 
 export interface HeadParts {
 	/** What the user asked first, and last; the last one left out where it is shown, or the same. */
@@ -50,7 +50,8 @@ function ownWords(
 ): { readonly text: string | undefined; readonly taken: number } {
 	if (text === undefined) return { text, taken: 0 };
 	const taken = Math.min(spare, Math.max(0, sizeOf(text) - sizeMax));
-	return { text: cutText(text, sizeMax + taken), taken };
+	const cut = sizeMax < readableTokensMin * charsPerToken ? cutText : cutSaid;
+	return { text: cut(text, sizeMax + taken), taken };
 }
 
 /** What was said, as text; files and what only its provider understands are left out. */

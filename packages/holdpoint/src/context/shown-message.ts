@@ -6,6 +6,7 @@ import { endWithin, sizeOf, startWithin } from "../kit/text-size.ts";
 import { charsPerToken, tokenEstimate } from "../kit/token-estimate.ts";
 import type { ModelMessage } from "../spec/model.ts";
 import { callOfNote } from "./result-note.ts";
+import { nameOfText } from "./text-name.ts";
 
 type ToolMessage = Extract<ModelMessage, { role: "tool" }>;
 type ToolPart = ToolMessage["content"][number];
@@ -55,7 +56,7 @@ function shownSaid(part: Part, { resultTokensMax, textTokensMax }: Bounds): Part
 function shownPart(part: Part, tokensMax: number | undefined): Part | undefined {
 	if (tokensMax === undefined) return part;
 	if (part.type === "text") {
-		const text = shorterOf(part.text, cutText(part.text, tokensMax * charsPerToken));
+		const text = shorterOf(part.text, cutSaid(part.text, tokensMax * charsPerToken));
 		return text === part.text ? part : { ...part, text };
 	}
 	if (part.type === "reasoning") return tokenEstimate(part.text) > tokensMax ? undefined : part;
@@ -124,9 +125,21 @@ function shownResult(part: ResultPart, { isCleared, resultTokensMax }: Bounds): 
 }
 
 function cutResult(text: string, id: string, tokensMax: number): string {
-	const call = JSON.stringify(id);
-	return cutText(text, tokensMax * charsPerToken, (from) => `read_result({"call":${call},"from":${from}}) shows them`);
+	return cutText(text, tokensMax * charsPerToken, (from) => readOn(id, from));
 }
+
+function readOn(id: string, from: number): string {
+	return `read_result({"call":${JSON.stringify(id)},"from":${from}}) shows them`;
+}
+
+/** What somebody said, with the word on how to read the rest where there is room for that. */
+export function cutSaid(text: string, sizeMax: number): string {
+	const hasHint = sizeMax >= readableTokensMin * charsPerToken;
+	return cutText(text, sizeMax, hasHint ? (from) => readOn(nameOfText(text), from) : undefined);
+}
+
+/** Where less of a text is shown, how to read its rest is not said. */
+export const readableTokensMin = 120;
 
 function isFailure({ output }: ResultPart): boolean {
 	return output.type === "error-text" || output.type === "error-json";

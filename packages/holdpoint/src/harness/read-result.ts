@@ -12,7 +12,7 @@ export function readResultTool(resultTokensMax: number): Tool {
 	const pageSize = (Math.min(pageTokensMax, resultTokensMax) - aroundTokens) * charsPerToken;
 	return runTool({
 		name: "read_result",
-		description: `Shows a tool result that was cleared or cut: ${pageSize} characters from \`from\` on.`,
+		description: `Shows a tool result or a text that was cleared or cut: ${pageSize} characters from \`from\` on.`,
 		inputSchema: {
 			type: "object",
 			properties: { call: { type: "string" }, from: { type: "integer", minimum: 0 } },

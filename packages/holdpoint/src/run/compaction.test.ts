@@ -108,6 +108,19 @@ test("what the agent's settings allow an answer has room beside each prompt", as
 	}
 });
 
+test("words that are longer than the window are read on, in the next run too", async () => {
+	const words = `Begin ${"m".repeat(30_000)} MIDDLE ${"m".repeat(30_000)} end`;
+	const named = (): string => /text_[0-9a-f]{8}/.exec(JSON.stringify(requests.at(-1)?.prompt))?.[0] ?? "";
+	const read = (): PlacedAnswer => ({ calls: [{ tool: "read_result", args: { call: named(), from: 30_000 } }] });
+	const answers = (place: number): PlacedAnswer => (place % 2 === 1 ? read() : { text: "read" });
+	const { harness, agent, requests, asked } = scene(answers, { context: { windowTokens: 8_000 } });
+	const session = harness.session("s", agent);
+	for (const said of [words, "And again."]) {
+		expect(await session.send(said)).toMatchObject({ status: "completed" });
+		expect(JSON.stringify(asked().at(-1)?.prompt.at(-1))).toContain("m MIDDLE m");
+	}
+});
+
 test("what a model was shown of a result is what is shown of it later, before any compaction too", async () => {
 	const found = () => "word ".repeat(20_000);
 	const context = { windowTokens: 32_000, resultTokensMax: 1_000 };
