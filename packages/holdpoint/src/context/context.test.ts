@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { sizeOf } from "../kit/text-size.ts";
 import type { ModelMessage } from "../spec/model.ts";
 import { headMessage } from "./head.ts";
 import { isCut, type Plan, planCompaction, type Room } from "./plan-compaction.ts";
@@ -9,27 +10,29 @@ import { extendView, messageTokens, newView, type View, wholeFrame } from "./vie
 import { inputBudget, windowOf } from "./windows.ts";
 
 /** One thing that happens in a conversation. */
-type Turn =
+type Turn = (
 	| { readonly user: number }
 	| { readonly text: number }
-	| { readonly calls: readonly number[]; readonly thought?: number; readonly args?: number };
+	| { readonly calls: readonly number[]; readonly thought?: number; readonly args?: number }
+) & { readonly isChinese?: boolean };
 
 const size = fc.oneof(
 	{ weight: 6, arbitrary: fc.integer({ min: 1, max: 2_000 }) },
 	fc.integer({ min: 1, max: 60_000 }),
 );
 const turn: fc.Arbitrary<Turn> = fc.oneof(
-	fc.record({ user: size }),
+	fc.record({ user: size, isChinese: fc.boolean() }),
 	fc.record({ text: size }),
-	fc.record({ calls: fc.array(size, { minLength: 1, maxLength: 4 }) }),
+	fc.record({ calls: fc.array(size, { minLength: 1, maxLength: 4 }), isChinese: fc.boolean() }),
 	fc.record({ calls: fc.array(size, { minLength: 1, maxLength: 2 }), thought: size, args: size }),
 );
 
 function messagesOf(turns: readonly Turn[]): ModelMessage[] {
 	let calls = 0;
 	return turns.flatMap((one, at): ModelMessage[] => {
+		const sign = one.isChinese ? "去" : "r";
 		if ("user" in one)
-			return [{ role: "user", content: [{ type: "text", text: `user ${at} ${"u".repeat(one.user)}` }] }];
+			return [{ role: "user", content: [{ type: "text", text: `user ${at} ${sign.repeat(one.user)}` }] }];
 		if ("text" in one) return [{ role: "assistant", content: [{ type: "text", text: "a".repeat(one.text) }] }];
 		const ids = one.calls.map(() => `call${++calls}`);
 		const { thought = 0, args = 0 } = one;
@@ -48,7 +51,7 @@ function messagesOf(turns: readonly Turn[]): ModelMessage[] {
 					type: "tool-result",
 					toolCallId: id,
 					toolName: "t",
-					output: { type: "text", value: "r".repeat(one.calls[n] ?? 0) },
+					output: { type: "text", value: sign.repeat(one.calls[n] ?? 0) },
 				})),
 			},
 		];
@@ -90,7 +93,14 @@ function after(view: View, plan: Exclude<Plan, { how: "hopeless" }>): View {
 	const head =
 		from === 0
 			? undefined
-			: headMessage({ request, latest: "the last words", summary, folded: from, open: ["- [ ] one"], partTokensMax });
+			: headMessage({
+					request,
+					latest: "the last words",
+					summary,
+					folded: from,
+					open: ["- [ ] one"],
+					partTokensMax,
+				});
 	return newView({ ...view, head, from, clearedTo, cut });
 }
 
@@ -184,7 +194,7 @@ test("a text that is cut says how much is missing, and no sign is torn apart", (
 	fc.assert(
 		fc.property(fc.string({ unit: "binary", maxLength: 400 }), fc.integer({ min: 0, max: 100 }), (text, charsMax) => {
 			const cut = cutText(text, charsMax);
-			if (text.length <= charsMax) {
+			if (sizeOf(text) <= charsMax) {
 				expect(cut).toBe(text);
 				return;
 			}
@@ -226,10 +236,27 @@ test("windows of well-known models, by the longest name that fits", () => {
 	expect([windowOf("claude-x"), windowOf("gpt-4"), windowOf("gpt-4o-mini"), windowOf("openai/gpt-4.1-nano")]).toEqual([
 		200_000, 8_192, 128_000, 1_047_576,
 	]);
+	const small = [
+		"o1-mini",
+		"o1-preview-2024-09-12",
+		"gpt-5-chat-latest",
+		"claude-2.0",
+		"gemini-1.0-pro",
+		"mistral-tiny",
+	];
+	expect(small.map(windowOf)).toEqual([128_000, 128_000, 128_000, 100_000, 32_760, 32_000]);
+	expect(["o1", "gpt-5", "claude-2.1", "gpt-3.5-turbo-instruct"].map(windowOf)).toEqual([
+		200_000, 400_000, 200_000, 4_096,
+	]);
 	expect(windowOf("nobody-knows")).toBe(128_000);
 	expect(inputBudget(8_000, undefined)).toBe(6_000);
 	expect(inputBudget(200_000, undefined)).toBe(183_616);
 	expect(inputBudget(8_000, 1_000)).toBe(7_000);
+	expect([
+		inputBudget(8_000, 1_000, 500),
+		inputBudget(8_000, 1_000, 3_000),
+		inputBudget(8_000, undefined, 9_000),
+	]).toEqual([7_000, 5_000, 2_000]);
 });
 
 test("a summary is words, and no more of them than were asked for", () => {

@@ -6,7 +6,7 @@
  */
 import type { ModelMessage } from "../spec/model.ts";
 import { headPartsMax } from "./head.ts";
-import { shownMessage } from "./shown-message.ts";
+import { readableTokensMin, shownMessage } from "./shown-message.ts";
 import { boundsAt, type Frame, messageTokens, type View } from "./view.ts";
 
 export interface Room {
@@ -92,7 +92,7 @@ function planFold(view: View, said: readonly ModelMessage[], { room, available }
 	const most = Math.floor(Math.min(partTokensMaxMax, (available * partShare) / ratio));
 	for (const partTokensMax of [most, Math.floor(most / 2), partTokensMin]) {
 		if (partTokensMax < partTokensMin) continue;
-		const tailMax = available / ratio - headPartsMax * partTokensMax - headAroundTokens;
+		const tailMax = available / ratio - headPartsMax * partTokensMax - aroundHead(partTokensMax);
 		const from = tailFrom(said, view, Math.min(tailMax - 1, (available * tailShare) / ratio));
 		const bounds = fittingBounds(said, view, { from, tailMax });
 		if (bounds) return { how: "fold", from, ...bounds, partTokensMax };
@@ -116,8 +116,10 @@ function fittingBounds(said: readonly ModelMessage[], view: View, { from, tailMa
 	return undefined;
 }
 
-/** Headings of its parts. */
-const headAroundTokens = 60;
+/** Headings of its parts, and how what the user said first and last is read on. Tokens. */
+function aroundHead(partTokensMax: number): number {
+	return partTokensMax < readableTokensMin ? 60 : 100;
+}
 
 function tailTokens(said: readonly ModelMessage[], frame: Frame, from: number): number {
 	let tokens = 0;

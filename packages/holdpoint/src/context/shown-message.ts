@@ -2,9 +2,11 @@
  * A message as the model is shown it: long parts in part, results that were cleared as a word. What was said stays as it
  * is elsewhere. Pure: the same message and the same bounds always give the same bytes.
  */
+import { endWithin, sizeOf, startWithin } from "../kit/text-size.ts";
 import { charsPerToken, tokenEstimate } from "../kit/token-estimate.ts";
 import type { ModelMessage } from "../spec/model.ts";
 import { callOfNote } from "./result-note.ts";
+import { nameOfText } from "./text-name.ts";
 
 type ToolMessage = Extract<ModelMessage, { role: "tool" }>;
 type ToolPart = ToolMessage["content"][number];
@@ -54,7 +56,7 @@ function shownSaid(part: Part, { resultTokensMax, textTokensMax }: Bounds): Part
 function shownPart(part: Part, tokensMax: number | undefined): Part | undefined {
 	if (tokensMax === undefined) return part;
 	if (part.type === "text") {
-		const text = shorterOf(part.text, cutText(part.text, tokensMax * charsPerToken));
+		const text = shorterOf(part.text, cutSaid(part.text, tokensMax * charsPerToken));
 		return text === part.text ? part : { ...part, text };
 	}
 	if (part.type === "reasoning") return tokenEstimate(part.text) > tokensMax ? undefined : part;
@@ -74,11 +76,11 @@ const markTokens = 16;
 /** The same fields with shorter texts, where that is enough. */
 function shownInput(input: unknown, tokensMax: number): unknown {
 	if (inputTokens(input) <= tokensMax + markTokens) return input;
-	const charsMax = tokensMax * charsPerToken;
-	const short = withShortTexts(input, charsMax);
+	const sizeMax = tokensMax * charsPerToken;
+	const short = withShortTexts(input, sizeMax);
 	// Names and numbers stay as they are, and each text that is cut says so.
 	if (inputTokens(short) <= tokensMax * 1.5 + 2 * markTokens) return short;
-	const text = { leftOut: cutText(JSON.stringify(input), charsMax) };
+	const text = { leftOut: cutText(JSON.stringify(input), sizeMax) };
 	return inputTokens(text) < inputTokens(input) ? text : input;
 }
 
@@ -86,11 +88,11 @@ function inputTokens(input: unknown): number {
 	return tokenEstimate({ input });
 }
 
-function withShortTexts(value: unknown, charsMax: number): unknown {
-	if (typeof value === "string") return shorterOf(value, cutText(value, charsMax));
-	if (Array.isArray(value)) return value.map((one) => withShortTexts(one, charsMax));
+function withShortTexts(value: unknown, sizeMax: number): unknown {
+	if (typeof value === "string") return shorterOf(value, cutText(value, sizeMax));
+	if (Array.isArray(value)) return value.map((one) => withShortTexts(one, sizeMax));
 	if (typeof value !== "object" || value === null) return value;
-	return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, withShortTexts(one, charsMax)]));
+	return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, withShortTexts(one, sizeMax)]));
 }
 
 function shownResults(message: ToolMessage, bounds: Bounds): ToolMessage {
@@ -123,10 +125,21 @@ function shownResult(part: ResultPart, { isCleared, resultTokensMax }: Bounds): 
 }
 
 function cutResult(text: string, id: string, tokensMax: number): string {
-	const charsMax = tokensMax * charsPerToken;
-	const left = Math.ceil(charsMax * headShare);
-	return cutText(text, charsMax, `read_result({"call":${JSON.stringify(id)},"from":${left}}) shows them`);
+	return cutText(text, tokensMax * charsPerToken, (from) => readOn(id, from));
 }
+
+function readOn(id: string, from: number): string {
+	return `read_result({"call":${JSON.stringify(id)},"from":${from}}) shows them`;
+}
+
+/** What somebody said, with the word on how to read the rest where there is room for that. */
+export function cutSaid(text: string, sizeMax: number): string {
+	const hasHint = sizeMax >= readableTokensMin * charsPerToken;
+	return cutText(text, sizeMax, hasHint ? (from) => readOn(nameOfText(text), from) : undefined);
+}
+
+/** Where less of a text is shown, how to read its rest is not said. */
+export const readableTokensMin = 120;
 
 function isFailure({ output }: ResultPart): boolean {
 	return output.type === "error-text" || output.type === "error-json";
@@ -142,24 +155,11 @@ export function outputText({ output }: ResultPart): string {
 /** The beginning is shown rather than the end. */
 const headShare = 0.7;
 
-/** What is in the middle is left out. Characters; never half of one that takes two units. */
-export function cutText(text: string, charsMax: number, hint?: string): string {
-	if (text.length <= charsMax) return text;
-	const head = wholeUntil(text, Math.ceil(charsMax * headShare));
-	const tail = wholeFrom(text, text.length - Math.floor(charsMax * (1 - headShare)));
+/** What is in the middle is left out. `sizeMax`: see `sizeOf`. `hint`: on how to read on, from a place in the text on. */
+export function cutText(text: string, sizeMax: number, hint?: (from: number) => string): string {
+	if (sizeOf(text) <= sizeMax) return text;
+	const head = endWithin(text, 0, Math.ceil(sizeMax * headShare));
+	const tail = Math.max(head, startWithin(text, Math.floor(sizeMax * (1 - headShare))));
 	const left = tail - head;
-	return `${text.slice(0, head)}\n[… ${left} characters are left out here${hint ? `: ${hint}` : ""} …]\n${text.slice(tail)}`;
-}
-
-function wholeUntil(text: string, at: number): number {
-	return isLowSurrogate(text, at) ? at - 1 : at;
-}
-
-function wholeFrom(text: string, at: number): number {
-	return isLowSurrogate(text, at) ? at + 1 : at;
-}
-
-function isLowSurrogate(text: string, at: number): boolean {
-	const code = text.charCodeAt(at);
-	return code >= 0xdc00 && code <= 0xdfff;
+	return `${text.slice(0, head)}\n[… ${left} characters are left out here${hint ? `: ${hint(head)}` : ""} …]\n${text.slice(tail)}`;
 }

@@ -1,4 +1,5 @@
 /** What a model is asked for a summary, and what is taken for one. */
+import { sizeOf } from "../kit/text-size.ts";
 import { charsPerToken } from "../kit/token-estimate.ts";
 import type { ModelMessage, ModelRequest } from "../spec/model.ts";
 import { cutText, outputText } from "./shown-message.ts";
@@ -26,23 +27,23 @@ export function summaryRequest(asked: ToSummarise): ModelRequest {
 	};
 }
 
-const charsMin = 200;
+const sizeMin = 200;
 
 function transcriptOf({ before, messages, inputTokensMax }: ToSummarise, systemChars: number): string {
 	const lines = messages.flatMap(linesOf);
 	const notes = before === undefined ? "" : `Notes so far:\n${before}\n\n`;
-	const room = Math.max(charsMin, inputTokensMax * charsPerToken - systemChars - notes.length);
+	const room = Math.max(sizeMin, inputTokensMax * charsPerToken - systemChars - sizeOf(notes));
 	return `${notes}Transcript:\n${fitted(lines, room)}`;
 }
 
 /** Each line is cut to the same length, the longest that lets all of them in; where there are too many, the middle goes. */
-function fitted(lines: readonly string[], charsMax: number): string {
+function fitted(lines: readonly string[], sizeMax: number): string {
 	for (const most of [Number.MAX_SAFE_INTEGER, 4_000, 2_000, 1_000, 500, 250, 120]) {
 		const cut = lines.map((line) => cutText(line, most));
-		const total = cut.reduce((sum, line) => sum + line.length + 1, 0);
-		if (total <= charsMax) return cut.join("\n");
+		const total = cut.reduce((sum, line) => sum + sizeOf(line) + 1, 0);
+		if (total <= sizeMax) return cut.join("\n");
 	}
-	return cutText(lines.map((line) => cutText(line, 120)).join("\n"), charsMax - 60);
+	return cutText(lines.map((line) => cutText(line, 120)).join("\n"), sizeMax - 60);
 }
 
 function linesOf(message: ModelMessage): string[] {

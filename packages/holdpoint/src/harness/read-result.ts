@@ -1,3 +1,4 @@
+import { endWithin, wholeFrom } from "../kit/text-size.ts";
 import { charsPerToken } from "../kit/token-estimate.ts";
 import { runTool, strangeField } from "../run/own-tools.ts";
 import type { Tool } from "../spec/tool.ts";
@@ -8,10 +9,10 @@ const aroundTokens = 20;
 
 /** Shows a result that was cleared, or shown in part: at a time less than what is shown of any result. */
 export function readResultTool(resultTokensMax: number): Tool {
-	const pageChars = (Math.min(pageTokensMax, resultTokensMax) - aroundTokens) * charsPerToken;
+	const pageSize = (Math.min(pageTokensMax, resultTokensMax) - aroundTokens) * charsPerToken;
 	return runTool({
 		name: "read_result",
-		description: `Shows a tool result that was cleared or cut: ${pageChars} characters from \`from\` on.`,
+		description: `Shows a tool result or a text that was cleared or cut: ${pageSize} characters from \`from\` on.`,
 		inputSchema: {
 			type: "object",
 			properties: { call: { type: "string" }, from: { type: "integer", minimum: 0 } },
@@ -28,9 +29,10 @@ export function readResultTool(resultTokensMax: number): Tool {
 			const result = run.resultOf(call);
 			if (!result) throw new Error(`There is no result of a call ${JSON.stringify(call.slice(0, 100))}`);
 			const { text, label } = result;
-			const to = Math.min(text.length, from + pageChars);
+			const begin = wholeFrom(text, from);
+			const to = endWithin(text, begin, pageSize);
 			const rest = text.length - to;
-			const value = `${text.slice(from, to)}${rest > 0 ? `\n[${rest} more characters: from ${to} on]` : ""}`;
+			const value = `${text.slice(begin, to)}${rest > 0 ? `\n[${rest} more characters: from ${to} on]` : ""}`;
 			return { value, label };
 		},
 	});

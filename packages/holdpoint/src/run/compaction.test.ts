@@ -17,6 +17,7 @@ interface Scene extends PlacedModelOptions {
 	readonly context?: Partial<ContextOptions>;
 	readonly instructions?: string;
 	readonly mode?: Mode;
+	readonly settings?: { readonly maxOutputTokens: number };
 	readonly tools?: readonly Tool[];
 	/** What the tool `look` finds. */
 	readonly found?: (n: number) => string;
@@ -30,6 +31,7 @@ function scene(answers: (place: number) => PlacedAnswer | undefined, options: Sc
 		instructions = "Serve.",
 		mode = "execute",
 		tools = [],
+		settings = {},
 		found = (n) => `found ${n} ${"word ".repeat(100)}`,
 		harness: ports = {},
 	} = options;
@@ -47,6 +49,7 @@ function scene(answers: (place: number) => PlacedAnswer | undefined, options: Sc
 	const agent = harnessAgent({
 		name: "clerk",
 		instructions,
+		settings,
 		tools: [look, ...tools],
 		programs: false,
 		memory: false,
@@ -79,6 +82,43 @@ test("counts that leave out what was in a cache let no prompt grow beyond the wi
 	const { harness, agent, asked } = scene(until(40), { countTokens: () => 150 });
 	expect(await harness.run(agent, "Find forty things.")).toMatchObject({ status: "completed" });
 	expect(Math.max(...asked().map((request) => requestTokens(request, countTokens)))).toBeLessThan(3_500);
+});
+
+test("Chinese and records of marks stay within the window too, before any count", async () => {
+	const context = { windowTokens: 8_000 };
+	const { harness, agent, asked } = scene(until(1), { context });
+	await harness.run(agent, "去".repeat(15_000));
+	const flags = Object.fromEntries(Array.from({ length: 1_500 }, (_, n) => [`f${n}`, true]));
+	const tools = [
+		defineTool({ name: "flags", description: "Flags.", input: z.object({}), effect: "read", execute: () => flags }),
+	];
+	const step = (place: number): PlacedAnswer =>
+		place === 1 ? { calls: [{ tool: "flags", args: {} }] } : { text: "seen" };
+	const marks = scene(step, { context, tools });
+	await marks.harness.run(marks.agent, "Look at the flags.");
+	for (const request of [...asked(), ...marks.asked()]) expect(requestTokens(request, countTokens)).toBeLessThan(6_000);
+});
+
+test("what the agent's settings allow an answer has room beside each prompt", async () => {
+	const context = { windowTokens: 8_000 };
+	const { harness, agent, asked } = scene(until(20), { context, settings: { maxOutputTokens: 6_000 } });
+	expect(await harness.run(agent, "Find twenty things.")).toMatchObject({ status: "completed" });
+	for (const request of asked()) {
+		expect(requestTokens(request, countTokens) + (request.maxOutputTokens ?? 0)).toBeLessThanOrEqual(8_000);
+	}
+});
+
+test("words that are longer than the window are read on, in the next run too", async () => {
+	const words = `Begin ${"m".repeat(30_000)} MIDDLE ${"m".repeat(30_000)} end`;
+	const named = (): string => /text_[0-9a-f]{8}/.exec(JSON.stringify(requests.at(-1)?.prompt))?.[0] ?? "";
+	const read = (): PlacedAnswer => ({ calls: [{ tool: "read_result", args: { call: named(), from: 30_000 } }] });
+	const answers = (place: number): PlacedAnswer => (place % 2 === 1 ? read() : { text: "read" });
+	const { harness, agent, requests, asked } = scene(answers, { context: { windowTokens: 8_000 } });
+	const session = harness.session("s", agent);
+	for (const said of [words, "And again."]) {
+		expect(await session.send(said)).toMatchObject({ status: "completed" });
+		expect(JSON.stringify(asked().at(-1)?.prompt.at(-1))).toContain("m MIDDLE m");
+	}
 });
 
 test("what a model was shown of a result is what is shown of it later, before any compaction too", async () => {
@@ -126,6 +166,29 @@ test("a result that comes late is shown in part like any other, and read_result 
 	// So does the session's next run.
 	expect(await session.send("Show me its end.")).toMatchObject({ status: "completed" });
 	expect(JSON.stringify(asked().at(-1)?.prompt.at(-1))).toContain("x THE END");
+});
+
+test("read_result tears no sign apart, and no page is too long to be shown whole", async () => {
+	const found = () => "😀".repeat(5_000);
+	const read = (from: number): PlacedAnswer => ({ calls: [{ tool: "read_result", args: { call: "§1.0", from } }] });
+	const steps: { [place: number]: PlacedAnswer } = {
+		1: look(1),
+		2: read(0),
+		3: read(1),
+		4: read(1_959),
+		5: { text: "ok" },
+	};
+	const context = { windowTokens: 32_000, resultTokensMax: 1_000 };
+	const { harness, agent, asked } = scene((place) => steps[place], { context, found });
+	await harness.run(agent, "Find a face.");
+	const pages = asked()
+		.slice(2)
+		.map(({ prompt }) => JSON.stringify(prompt.at(-1)));
+	expect(pages).toHaveLength(3);
+	for (const page of pages) {
+		expect(page).not.toMatch(/\\ud83d|\\ude00|left out here/);
+		expect(page).toMatch(/"value":"(😀){490}\\n\[\d+ more characters: from \d+ on\]/u);
+	}
 });
 
 function refusesAbove(tokensMax: number) {

@@ -50,7 +50,7 @@ function headOf({ context }: Thread): string {
 	return JSON.stringify(context.view?.head ?? "");
 }
 
-describe("the user's last words", () => {
+describe("the user's first and last words", () => {
 	test("stand in the head as soon as they are folded, also where the cut is right behind them", () => {
 		const state = fold(answered, told("the last words"), answered);
 		const whole = mainThread(state).messages.length;
@@ -74,6 +74,14 @@ describe("the user's last words", () => {
 		const other = team.conversation.threads.get("other");
 		apply(team, { ...folded(0), agent: "other" });
 		expect(other && headOf(other)).toContain("[The user's last words]\\nthe last words");
+	});
+
+	test("stay the first ones where a single agent goes on from a team", () => {
+		const team = emptyState("r", [], new Map());
+		for (const event of [{ ...started, team: { start: ["tester"] } }, told("the middle")]) apply(team, event);
+		const single = emptyState("r2", team.conversation, new Map());
+		for (const event of [{ ...started, input: "the last words" }, answered, folded(0)]) apply(single, event);
+		expect(headOf(mainThread(single))).toMatch(/the first words.*\[The user's last words\]\\nthe last words/);
 	});
 
 	test("stand in no head before they were read", () => {

@@ -1,6 +1,7 @@
 import type { LanguageModelV4ToolResultPart } from "@ai-sdk/provider";
 import { callOfNote, resultNote } from "../context/result-note.ts";
 import { outputText } from "../context/shown-message.ts";
+import { isNameOfText, nameOfText } from "../context/text-name.ts";
 import type { Json } from "../spec/json.ts";
 import type { CallState } from "./call-state.ts";
 import type { Message } from "./conversation.ts";
@@ -62,12 +63,14 @@ export function lateNote(call: CallState, value: Json): string {
 
 /**
  * What an agent was given as the result of a call, by the id that its model knows: with the others of its turn, or later
- * as a note. `late`: that note, where the call is of this run; of an earlier one it is known by its words alone.
+ * as a note; or what somebody said, by its name. `late`: that note, where the call is of this run; of an earlier one it is known by its words alone.
  */
 export function resultIn(messages: readonly Message[], modelId: string, late: string | undefined): string | undefined {
+	const isText = isNameOfText(modelId);
 	for (const message of messages.toReversed()) {
-		if (message.role !== "user" && message.role !== "tool") continue;
+		if (message.role === "system") continue;
 		for (const part of message.content) {
+			if (part.type === "text" && isText && nameOfText(part.text) === modelId) return part.text;
 			if (part.type === "tool-result" && part.toolCallId === modelId) return outputText(part);
 			if (part.type !== "text" || callOfNote(part.text) !== modelId) continue;
 			if (late === undefined || part.text === late) return part.text;

@@ -103,7 +103,7 @@ function roomFor({ thread, ready, options, beside }: Preparing): Room & { readon
 	const window = options.windowTokens ?? windowOf(ready.model?.modelId ?? "");
 	const system = systemWith(ready, thread.context);
 	const fixed = tokenEstimate(system.content) + tokensBeside(beside);
-	const budget = inputBudget(window, options.answerTokens);
+	const budget = inputBudget(window, options.answerTokens, ready.agent.settings?.maxOutputTokens);
 	return { budget, fixed, ratio: thread.context.ratio, compactAt: options.compactAt, system };
 }
 

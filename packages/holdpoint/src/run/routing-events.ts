@@ -81,7 +81,9 @@ function conversationAfter(
 	if (!team) {
 		const [one] = earlier && !earlier.team ? earlier.active : [];
 		const messages = earlier?.team ? saidAsMessages(earlier.team.said) : [...messagesIn(before)];
-		conversation.threads.set(name, newThread(conversation, name, one ?? { messages }));
+		const thread = newThread(conversation, name, one ?? { messages });
+		thread.context.first ??= messagesAsSaid(thread.messages).find(({ by }) => by === "user")?.text;
+		conversation.threads.set(name, thread);
 		return conversation;
 	}
 	if (earlier?.team) {

@@ -31,7 +31,7 @@ export interface ContextProvider {
 export interface ContextOptions {
 	/** What the model can read, its answer included. Undefined: known by the model's name, else 128,000. Tokens. */
 	readonly windowTokens: number | undefined;
-	/** Kept free for the answer. Undefined: 16,384, at most a quarter of the window. Tokens. */
+	/** Kept free for the answer, or what the agent's settings allow it where that is more. Undefined: 16,384, at most a quarter of the window. Tokens. */
 	readonly answerTokens: number | undefined;
 	/** The share of the rest from which on it is compacted. */
 	readonly compactAt: number;
