@@ -277,7 +277,7 @@ test("every field of every event hides a marked text, but for those that are nam
 		"agent.done": "answer",
 		"agent.started": "input",
 		"user.asked": "text",
-		"model.answered": "content",
+		"model.answered": "content unmade",
 		"output.rejected": "issues",
 		"context.provided": "parts failed",
 		"context.compacted": "summary unsummarised",
