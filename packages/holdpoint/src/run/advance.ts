@@ -63,7 +63,12 @@ export async function startRun(ports: RunPorts, ready: ReadyAgent, request: Star
 		return joinRun(ports, ready, { started, request });
 	}
 	await ports.standing.refresh();
-	const history = await historyOf(ports, started);
+	// Whoever is sent all that was said needs all of it.
+	const isCompacted = ready.agent.features?.context !== undefined && !ready.team;
+	const history = await historyOf(ports, started, { isNew: isCompacted });
+	if (isCompacted && history.from && started.session) {
+		started = { ...started, session: { ...started.session, from: history.from } };
+	}
 	if (ports.labels) {
 		const label = joinLabels(labelOfInput(ports.labels), history.label);
 		started = { ...started, labels: true, ...(label ? { label } : {}) };

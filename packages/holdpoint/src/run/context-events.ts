@@ -62,7 +62,7 @@ function partsOf(
 		request: first,
 		latest: isLastFolded ? last.text : undefined,
 		summary: event.summary,
-		folded: from,
+		folded: thread.context.dropped + from,
 		open: openLines(state, thread),
 		partTokensMax: event.partTokensMax ?? Number.MAX_SAFE_INTEGER,
 	};

@@ -166,6 +166,8 @@ export interface ThreadContext {
 	/** What it was asked first and last, and before which message that was. */
 	first: string | undefined;
 	last: { readonly text: string; readonly place: number } | undefined;
+	/** Messages of the session before those that the thread has. */
+	dropped: number;
 	/** What the folded part of the conversation said. */
 	summary: string | undefined;
 	todos: readonly Todo[];
@@ -173,7 +175,7 @@ export interface ThreadContext {
 	failedTurns: number;
 }
 
-function newContext(): ThreadContext {
+export function newContext(): ThreadContext {
 	return {
 		view: undefined,
 		ratio: 1,
@@ -182,6 +184,7 @@ function newContext(): ThreadContext {
 		isProvided: false,
 		first: undefined,
 		last: undefined,
+		dropped: 0,
 		summary: undefined,
 		todos: [],
 		failedTurns: 0,

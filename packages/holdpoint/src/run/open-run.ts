@@ -6,13 +6,14 @@ import { type Entry, runSeal } from "../journal/journal.ts";
 import { digest } from "../kit/digest.ts";
 import { joinLabels, worstLabel } from "../labels/label.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
-import type { Outcome, RunEvent, RunResumed, RunStarted } from "../spec/events.ts";
+import type { Outcome, RunEvent, RunResumed, RunStarted, SessionFrom } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
 import type { Label } from "../spec/label.ts";
 import type { StoredRun } from "../spec/store.ts";
 import { labelSeenIn } from "./conversation.ts";
 import type { ReadyAgent, RunPorts } from "./run-ports.ts";
 import { type Before, emptyState, openConversations, type RunState } from "./run-state.ts";
+import { conversationFrom, HistoryStart } from "./session-from.ts";
 import { apply } from "./state.ts";
 import { libraryVersion } from "./version.ts";
 
@@ -79,12 +80,25 @@ export interface History {
 	readonly before: Before;
 	/** Of all that. */
 	readonly label: Label | undefined;
+	/** Where the history of the next run may begin, if nobody is shown what is folded; undefined: where the session does. */
+	readonly from: SessionFrom | undefined;
 }
 
-/** As far back as `sessionRunsMax` runs. */
-export async function historyOf(ports: RunPorts, started: RunStarted): Promise<History> {
+export interface HistoryOptions {
+	/** It does not say yet where its history begins: as that of the run before it does. */
+	readonly isNew: boolean;
+}
+
+/** As far back as its history goes, and `sessionRunsMax` runs. */
+export async function historyOf(
+	ports: RunPorts,
+	{ session, principal, tenant }: RunStarted,
+	{ isNew }: HistoryOptions = { isNew: false },
+): Promise<History> {
 	const before: VerifiedRun[] = [];
-	let after = started.session?.after;
+	let from = session?.from;
+	let isWhole = false;
+	let after = session?.after;
 	while (after !== undefined && before.length < ports.sessionRunsMax) {
 		const stored = await ports.store.load(after);
 		if (!stored)
@@ -93,17 +107,25 @@ export async function historyOf(ports: RunPorts, started: RunStarted): Promise<H
 		// What was said in it, and which run came before it, is gone for good.
 		if (!run) break;
 		// In older stores two tenants may share a chain: what one of them said is not the other's.
-		if (run.started.tenant !== started.tenant) break;
+		if (run.started.tenant !== tenant) break;
 		before.push(run);
-		after = run.started.session?.after;
+		if (isNew && before.length === 1) from = run.started.session?.from;
+		isWhole = run.run === from?.run;
+		after = isWhole ? undefined : run.started.session?.after;
 	}
+	const seed = isWhole && from ? { from, conversation: await conversationFrom(ports, from) } : undefined;
+	const start = new HistoryStart(seed?.from);
+	let conversation: Before = seed?.conversation ?? [];
 	let last: RunState | undefined;
 	for (const run of before.reverse()) {
 		if (last) keepLabels(run.started.principal, last);
-		last = fold(run, last?.conversation ?? []);
+		start.enter(run.run, conversation);
+		last = fold(run, conversation);
+		start.leave(last);
+		conversation = last.conversation;
 	}
-	if (last) keepLabels(started.principal, last);
-	return { before: last?.conversation ?? [], label: last && labelFor(started.principal, last) };
+	if (last) keepLabels(principal, last);
+	return { before: conversation, label: last && labelFor(principal, last), from: start.next() };
 }
 
 /** Of each result, with the messages that the next run goes on from: `read_result` shows it there, too. */

@@ -105,6 +105,26 @@ export interface SessionPlace {
 	readonly after?: string;
 	/** Messages that the run before ended without reading: the input says them. */
 	readonly read?: readonly string[];
+	/** Where its history begins; left out where that is the session's first run. What is older is folded into a summary. */
+	readonly from?: SessionFrom;
+}
+
+/** What is known of a session before one of its runs, without what was said there. */
+export interface SessionFrom {
+	/** The first run of the history. */
+	readonly run: string;
+	/** Messages before it. */
+	readonly messages: number;
+	/** The run whose input the session began with. */
+	readonly first?: string;
+	/** The run that set the todos. */
+	readonly todos?: string;
+	/** In which mode its agent was, where it has modes. */
+	readonly mode?: Mode;
+	/** By how much the provider counted more than is estimated. */
+	readonly ratio?: number;
+	/** What a prompt may have, as the last answer before it said. Tokens. */
+	readonly budget?: number;
 }
 
 /** Somebody went on with it, and something was not as it had been. */
