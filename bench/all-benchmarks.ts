@@ -14,6 +14,7 @@ export const allBenchmarks: readonly Benchmark[] = [
 	suites.memory,
 	suites.traces,
 	suites.growth,
+	suites.longSessions,
 	suites.harnessAgents,
 	suites.program,
 	suites.rehearsal,

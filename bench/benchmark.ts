@@ -124,13 +124,13 @@ export function withPeers(row: Row, peers: readonly PeerName[]): readonly Row[] 
 	return [row, ...others];
 }
 
-/** Our figure divided by a peer's, measured in turns. */
-export function ratioRow(row: Row, peer: PeerName, target: number): Row {
+/** Our figure divided by a peer's, measured in turns. Without a target where nothing is promised. */
+export function ratioRow(row: Row, peer: PeerName, target?: number): Row {
+	const promised = target === undefined ? {} : ({ op: "<=", target } as const);
 	return {
 		name: `${row.name}.ratio_${peer}`,
 		unit: "×",
-		op: "<=",
-		target,
+		...promised,
 		says: `the same, divided by that of ${peerTitles[peer]}`,
 	};
 }

@@ -42,9 +42,15 @@ export function scriptModel(answer: (request: Request) => ScriptAnswer): ModelV4
 export function plannedModel(tool = "lookup") {
 	let asked = 0;
 	let planned = 0;
-	const model = scriptModel(() => (asked < planned ? { tool, args: { id: asked++ } } : "done"));
+	let shown = 0;
+	const model = scriptModel(({ prompt }) => {
+		shown = prompt.length;
+		return asked < planned ? { tool, args: { id: asked++ } } : "done";
+	});
 	return {
 		model,
+		/** Messages of the last request. */
+		shown: () => shown,
 		plan(calls: number): void {
 			asked = 0;
 			planned = calls;

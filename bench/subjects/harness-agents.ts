@@ -16,15 +16,14 @@ import { z } from "zod";
 import { type ScriptAnswer, scriptModel } from "../script-model.ts";
 import { median, type Numbers } from "../statistics.ts";
 import { serveRows, timed } from "../subject.ts";
-import { check, instructions, lookup, prompt, toolDescription } from "../work.ts";
+import { check, describe, instructions, lookup, prompt, summary, toolDescription } from "../work.ts";
 
 const folder = process.argv[2] ?? ".";
 const limits = { turnsMax: 10_000, callsMax: 10_000 };
 const input = z.object({ id: z.number() });
 const reading = { name: "lookup", description: toolDescription, input, effect: "read" } as const;
 const small = defineTool({ ...reading, execute: lookup });
-const note = "as it was found in the catalogue of this year, ".repeat(4);
-const tool = defineTool({ ...reading, execute: ({ id }) => ({ ...lookup({ id }), note }) });
+const tool = defineTool({ ...reading, execute: describe });
 
 type Messages = Parameters<Parameters<typeof scriptModel>[0]>[0]["prompt"];
 
@@ -32,7 +31,7 @@ type Messages = Parameters<Parameters<typeof scriptModel>[0]>[0]["prompt"];
 function lookingModel(calls: number, onAsked: (messages: Messages) => void = () => undefined) {
 	let asked = 0;
 	return scriptModel(({ prompt: messages, tools = [] }): ScriptAnswer => {
-		if (tools.length === 0) return "All items were looked up, and nothing is left open.";
+		if (tools.length === 0) return summary;
 		onAsked(messages);
 		if (asked < calls) return { tool: "lookup", args: { id: asked++ } };
 		asked = 0;
@@ -202,6 +201,7 @@ await serveRows({
 			return ms;
 		},
 	}),
+	storedSession: async ({ args }) => ({ stored: rowBytes(await builtStore(args)) }),
 	turns: ({ args }) => turns(args),
 	promptTokens,
 	background: ({ args }) => background(args),

@@ -3,29 +3,6 @@ import { numbersOf, ownLane, spreadOf } from "../lanes.ts";
 
 const subject = "harness-agents";
 
-const compacted: Row = {
-	name: "context.session_2000_ms",
-	unit: "ms",
-	op: "<=",
-	target: 60,
-	says: "say something in a session of 2,000 messages in SQLite: load and verify them, compact them, answer, save",
-};
-const whole: Row = {
-	name: "context.session_2000_uncompacted_ms",
-	unit: "ms",
-	says: "the same where all of it still fits, and nothing is compacted",
-};
-const chained: Row = {
-	name: "context.session_run_114_ms",
-	unit: "ms",
-	says: "the same as the 114th run of a session, each with five reads: the runs before it are loaded and verified",
-};
-const second: Row = { name: "context.session_run_2_ms", unit: "ms", says: "the same as its second run" };
-
-/** 999 calls with their results, the user's words and the answer. */
-const long = { runs: 1, calls: 999 };
-const window = 16_000;
-
 const turnRows = {
 	small: { name: "context.turn_100", unit: "µs", says: "from an answer to the next request, at 100 messages" },
 	large: { name: "context.turn_5000", unit: "µs", says: "the same at 5,000 messages, nothing to compact" },
@@ -71,34 +48,6 @@ const storedBare: Row = {
 
 /** What `harnessAgent` costs with its defaults. */
 export const harnessAgents: readonly Benchmark[] = [
-	{
-		title: "Sessions that are long (a model that answers and sums up at once)",
-		rows: [compacted, whole, chained, second],
-		async run(context) {
-			const { smoke } = context;
-			const send = (row: Row, args: { readonly [name: string]: number }) =>
-				ownLane(row.name, subject, { row: "send", args });
-			const lanes = [
-				// A conversation of two messages needs no compaction.
-				send(compacted, smoke ? { runs: 1, calls: 60, window: 4_000 } : { ...long, window }),
-				send(whole, { ...long, calls: context.count(long.calls) }),
-				send(chained, { runs: context.count(113), calls: 5 }),
-				send(second, { runs: 1, calls: 5 }),
-			];
-			const laps = await context.race([lanes], {
-				rounds: 2,
-				slices: 3,
-				warmup: { ms: 300, min: 3 },
-				slice: { ms: 400, min: 3 },
-			});
-			return Object.fromEntries(
-				[compacted, whole, chained, second].map((row) => [
-					row.name,
-					spreadOf(row, laps.each(row.name), laps.value(row.name, "p95")),
-				]),
-			);
-		},
-	},
 	{
 		title: "A turn of a conversation that grows (store in memory)",
 		rows: Object.values(turnRows),

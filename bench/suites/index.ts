@@ -6,6 +6,7 @@ export { growth } from "./growth.ts";
 export { handoffs } from "./handoffs.ts";
 export { harnessAgents } from "./harness-agents.ts";
 export { imports } from "./import.ts";
+export { longSessions } from "./long-sessions.ts";
 export { memory } from "./memory.ts";
 export { microvm } from "./microvm.ts";
 export { orders } from "./orders.ts";

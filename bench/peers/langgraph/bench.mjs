@@ -1,18 +1,21 @@
 import { BaseChatModel } from "@langchain/core/language_models/chat_models";
 import { AIMessage } from "@langchain/core/messages";
+import { FakeListChatModel } from "@langchain/core/utils/testing";
 import { Command, MemorySaver } from "@langchain/langgraph";
 import { createReactAgent } from "@langchain/langgraph/prebuilt";
 import { createHandoffTool, createSwarm } from "@langchain/langgraph-swarm";
-import { createAgent, humanInTheLoopMiddleware, tool } from "langchain";
+import { createAgent, humanInTheLoopMiddleware, summarizationMiddleware, tool } from "langchain";
 import { z } from "zod";
 import { serveRows, settledBytes, timed } from "../../subject.ts";
-import { check, instructions, lookup, prompt, toolDescription } from "../../work.ts";
+import { check, checkShown, describe, instructions, lookup, prompt, summary, toolDescription } from "../../work.ts";
 
 /** The same script as `script-model.ts`, behind this framework's own model interface. */
 class ScriptModel extends BaseChatModel {
 	asked = 0;
 	planned = 0;
 	callOf;
+	/** Messages of the last request. */
+	shown = 0;
 
 	constructor() {
 		super({});
@@ -33,7 +36,8 @@ class ScriptModel extends BaseChatModel {
 		return this;
 	}
 
-	async _generate() {
+	async _generate(messages) {
+		this.shown = messages.length;
 		const id = this.asked++;
 		const call = id < this.planned && { id: `c${id}`, ...this.callOf(id), type: "tool_call" };
 		const message = call ? new AIMessage({ content: "", tool_calls: [call] }) : new AIMessage("done");
@@ -42,11 +46,8 @@ class ScriptModel extends BaseChatModel {
 }
 
 const model = new ScriptModel();
-const find = tool(async (args) => JSON.stringify(lookup(args)), {
-	name: "lookup",
-	description: toolDescription,
-	schema: z.object({ id: z.number() }),
-});
+const reading = { name: "lookup", description: toolDescription, schema: z.object({ id: z.number() }) };
+const find = tool(async (args) => JSON.stringify(lookup(args)), reading);
 const agent = createAgent({ model, systemPrompt: instructions, tools: [find] });
 const input = { messages: [{ role: "user", content: prompt }] };
 const recursionLimit = 10_000;
@@ -84,9 +85,9 @@ function bytesOf(value) {
 }
 
 /** Every checkpoint of the thread, and its pending writes. */
-function storedBytes(thread) {
-	const writes = Object.entries(saver.writes).filter(([key]) => key.includes(`"${thread}"`));
-	return bytesOf(saver.storage[thread]) + bytesOf(writes.map(([, write]) => write));
+function storedBytes({ storage, writes }, thread) {
+	const pending = Object.entries(writes).filter(([key]) => key.includes(`"${thread}"`));
+	return bytesOf(storage[thread]) + bytesOf(pending.map(([, write]) => write));
 }
 
 /** Each hands on to the next one. No checkpoints: nothing of it is kept. */
@@ -103,7 +104,44 @@ let swarm;
 
 const isDone = (result) => check(result.messages.at(-1).content === "done", "it is done");
 
+const describing = tool(async (args) => JSON.stringify(describe(args)), reading);
+const long = "long";
+
+/** Its own compaction, which keeps twenty messages if it is not told otherwise. */
+function longAgent(checkpointer, window) {
+	const summariser = new FakeListChatModel({ responses: [summary] });
+	const fitting = window ? [summarizationMiddleware({ model: summariser, trigger: { tokens: window } })] : [];
+	return createAgent({ model, systemPrompt: instructions, tools: [describing], checkpointer, middleware: fitting });
+}
+
+const built = new Map();
+
+/** A saver with that conversation, made once: one checkpoint at the end of the run, which keeps one a step if not told so. */
+async function builtSaver({ calls }) {
+	if (!built.has(calls)) {
+		const made = new MemorySaver();
+		model.plan(calls);
+		isDone(await longAgent(made).invoke(input, { ...placeOf(long), durability: "exit" }));
+		built.set(calls, made);
+	}
+	return built.get(calls);
+}
+
+async function copiedSaver(args) {
+	const { storage, writes } = await builtSaver(args);
+	return Object.assign(new MemorySaver(), structuredClone({ storage, writes }));
+}
+
 await serveRows({
+	send: timed({
+		prepare: async (args) => longAgent(await copiedSaver(args), args.window),
+		async run(speaking, args) {
+			model.plan(0);
+			isDone(await speaking.invoke(input, placeOf(long)));
+			checkShown(model.shown, args);
+		},
+	}),
+	storedSession: async ({ args }) => ({ stored: storedBytes(await builtSaver(args), long) }),
 	calls: timed({
 		async run(_, { calls }) {
 			model.plan(calls);
@@ -145,6 +183,6 @@ await serveRows({
 		const threadIds = [];
 		for (let i = 0; i < args.runs; i++) threadIds.push(await suspend(args));
 		const heap = (await settledBytes()) - before;
-		return { heap, stored: storedBytes(threadIds[0]) };
+		return { heap, stored: storedBytes(saver, threadIds[0]) };
 	},
 });

@@ -1,7 +1,7 @@
-import { Agent, Runner, RunState, setTracingDisabled, tool } from "@openai/agents";
+import { Agent, MemorySession, Runner, RunState, setTracingDisabled, tool } from "@openai/agents";
 import { z } from "zod";
 import { serveRows, settledBytes, timed } from "../../subject.ts";
-import { check, instructions, lookup, prompt, toolDescription } from "../../work.ts";
+import { check, checkShown, describe, instructions, lookup, prompt, toolDescription } from "../../work.ts";
 
 setTracingDisabled(true);
 
@@ -19,6 +19,8 @@ class ScriptModel {
 	#asked = 0;
 	#planned = 0;
 	#callOf;
+	/** Items of the last request. */
+	shown = 0;
 
 	/** `callOf`: the call of this number; default: a lookup. */
 	plan(calls, callOf = (id) => ({ name: "lookup", args: { id } })) {
@@ -27,7 +29,8 @@ class ScriptModel {
 		this.#callOf = callOf;
 	}
 
-	async getResponse() {
+	async getResponse({ input }) {
+		this.shown = input.length;
 		return { usage: usage(), output: this.#next(), responseId: "r" };
 	}
 
@@ -55,8 +58,8 @@ let heldId = 0;
 
 const parameters = z.object({ id: z.number() });
 
-function lookupTool(needsApproval) {
-	return tool({ name: "lookup", description: toolDescription, parameters, needsApproval, execute: lookup });
+function lookupTool(needsApproval, execute = lookup) {
+	return tool({ name: "lookup", description: toolDescription, parameters, needsApproval, execute });
 }
 
 function agentWith(...tools) {
@@ -88,7 +91,34 @@ async function suspend({ calls = 0 }) {
 	return result.state;
 }
 
+const describing = agentWith(lookupTool(false, describe));
+/** Ten calls with their results, and the answer. */
+const recent = 21;
+const sessionInputCallback = (history, items) => [...history.slice(-recent), ...items];
+const built = new Map();
+
+/** The items of that conversation; made once. */
+async function builtItems({ calls }) {
+	if (!built.has(calls)) {
+		const session = new MemorySession();
+		model.plan(calls);
+		await runner.run(describing, prompt, { ...options, session });
+		built.set(calls, await session.getItems());
+	}
+	return built.get(calls);
+}
+
 await serveRows({
+	send: timed({
+		prepare: async (args) => new MemorySession({ initialItems: await builtItems(args) }),
+		async run(session, args) {
+			model.plan(0);
+			const cut = args.window === undefined ? {} : { sessionInputCallback };
+			check((await runner.run(describing, prompt, { session, ...cut })).finalOutput === "done", "it is done");
+			checkShown(model.shown, args);
+		},
+	}),
+	storedSession: async ({ args }) => ({ stored: Buffer.byteLength(JSON.stringify(await builtItems(args))) }),
 	calls: timed({
 		async run(_, { calls }) {
 			model.plan(calls);
