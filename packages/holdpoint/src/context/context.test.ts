@@ -61,21 +61,29 @@ function messagesOf(turns: readonly Turn[]): ModelMessage[] {
 const request = "the very first request";
 const summary = "what happened was this and that. ".repeat(400);
 
+const longWords = `the last words ${"w".repeat(60_000)}`;
+
 /** Plays a conversation as a run does: whenever the model is asked, what is shown is made to fit. */
-function play(said: readonly ModelMessage[], room: Room) {
+function play(said: readonly ModelMessage[], room: Room, words = longWords) {
 	let view = newView(wholeFrame(4_000));
 	const shown: { readonly messages: readonly ModelMessage[]; readonly plans: readonly Plan[] }[] = [];
 	for (let end = 1; end <= said.length; end++) {
 		// A model is asked when no result is missing.
 		if (said[end]?.role === "tool") continue;
-		const made = madeToFit(view, said.slice(0, end), room);
+		const made = madeToFit(view, said.slice(0, end), { room, words });
 		view = made.view;
 		shown.push({ messages: [...view.messages], plans: made.plans });
 	}
 	return { view, shown };
 }
 
-function madeToFit(start: View, said: readonly ModelMessage[], room: Room) {
+interface Fitting {
+	readonly room: Room;
+	/** What the user said last, and what is open. */
+	readonly words: string;
+}
+
+function madeToFit(start: View, said: readonly ModelMessage[], { room, words }: Fitting) {
 	const plans: Plan[] = [];
 	let view = start;
 	for (;;) {
@@ -83,11 +91,11 @@ function madeToFit(start: View, said: readonly ModelMessage[], room: Room) {
 		const plan = planCompaction(view, said, room);
 		if (plan) plans.push(plan);
 		if (!plan || plan.how === "hopeless" || plans.length > 5) return { view, plans };
-		view = after(view, plan);
+		view = after(view, plan, words);
 	}
 }
 
-function after(view: View, plan: Exclude<Plan, { how: "hopeless" }>): View {
+function after(view: View, plan: Exclude<Plan, { how: "hopeless" }>, words: string): View {
 	if (plan.how === "clear") return newView({ ...view, clearedTo: plan.clearedTo });
 	const { from, clearedTo, cut, partTokensMax } = plan;
 	const head =
@@ -95,10 +103,10 @@ function after(view: View, plan: Exclude<Plan, { how: "hopeless" }>): View {
 			? undefined
 			: headMessage({
 					request,
-					latest: "the last words",
+					latest: words,
 					summary,
 					folded: from,
-					open: ["- [ ] one"],
+					open: [words],
 					partTokensMax,
 				});
 	return newView({ ...view, head, from, clearedTo, cut });
@@ -271,7 +279,7 @@ describe("in a small room", () => {
 	const lookups = (count: number, chars: number) => Array.from({ length: count }, (): Turn => ({ calls: [chars] }));
 
 	test("one large result is shown in part, and later ones as they are", () => {
-		const { shown } = play(messagesOf([{ user: 10 }, { calls: [40_000] }, ...lookups(3, 600)]), room);
+		const { shown } = play(messagesOf([{ user: 10 }, { calls: [40_000] }, ...lookups(3, 600)]), room, "do it");
 		const last = shown.map(({ messages }) => JSON.stringify(messages.at(-1)));
 		expect(last.map((text) => text.includes("left out here"))).toEqual([false, true, false, false, false]);
 	});

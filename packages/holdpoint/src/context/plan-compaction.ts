@@ -4,9 +4,11 @@
  *
  * Pure. Sizes are estimates in tokens times `ratio`, by which what a provider counted differs from them.
  */
+
+import { charsPerToken } from "../kit/token-estimate.ts";
 import type { ModelMessage } from "../spec/model.ts";
-import { headPartsMax } from "./head.ts";
-import { readableTokensMin, shownMessage } from "./shown-message.ts";
+import { headMessage, headPartsMax } from "./head.ts";
+import { shownMessage } from "./shown-message.ts";
 import { boundsAt, type Frame, messageTokens, type View } from "./view.ts";
 
 export interface Room {
@@ -92,7 +94,7 @@ function planFold(view: View, said: readonly ModelMessage[], { room, available }
 	const most = Math.floor(Math.min(partTokensMaxMax, (available * partShare) / ratio));
 	for (const partTokensMax of [most, Math.floor(most / 2), partTokensMin]) {
 		if (partTokensMax < partTokensMin) continue;
-		const tailMax = available / ratio - headPartsMax * partTokensMax - aroundHead(partTokensMax);
+		const tailMax = available / ratio - headTokensMax(partTokensMax);
 		const from = tailFrom(said, view, Math.min(tailMax - 1, (available * tailShare) / ratio));
 		const bounds = fittingBounds(said, view, { from, tailMax });
 		if (bounds) return { how: "fold", from, ...bounds, partTokensMax };
@@ -116,10 +118,16 @@ function fittingBounds(said: readonly ModelMessage[], view: View, { from, tailMa
 	return undefined;
 }
 
-/** Headings of its parts, and how what the user said first and last is read on. Tokens. */
-function aroundHead(partTokensMax: number): number {
-	return partTokensMax < readableTokensMin ? 60 : 100;
+/** Of the longest head: all of its parts cut, with its headings and what is said of each cut. */
+function headTokensMax(partTokensMax: number): number {
+	const long = "x".repeat(2 * headPartsMax * partTokensMax * charsPerToken + longMin);
+	const parts = { request: long, latest: long, open: [long], folded: Number.MAX_SAFE_INTEGER, partTokensMax };
+	const heads = [long, undefined].map((summary) => headMessage({ ...parts, summary }));
+	return Math.max(...heads.map(messageTokens));
 }
+
+/** Longer than any word on a cut. Characters. */
+const longMin = 1_000;
 
 function tailTokens(said: readonly ModelMessage[], frame: Frame, from: number): number {
 	let tokens = 0;
