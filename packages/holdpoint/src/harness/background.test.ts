@@ -7,6 +7,7 @@ import type { Harness } from "../run/harness.ts";
 import type { Agent } from "../spec/agent.ts";
 import type { Limits } from "../spec/limits.ts";
 import type { Store } from "../spec/store.ts";
+import type { Effect } from "../spec/tool.ts";
 import { crashingStore } from "../testing/crashing-store.ts";
 import { fakeClock } from "../testing/fake-clock.ts";
 import { scriptedModel } from "../testing/scripted-model.ts";
@@ -56,28 +57,25 @@ function scene({
 	return { harness, agent, events, store };
 }
 
+/** Without arguments. */
+const plainTool = (name: string, effect: Effect, execute: () => unknown) =>
+	defineTool({ name, description: `Does ${name}.`, input: z.object({}), effect, execute });
+
+function paying() {
+	const paid: string[] = [];
+	return { paid, pay: plainTool("pay", "write", () => paid.push("x")) };
+}
+
 const ask = (task: string) => call("ask_helper", { task });
 
 describe("an agent in the background", () => {
 	test("its caller goes on, and is told the answer when it is there", async () => {
 		const answering = gate();
-		const look = defineTool({
-			name: "look",
-			description: "Looks.",
-			input: z.object({}),
-			effect: "read",
-			execute: async () => {
-				answering.resolve();
-				return "seen";
-			},
+		const look = plainTool("look", "read", async () => {
+			answering.resolve();
+			return "seen";
 		});
-		const slow = defineTool({
-			name: "slow",
-			description: "Waits.",
-			input: z.object({}),
-			effect: "read",
-			execute: () => answering.promise,
-		});
+		const slow = plainTool("slow", "read", () => answering.promise);
 		const helper = defineAgent({
 			name: "helper",
 			instructions: "Help.",
@@ -109,16 +107,10 @@ describe("an agent in the background", () => {
 		"a message (%s) is read before its caller's next answer all the same",
 		async (mode) => {
 			const [begun, free] = [gate(), gate()];
-			const slow = defineTool({
-				name: "slow",
-				description: "Waits.",
-				input: z.object({}),
-				effect: "read",
-				execute: async () => {
-					begun.resolve();
-					await free.promise;
-					return "x";
-				},
+			const slow = plainTool("slow", "read", async () => {
+				begun.resolve();
+				await free.promise;
+				return "x";
 			});
 			const helper = defineAgent({
 				name: "helper",
@@ -160,14 +152,7 @@ describe("an agent in the background", () => {
 	);
 
 	test("a held call of it is in the same inbox, and its caller has answered meanwhile", async () => {
-		const paid: string[] = [];
-		const pay = defineTool({
-			name: "pay",
-			description: "Pays.",
-			input: z.object({}),
-			effect: "write",
-			execute: () => paid.push("x"),
-		});
+		const { paid, pay } = paying();
 		const { harness, agent } = scene({
 			boss: [ask("pay it"), say("it is under way"), say("paid")],
 			worker: [call("pay", {}), say("done")],
@@ -316,14 +301,7 @@ describe("an agent in the background", () => {
 	});
 
 	test("stopped by its caller, nothing of it goes on", async () => {
-		const paid: string[] = [];
-		const pay = defineTool({
-			name: "pay",
-			description: "Pays.",
-			input: z.object({}),
-			effect: "write",
-			execute: () => paid.push("x"),
-		});
+		const { paid, pay } = paying();
 		const { harness, agent, events } = scene({
 			boss: (asked, n) => {
 				if (n === 0) return ask("pay it");
@@ -366,13 +344,7 @@ describe("an agent in the background", () => {
 					return "it was done";
 				},
 			});
-			const wait = defineTool({
-				name: "wait",
-				description: "Waits.",
-				input: z.object({}),
-				effect: "read",
-				execute: () => started.promise.then(() => "ok"),
-			});
+			const wait = plainTool("wait", "read", () => started.promise.then(() => "ok"));
 			const helper = defineAgent({
 				name: "helper",
 				instructions: "Help.",

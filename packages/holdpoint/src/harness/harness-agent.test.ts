@@ -90,11 +90,11 @@ describe("todos", () => {
 	});
 
 	test.each([
-		[{ todos: "none" }, "todos must be a list"],
-		[{ todos: [{ text: "", status: "open" }] }, "text must have"],
-		[{ todos: [{ text: "a", status: "soon" }] }, "status must be one of open, doing, done"],
-		[{ todos: [{ text: "a", status: "open", by: "me" }] }, "by is not known"],
-		[{ todos: Array.from({ length: 101 }, () => ({ text: "a", status: "open" })) }, "at most 100"],
+		[{ todos: "none" }, "todos: expected array, got string"],
+		[{ todos: [{ text: "", status: "open" }] }, "todos.0.text: 0 characters, fewer than 1"],
+		[{ todos: [{ text: "a", status: "soon" }] }, 'expected "open" or "doing" or "done", got "soon"'],
+		[{ todos: [{ text: "a", status: "open", by: "me" }] }, 'the property "by" is not known'],
+		[{ todos: Array.from({ length: 101 }, () => ({ text: "a", status: "open" })) }, "more than 100"],
 	])("%j is refused", async (args, why) => {
 		const { harness, agent, events } = scene([use("todo", args), { text: "end" }]);
 		const { run } = await harness.run(agent, "Serve.");
@@ -168,6 +168,12 @@ describe("plan mode", () => {
 		const text = (n: number) => JSON.stringify(requests[n]?.prompt).slice(0, -1);
 		expect(text(1).startsWith(text(0))).toBe(true);
 		expect(text(3).startsWith(text(0))).toBe(true);
+	});
+
+	test.each([{ start: "paln" }, { start: undefined }, {}])("%j is no beginning", (modes) => {
+		expect(() => harnessAgent({ name: "a", instructions: "b", modes: modes as never })).toThrow(
+			"begins in a mode that is not known",
+		);
 	});
 
 	test("denied, it stays in plan mode", async () => {

@@ -84,7 +84,7 @@ export function harnessAgent<const Name extends string>(definition: HarnessAgent
 		features: {
 			context,
 			providers,
-			mode: modes ? modes.start : undefined,
+			mode: modes ? checkedMode(definition.name, modes.start) : undefined,
 			loop: loop && checkedLoop(definition.name, loop),
 			failedTurnsMax: checkedFailedTurns(definition.name, lastAnswer),
 		},
@@ -97,7 +97,7 @@ function contextOf({
 	context = {},
 	memory = {},
 }: HarnessAgentDefinition): Pick<AgentFeatures, "context" | "providers"> {
-	const own = memoryProvider(memory);
+	const own = memoryProvider(name, memory);
 	if (context === false) return { context: undefined, providers: own ? [own] : [] };
 	const options = checkContext(name, context);
 	const providers = own ? [...options.providers, own] : options.providers;
@@ -105,8 +105,13 @@ function contextOf({
 }
 
 /** The newest names and first lines of memory, with the label of what they say. Undefined: none are shown. */
-function memoryProvider(memory: false | MemorySettings): OwnProvider | undefined {
+function memoryProvider(agent: string, memory: false | MemorySettings): OwnProvider | undefined {
 	const { session = true, principal = true, indexTokensMax: tokensMax = indexTokensMax } = memory || {};
+	if (!Number.isSafeInteger(tokensMax) || tokensMax < 0) {
+		throw new HoldpointError("agent.invalid", `agent ${agent} shows an index of memory that has no size`, {
+			hint: "Pass an `indexTokensMax` of 0 or more.",
+		});
+	}
 	if (memory === false || tokensMax === 0 || (!session && !principal)) return undefined;
 	const of = session && principal ? {} : { of: session ? ("session" as const) : ("principal" as const) };
 	return {
@@ -134,6 +139,14 @@ function ownTools(
 function withDirect(programs: true | Partial<ProgramOptions>, tools: readonly Tool[]): Partial<ProgramOptions> {
 	const given = typeof programs === "object" ? programs : {};
 	return { ...given, direct: [...(given.direct ?? []), ...tools.map(({ name }) => name)] };
+}
+
+/** One that is misspelt would let it do everything. */
+function checkedMode(agent: string, mode: unknown): Mode {
+	if (mode === "plan" || mode === "execute") return mode;
+	throw new HoldpointError("agent.invalid", `agent ${agent} begins in a mode that is not known`, {
+		hint: 'Pass `modes: { start: "plan" }` or `{ start: "execute" }`, or false.',
+	});
 }
 
 function checkedFailedTurns(

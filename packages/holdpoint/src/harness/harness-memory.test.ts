@@ -114,6 +114,15 @@ test("its index stands in the prompt of an agent that is shown all that was said
 	expect(agent.tools.map(({ name }) => name)).not.toContain("read_result");
 });
 
+test.each([-1, 0.5, Number.NaN, "400"])("an index of %j tokens is none", (indexTokensMax) => {
+	for (const context of [{}, false] as const) {
+		const memory = { indexTokensMax: indexTokensMax as number };
+		expect(() => harnessAgent({ name: "a", instructions: "b", memory, context })).toThrow(
+			"an index of memory that has no size",
+		);
+	}
+});
+
 test("without an index it is only found when it is looked for; switched off, there are no tools of it", async () => {
 	const quiet = scene(
 		[use("remember", { name: "tea", text: "green" }), end, end],

@@ -1,6 +1,6 @@
 import { endWithin, wholeFrom } from "../kit/text-size.ts";
 import { charsPerToken } from "../kit/token-estimate.ts";
-import { runTool, strangeField } from "../run/own-tools.ts";
+import { runTool } from "../run/own-tools.ts";
 import type { Tool } from "../spec/tool.ts";
 
 const pageTokensMax = 2_000;
@@ -18,11 +18,6 @@ export function readResultTool(resultTokensMax: number): Tool {
 			properties: { call: { type: "string" }, from: { type: "integer", minimum: 0 } },
 			required: ["call"],
 			additionalProperties: false,
-		},
-		misfit: ({ call, from = 0, ...others }) => {
-			if (typeof call !== "string") return "call must be the id of a call";
-			if (!Number.isSafeInteger(from) || (from as number) < 0) return "from must be a whole number from 0 on";
-			return strangeField({ call, from, ...others }, ["call", "from"]);
 		},
 		inRun: (args, run) => {
 			const { call, from = 0 } = args as { readonly call: string; readonly from?: number };

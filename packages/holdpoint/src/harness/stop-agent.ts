@@ -1,4 +1,4 @@
-import { runTool, strangeField } from "../run/own-tools.ts";
+import { runTool } from "../run/own-tools.ts";
 import type { Tool } from "../spec/tool.ts";
 
 /** Ends work that was started in the background. */
@@ -13,8 +13,6 @@ export function stopAgentTool(): Tool {
 			additionalProperties: false,
 		},
 		isDirectOnly: true,
-		misfit: ({ call, ...others }) =>
-			typeof call === "string" ? strangeField({ call, ...others }, ["call"]) : "call must be the id of a call",
 		inRun: (args, run) => {
 			const { call } = args as { readonly call: string };
 			if (!run.isInBackground(call))

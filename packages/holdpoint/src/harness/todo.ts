@@ -1,4 +1,4 @@
-import { runTool, strangeField } from "../run/own-tools.ts";
+import { runTool } from "../run/own-tools.ts";
 import type { Todo } from "../spec/events.ts";
 import type { Tool } from "../spec/tool.ts";
 
@@ -19,7 +19,7 @@ export function todoTool(): Tool {
 					maxItems: todosMax,
 					items: {
 						type: "object",
-						properties: { text: { type: "string", maxLength: todoCharsMax }, status: { enum: statuses } },
+						properties: { text: { type: "string", minLength: 1, maxLength: todoCharsMax }, status: { enum: statuses } },
 						required: ["text", "status"],
 						additionalProperties: false,
 					},
@@ -28,14 +28,6 @@ export function todoTool(): Tool {
 			required: ["todos"],
 			additionalProperties: false,
 		},
-		misfit: ({ todos, ...others }) => {
-			if (!Array.isArray(todos) || todos.length > todosMax) return `todos must be a list of at most ${todosMax}`;
-			for (const one of todos) {
-				const problem = todoMisfit(one);
-				if (problem !== undefined) return problem;
-			}
-			return strangeField({ todos, ...others }, ["todos"]);
-		},
 		inRun: (args, { inside, agent, isTeam }) => {
 			const { todos } = args as unknown as { readonly todos: readonly Todo[] };
 			const open = todos.filter(({ status }) => status !== "done").length;
@@ -43,14 +35,4 @@ export function todoTool(): Tool {
 			return { value: `Kept. ${open} open.`, events: [{ type: "todos.set", ...who, todos }] };
 		},
 	});
-}
-
-function todoMisfit(one: unknown): string | undefined {
-	if (typeof one !== "object" || one === null) return "each of todos must have a text and a status";
-	const { text, status, ...others } = one as Record<string, unknown>;
-	if (typeof text !== "string" || text.trim() === "" || text.length > todoCharsMax) {
-		return `text must have 1 to ${todoCharsMax} characters`;
-	}
-	if (!statuses.includes(status as Todo["status"])) return `status must be one of ${statuses.join(", ")}`;
-	return strangeField({ text, status, ...others }, ["text", "status"]);
 }

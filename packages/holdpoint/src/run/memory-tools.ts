@@ -1,10 +1,11 @@
 /** The tools of memory. Every default tool costs tokens with every answer of a model: few words, and one tool that reads. */
 import { joinLabels } from "../labels/label.ts";
 import { firstLine } from "../memory/index-text.ts";
+import type { JsonSchema } from "../spec/json.ts";
 import type { Label } from "../spec/label.ts";
 import type { MemoryEntry } from "../spec/memory.ts";
 import type { CallingRun, CallMemory, DoneInRun, Tool } from "../spec/tool.ts";
-import { internalTool, textFields } from "./own-tools.ts";
+import { runTool } from "./own-tools.ts";
 
 export interface MemoryToolsOptions {
 	/** Memory of the session: `note`. Default: on. */
@@ -34,15 +35,14 @@ type Kind = keyof CallingRun["memory"];
 type Texts = { readonly [name: string]: string | undefined };
 
 function readingTool(kinds: readonly Kind[]): Tool {
-	const tool = internalTool({
+	const tool = runTool({
 		name: "memory",
 		description: "Memory: lists all entries, reads the one of that name, or searches for words.",
-		input: textFields([], ["name", "search"]),
-		execute: onlyInRun,
+		inputSchema: textsSchema([], ["name", "search"]),
+		inRun: (input, run) => read(input as Texts, run, kinds),
 	});
-	const inRun = (input: unknown, run: CallingRun) => read(input as Texts, run, kinds);
 	// It sends nothing to anybody.
-	return { ...tool, effect: "read", labels: { audience: [] }, isEverywhere: true, inRun };
+	return { ...tool, effect: "read", labels: { audience: [] } };
 }
 
 const note = writingTool(
@@ -56,14 +56,19 @@ const remember: Tool = {
 };
 
 function writingTool(name: string, kind: Kind, description: string): Tool {
-	const tool = internalTool({ name, description, input: textFields(["name"], ["text"]), execute: onlyInRun });
-	const inRun = (input: unknown, run: CallingRun) => change(input as Texts, run.memory[kind]);
-	const simulate = (input: unknown) => said(input as Texts);
-	return { ...tool, labels: { audience: [] }, isEverywhere: true, simulate, inRun };
+	const tool = runTool({
+		name,
+		description,
+		inputSchema: textsSchema(["name"], ["text"]),
+		inRun: (input, run) => change(input as Texts, run.memory[kind]),
+	});
+	return { ...tool, labels: { audience: [] }, simulate: (input: unknown) => said(input as Texts) };
 }
 
-function onlyInRun(): never {
-	throw new Error("Holdpoint bug: it should hold that memory is used within a run");
+/** An object with texts, some of which may be left out. */
+function textsSchema(required: readonly string[], optional: readonly string[]): JsonSchema {
+	const properties = Object.fromEntries([...required, ...optional].map((name) => [name, { type: "string" }]));
+	return { type: "object", properties, ...(required.length > 0 ? { required } : {}), additionalProperties: false };
 }
 
 async function change({ name = "", text }: Texts, memory: CallMemory): Promise<DoneInRun> {

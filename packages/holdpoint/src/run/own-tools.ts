@@ -1,6 +1,8 @@
-/** Tools that Holdpoint itself gives to agents: small enough that no schema library is loaded for them. */
+/** Tools that Holdpoint itself gives to agents. */
+import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { Json, JsonSchema } from "../spec/json.ts";
 import type { AnySchema, CallingRun, DoneInRun, Tool } from "../spec/tool.ts";
+import { jsonSchema } from "../tools/json-schema.ts";
 
 export interface Field {
 	readonly schema: JsonSchema;
@@ -25,32 +27,6 @@ export function stringField(name: string): Field {
 	return { schema, input: { "~standard": { version: 1, vendor: "holdpoint", validate } } };
 }
 
-/** An object with texts, some of which may be left out. */
-export function textFields(required: readonly string[], optional: readonly string[]): Field {
-	const names = [...required, ...optional];
-	const properties = Object.fromEntries(names.map((name) => [name, { type: "string" }]));
-	const schema = {
-		type: "object",
-		properties,
-		...(required.length > 0 ? { required } : {}),
-		additionalProperties: false,
-	};
-	const problemOf = (value: unknown): string | undefined => {
-		if (typeof value !== "object" || value === null || Array.isArray(value)) return "it must be an object";
-		const missing = required.find((name) => !Object.hasOwn(value, name));
-		if (missing !== undefined) return `${missing} is missing`;
-		const unknown = Object.keys(value).find((name) => !names.includes(name));
-		if (unknown !== undefined) return `there is no ${JSON.stringify(unknown.slice(0, 80))}`;
-		const wrong = Object.entries(value).find(([, text]) => typeof text !== "string");
-		return wrong && `${wrong[0]} must be a string`;
-	};
-	const validate = (value: unknown) => {
-		const problem = problemOf(value);
-		return problem === undefined ? { value } : { issues: [{ message: problem }] };
-	};
-	return { schema, input: { "~standard": { version: 1, vendor: "holdpoint", validate } } };
-}
-
 export interface InternalTool {
 	readonly name: string;
 	readonly description: string;
@@ -59,8 +35,8 @@ export interface InternalTool {
 }
 
 export interface RunTool extends Pick<Tool, "name" | "description" | "inputSchema"> {
-	/** Why what a model wrote does not fit; undefined: it does. */
-	readonly misfit: (args: { readonly [name: string]: unknown }) => string | undefined;
+	/** Why what fits the schema cannot be done all the same; undefined: it can. */
+	readonly misfit?: (args: { readonly [name: string]: unknown }) => string | undefined;
 	/** Programs may not call it. */
 	readonly isDirectOnly?: true;
 	inRun(args: Json, run: CallingRun): DoneInRun | Promise<DoneInRun>;
@@ -68,10 +44,11 @@ export interface RunTool extends Pick<Tool, "name" | "description" | "inputSchem
 
 /** A tool that works within the run that calls it. */
 export function runTool({ misfit, inRun, isDirectOnly, ...named }: RunTool): Tool {
+	const fits = jsonSchema<{ readonly [name: string]: unknown }>(named.inputSchema)["~standard"];
 	const validate = (value: unknown) => {
-		const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-		const problem = isObject ? misfit(value as { [name: string]: unknown }) : "it must be an object";
-		return problem === undefined ? { value } : { issues: [{ message: problem }] };
+		const result = fits.validate(value) as StandardSchemaV1.Result<{ readonly [name: string]: unknown }>;
+		const problem = result.issues ? undefined : misfit?.(result.value);
+		return problem === undefined ? result : { issues: [{ message: problem }] };
 	};
 	const input: Field["input"] = { "~standard": { version: 1, vendor: "holdpoint", validate } };
 	const execute = () => {
@@ -84,12 +61,6 @@ export function runTool({ misfit, inRun, isDirectOnly, ...named }: RunTool): Too
 		execute,
 	});
 	return { ...tool, inRun: inRun as Tool["inRun"], ...(isDirectOnly ? {} : { isEverywhere: true }) } as Tool;
-}
-
-/** The first field that is none of these. */
-export function strangeField(args: object, known: readonly string[]): string | undefined {
-	const other = Object.keys(args).find((name) => !known.includes(name));
-	return other === undefined ? undefined : `${other.slice(0, 80)} is not known: it has ${known.join(", ")}`;
 }
 
 export function internalTool({ name, description, input, execute }: InternalTool): Tool {
