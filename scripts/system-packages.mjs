@@ -8,7 +8,13 @@
 import { accessSync, constants, existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 
-export const systemPackages = [];
+export const systemPackages = [
+	{
+		package: "bubblewrap",
+		why: "tests of commands that are confined without root",
+		check: () => onPath("bwrap") || !canInstall(),
+	},
+];
 
 /** Those that the micro-VM is built with; asked for only where it could run, and nothing fails without them. */
 export const microvmPackages = [
@@ -32,6 +38,9 @@ export function onPath(name) {
 		}
 	});
 }
+
+/** Where packages cannot be installed, tests that want one skip and say so. */
+const canInstall = () => process.getuid?.() === 0 && onPath("apt-get");
 
 /** The rows of the table that this machine lacks. */
 export function missingPackages(table = systemPackages) {
