@@ -195,6 +195,24 @@ describe("plan mode", () => {
 		expect(done).toEqual([]);
 	});
 
+	test("entered in the same answer, it holds for what is asked after it", async () => {
+		const both: PlacedAnswer = {
+			calls: [
+				{ tool: "pay", args: { id: "1" } },
+				{ tool: "set_mode", args: { mode: "plan" } },
+				{ tool: "pay", args: { id: "2" } },
+				{ tool: "look", args: { id: "2" } },
+			],
+		};
+		const { harness, agent, events } = scene([both, { text: "end" }], {
+			harness: { policy: () => ({ verdict: "allow" }) },
+		});
+		const { run } = await harness.run(agent, "Serve.");
+		expect(done).toEqual(["1"]);
+		const ends = ofType(await events(run), "call.finished").map(({ outcome }) => outcome);
+		expect(ends.filter((end) => "denied" in end)).toHaveLength(1);
+	});
+
 	test("an agent that it asks is in it, too", async () => {
 		const helper = defineAgent({
 			name: "helper",

@@ -53,11 +53,21 @@ type Plan = "can be left" | "cannot be left" | undefined;
 
 /** Whether it would change something while somebody around it plans: neither a handoff nor another agent leads out of that. */
 function planAround(segment: Segment, call: CallState, callers: readonly Thread[]): Plan {
-	const planning = [call.thread, ...callers].filter(({ of }) => of.mode === "plan");
+	const planning = [call.thread, ...callers].filter((one) => one.of.mode === "plan" || entersPlan(segment, one, call));
 	if (planning.length === 0) return undefined;
 	const effect = segment.toolOf(call)?.effect;
 	if (effect === "read" || effect === "internal") return undefined;
 	return planning.some(({ of }) => canLeavePlan(segment, of)) ? "can be left" : "cannot be left";
+}
+
+/** Asked for in the same answer, before this call: calls of one answer are begun together. */
+function entersPlan({ state }: Segment, { turn }: Thread, call: CallState): boolean {
+	return turn.some((id) => {
+		const other = state.calls.get(id);
+		if (other?.tool !== setModeName || other.ordinal >= call.ordinal) return false;
+		const { mode } = (other.asked ?? {}) as { readonly mode?: unknown };
+		return mode === "plan" && other.phase !== "finished";
+	});
 }
 
 function plannedReason({ tool }: CallState): string {
