@@ -197,6 +197,44 @@ describe("an agent in the background", () => {
 		]);
 	});
 
+	test("a caller whose budget is used up ends what works in its background", async () => {
+		const { paid, pay } = paying();
+		const helper = defineAgent({
+			name: "helper",
+			instructions: "Help.",
+			tools: [pay],
+			model: scriptedModel([call("pay", {}), say("paid")], { countTokens: true }),
+		});
+		const inner = scriptedModel([ask("pay it"), say("started")], { countTokens: true });
+		const doGenerate: typeof inner.doGenerate = async (request) => {
+			const answer = await inner.doGenerate(request);
+			const { inputTokens } = answer.usage;
+			// More than was thought: a second answer finds nothing left.
+			return {
+				...answer,
+				usage: { ...answer.usage, inputTokens: { ...inputTokens, total: 100_000, noCache: 100_000 } },
+			};
+		};
+		const boss = harnessAgent({
+			name: "boss",
+			instructions: "Lead.",
+			programs: false,
+			agents: [helper],
+			model: { ...inner, doGenerate },
+			settings: { maxOutputTokens: 100 },
+		});
+		const budgets = [{ name: "tokens", counts: "tokens", max: 100_000 }] as const;
+		const harness = createHarness({ keys: stageKeys, sandbox: "off", budgets, policy: () => ({ verdict: "allow" }) });
+		const ended = await harness.run(boss, "Go.");
+		expect(ended).toMatchObject({ status: "failed", error: { code: "limit.budget" } });
+		const events = (await harness.show(ended.run)).events.map(({ event }) => event);
+		const asked = ofType(events, "agent.started").map((started) => started.call);
+		const ends = ofType(events, "call.finished").filter((end) => asked.includes(end.call));
+		expect(ends).toMatchObject([{ outcome: { cancelled: expect.stringContaining("budget tokens") } }]);
+		expect(paid).toEqual([]);
+		expect((await harness.governance.budgets())[0]?.accounts).toMatchObject([{ held: 0 }]);
+	});
+
 	test("what it has seen, its caller has seen once it is told the answer, and not before", async () => {
 		const mail = defineTool({
 			name: "read_mail",
