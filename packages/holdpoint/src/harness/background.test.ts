@@ -365,6 +365,40 @@ describe("an agent in the background", () => {
 		expect(paid).toEqual([]);
 	});
 
+	test("stopped while its model is asked, nobody waits for that answer", async () => {
+		const asked = gate();
+		const inner = scriptedModel([say("never")], { countTokens: false });
+		const doGenerate: typeof inner.doGenerate = ({ abortSignal }) => {
+			asked.resolve();
+			return new Promise((_, reject) => abortSignal?.addEventListener("abort", () => reject(abortSignal.reason)));
+		};
+		const helper = defineAgent({ name: "helper", instructions: "Help.", model: { ...inner, doGenerate } });
+		const wait = plainTool("wait", "read", () => asked.promise.then(() => "ok"));
+		const story: Story = ({ messages }, n) => {
+			const id = JSON.stringify(messages).match(/in the background as (\S+?)\./)?.[1] ?? "?";
+			return [ask("think"), call("wait", {}), call("stop_agent", { call: id })][n] ?? say(`end ${n}`);
+		};
+		const boss = harnessAgent({
+			name: "boss",
+			instructions: "Lead.",
+			programs: false,
+			tools: [wait],
+			agents: [helper],
+			model: scriptedModel(story, { countTokens: false }),
+		});
+		const budgets = [{ name: "tokens", counts: "tokens", max: 1_000_000 }] as const;
+		const harness = createHarness({ keys: stageKeys, sandbox: "off", budgets });
+		const ended = await harness.run(boss, "Go.");
+		expect(ended.status).toBe("completed");
+		const events = (await harness.show(ended.run)).events.map(({ event }) => event);
+		const ends = ofType(events, "call.finished").map(({ outcome }) => outcome);
+		expect(ends).toContainEqual(expect.objectContaining({ cancelled: expect.stringContaining("stopped by boss") }));
+		// Nobody knows what the provider counts: what was held for it is spent.
+		const [status] = await harness.governance.budgets();
+		expect(status?.accounts).toMatchObject([{ held: 0 }]);
+		expect(status?.accounts[0]?.spent).toBeGreaterThan(0);
+	});
+
 	test.each(["read", "write"] as const)(
 		"stopped while a %s is in flight: the tool is told, and its outcome is known first (I7)",
 		async (effect) => {

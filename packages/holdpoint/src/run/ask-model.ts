@@ -25,6 +25,7 @@ import type { ReadyAgent } from "./run-ports.ts";
 import { isClosed } from "./run-state.ts";
 import type { Segment } from "./segment.ts";
 import { toolsFor } from "./thread-tools.ts";
+import { untilStopped } from "./until-stopped.ts";
 
 /** Asks an agent's model once and writes down its answer, or that it is to be asked later. */
 export async function askModel(segment: Segment, thread: Thread): Promise<void> {
@@ -310,9 +311,10 @@ async function callOnce(segment: Segment, asked: Asked, request: ModelRequest): 
 	const isOwn = (["prompt", "tools", "responseFormat"] as const).every((part) => request[part] === asked.own[part]);
 	const held = await holdForModel(segment, { thread, ready, model, request, holder, isOwn });
 	const { limits } = ready;
-	const result = held
-		? await callHeld(segment, { thread, model, limits, request, held, isAside: asked.isAside })
-		: await callFree(segment, { thread, model, limits, request, isAside: asked.isAside });
+	const result = await untilStopped(segment, thread, (signal) => {
+		const calling = { thread, model, limits, request, signal, isAside: asked.isAside };
+		return held ? callHeld(segment, { ...calling, held }) : callFree(segment, calling);
+	});
 	if (result.kind === "later") throw new AskLater(result.dueInMs, result.reason);
 	if (held) asked.spent.push(...spentFor(segment, held, result.answer));
 	asked.counted = held && isOwn ? held.counted : undefined;
@@ -336,8 +338,7 @@ interface Calling {
 	readonly model: LanguageModel;
 	readonly request: ModelRequest;
 	readonly isAside: boolean;
-	/** Default: the segment's. */
-	readonly signal?: AbortSignal;
+	readonly signal: AbortSignal;
 }
 
 function callFree(segment: Segment, calling: Calling): Promise<ModelOutcome> {
@@ -348,7 +349,7 @@ function callFree(segment: Segment, calling: Calling): Promise<ModelOutcome> {
 		limits,
 		clock: ports.clock,
 		random: ports.random,
-		signal: signal ?? segment.abort.signal,
+		signal,
 		...(onDelta ? { onDelta } : {}),
 	});
 }
@@ -367,7 +368,7 @@ async function callHeld(segment: Segment, calling: Calling & { readonly held: He
 	const settings = { ...request.settings, ...cap };
 	const ended = new AbortController();
 	const over = new AbortController();
-	const signal = countsTime(held) ? AbortSignal.any([segment.abort.signal, over.signal]) : segment.abort.signal;
+	const signal = countsTime(held) ? AbortSignal.any([calling.signal, over.signal]) : calling.signal;
 	if (countsTime(held)) {
 		segment.ports.clock.sleep(held.share.ms, ended.signal).then(
 			() => over.abort(timeIsOver(held)),
@@ -379,7 +380,7 @@ async function callHeld(segment: Segment, calling: Calling & { readonly held: He
 		if (result.kind === "later") await giveBack(segment, held);
 		return result;
 	} catch (error) {
-		if (!segment.abort.signal.aborted) await giveBack(segment, held);
+		if (!calling.signal.aborted) await giveBack(segment, held);
 		throw error;
 	} finally {
 		ended.abort();

@@ -98,6 +98,14 @@ export function isWithin(state: RunState, { thread }: CallState, of: Conversatio
 	return true;
 }
 
+/** Who wants that the work there ends, or the work that it is part of. */
+export function stopperOf(state: RunState, of: Conversation): string | undefined {
+	for (let at = of; at.call !== undefined; at = callOf(state, at.call).thread.of) {
+		if (at.stoppedBy !== undefined) return at.stoppedBy;
+	}
+	return undefined;
+}
+
 /** Nobody waits for what is said and done there. */
 export function isInBackground(state: RunState, of: Conversation): boolean {
 	for (let at = of; at.call !== undefined; ) {

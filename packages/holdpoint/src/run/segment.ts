@@ -49,6 +49,8 @@ export class Segment {
 	private isMarked: boolean;
 	/** Attempts of calls in flight, by the call. */
 	readonly attempts = new Map<string, { stop(why: string): void }>();
+	/** What models are asked inside of calls, by whose model it is. */
+	readonly asking = new Map<Thread, AbortController>();
 	/** Tool calls that run now; programs do not count. */
 	running = 0;
 	/** How often whoever drives looked since something happened or was waited for. */
