@@ -1,11 +1,10 @@
 /** Calls that are put to agents: their beginning, and their end before the answer. */
 import { entryOf } from "../routing/topology.ts";
 import type { Tool } from "../spec/tool.ts";
-import { Stopped } from "./ask-aside.ts";
 import { modeOf } from "./begin-mode.ts";
 import type { CallState } from "./call-state.ts";
 import { failedWith } from "./failed-with.ts";
-import { callersOf, callOf, isWithin, stopperOf } from "./run-state.ts";
+import { callersOf, callOf, stopperOf } from "./run-state.ts";
 import type { Segment } from "./segment.ts";
 
 /** From here on it is a conversation inside of the call. */
@@ -44,9 +43,7 @@ export function stopAgent(segment: Segment, { thread }: CallState, modelId: stri
 	const found = thread.late.map((id) => callOf(state, id)).find((call) => call.modelId === modelId);
 	if (!found?.inside || found.phase !== "started" || found.inside.stoppedBy !== undefined) return;
 	segment.emit({ type: "agent.stopped", in: found.id, by: thread.agent });
-	const why = `stopped by ${thread.agent}`;
-	for (const [id, attempt] of segment.attempts) {
-		if (isWithin(state, callOf(state, id), found.inside)) attempt.stop(why);
+	for (const attempt of segment.attempts) {
+		if (stopperOf(state, attempt.of) !== undefined) attempt.stop(`stopped by ${thread.agent}`);
 	}
-	for (const [{ of }, asking] of segment.asking) if (stopperOf(state, of) !== undefined) asking.abort(new Stopped(why));
 }

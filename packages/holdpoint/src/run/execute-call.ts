@@ -133,7 +133,8 @@ export async function attempt(
 	{ tool, text, keep = keepBeside, onDone }: Execution,
 ): Promise<Outcome> {
 	const limited = new Attempt(segment, call, tool);
-	segment.attempts.set(call.id, limited);
+	const inFlight = { of: call.thread.of, stop: (why: string) => limited.stop(why) };
+	segment.attempts.add(inFlight);
 	const did: Did = { call, text, ran: false };
 	const execute = () => {
 		const input = JSON.parse(text) as Json;
@@ -153,7 +154,7 @@ export async function attempt(
 			return failedWith("tool.result_invalid", `${tool.name} ran, but its result was lost: ${lossOf(error)}`);
 		return outcomeOfError(error, limited);
 	} finally {
-		segment.attempts.delete(call.id);
+		segment.attempts.delete(inFlight);
 		limited.end();
 	}
 }

@@ -47,10 +47,8 @@ export class Segment {
 	private readonly trace: SegmentTrace | undefined;
 	/** Whether an entry says already under which lease it was written; the first one's goes without saying. */
 	private isMarked: boolean;
-	/** Attempts of calls in flight, by the call. */
-	readonly attempts = new Map<string, { stop(why: string): void }>();
-	/** What models are asked inside of calls, by whose model it is. */
-	readonly asking = new Map<Thread, AbortController>();
+	/** What is in flight and can be told to stop: attempts of calls, and what models are asked inside of calls. */
+	readonly attempts = new Set<{ readonly of: Conversation; stop(why: string): void }>();
 	/** Tool calls that run now; programs do not count. */
 	running = 0;
 	/** How often whoever drives looked since something happened or was waited for. */

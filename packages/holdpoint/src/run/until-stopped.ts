@@ -12,11 +12,12 @@ export async function untilStopped<Result>(
 	if (thread.of.call === undefined) return ask(segment.abort.signal);
 	const by = stopperOf(segment.state, thread.of);
 	if (by !== undefined) throw new Stopped(`stopped by ${by}`);
-	const asking = new AbortController();
-	segment.asking.set(thread, asking);
+	const stopping = new AbortController();
+	const attempt = { of: thread.of, stop: (why: string) => stopping.abort(new Stopped(why)) };
+	segment.attempts.add(attempt);
 	try {
-		return await ask(AbortSignal.any([segment.abort.signal, asking.signal]));
+		return await ask(AbortSignal.any([segment.abort.signal, stopping.signal]));
 	} finally {
-		segment.asking.delete(thread);
+		segment.attempts.delete(attempt);
 	}
 }
