@@ -13,6 +13,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, lstatSync, mkdirSync, readdirSync, realpathSync, statSync } from "node:fs";
 import { basename, delimiter, dirname, join, relative, sep } from "node:path";
 import type { ShellLimits } from "../../../spec/limits.ts";
+import type { GivenEnvironment } from "./given-environment.ts";
 
 export type ConfinementKind = "user" | "bwrap" | "none";
 
@@ -27,11 +28,12 @@ export interface ConfinementOptions {
 	/** What no command may reach. */
 	readonly places: readonly string[];
 	readonly limits: ShellLimits;
+	readonly environment: GivenEnvironment;
 }
 
 export interface Confinement {
 	readonly kind: ConfinementKind;
-	/** The words that are really run for these. */
+	/** The words that are really run for these, in the environment that is carried. */
 	wrap(command: readonly string[]): string[];
 }
 
@@ -43,9 +45,14 @@ export function usualConfinement(): ConfinementKind {
 /** Errors: one that says what this machine lacks. */
 export function confinement(options: ConfinementOptions): Confinement {
 	const { kind } = options;
-	const made = kind === "none" ? unconfined() : kind === "user" ? asOtherUser(options) : inBubblewrap(options);
+	const made = kind === "none" ? unconfined(options) : kind === "user" ? asOtherUser(options) : inBubblewrap(options);
 	const [program = "", ...args] = made.wrap([tool("true")]);
-	const probe = spawnSync(program, args, { cwd: options.folder, env: {}, encoding: "utf8", timeout: 10_000 });
+	const probe = spawnSync(program, args, {
+		cwd: options.folder,
+		env: options.environment.carried,
+		encoding: "utf8",
+		timeout: 10_000,
+	});
 	if (probe.status === 0) return made;
 	const said = probe.error?.message ?? probe.stderr.trim().slice(0, 300);
 	throw new Error(`commands cannot be confined here (${kind}): ${said || `exit code ${probe.status}`}; ${advice}`);
@@ -63,7 +70,8 @@ function tool(name: string): string {
 	return join(found, name);
 }
 
-function bounded({ limits }: ConfinementOptions): string[] {
+/** What stands last before a command: its bounds, and its environment. */
+function bounded({ limits, environment }: ConfinementOptions): string[] {
 	const seconds = Math.ceil(limits.commandTimeoutMs / 1_000);
 	return [
 		tool("prlimit"),
@@ -74,6 +82,7 @@ function bounded({ limits }: ConfinementOptions): string[] {
 		`--cpu=${seconds}`,
 		"--core=0",
 		"--",
+		...environment.words(tool("sh")),
 	];
 }
 
@@ -82,8 +91,8 @@ function tied(): string[] {
 	return [tool("setpriv"), "--pdeathsig", "KILL", "--"];
 }
 
-function unconfined(): Confinement {
-	return { kind: "none", wrap: (command) => [...tied(), ...command] };
+function unconfined({ environment }: ConfinementOptions): Confinement {
+	return { kind: "none", wrap: (command) => [...tied(), ...environment.words(tool("sh")), ...command] };
 }
 
 /** Covers folders and files of the store; what says what holds stays readable. Its words are separate: nothing is parsed. */

@@ -11,7 +11,7 @@ import {
 } from "node:fs";
 import { open } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, type TestContext, test } from "vitest";
@@ -106,6 +106,19 @@ describe.each(["user", "bwrap"] as const)("commands that are confined (%s)", (co
 		expect(stdout).toContain("TOPIC=x");
 		expect(stdout).not.toMatch(/HOLDPOINT|very-secret/);
 		expect(Number(stdout.trim().split("\n").at(-1))).toBeLessThan(8);
+	});
+
+	test("what it is given reaches nothing that is run before it, and nobody else's eyes", async (context) => {
+		const env = { LD_DEBUG: "files", TOKEN: "a b'$(id)\n\"c", EMPTY: "" };
+		const { stdout, stderr } = await sh(
+			'printf %s "$TOKEN:$EMPTY:$LD_DEBUG"; cat /proc/*/cmdline | grep -c "given[-]secret"; set | grep -c ^given',
+			context,
+			{ env: { ...env, OTHER: "given-secret" } },
+		);
+		expect(stdout).toBe(`${env.TOKEN}::files0\n0\n`);
+		const started = [...stderr.matchAll(/transferring control: (\S+)/g)].map(([, program = ""]) => basename(program));
+		expect(started[0]).toBe("sh");
+		expect(started).not.toEqual(expect.arrayContaining([expect.stringMatching(/setpriv|unshare|mount|prlimit|bwrap/)]));
 	});
 
 	test("it is somebody without rights, and has no network", async (context) => {
@@ -287,6 +300,15 @@ describe("the list of commands", () => {
 		for (const name of ["holdpoint", "/usr/bin/holdpoint", "holdpoint.js"])
 			expect(make([name])).toThrow("answers approvals");
 		expect(() => shellTool({ cwd: join(desk, "nowhere"), commands: [] })).toThrow("ENOENT");
+		for (const [name, value] of [
+			["a b", "x"],
+			["A=B", "x"],
+			["given_0", "x"],
+			["A", "x\0y"],
+		] as const) {
+			const make = () => shellTool({ cwd: desk, confine: "none", commands: [], env: { [name]: value } });
+			expect(make).toThrow("env: ");
+		}
 	});
 
 	test("it is destructive, and only a rule says otherwise", () => {

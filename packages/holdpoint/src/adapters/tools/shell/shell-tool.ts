@@ -14,6 +14,7 @@ import { storePlaces } from "../rooted/forbidden-places.ts";
 import { invalid } from "../rooted/root-folder.ts";
 import { type CommandRule, CommandRules, notAllowed, shellRules } from "./command-rules.ts";
 import { type Confinement, type ConfinementKind, confinement, usualConfinement } from "./confinement.ts";
+import { givenEnvironment } from "./given-environment.ts";
 import { type CommandResult, runCommand } from "./run-command.ts";
 
 export type { ShellLimits } from "../../../spec/limits.ts";
@@ -113,6 +114,7 @@ interface Shell {
 	readonly limits: ShellLimits;
 	readonly rules: CommandRules;
 	readonly confined: Confinement;
+	/** What its launchers find in theirs. */
 	readonly env: Readonly<Record<string, string>>;
 	/** Its rules are part of a policy. */
 	isGoverned: boolean;
@@ -132,6 +134,7 @@ function openShell(options: ShellToolOptions, what: string): Shell {
 		if (!statSync(folder).isDirectory()) throw new Error(`${folder} is no folder`);
 		const places = [...storePlaces(folder), ...(options.forbid ?? []).map((place) => resolve(place))];
 		const rules = new CommandRules(options.commands, { searchPath, folder });
+		const environment = givenEnvironment({ PATH: searchPath, HOME: "/nonexistent", LANG: "C.UTF-8", ...env });
 		const confined = confinement({
 			kind: options.confine ?? usualConfinement(),
 			...user,
@@ -139,9 +142,9 @@ function openShell(options: ShellToolOptions, what: string): Shell {
 			folder,
 			places,
 			limits,
+			environment,
 		});
-		const own = { PATH: searchPath, HOME: "/nonexistent", LANG: "C.UTF-8", ...env };
-		return { folder, limits, rules, confined, env: own, isGoverned: false };
+		return { folder, limits, rules, confined, env: environment.carried, isGoverned: false };
 	} catch (error) {
 		throw invalid(what, reasonOf(error), error);
 	}
