@@ -10,23 +10,21 @@
  * the kernel kills the others, wherever they have fled to.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, lstatSync, mkdirSync, readdirSync, realpathSync, statSync } from "node:fs";
-import { basename, delimiter, dirname, join, relative, sep } from "node:path";
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { delimiter, join } from "node:path";
 import type { ShellLimits } from "../../../spec/limits.ts";
+import { isWithin } from "../rooted/places.ts";
+import { type CoverOptions, coveredPlaces } from "./covered-places.ts";
 import type { GivenEnvironment } from "./given-environment.ts";
 
 export type ConfinementKind = "user" | "bwrap" | "none";
 
-export interface ConfinementOptions {
+export interface ConfinementOptions extends CoverOptions {
 	readonly kind: ConfinementKind;
 	/** Of `user`. */
 	readonly uid: number;
 	readonly gid: number;
 	readonly network: boolean;
-	/** Where commands work. Shape: a real path. */
-	readonly folder: string;
-	/** What no command may reach. */
-	readonly places: readonly string[];
 	readonly limits: ShellLimits;
 	readonly environment: GivenEnvironment;
 }
@@ -152,54 +150,16 @@ function inBubblewrap(options: ConfinementOptions): Confinement {
 		const program = command[0] ?? "";
 		if (!/^\/(usr|bin|sbin)\//.test(program))
 			throw new Error(`${program} is not below /usr, and bubblewrap shows commands nothing else`);
-		const covers = coveredPlaces(options).flatMap((place) =>
-			statSync(place).isDirectory() ? ["--tmpfs", place, "--remount-ro", place] : ["--ro-bind", "/dev/null", place],
-		);
+		// It shows nothing outside of the folder at all.
+		const covers = coveredPlaces(options)
+			.filter((place) => isWithin(folder, place))
+			.flatMap((place) =>
+				statSync(place).isDirectory() ? ["--tmpfs", place, "--remount-ro", place] : ["--ro-bind", "/dev/null", place],
+			);
 		const kept = keptFiles(folder).flatMap((place) => ["--ro-bind", place, place]);
 		return [...begin, ...covers, ...kept, "--", ...bounded(options), ...command];
 	};
 	return { kind: "bwrap", wrap };
-}
-
-/**
- * The store's folders, and its files with what lies beside them. A folder that could be made where a store is looked for is
- * made, so that it can be covered.
- */
-function coveredPlaces({ places, folder, kind }: ConfinementOptions): string[] {
-	const covered = new Set<string>();
-	for (const place of places) {
-		const isInside = isBelow(folder, place);
-		if (isInside && basename(place) === ".holdpoint") mkdirSync(place, { recursive: true, mode: 0o700 });
-		// Bubblewrap shows nothing outside of the folder at all.
-		if (!isInside && kind === "bwrap") continue;
-		if (existsSync(place) && statSync(place).isDirectory()) covered.add(realpathSync(place));
-		else for (const file of filesOf(place)) covered.add(file);
-	}
-	checkNames([...covered]);
-	return [...covered];
-}
-
-const filesMax = 10_000;
-
-/** A second name of a file is no place that could be covered. Errors: one that names the file. */
-function checkNames(covered: readonly string[]): void {
-	const queue = [...covered];
-	for (const place of queue) {
-		const stats = lstatSync(place);
-		if (stats.isDirectory()) queue.push(...readdirSync(place).map((name) => join(place, name)));
-		else if (stats.nlink > 1)
-			throw new Error(`no command is run while ${place} has a second name (a hard link), under which it could be read`);
-		if (queue.length > filesMax) throw new Error(`what belongs to the store has more than ${filesMax} files`);
-	}
-}
-
-/** `holdpoint.db`, `holdpoint.db-wal`, `holdpoint.db.keys`. */
-function filesOf(place: string): string[] {
-	const folder = dirname(place);
-	if (!existsSync(folder)) return [];
-	return readdirSync(folder)
-		.filter((name) => name.startsWith(basename(place)))
-		.map((name) => realpathSync(join(folder, name)));
 }
 
 /** The configuration of the next harness. */
@@ -207,9 +167,4 @@ function keptFiles(folder: string): string[] {
 	return readdirSync(folder, { withFileTypes: true })
 		.filter((entry) => entry.isFile() && /^holdpoint\.config\./i.test(entry.name))
 		.map(({ name }) => join(folder, name));
-}
-
-function isBelow(folder: string, place: string): boolean {
-	const way = relative(folder, place);
-	return way !== "" && way !== ".." && !way.startsWith(`..${sep}`);
 }

@@ -1,94 +1,28 @@
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import {
-	chmodSync,
-	existsSync,
-	mkdirSync,
-	mkdtempSync,
-	readdirSync,
-	readFileSync,
-	rmSync,
-	writeFileSync,
-} from "node:fs";
+import { spawnSync } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import type { Readable } from "node:stream";
-import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, type TestContext, test } from "vitest";
 import { OutcomeUnknown } from "../../../tools/outcome-unknown.ts";
-import { execute } from "../files/file-scene.ts";
-import type { ShellChildAnswer, ShellChildOptions } from "./shell-child.ts";
-import { type CommandResult, type ConfinementKind, type ShellToolOptions, shellTool } from "./shell-tool.ts";
+import { confinedShell, harness, isRoot, lack, type Run, type ShellScene, shell, shellScene } from "./shell-scene.ts";
+import { type CommandResult, type ShellToolOptions, shellTool } from "./shell-tool.ts";
 
+let scene: ShellScene;
 let folder: string;
 let desk: string;
 beforeEach(() => {
-	folder = mkdtempSync(join(tmpdir(), "holdpoint-shell-"));
-	chmodSync(folder, 0o755);
-	desk = join(folder, "desk");
-	mkdirSync(desk);
-	chmodSync(desk, 0o777);
+	scene = shellScene();
+	({ folder, desk } = scene);
 	process.env["HOLDPOINT_KEYS"] = "k1:very-secret";
 });
 afterEach(() => {
 	delete process.env["HOLDPOINT_KEYS"];
-	rmSync(folder, { recursive: true, force: true });
+	scene.close();
 });
-
-type Run = (command: readonly string[], signal?: AbortSignal) => Promise<CommandResult>;
-
-function shell(options: Partial<ShellToolOptions> = {}): Run {
-	const { tool } = shellTool({ cwd: desk, commands: [{ command: ["sh", "-c", "*"] }], ...options });
-	return (command, signal) => execute(tool, { command }, signal) as Promise<CommandResult>;
-}
-
-const isRoot = process.geteuid?.() === 0;
-const nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--"];
-
-/** A harness of its own; for bubblewrap one without root. */
-function harness(options: ShellChildOptions): ChildProcess {
-	const asWhom = isRoot && options.confine === "bwrap" ? nobody : [];
-	const [program = "", ...args] = [
-		...asWhom,
-		process.execPath,
-		join(import.meta.dirname, "shell-child.ts"),
-		JSON.stringify(options),
-	];
-	return spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] });
-}
-
-/** The same as `shell`, in a harness of its own. */
-function shellElsewhere(options: Partial<ShellToolOptions>): Run {
-	return async (command, signal) => {
-		const child = harness({ cwd: desk, commands: [{ command: ["sh", "-c", "*"] }], ...options, command });
-		signal?.addEventListener("abort", () => child.stdin?.end());
-		const { result, error, isUnknown } = JSON.parse(await text(child.stdout as Readable)) as ShellChildAnswer;
-		if (result) return result;
-		throw isUnknown ? new OutcomeUnknown(error ?? "") : new Error(error);
-	};
-}
-
-/** Why this machine cannot. */
-function lack(kind: ConfinementKind): string | undefined {
-	if (kind === "user") return isRoot ? undefined : "only root can run commands as another user";
-	const [program = "", ...args] = [
-		...(isRoot ? nobody : []),
-		"bwrap",
-		"--unshare-all",
-		"--ro-bind",
-		"/",
-		"/",
-		process.execPath,
-		import.meta.filename.replace("shell-tool.test", "shell-child"),
-		"{}",
-	];
-	return spawnSync(program, args).status === 0 ? undefined : "no bubblewrap that works, for a user who can read this";
-}
 
 describe.each(["user", "bwrap"] as const)("commands that are confined (%s)", (confine) => {
 	const why = lack(confine);
-	const confined = (options: Partial<ShellToolOptions> = {}): Run =>
-		confine === "bwrap" && isRoot ? shellElsewhere({ confine, ...options }) : shell({ confine, ...options });
+	const confined = (options: Partial<ShellToolOptions> = {}): Run => confinedShell({ cwd: desk, confine, ...options });
 	const sh = (script: string, context: TestContext, options: Partial<ShellToolOptions> = {}) => {
 		if (why) context.skip(why);
 		return confined(options)(["sh", "-c", script]);
@@ -245,7 +179,7 @@ describe("commands that are not confined", () => {
 	});
 
 	test("they are ended with their group all the same, and find a clean environment", async () => {
-		const run = shell({ confine: "none", limits: { commandTimeoutMs: 200 } });
+		const run = shell({ cwd: desk, confine: "none", limits: { commandTimeoutMs: 200 } });
 		await expect(run(["sh", "-c", "sleep 1000 & sleep 1000"])).rejects.toThrow(OutcomeUnknown);
 		const { stdout } = await run(["sh", "-c", "sleep 1000 & env"]);
 		expect(stdout).not.toContain("very-secret");
@@ -261,7 +195,7 @@ describe("the list of commands", () => {
 	] as const;
 
 	test("what no rule names is refused, and the longest rule decides", async () => {
-		const run = shell({ confine: "none", commands });
+		const run = shell({ cwd: desk, confine: "none", commands });
 		await expect(run(["rm", "-rf", "x"])).rejects.toThrow(
 			'No rule allows this command. Allowed: echo "a b", ls *, ls -la',
 		);
@@ -277,7 +211,7 @@ describe("the list of commands", () => {
 	});
 
 	test("words are words: nothing of a shell is in them", async () => {
-		const run = shell({ confine: "none", commands: [{ command: ["echo", "*"] }] });
+		const run = shell({ cwd: desk, confine: "none", commands: [{ command: ["echo", "*"] }] });
 		expect(await run(["echo", "$(id)", ";", "id", "`id`", "*", "> x"])).toMatchObject({
 			stdout: "$(id) ; id `id` * > x\n",
 		});
@@ -332,7 +266,7 @@ describe("the list of commands", () => {
 	});
 
 	test("what must be asked for is refused where no policy knows of it", async () => {
-		const run = shell({ confine: "none", commands: [{ command: ["id"], verdict: "ask" }] });
+		const run = shell({ cwd: desk, confine: "none", commands: [{ command: ["id"], verdict: "ask" }] });
 		await expect(run(["id"])).rejects.toThrow("has no policy() of it");
 	});
 });

@@ -1,0 +1,80 @@
+import {
+	chmodSync,
+	linkSync,
+	mkdirSync,
+	readdirSync,
+	readFileSync,
+	renameSync,
+	symlinkSync,
+	writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { confinedShell, lack, type ShellScene, shellScene } from "./shell-scene.ts";
+import type { CommandResult, ShellToolOptions } from "./shell-tool.ts";
+
+let scene: ShellScene;
+let folder: string;
+let desk: string;
+beforeEach(() => {
+	scene = shellScene();
+	({ folder, desk } = scene);
+});
+afterEach(() => {
+	delete process.env["HOLDPOINT_STORE"];
+	scene.close();
+});
+
+/** Whoever stored it was careless about rights. */
+function put(path: string): string {
+	mkdirSync(dirname(path), { recursive: true });
+	chmodSync(dirname(path), 0o777);
+	writeFileSync(path, "very-secret");
+	chmodSync(path, 0o666);
+	return path;
+}
+
+describe.each(["user", "bwrap"] as const)("what is covered (%s)", (confine) => {
+	const why = lack(confine);
+	beforeEach((context) => {
+		if (why) context.skip(why);
+	});
+	const sh = async (script: string, options: Partial<ShellToolOptions> = {}): Promise<CommandResult> =>
+		confinedShell({ cwd: desk, confine, ...options })(["sh", "-c", script]);
+
+	test("places are what their names lead to", async () => {
+		symlinkSync(desk, join(folder, "alias"));
+		for (const name of ["keys/a.key", "my.db", "my.db.keys"]) put(join(desk, name));
+		process.env["HOLDPOINT_STORE"] = join(folder, "alias/my.db");
+		const forbid = [join(folder, "alias/keys")];
+		const { stdout } = await sh("cat keys/a.key my.db my.db.keys; ls keys; echo over", { forbid });
+		expect(stdout).toBe("over\n");
+	});
+
+	test("a store that is named by its file is covered with its folder, also before it is there", async () => {
+		process.env["HOLDPOINT_STORE"] = join(desk, ".holdpoint/holdpoint.db");
+		await sh("mkdir -p .holdpoint; echo forged > .holdpoint/holdpoint.db");
+		put(join(desk, ".holdpoint/holdpoint.db"));
+		const { stdout } = await sh("cat .holdpoint/holdpoint.db; echo forged > .holdpoint/holdpoint.db-wal; pwd");
+		expect(stdout).toBe(`${desk}\n`);
+		expect(readdirSync(join(desk, ".holdpoint"))).toEqual(["holdpoint.db"]);
+	});
+
+	test("no command is run where a link in the folder leads to a store: it could be exchanged", async () => {
+		put(join(folder, "elsewhere/holdpoint.db"));
+		symlinkSync(join(folder, "elsewhere"), join(desk, ".holdpoint"));
+		await expect(sh("echo begun")).rejects.toThrow("leads over a link in the agent's folder");
+		renameSync(join(desk, ".holdpoint"), join(desk, "way"));
+		expect(await sh("echo begun")).toMatchObject({ stdout: "begun\n" });
+		process.env["HOLDPOINT_STORE"] = join(desk, "way/holdpoint.db");
+		await expect(sh("echo begun")).rejects.toThrow("leads over a link in the agent's folder");
+	});
+
+	test("no command is run while a file of a store has a second name, wherever the store lies", async () => {
+		const store = put(join(folder, "my.db"));
+		linkSync(store, join(desk, "notes.txt"));
+		const running = sh("cat notes.txt", { forbid: [store] });
+		await expect(running).rejects.toThrow(`${store} has a second name (a hard link)`);
+		expect(readFileSync(store, "utf8")).toBe("very-secret");
+	});
+});

@@ -1,0 +1,73 @@
+/**
+ * What no command may reach, as it is now: the store's folders, and its files with what lies beside them. By real paths alone,
+ * whatever they are named by. What cannot be covered is an error, and no command is run.
+ */
+import { existsSync, lstatSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import { basename, dirname, join, sep } from "node:path";
+import { storeFolder } from "../rooted/forbidden-places.ts";
+import { isWithin, wayTo } from "../rooted/places.ts";
+import { foldName } from "../rooted/relative-path.ts";
+
+export interface CoverOptions {
+	/** Where commands work. Shape: a real path. */
+	readonly folder: string;
+	/** What no command may reach. Shape: absolute paths. */
+	readonly places: readonly string[];
+}
+
+/** Shape: real paths, none of them within another. Errors: one that names what cannot be covered. */
+export function coveredPlaces({ folder, places }: CoverOptions): string[] {
+	const covered = new Set<string>();
+	for (const named of places) {
+		const place = wholeStore(realPlace(named, folder), folder);
+		// One that could be made where a store is looked for is made, so that it can be covered.
+		if (isWithin(folder, place) && basename(place) === storeFolder) mkdirSync(place, { recursive: true, mode: 0o700 });
+		if (existsSync(place) && statSync(place).isDirectory()) covered.add(place);
+		else for (const file of filesOf(place)) covered.add(realPlace(file, folder));
+	}
+	checkNames([...covered]);
+	return [...covered].filter((place) => ![...covered].some((each) => each !== place && isWithin(each, place)));
+}
+
+/** Errors: where a link leads there that a command could exchange. */
+function realPlace(place: string, folder: string): string {
+	const { end, links } = wayTo(place);
+	const own = links.find((link) => isWithin(folder, link));
+	if (own) {
+		throw new Error(
+			`no command is run while the way to ${place} leads over a link in the agent's folder (${own}), which a command could exchange; name what it leads to, and make it a folder`,
+		);
+	}
+	return end;
+}
+
+/** Of a file in a `.holdpoint` of the agent's folder: that one. */
+function wholeStore(place: string, folder: string): string {
+	if (!isWithin(folder, place)) return place;
+	const names = place.slice(folder.length + 1).split(sep);
+	const at = names.findIndex((name) => foldName(name) === storeFolder);
+	return at < 0 ? place : join(folder, ...names.slice(0, at + 1));
+}
+
+const filesMax = 10_000;
+
+/** A second name of a file is no place that could be covered. Errors: one that names the file. */
+function checkNames(covered: readonly string[]): void {
+	const queue = [...covered];
+	for (const place of queue) {
+		const stats = lstatSync(place);
+		if (stats.isDirectory()) queue.push(...readdirSync(place).map((name) => join(place, name)));
+		else if (stats.nlink > 1)
+			throw new Error(`no command is run while ${place} has a second name (a hard link), under which it could be read`);
+		if (queue.length > filesMax) throw new Error(`what belongs to the store has more than ${filesMax} files`);
+	}
+}
+
+/** `holdpoint.db`, `holdpoint.db-wal`, `holdpoint.db.keys`. */
+function filesOf(place: string): string[] {
+	const folder = dirname(place);
+	if (!existsSync(folder)) return [];
+	return readdirSync(folder)
+		.filter((name) => name.startsWith(basename(place)))
+		.map((name) => join(folder, name));
+}
