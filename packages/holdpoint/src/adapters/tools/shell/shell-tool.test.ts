@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, type TestContext, test } from "vitest";
@@ -230,7 +230,14 @@ describe("the list of commands", () => {
 		expect(make(["ls"], { verdict: "yes" })).toThrow("is no rule");
 		expect(make(["ls"], { veto: "deny" })).toThrow("is no rule");
 		writeFileSync(join(desk, "mine"), "#!/bin/sh\n", { mode: 0o755 });
-		expect(make([join(desk, "mine")])).toThrow("could write another one into its place");
+		expect(make([join(desk, "mine")])).toThrow("could put another one into its place");
+		// Also what leads out of it again.
+		symlinkSync("/bin", join(desk, "bin"));
+		symlinkSync("/bin/ls", join(desk, "list"));
+		symlinkSync(join(desk, "list"), join(folder, "list"));
+		symlinkSync(join(desk, "bin"), join(folder, "bin"));
+		for (const way of ["desk/list", "desk/bin/ls", "list", "bin/ls"])
+			expect(make([join(folder, way)])).toThrow("could put another one into its place");
 		for (const name of ["holdpoint", "/usr/bin/holdpoint", "holdpoint.js"])
 			expect(make([name])).toThrow("answers approvals");
 		expect(() => shellTool({ cwd: join(desk, "nowhere"), commands: [] })).toThrow("ENOENT");
