@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { isWithin, wayTo } from "./places.ts";
+import { belongsTo, isWithin, wayTo } from "./places.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -35,4 +35,9 @@ test("a folder holds itself, and no neighbour whose name begins like its own", (
 	expect(isWithin("/a/b", "/a/b/..c")).toBe(true);
 	expect(isWithin("/", "/a")).toBe(true);
 	expect(["/a/bc", "/a", "/"].map((path) => isWithin("/a/b", path))).toEqual([false, false, false]);
+});
+
+test("what lies beside a file belongs to it by its name, and a longer word does not", () => {
+	const own = ["key", "key.pub", "key-wal", "key/a"];
+	expect([...own, "keyboard.md", "ke", "akey", "key2"].filter((name) => belongsTo("key", name))).toEqual(own);
 });

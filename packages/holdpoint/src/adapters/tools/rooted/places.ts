@@ -45,3 +45,8 @@ export function isWithin(folder: string, path: string): boolean {
 	const way = relative(folder, path);
 	return way !== ".." && !way.startsWith(`..${sep}`);
 }
+
+/** Is it the place, something in it, or of the same store: `holdpoint.db-wal` and `holdpoint.db.keys` are of `holdpoint.db`. */
+export function belongsTo(place: string, path: string): boolean {
+	return path.startsWith(place) && ["/", ".", "-", undefined].includes(path[place.length]);
+}

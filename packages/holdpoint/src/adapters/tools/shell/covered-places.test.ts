@@ -51,6 +51,18 @@ describe.each(["user", "bwrap"] as const)("what is covered (%s)", (confine) => {
 		expect(stdout).toBe("over\n");
 	});
 
+	test("what lies beside a file is covered with it, and what only begins like it is not", async () => {
+		for (const name of ["key", "key-wal", "key.pub", "keyboard.md"]) put(join(desk, name));
+		const script = "cat key key-wal key.pub; cat keyboard.md; echo new > keyboard.md; echo new > keys.md";
+		const { stdout } = await sh(script, { forbid: [join(desk, "key")] });
+		expect(stdout).toBe("very-secret");
+		expect(["key", "keyboard.md", "keys.md"].map((name) => readFileSync(join(desk, name), "utf8"))).toEqual([
+			"very-secret",
+			"new\n",
+			"new\n",
+		]);
+	});
+
 	test("a store that is named by its file is covered with its folder, also before it is there", async () => {
 		process.env["HOLDPOINT_STORE"] = join(desk, ".holdpoint/holdpoint.db");
 		await sh("mkdir -p .holdpoint; echo forged > .holdpoint/holdpoint.db");

@@ -5,7 +5,7 @@
 import { existsSync, lstatSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { basename, dirname, join, sep } from "node:path";
 import { storeFolder } from "../rooted/forbidden-places.ts";
-import { isWithin, wayTo } from "../rooted/places.ts";
+import { belongsTo, isWithin, wayTo } from "../rooted/places.ts";
 import { foldName } from "../rooted/relative-path.ts";
 
 export interface CoverOptions {
@@ -68,6 +68,6 @@ function filesOf(place: string): string[] {
 	const folder = dirname(place);
 	if (!existsSync(folder)) return [];
 	return readdirSync(folder)
-		.filter((name) => name.startsWith(basename(place)))
+		.filter((name) => belongsTo(basename(place), name))
 		.map((name) => join(folder, name));
 }
