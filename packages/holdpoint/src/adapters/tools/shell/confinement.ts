@@ -14,7 +14,7 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import type { ShellLimits } from "../../../spec/limits.ts";
 import { isWithin } from "../rooted/places.ts";
-import { type CoverOptions, coveredPlaces } from "./covered-places.ts";
+import { type CoverOptions, coveredPlaces, foldersAbove } from "./covered-places.ts";
 import type { GivenEnvironment } from "./given-environment.ts";
 
 export type ConfinementKind = "user" | "bwrap" | "none";
@@ -93,9 +93,16 @@ function unconfined({ environment }: ConfinementOptions): Confinement {
 	return { kind: "none", wrap: (command) => [...tied(), ...environment.words(tool("sh")), ...command] };
 }
 
-/** Covers folders and files of the store; what says what holds stays readable. Its words are separate: nothing is parsed. */
+/**
+ * Pins the folders above the store, covers its folders and files; what says what holds stays readable. Then it enters the folder
+ * anew: it stands below what was mounted since. Its words are separate: nothing is parsed.
+ */
 const coverScript = `
-mount=$1; covered=$2; kept=$3; shift 3
+mount=$1; folder=$2; pinned=$3; covered=$4; kept=$5; shift 5
+while [ "$pinned" -gt 0 ]; do
+	"$mount" --rbind "$1" "$1" || exit 125
+	shift; pinned=$((pinned - 1))
+done
 while [ "$covered" -gt 0 ]; do
 	if [ -d "$1" ]; then "$mount" -t tmpfs -o ro,mode=0,size=4k none "$1"; else "$mount" --bind /dev/null "$1"; fi || exit 125
 	shift; covered=$((covered - 1))
@@ -104,6 +111,7 @@ while [ "$kept" -gt 0 ]; do
 	"$mount" --bind "$1" "$1" && "$mount" -o remount,ro,bind "$1" || exit 125
 	shift; kept=$((kept - 1))
 done
+cd "$folder" && unset OLDPWD || exit 125
 exec "$@"
 `;
 
@@ -126,8 +134,10 @@ function asOtherUser(options: ConfinementOptions): Confinement {
 	const begin = [...tied(), tool("unshare"), ...spaces, "--", tool("sh"), "-c", coverScript, "sh", tool("mount")];
 	const drop = [tool("setpriv"), ...ids, ...rights, ...bounded(options)];
 	const wrap = (command: readonly string[]): string[] => {
-		const [covered, kept] = [coveredPlaces(options), keptFiles(options.folder)];
-		return [...begin, String(covered.length), String(kept.length), ...covered, ...kept, ...drop, ...command];
+		const covered = coveredPlaces(options);
+		const lists = [foldersAbove(covered), covered, keptFiles(options.folder)];
+		const counts = lists.map(({ length }) => String(length));
+		return [...begin, options.folder, ...counts, ...lists.flat(), ...drop, ...command];
 	};
 	return { kind: "user", wrap };
 }
@@ -151,13 +161,15 @@ function inBubblewrap(options: ConfinementOptions): Confinement {
 		if (!/^\/(usr|bin|sbin)\//.test(program))
 			throw new Error(`${program} is not below /usr, and bubblewrap shows commands nothing else`);
 		// It shows nothing outside of the folder at all.
-		const covers = coveredPlaces(options)
-			.filter((place) => isWithin(folder, place))
-			.flatMap((place) =>
-				statSync(place).isDirectory() ? ["--tmpfs", place, "--remount-ro", place] : ["--ro-bind", "/dev/null", place],
-			);
+		const covered = coveredPlaces(options).filter((place) => isWithin(folder, place));
+		const pins = foldersAbove(covered)
+			.filter((place) => place !== folder && isWithin(folder, place))
+			.flatMap((place) => ["--bind", place, place]);
+		const covers = covered.flatMap((place) =>
+			statSync(place).isDirectory() ? ["--tmpfs", place, "--remount-ro", place] : ["--ro-bind", "/dev/null", place],
+		);
 		const kept = keptFiles(folder).flatMap((place) => ["--ro-bind", place, place]);
-		return [...begin, ...covers, ...kept, "--", ...bounded(options), ...command];
+		return [...begin, ...pins, ...covers, ...kept, "--", ...bounded(options), ...command];
 	};
 	return { kind: "bwrap", wrap };
 }

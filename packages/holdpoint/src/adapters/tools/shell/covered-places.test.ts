@@ -63,6 +63,20 @@ describe.each(["user", "bwrap"] as const)("what is covered (%s)", (confine) => {
 		]);
 	});
 
+	test("no folder above a store is renamed, so that no other store comes into its place", async () => {
+		const stores = [join(desk, "a/b/my.db"), join(desk, "a/c/.holdpoint/holdpoint.db"), join(folder, "out/side/my.db")];
+		for (const store of stores) put(store);
+		for (const open of ["desk/a", "desk/a/c", "out", "."]) chmodSync(join(folder, open), 0o777);
+		put(join(desk, "free/x"));
+		const renames = ["a", "a/b", "a/c", "../out", "../out/side", desk, `/proc/self/cwd/a`, "free"];
+		const { stdout } = await sh(
+			`for each in ${renames.join(" ")}; do mv $each $each-gone && echo $each; done; cat a/b/* a/c/.holdpoint/* ../out/side/*; ls a; pwd`,
+			{ forbid: stores },
+		);
+		expect(stdout).toBe(`free\nb\nc\n${desk}\n`);
+		expect(stores.map((store) => readFileSync(store, "utf8"))).toEqual(stores.map(() => "very-secret"));
+	});
+
 	test("a store that is named by its file is covered with its folder, also before it is there", async () => {
 		process.env["HOLDPOINT_STORE"] = join(desk, ".holdpoint/holdpoint.db");
 		await sh("mkdir -p .holdpoint; echo forged > .holdpoint/holdpoint.db");

@@ -29,6 +29,13 @@ export function coveredPlaces({ folder, places }: CoverOptions): string[] {
 	return [...covered].filter((place) => ![...covered].some((each) => each !== place && isWithin(each, place)));
 }
 
+/** The folders above these places, the outer ones first. Mounts cannot be renamed, and what holds one can. */
+export function foldersAbove(places: readonly string[]): string[] {
+	const above = new Set<string>();
+	for (const place of places) for (let at = dirname(place); at !== sep; at = dirname(at)) above.add(at);
+	return [...above].toSorted((a, b) => a.length - b.length);
+}
+
 /** Errors: where a link leads there that a command could exchange. */
 function realPlace(place: string, folder: string): string {
 	const { end, links } = wayTo(place);
