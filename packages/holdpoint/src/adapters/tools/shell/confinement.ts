@@ -31,8 +31,8 @@ export interface ConfinementOptions extends CoverOptions {
 
 export interface Confinement {
 	readonly kind: ConfinementKind;
-	/** The words that are really run for these, in the environment that is carried. */
-	wrap(command: readonly string[]): string[];
+	/** The words that are really run for these, in the environment that is carried. `stores`: further places to be covered. */
+	wrap(command: readonly string[], stores?: readonly string[]): string[];
 }
 
 /** What suits this process. */
@@ -116,7 +116,7 @@ exec "$@"
 `;
 
 function asOtherUser(options: ConfinementOptions): Confinement {
-	const { uid, gid, network } = options;
+	const { uid, gid, network, folder, places } = options;
 	if (process.geteuid?.() !== 0) throw new Error(`only root can run commands as another user; ${advice}`);
 	if (uid === 0 || gid === 0) throw new Error("commands are not run as root");
 	const spaces = [
@@ -133,11 +133,11 @@ function asOtherUser(options: ConfinementOptions): Confinement {
 	const rights = ["--no-new-privs", "--bounding-set=-all", "--inh-caps=-all", "--pdeathsig", "KILL", "--"];
 	const begin = [...tied(), tool("unshare"), ...spaces, "--", tool("sh"), "-c", coverScript, "sh", tool("mount")];
 	const drop = [tool("setpriv"), ...ids, ...rights, ...bounded(options)];
-	const wrap = (command: readonly string[]): string[] => {
-		const covered = coveredPlaces(options);
-		const lists = [foldersAbove(covered), covered, keptFiles(options.folder)];
+	const wrap: Confinement["wrap"] = (command, stores = []) => {
+		const covered = coveredPlaces({ folder, places: [...places, ...stores] });
+		const lists = [foldersAbove(covered), covered, keptFiles(folder)];
 		const counts = lists.map(({ length }) => String(length));
-		return [...begin, options.folder, ...counts, ...lists.flat(), ...drop, ...command];
+		return [...begin, folder, ...counts, ...lists.flat(), ...drop, ...command];
 	};
 	return { kind: "user", wrap };
 }
@@ -147,7 +147,7 @@ const shownFiles = ["alternatives", "ld.so.cache", "passwd", "group", "nsswitch.
 const networkFiles = ["hosts", "resolv.conf"];
 
 function inBubblewrap(options: ConfinementOptions): Confinement {
-	const { folder, network } = options;
+	const { folder, places, network } = options;
 	// Bubblewrap keeps the user, and the number of root's processes has no limit.
 	if (process.geteuid?.() === 0) throw new Error('root confines commands with confine: "user"');
 	const system = ["/bin", "/sbin", "/lib", "/lib32", "/lib64"].flatMap((place) => ["--ro-bind-try", place, place]);
@@ -156,12 +156,14 @@ function inBubblewrap(options: ConfinementOptions): Confinement {
 	const seen = ["--ro-bind", "/usr", "/usr", ...system, ...etc.flatMap((place) => ["--ro-bind-try", place, place])];
 	const own = ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--bind", folder, folder, "--chdir", folder];
 	const begin = [...tied(), tool("bwrap"), ...spaces, "--cap-drop", "ALL", ...seen, ...own];
-	const wrap = (command: readonly string[]): string[] => {
+	const wrap: Confinement["wrap"] = (command, stores = []) => {
 		const program = command[0] ?? "";
 		if (!/^\/(usr|bin|sbin)\//.test(program))
 			throw new Error(`${program} is not below /usr, and bubblewrap shows commands nothing else`);
 		// It shows nothing outside of the folder at all.
-		const covered = coveredPlaces(options).filter((place) => isWithin(folder, place));
+		const covered = coveredPlaces({ folder, places: [...places, ...stores] }).filter((place) =>
+			isWithin(folder, place),
+		);
 		const pins = foldersAbove(covered)
 			.filter((place) => place !== folder && isWithin(folder, place))
 			.flatMap((place) => ["--bind", place, place]);

@@ -10,7 +10,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { confinedShell, lack, type ShellScene, shellScene } from "./shell-scene.ts";
+import { confinedShell, isRoot, lack, type ShellScene, shellScene } from "./shell-scene.ts";
 import type { CommandResult, ShellToolOptions } from "./shell-tool.ts";
 
 let scene: ShellScene;
@@ -77,6 +77,41 @@ describe.each(["user", "bwrap"] as const)("what is covered (%s)", (confine) => {
 		expect(stores.map((store) => readFileSync(store, "utf8"))).toEqual(stores.map(() => "very-secret"));
 	});
 
+	test("stores of others, deeper in the folder, are covered without being named", async () => {
+		const stores = [join(desk, "a/.holdpoint/holdpoint.db"), join(desk, "a/b/.Holdpoint/x.keys")];
+		for (const store of stores) put(store);
+		const { stdout } = await sh(
+			"cat a/.*/* a/b/.*/*; mv a z; mv a/b a/z; for each in a/.holdpoint a/b/.Holdpoint; do echo forged > $each/x.keys; mv $each $each-gone; done; ls; ls -A a",
+		);
+		expect(stdout).toBe("a\n.holdpoint\nb\n");
+		expect(stores.map((store) => readFileSync(store, "utf8"))).toEqual(["very-secret", "very-secret"]);
+	});
+
+	test("I8: a folder that has too much in it to be looked through has no command run in it", async () => {
+		for (let at = 0; at < 20; at++) put(join(desk, `a${at % 2}/${at}`));
+		const run = (entriesMax: number) => sh("echo begun", { limits: { entriesMax } });
+		await expect(run(22)).rejects.toThrow("more than 22 entries (limits.entriesMax)");
+		expect(await run(23)).toMatchObject({ stdout: "begun\n" });
+	});
+
+	test("I8: no command is run where others made more to be covered than there is time for", async () => {
+		const own = put(join(desk, "in.db"));
+		for (let at = 0; at < 400; at++) put(join(desk, `in.db-${at}`));
+		await expect(sh("ls", { forbid: [own] })).rejects.toThrow("more than 400 stores, files of stores and folders");
+		// Few stores, and many folders above them.
+		const deep = "mkdir -p d/$(seq -s / 140)/.holdpoint e/$(seq -s / 140)/.holdpoint; ls -d d";
+		expect(await sh(deep)).toMatchObject({ stdout: "d\n" });
+		expect(await sh("mkdir -p f/$(seq -s / 140)/.holdpoint; ls -d f")).toMatchObject({ stdout: "f\n" });
+		await expect(sh("ls")).rejects.toThrow("more than 400 stores, files of stores and folders");
+	});
+
+	test("a folder of a store's name deeper in the folder that is a link could be exchanged: no command is run", async () => {
+		put(join(folder, "elsewhere/holdpoint.db"));
+		put(join(desk, "a/x"));
+		symlinkSync(join(folder, "elsewhere"), join(desk, "a/.Holdpoint"));
+		await expect(sh("echo begun")).rejects.toThrow("leads over a link in the agent's folder");
+	});
+
 	test("a store that is named by its file is covered with its folder, also before it is there", async () => {
 		process.env["HOLDPOINT_STORE"] = join(desk, ".holdpoint/holdpoint.db");
 		await sh("mkdir -p .holdpoint; echo forged > .holdpoint/holdpoint.db");
@@ -103,4 +138,18 @@ describe.each(["user", "bwrap"] as const)("what is covered (%s)", (confine) => {
 		await expect(running).rejects.toThrow(`${store} has a second name (a hard link)`);
 		expect(readFileSync(store, "utf8")).toBe("very-secret");
 	});
+});
+
+test("a closed folder of somebody else is left alone, and one that a command could open is not", async (context) => {
+	const why = lack("bwrap") ?? (isRoot ? undefined : "only root makes a folder of somebody else");
+	if (why) context.skip(why);
+	const run = confinedShell({ cwd: desk, confine: "bwrap" });
+	const closed = join(desk, "closed");
+	mkdirSync(closed, { mode: 0o700 });
+	expect(await run(["sh", "-c", "mkdir own; echo begun"])).toMatchObject({ stdout: "begun\n" });
+	chmodSync(closed, 0o711);
+	await expect(run(["sh", "-c", "echo begun"])).rejects.toThrow("closed cannot be looked through for stores");
+	chmodSync(closed, 0o700);
+	chmodSync(join(desk, "own"), 0);
+	await expect(run(["sh", "-c", "echo begun"])).rejects.toThrow("own cannot be looked through for stores");
 });

@@ -17,16 +17,19 @@ export interface CoverOptions {
 
 /** Shape: real paths, none of them within another. Errors: one that names what cannot be covered. */
 export function coveredPlaces({ folder, places }: CoverOptions): string[] {
-	const covered = new Set<string>();
+	const found = new Set<string>();
 	for (const named of places) {
 		const place = wholeStore(realPlace(named, folder), folder);
 		// One that could be made where a store is looked for is made, so that it can be covered.
 		if (isWithin(folder, place) && basename(place) === storeFolder) mkdirSync(place, { recursive: true, mode: 0o700 });
-		if (existsSync(place) && statSync(place).isDirectory()) covered.add(place);
-		else for (const file of filesOf(place)) covered.add(realPlace(file, folder));
+		if (existsSync(place) && statSync(place).isDirectory()) found.add(place);
+		else for (const file of filesOf(place)) found.add(realPlace(file, folder));
+		checkNumber(found.size);
 	}
-	checkNames([...covered]);
-	return [...covered].filter((place) => ![...covered].some((each) => each !== place && isWithin(each, place)));
+	const covered = [...found].filter((place) => !foldersAbove([place]).some((above) => found.has(above)));
+	checkNumber(covered.length + foldersAbove(covered).length);
+	checkNames(covered);
+	return covered;
 }
 
 /** The folders above these places, the outer ones first. Mounts cannot be renamed, and what holds one can. */
@@ -54,6 +57,16 @@ function wholeStore(place: string, folder: string): string {
 	const names = place.slice(folder.length + 1).split(sep);
 	const at = names.findIndex((name) => foldName(name) === storeFolder);
 	return at < 0 ? place : join(folder, ...names.slice(0, at + 1));
+}
+
+/** Each takes some milliseconds before every command, and a command could make stores without end. */
+const mountsMax = 400;
+
+function checkNumber(mounts: number): void {
+	if (mounts > mountsMax)
+		throw new Error(
+			`no command is run where more than ${mountsMax} stores, files of stores and folders above them are to be covered`,
+		);
 }
 
 const filesMax = 10_000;

@@ -16,6 +16,7 @@ import { type CommandRule, CommandRules, notAllowed, shellRules } from "./comman
 import { type Confinement, type ConfinementKind, confinement, usualConfinement } from "./confinement.ts";
 import { givenEnvironment } from "./given-environment.ts";
 import { type CommandResult, runCommand } from "./run-command.ts";
+import { storesBelow } from "./stores-below.ts";
 
 export type { ShellLimits } from "../../../spec/limits.ts";
 export type { CommandRule } from "./command-rules.ts";
@@ -163,8 +164,9 @@ async function execute(shell: Shell, command: readonly string[], { signal }: Too
 		throw new Error(`The command has ${chars} characters; the limit is ${limits.commandCharsMax}`);
 	if (command.some((word) => word.includes("\0"))) throw new Error("The command has a NUL in it");
 	signal.throwIfAborted();
-	const words = shell.confined.wrap([rule.executable, ...command.slice(1)]);
-	const { outputBytesMax, commandTimeoutMs: timeoutMs } = limits;
+	const { outputBytesMax, commandTimeoutMs: timeoutMs, entriesMax } = limits;
+	const stores = shell.confined.kind === "none" ? [] : await storesBelow(cwd, entriesMax, signal);
+	const words = shell.confined.wrap([rule.executable, ...command.slice(1)], stores);
 	const end = await runCommand(words, { cwd, env, outputBytesMax, timeoutMs, signal });
 	if (end.kind === "ended") return end.result;
 	if (end.kind === "not-started") throw new Error(`The command was not started: ${end.why}`);
