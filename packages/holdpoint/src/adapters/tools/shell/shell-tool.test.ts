@@ -252,6 +252,24 @@ describe("the list of commands", () => {
 		}
 	});
 
+	test("a folder that holds nothing but a store, or everything, is none for commands", () => {
+		const make = (cwd: string, more: Partial<ShellToolOptions> = {}) => shellTool({ cwd, commands: [], ...more });
+		mkdirSync(join(desk, ".Holdpoint/sub"), { recursive: true });
+		mkdirSync(join(desk, "keys/sub"), { recursive: true });
+		symlinkSync("/", join(folder, "all"));
+		symlinkSync(join(desk, "keys"), join(folder, "alias"));
+		for (const confine of ["user", "bwrap", "none"] as const) {
+			for (const root of ["/", join(folder, "all")])
+				expect(() => make(root, { confine })).toThrow("the root of the file system is no folder of an agent's");
+			for (const store of [".Holdpoint", ".Holdpoint/sub"])
+				expect(() => make(join(desk, store), { confine })).toThrow("where no command comes");
+			for (const cwd of ["keys", "keys/sub"])
+				expect(() => make(join(desk, cwd), { confine, forbid: [join(folder, "alias")] })).toThrow(
+					`lies in ${join(desk, "keys")}, where no command comes`,
+				);
+		}
+	});
+
 	test("it is destructive, and only a rule says otherwise", () => {
 		const made = shellTool({
 			cwd: desk,

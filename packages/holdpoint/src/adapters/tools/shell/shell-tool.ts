@@ -14,6 +14,7 @@ import { storePlaces } from "../rooted/forbidden-places.ts";
 import { invalid } from "../rooted/root-folder.ts";
 import { type CommandRule, CommandRules, notAllowed, shellRules } from "./command-rules.ts";
 import { type Confinement, type ConfinementKind, confinement, usualConfinement } from "./confinement.ts";
+import { checkFolder } from "./covered-places.ts";
 import { givenEnvironment } from "./given-environment.ts";
 import { type CommandResult, runCommand } from "./run-command.ts";
 import { storesBelow } from "./stores-below.ts";
@@ -134,6 +135,7 @@ function openShell(options: ShellToolOptions, what: string): Shell {
 		const folder = realpathSync(options.cwd);
 		if (!statSync(folder).isDirectory()) throw new Error(`${folder} is no folder`);
 		const places = [...storePlaces(folder), ...(options.forbid ?? []).map((place) => resolve(place))];
+		checkFolder({ folder, places });
 		const rules = new CommandRules(options.commands, { searchPath, folder });
 		const environment = givenEnvironment({ PATH: searchPath, HOME: "/nonexistent", LANG: "C.UTF-8", ...env });
 		const confined = confinement({
