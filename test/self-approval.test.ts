@@ -1,6 +1,8 @@
 import { createHash } from "node:crypto";
 import {
 	chmodSync,
+	chownSync,
+	cpSync,
 	linkSync,
 	mkdirSync,
 	mkdtempSync,
@@ -26,7 +28,7 @@ import {
 } from "holdpoint";
 import { calls, call as one, program, type StoryStep, say, scriptedModel } from "holdpoint/testing";
 import { fileTools } from "holdpoint/tools/files";
-import { shellTool } from "holdpoint/tools/shell";
+import { type ConfinementKind, shellTool } from "holdpoint/tools/shell";
 import { afterAll, afterEach, beforeEach, expect, test } from "vitest";
 import { sandboxUnderTest } from "../packages/holdpoint/src/testing/sandbox-under-test.ts";
 
@@ -180,7 +182,12 @@ test("an agent with a shell reaches neither key nor store, and no command approv
 		await harness.close();
 		return context.skip(shell);
 	}
+	giveToCommands(join(desk, ".holdpoint"));
 	const approve = `${process.execPath} ${cli} approve ${approval}`;
+	expect(await approvesUncovered(shell, approve)).toMatchObject({
+		exit: 0,
+		stdout: expect.stringContaining("pproved"),
+	});
 	const scripts = [
 		"cat .holdpoint/holdpoint.db.keys",
 		"cat .holdpoint/holdpoint.db",
@@ -214,9 +221,30 @@ test("an agent with a shell reaches neither key nor store, and no command approv
 	await stillHeld(harness, { run, approval });
 });
 
-function openShell(): Tool | string {
+/** Its rights are not what keeps a command out. */
+function giveToCommands(store: string): void {
+	if (process.geteuid?.() !== 0) return;
+	for (const path of [store, ...readdirSync(store).map((name) => join(store, name))]) chownSync(path, 65_530, 65_530);
+}
+
+/** The same command on a copy of the store that nothing covers. */
+async function approvesUncovered(shell: Tool, approve: string): Promise<unknown> {
+	const copy = join(desk, "uncovered");
+	cpSync(join(desk, ".holdpoint"), copy, { recursive: true });
+	giveToCommands(copy);
+	const run = (script: string) => ({ tool: "shell", args: { command: ["sh", "-c", script] } });
+	// Bubblewrap does not show this checkout; its command line approves for whoever sees it.
+	const [help] = (await attempt([shell], [run(`${approve} --help`)])) as { exit?: number }[];
+	const able = help?.exit === 0 ? shell : openShell("none");
+	const [control] = await attempt([able as Tool], [run(`${approve} --store ${copy}/holdpoint.db`)]);
+	rmSync(copy, { recursive: true });
+	return control;
+}
+
+function openShell(confine?: ConfinementKind): Tool | string {
 	try {
-		return shellTool({ cwd: desk, commands: [{ command: ["sh", "-c", "*"] }, { command: ["cat", "*"] }] }).tool;
+		const commands = [{ command: ["sh", "-c", "*"] }, { command: ["cat", "*"] }];
+		return shellTool({ cwd: desk, commands, ...(confine ? { confine } : {}) }).tool;
 	} catch (error) {
 		if (isHoldpointError(error)) return error.message;
 		throw error;

@@ -414,6 +414,8 @@ export interface ShellLimits {
 	readonly wordsMax: number;
 	/** All of them together. Characters. */
 	readonly commandCharsMax: number;
+	/** Files and folders below `cwd` that are looked through for stores before a command; where there are more, none is run. */
+	readonly entriesMax: number;
 }
 
 export const defaultShellLimits: ShellLimits = {
@@ -425,6 +427,7 @@ export const defaultShellLimits: ShellLimits = {
 	openFilesMax: 256,
 	wordsMax: 100,
 	commandCharsMax: 16_384,
+	entriesMax: 200_000,
 };
 
 /** Bounds of `fetch_url`. Each one sets its own where it is made. */

@@ -1,9 +1,10 @@
-import { accessSync, constants, realpathSync, statSync } from "node:fs";
-import { basename, delimiter, isAbsolute, join, relative, sep } from "node:path";
+import { accessSync, constants, statSync } from "node:fs";
+import { basename, delimiter, isAbsolute, join } from "node:path";
 import { canonicalJson } from "../../../kit/canonical-json.ts";
 import { digest } from "../../../kit/digest.ts";
 import type { ToolRules } from "../../../policy/ruled-policy.ts";
 import type { Decision } from "../../../spec/policy.ts";
+import { isWithin, wayTo } from "../rooted/places.ts";
 
 /** A command that may be run. */
 export interface CommandRule {
@@ -26,7 +27,7 @@ interface Compiled extends RuledCommand {
 
 export interface CommandRulesOptions {
 	readonly searchPath: string;
-	/** Nothing in it is run by its name: the agent may have written it. */
+	/** Nothing is run that lies in it, or is found over a link in it: the agent may have written that. Shape: a real path. */
 	readonly folder: string;
 }
 
@@ -92,9 +93,11 @@ function executableOf(program: string, { searchPath, folder }: CommandRulesOptio
 	const found = places.find(isExecutable);
 	if (!found)
 		throw new Error(`there is no program ${program} (looked in ${isAbsolute(program) ? program : searchPath})`);
-	const way = relative(folder, realpathSync(found));
-	if (way !== ".." && !way.startsWith(`..${sep}`)) {
-		throw new Error(`${found} lies in the folder of the agent, which could write another one into its place`);
+	const { end, links } = wayTo(found);
+	if ([end, ...links].some((place) => isWithin(folder, place))) {
+		throw new Error(
+			`${found} lies in the folder of the agent, or is found over a link there: a command could put another one into its place`,
+		);
 	}
 	return found;
 }

@@ -10,29 +10,29 @@
  * the kernel kills the others, wherever they have fled to.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, lstatSync, mkdirSync, readdirSync, realpathSync, statSync } from "node:fs";
-import { basename, delimiter, dirname, join, relative, sep } from "node:path";
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { delimiter, join } from "node:path";
 import type { ShellLimits } from "../../../spec/limits.ts";
+import { isWithin } from "../rooted/places.ts";
+import { type CoverOptions, coveredPlaces, foldersAbove } from "./covered-places.ts";
+import type { GivenEnvironment } from "./given-environment.ts";
 
 export type ConfinementKind = "user" | "bwrap" | "none";
 
-export interface ConfinementOptions {
+export interface ConfinementOptions extends CoverOptions {
 	readonly kind: ConfinementKind;
 	/** Of `user`. */
 	readonly uid: number;
 	readonly gid: number;
 	readonly network: boolean;
-	/** Where commands work. Shape: a real path. */
-	readonly folder: string;
-	/** What no command may reach. */
-	readonly places: readonly string[];
 	readonly limits: ShellLimits;
+	readonly environment: GivenEnvironment;
 }
 
 export interface Confinement {
 	readonly kind: ConfinementKind;
-	/** The words that are really run for these. */
-	wrap(command: readonly string[]): string[];
+	/** The words that are really run for these, in the environment that is carried. `stores`: further places to be covered. */
+	wrap(command: readonly string[], stores?: readonly string[]): string[];
 }
 
 /** What suits this process. */
@@ -43,9 +43,14 @@ export function usualConfinement(): ConfinementKind {
 /** Errors: one that says what this machine lacks. */
 export function confinement(options: ConfinementOptions): Confinement {
 	const { kind } = options;
-	const made = kind === "none" ? unconfined() : kind === "user" ? asOtherUser(options) : inBubblewrap(options);
+	const made = kind === "none" ? unconfined(options) : kind === "user" ? asOtherUser(options) : inBubblewrap(options);
 	const [program = "", ...args] = made.wrap([tool("true")]);
-	const probe = spawnSync(program, args, { cwd: options.folder, env: {}, encoding: "utf8", timeout: 10_000 });
+	const probe = spawnSync(program, args, {
+		cwd: options.folder,
+		env: options.environment.carried,
+		encoding: "utf8",
+		timeout: 10_000,
+	});
 	if (probe.status === 0) return made;
 	const said = probe.error?.message ?? probe.stderr.trim().slice(0, 300);
 	throw new Error(`commands cannot be confined here (${kind}): ${said || `exit code ${probe.status}`}; ${advice}`);
@@ -63,7 +68,8 @@ function tool(name: string): string {
 	return join(found, name);
 }
 
-function bounded({ limits }: ConfinementOptions): string[] {
+/** What stands last before a command: its bounds, and its environment. */
+function bounded({ limits, environment }: ConfinementOptions): string[] {
 	const seconds = Math.ceil(limits.commandTimeoutMs / 1_000);
 	return [
 		tool("prlimit"),
@@ -74,6 +80,7 @@ function bounded({ limits }: ConfinementOptions): string[] {
 		`--cpu=${seconds}`,
 		"--core=0",
 		"--",
+		...environment.words(tool("sh")),
 	];
 }
 
@@ -82,13 +89,20 @@ function tied(): string[] {
 	return [tool("setpriv"), "--pdeathsig", "KILL", "--"];
 }
 
-function unconfined(): Confinement {
-	return { kind: "none", wrap: (command) => [...tied(), ...command] };
+function unconfined({ environment }: ConfinementOptions): Confinement {
+	return { kind: "none", wrap: (command) => [...tied(), ...environment.words(tool("sh")), ...command] };
 }
 
-/** Covers folders and files of the store; what says what holds stays readable. Its words are separate: nothing is parsed. */
+/**
+ * Pins the folders above the store, covers its folders and files; what says what holds stays readable. Then it enters the folder
+ * anew: it stands below what was mounted since. Its words are separate: nothing is parsed.
+ */
 const coverScript = `
-mount=$1; covered=$2; kept=$3; shift 3
+mount=$1; folder=$2; pinned=$3; covered=$4; kept=$5; shift 5
+while [ "$pinned" -gt 0 ]; do
+	"$mount" --rbind "$1" "$1" || exit 125
+	shift; pinned=$((pinned - 1))
+done
 while [ "$covered" -gt 0 ]; do
 	if [ -d "$1" ]; then "$mount" -t tmpfs -o ro,mode=0,size=4k none "$1"; else "$mount" --bind /dev/null "$1"; fi || exit 125
 	shift; covered=$((covered - 1))
@@ -97,11 +111,12 @@ while [ "$kept" -gt 0 ]; do
 	"$mount" --bind "$1" "$1" && "$mount" -o remount,ro,bind "$1" || exit 125
 	shift; kept=$((kept - 1))
 done
+cd "$folder" && unset OLDPWD || exit 125
 exec "$@"
 `;
 
 function asOtherUser(options: ConfinementOptions): Confinement {
-	const { uid, gid, network } = options;
+	const { uid, gid, network, folder, places } = options;
 	if (process.geteuid?.() !== 0) throw new Error(`only root can run commands as another user; ${advice}`);
 	if (uid === 0 || gid === 0) throw new Error("commands are not run as root");
 	const spaces = [
@@ -118,9 +133,11 @@ function asOtherUser(options: ConfinementOptions): Confinement {
 	const rights = ["--no-new-privs", "--bounding-set=-all", "--inh-caps=-all", "--pdeathsig", "KILL", "--"];
 	const begin = [...tied(), tool("unshare"), ...spaces, "--", tool("sh"), "-c", coverScript, "sh", tool("mount")];
 	const drop = [tool("setpriv"), ...ids, ...rights, ...bounded(options)];
-	const wrap = (command: readonly string[]): string[] => {
-		const [covered, kept] = [coveredPlaces(options), keptFiles(options.folder)];
-		return [...begin, String(covered.length), String(kept.length), ...covered, ...kept, ...drop, ...command];
+	const wrap: Confinement["wrap"] = (command, stores = []) => {
+		const covered = coveredPlaces({ folder, places: [...places, ...stores] });
+		const lists = [foldersAbove(covered), covered, keptFiles(folder)];
+		const counts = lists.map(({ length }) => String(length));
+		return [...begin, folder, ...counts, ...lists.flat(), ...drop, ...command];
 	};
 	return { kind: "user", wrap };
 }
@@ -130,7 +147,7 @@ const shownFiles = ["alternatives", "ld.so.cache", "passwd", "group", "nsswitch.
 const networkFiles = ["hosts", "resolv.conf"];
 
 function inBubblewrap(options: ConfinementOptions): Confinement {
-	const { folder, network } = options;
+	const { folder, places, network } = options;
 	// Bubblewrap keeps the user, and the number of root's processes has no limit.
 	if (process.geteuid?.() === 0) throw new Error('root confines commands with confine: "user"');
 	const system = ["/bin", "/sbin", "/lib", "/lib32", "/lib64"].flatMap((place) => ["--ro-bind-try", place, place]);
@@ -139,58 +156,24 @@ function inBubblewrap(options: ConfinementOptions): Confinement {
 	const seen = ["--ro-bind", "/usr", "/usr", ...system, ...etc.flatMap((place) => ["--ro-bind-try", place, place])];
 	const own = ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--bind", folder, folder, "--chdir", folder];
 	const begin = [...tied(), tool("bwrap"), ...spaces, "--cap-drop", "ALL", ...seen, ...own];
-	const wrap = (command: readonly string[]): string[] => {
+	const wrap: Confinement["wrap"] = (command, stores = []) => {
 		const program = command[0] ?? "";
 		if (!/^\/(usr|bin|sbin)\//.test(program))
 			throw new Error(`${program} is not below /usr, and bubblewrap shows commands nothing else`);
-		const covers = coveredPlaces(options).flatMap((place) =>
+		// It shows nothing outside of the folder at all.
+		const covered = coveredPlaces({ folder, places: [...places, ...stores] }).filter((place) =>
+			isWithin(folder, place),
+		);
+		const pins = foldersAbove(covered)
+			.filter((place) => place !== folder && isWithin(folder, place))
+			.flatMap((place) => ["--bind", place, place]);
+		const covers = covered.flatMap((place) =>
 			statSync(place).isDirectory() ? ["--tmpfs", place, "--remount-ro", place] : ["--ro-bind", "/dev/null", place],
 		);
 		const kept = keptFiles(folder).flatMap((place) => ["--ro-bind", place, place]);
-		return [...begin, ...covers, ...kept, "--", ...bounded(options), ...command];
+		return [...begin, ...pins, ...covers, ...kept, "--", ...bounded(options), ...command];
 	};
 	return { kind: "bwrap", wrap };
-}
-
-/**
- * The store's folders, and its files with what lies beside them. A folder that could be made where a store is looked for is
- * made, so that it can be covered.
- */
-function coveredPlaces({ places, folder, kind }: ConfinementOptions): string[] {
-	const covered = new Set<string>();
-	for (const place of places) {
-		const isInside = isBelow(folder, place);
-		if (isInside && basename(place) === ".holdpoint") mkdirSync(place, { recursive: true, mode: 0o700 });
-		// Bubblewrap shows nothing outside of the folder at all.
-		if (!isInside && kind === "bwrap") continue;
-		if (existsSync(place) && statSync(place).isDirectory()) covered.add(realpathSync(place));
-		else for (const file of filesOf(place)) covered.add(file);
-	}
-	checkNames([...covered]);
-	return [...covered];
-}
-
-const filesMax = 10_000;
-
-/** A second name of a file is no place that could be covered. Errors: one that names the file. */
-function checkNames(covered: readonly string[]): void {
-	const queue = [...covered];
-	for (const place of queue) {
-		const stats = lstatSync(place);
-		if (stats.isDirectory()) queue.push(...readdirSync(place).map((name) => join(place, name)));
-		else if (stats.nlink > 1)
-			throw new Error(`no command is run while ${place} has a second name (a hard link), under which it could be read`);
-		if (queue.length > filesMax) throw new Error(`what belongs to the store has more than ${filesMax} files`);
-	}
-}
-
-/** `holdpoint.db`, `holdpoint.db-wal`, `holdpoint.db.keys`. */
-function filesOf(place: string): string[] {
-	const folder = dirname(place);
-	if (!existsSync(folder)) return [];
-	return readdirSync(folder)
-		.filter((name) => name.startsWith(basename(place)))
-		.map((name) => realpathSync(join(folder, name)));
 }
 
 /** The configuration of the next harness. */
@@ -198,9 +181,4 @@ function keptFiles(folder: string): string[] {
 	return readdirSync(folder, { withFileTypes: true })
 		.filter((entry) => entry.isFile() && /^holdpoint\.config\./i.test(entry.name))
 		.map(({ name }) => join(folder, name));
-}
-
-function isBelow(folder: string, place: string): boolean {
-	const way = relative(folder, place);
-	return way !== "" && way !== ".." && !way.startsWith(`..${sep}`);
 }

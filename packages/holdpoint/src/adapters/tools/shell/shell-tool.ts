@@ -14,7 +14,10 @@ import { storePlaces } from "../rooted/forbidden-places.ts";
 import { invalid } from "../rooted/root-folder.ts";
 import { type CommandRule, CommandRules, notAllowed, shellRules } from "./command-rules.ts";
 import { type Confinement, type ConfinementKind, confinement, usualConfinement } from "./confinement.ts";
+import { checkFolder } from "./covered-places.ts";
+import { givenEnvironment } from "./given-environment.ts";
 import { type CommandResult, runCommand } from "./run-command.ts";
+import { storesBelow } from "./stores-below.ts";
 
 export type { ShellLimits } from "../../../spec/limits.ts";
 export type { CommandRule } from "./command-rules.ts";
@@ -113,6 +116,7 @@ interface Shell {
 	readonly limits: ShellLimits;
 	readonly rules: CommandRules;
 	readonly confined: Confinement;
+	/** What its launchers find in theirs. */
 	readonly env: Readonly<Record<string, string>>;
 	/** Its rules are part of a policy. */
 	isGoverned: boolean;
@@ -131,7 +135,9 @@ function openShell(options: ShellToolOptions, what: string): Shell {
 		const folder = realpathSync(options.cwd);
 		if (!statSync(folder).isDirectory()) throw new Error(`${folder} is no folder`);
 		const places = [...storePlaces(folder), ...(options.forbid ?? []).map((place) => resolve(place))];
+		checkFolder({ folder, places });
 		const rules = new CommandRules(options.commands, { searchPath, folder });
+		const environment = givenEnvironment({ PATH: searchPath, HOME: "/nonexistent", LANG: "C.UTF-8", ...env });
 		const confined = confinement({
 			kind: options.confine ?? usualConfinement(),
 			...user,
@@ -139,9 +145,9 @@ function openShell(options: ShellToolOptions, what: string): Shell {
 			folder,
 			places,
 			limits,
+			environment,
 		});
-		const own = { PATH: searchPath, HOME: "/nonexistent", LANG: "C.UTF-8", ...env };
-		return { folder, limits, rules, confined, env: own, isGoverned: false };
+		return { folder, limits, rules, confined, env: environment.carried, isGoverned: false };
 	} catch (error) {
 		throw invalid(what, reasonOf(error), error);
 	}
@@ -160,8 +166,9 @@ async function execute(shell: Shell, command: readonly string[], { signal }: Too
 		throw new Error(`The command has ${chars} characters; the limit is ${limits.commandCharsMax}`);
 	if (command.some((word) => word.includes("\0"))) throw new Error("The command has a NUL in it");
 	signal.throwIfAborted();
-	const words = shell.confined.wrap([rule.executable, ...command.slice(1)]);
-	const { outputBytesMax, commandTimeoutMs: timeoutMs } = limits;
+	const { outputBytesMax, commandTimeoutMs: timeoutMs, entriesMax } = limits;
+	const stores = shell.confined.kind === "none" ? [] : await storesBelow(cwd, entriesMax, signal);
+	const words = shell.confined.wrap([rule.executable, ...command.slice(1)], stores);
 	const end = await runCommand(words, { cwd, env, outputBytesMax, timeoutMs, signal });
 	if (end.kind === "ended") return end.result;
 	if (end.kind === "not-started") throw new Error(`The command was not started: ${end.why}`);
