@@ -330,6 +330,8 @@ describe("what belongs to a store", () => {
 		linkSync(join(scene.folder, "outside/secret.txt"), join(scene.desk, "notes/twice.txt"));
 		await expect(call("read_file", { path: "notes/harmless.txt" })).rejects.toThrow("no tool reads");
 		expect(await call("search_files", { text: "k1" })).toMatchObject({ matches: [], skipped: 1 });
+		await expect(call("write_file", { path: "notes/harmless.txt", text: "x" })).rejects.toThrow("no tool reads");
+		await expect(call("delete_file", { path: "notes/harmless.txt" })).rejects.toThrow("no tool reads");
 		// A file with two names is no crime by itself.
 		expect(await call("read_file", { path: "notes/twice.txt" })).toMatchObject({ text: "the secret\n" });
 	});
@@ -355,6 +357,56 @@ describe("what belongs to a store", () => {
 			expect(await call("list_files", { path: ".", pattern: "**/*.keys" })).toMatchObject({ entries: [] });
 		} finally {
 			spawnSync("umount", [join(scene.desk, "mounted")]);
+		}
+	});
+
+	test("a store whose folder or file is mounted elsewhere is neither read nor changed nor put there", async (context) => {
+		for (const name of ["my.db", "my.db.keys", "my.db-wal", "other.txt"]) scene.put(`data/${name}`, name);
+		scene.put("desk/file.txt", "");
+		mkdirSync(join(scene.desk, "mounted"));
+		const options = { forbid: [join(scene.folder, "data/my.db")] };
+		const mounts = [
+			["data", "desk/mounted"],
+			["data/my.db.keys", "desk/file.txt"],
+		].map((places) => places.map((place) => join(scene.folder, place)) as [string, string]);
+		try {
+			for (const places of mounts) {
+				if (spawnSync("mount", ["--bind", ...places]).status !== 0) return context.skip("this user cannot mount");
+			}
+			const paths = ["file.txt", ...["my.db", "my.db.keys", "MY.DB-wal", "my.db-shm"].map((name) => `mounted/${name}`)];
+			for (const path of paths) {
+				await expect(call("read_file", { path }, options)).rejects.toThrow(/no tool reads|not exist/);
+				await expect(call("write_file", { path, text: "x" }, options)).rejects.toThrow("no tool reads");
+				await expect(call("delete_file", { path }, options)).rejects.toThrow(/no tool reads|not exist/);
+			}
+			await expect(call("write_file", { path: "mounted/my.db/x", text: "x" }, options)).rejects.toThrow(
+				"no tool reads",
+			);
+			expect(await call("list_files", { path: "mounted" }, options)).toEqual({ entries: ["mounted/other.txt"] });
+			expect(await call("search_files", { text: "my.db" }, options)).toEqual({ matches: [], skipped: 1 });
+			expect(readdirSync(join(scene.folder, "data")).toSorted()).toEqual([
+				"my.db",
+				"my.db-wal",
+				"my.db.keys",
+				"other.txt",
+			]);
+			expect(readFileSync(join(scene.folder, "data/my.db.keys"), "utf8")).toBe("my.db.keys");
+		} finally {
+			for (const [, place] of mounts) spawnSync("umount", [place]);
+		}
+	});
+
+	test("a store that is made after the tools, and named through links, is known", async () => {
+		symlinkSync(join(scene.desk, "data"), join(scene.folder, "link"));
+		symlinkSync("link/my.db", join(scene.folder, "current.db"));
+		const { tools } = fileTools({ root: scene.desk, forbid: [join(scene.folder, "current.db")] });
+		const write = (path: string) => callTool(tools, "write_file", { path, text: "x" });
+		await expect(write("data/my.db")).rejects.toThrow("no tool reads");
+		for (const name of ["my.db", "my.db.keys"]) scene.put(`desk/data/${name}`, name);
+		for (const path of ["data/my.db", "data/my.db.keys"]) {
+			await expect(callTool(tools, "read_file", { path })).rejects.toThrow("no tool reads");
+			await expect(write(path)).rejects.toThrow("no tool reads");
+			await expect(callTool(tools, "delete_file", { path })).rejects.toThrow("no tool reads");
 		}
 	});
 

@@ -86,12 +86,16 @@ class Walk {
 			}
 			const { name } = entry;
 			const kind = entry.isFile() ? "file" : entry.isDirectory() ? "folder" : undefined;
-			if (!kind || !isUsableName(name) || this.#root.isForbidden([...folder.segments, name], false)) continue;
+			if (!kind || !isUsableName(name) || this.#isForbidden(folder, name)) continue;
 			entries.push({ name, kind });
 		}
 		// By code units: the same everywhere.
 		entries.sort((a, b) => (a.name < b.name ? -1 : 1));
 		return { entries, isWhole };
+	}
+
+	#isForbidden(folder: OpenFolder, name: string): boolean {
+		return folder.isForbidden(name) || this.#root.isForbidden([...folder.segments, name], false);
 	}
 }
 
