@@ -1,8 +1,10 @@
 import { canonicalJson } from "../../../kit/canonical-json.ts";
 import { digest } from "../../../kit/digest.ts";
+import type { AskedCalls } from "../../../policy/asked-calls.ts";
 import type { ToolRules } from "../../../policy/ruled-policy.ts";
 import type { Json } from "../../../spec/json.ts";
 import type { Decision } from "../../../spec/policy.ts";
+import type { Tool } from "../../../spec/tool.ts";
 import { foldName } from "../rooted/relative-path.ts";
 import { type PathPattern, pathPattern } from "./path-pattern.ts";
 
@@ -76,29 +78,41 @@ function checkRule(rule: FileRule): void {
 	throw new Error(`${JSON.stringify(rule)} is no rule: { path, read?, write? }, each "allow", "ask" or "deny"`);
 }
 
-/** The rules as a policy sees them. `placeOf`: throws where a path is none, or is forbidden. */
-export function fileToolRules(
-	rules: FileRules,
-	tools: ReadonlyMap<string, FileAccess>,
-	placeOf: (path: string, access: FileAccess) => readonly string[],
-): ToolRules {
+/** What a policy is to know of the tools. */
+export interface RuledTools {
+	readonly tools: readonly Tool[];
+	/** What each of them does, the main thing first. */
+	readonly access: ReadonlyMap<string, readonly FileAccess[]>;
+	/** Told of every call that a rule asks about. */
+	readonly asked: AskedCalls;
+	/** Errors: where a path is none, or is forbidden. */
+	placeOf(path: string, access: FileAccess): readonly string[];
+}
+
+/** The rules as a policy sees them. */
+export function fileToolRules(rules: FileRules, { tools, access, asked, placeOf }: RuledTools): ToolRules {
+	const accessOf = (tool: string): readonly FileAccess[] => access.get(tool) ?? ["write"];
 	return {
 		version: rules.version,
-		tools: new Set(tools.keys()),
-		mayAsk: (tool) => rules.mayAsk(tools.get(tool) ?? "write"),
-		decide({ tool, args }): Decision | undefined {
-			const access = tools.get(tool.name) ?? "write";
+		tools: new Set(access.keys()),
+		isOwn: ({ name, execute }) => tools.some((tool) => tool.name === name && tool.execute === execute),
+		mayAsk: (tool) => accessOf(tool).some((each) => rules.mayAsk(each)),
+		decide({ tool, args, run, call }): Decision | undefined {
+			const [main = "write", ...others] = accessOf(tool.name);
 			const path = (args as { readonly path?: unknown } | null)?.path ?? ".";
 			if (typeof path !== "string") return { verdict: "deny", reason: "The path is no text" };
 			let segments: readonly string[];
 			try {
-				segments = placeOf(path, access);
+				segments = placeOf(path, main);
 			} catch (error) {
 				// Nobody is asked about what could only fail.
 				return { verdict: "deny", reason: (error as Error).message };
 			}
-			const verdict = rules.verdictOf(segments, access);
-			const reason = `A rule of files says ${verdict} to ${access === "read" ? "reading" : "changing"} ${path}`;
+			const said = [main, ...others].map((kind) => [rules.verdictOf(segments, kind), kind] as const);
+			const strict = ["deny", "ask"].flatMap((verdict) => said.filter(([each]) => each === verdict));
+			const [verdict, kind] = strict[0] ?? said[0] ?? [];
+			if (verdict === "ask") asked.add({ run, call });
+			const reason = `A rule of files says ${verdict} to ${kind === "read" ? "reading" : "changing"} ${path}`;
 			return verdict && { verdict, reason };
 		},
 	};

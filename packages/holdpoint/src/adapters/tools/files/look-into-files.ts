@@ -97,7 +97,10 @@ function linesOf(text: string): string[] {
 	return lines.at(-1) === "" ? lines.slice(0, -1) : lines;
 }
 
-export async function wholeText({ root, limits }: Looking, segments: readonly string[]): Promise<string> {
+export async function wholeText(
+	{ root, limits }: Pick<Looking, "root" | "limits">,
+	segments: readonly string[],
+): Promise<string> {
 	const name = segments.at(-1);
 	if (name === undefined) throw new Error("The root folder is no file");
 	return root.inFolder(segments.slice(0, -1), async (folder) => {
