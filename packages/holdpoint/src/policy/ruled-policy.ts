@@ -3,7 +3,8 @@ import { HoldpointError } from "../spec/errors.ts";
 import type { Decision, GovernedAgent, Policy, PolicyRequest, ToolFacts } from "../spec/policy.ts";
 import type { Tool } from "../spec/tool.ts";
 import { joinDecisions, type PolicyLike, toPolicy } from "./decide.ts";
-import { effectPolicy } from "./effect-policy.ts";
+import { decideByEffect, effectPolicy } from "./effect-policy.ts";
+import { uniteAsks } from "./unite-asks.ts";
 
 /** What some tools say about their own calls. */
 export interface ToolRules {
@@ -54,6 +55,14 @@ function checkOwn(sets: readonly ToolRules[], agents: readonly GovernedAgent[]):
 	}
 }
 
+/** A rule that asks asks no fewer people than the effect class does. */
+function askedAsUsual(decision: Decision | undefined, request: PolicyRequest): readonly Decision[] {
+	if (!decision) return [];
+	const usual = decideByEffect(request);
+	if (decision.verdict !== "ask" || usual.verdict !== "ask") return [decision];
+	return [{ ...decision, ask: uniteAsks([decision.ask ?? {}, usual.ask ?? {}]) }];
+}
+
 function policyOf(sets: readonly ToolRules[], own: Policy | undefined): Policy {
 	const base = own ?? effectPolicy;
 	const setsOf = ({ tool }: ToolFacts): readonly ToolRules[] => sets.filter(({ tools }) => tools.has(tool.name));
@@ -65,7 +74,7 @@ function policyOf(sets: readonly ToolRules[], own: Policy | undefined): Policy {
 			return base.refused;
 		},
 		decide(request) {
-			const ruled = setsOf(request).flatMap((rules) => rules.decide(request) ?? []);
+			const ruled = setsOf(request).flatMap((rules) => askedAsUsual(rules.decide(request), request));
 			if (ruled.length === 0) return base.decide(request);
 			if (!own) return joinDecisions(ruled);
 			const said: unknown = own.decide(request);

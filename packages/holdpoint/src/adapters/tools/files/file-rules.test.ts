@@ -52,6 +52,7 @@ describe("rules of files are a policy", () => {
 		expect(verdict("write_file", { path: "other.txt", text: "" })).toBe("ask");
 		expect(verdict("delete_file", { path: "notes/a.md" })).toBe("allow");
 		expect(decide("delete_file", { path: "other.txt" })).toMatchObject({ verdict: "ask", ask: { count: 2 } });
+		expect(decide("delete_file", { path: "other.md" })).toMatchObject({ verdict: "ask", ask: { count: 2 } });
 		expect(verdict("read_file", { path: "private/b.md" })).toBe("ask");
 		expect(verdict("list_files", { path: "private" })).toBe("ask");
 		expect(verdict("list_files", {})).toBe("allow");
