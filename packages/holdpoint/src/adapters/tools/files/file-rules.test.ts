@@ -67,6 +67,28 @@ describe("rules of files are a policy", () => {
 		expect(verdict("read_file", { path: "ｐrivate/x" })).toBe("ask");
 	});
 
+	test("what is denied or asked of a folder holds for what is below, what is allowed for itself alone", async () => {
+		const { tools, policy } = fileTools({
+			root: scene.desk,
+			rules: [
+				{ path: "secret", read: "deny", write: "deny" },
+				{ path: "private", write: "ask" },
+				{ path: "notes", write: "allow" },
+			],
+		});
+		await expect(callTool(tools, "read_file", { path: "Secret/c.md" })).rejects.toThrow("a rule denies it");
+		await expect(callTool(tools, "write_file", { path: "secret/c.md", text: "" })).rejects.toThrow("a rule denies it");
+		expect(await callTool(tools, "search_files", { text: "secret" })).toEqual({ matches: [] });
+		const request = (path: string) => ({
+			tool: { name: "write_file", effect: "destructive" },
+			args: { path },
+			run: "r",
+		});
+		const reason = (path: string) => (policy().decide(request(path) as never) as Decision).reason;
+		expect(reason("private/b.md")).toBe("A rule of files says ask to changing private/b.md");
+		expect(reason("notes/a.md")).toBe("write_file cannot be undone");
+	});
+
 	test("nobody is asked about a path that could only fail", () => {
 		const { decide } = desk();
 		expect(decide("write_file", { path: "../x", text: "" })).toMatchObject({ verdict: "deny" });

@@ -5,14 +5,16 @@ import type { ToolRules } from "../../../policy/ruled-policy.ts";
 import type { Json } from "../../../spec/json.ts";
 import type { Decision } from "../../../spec/policy.ts";
 import type { Tool } from "../../../spec/tool.ts";
-import { foldName } from "../rooted/relative-path.ts";
-import { type PathPattern, pathPattern } from "./path-pattern.ts";
+import { loosePattern, type PathPattern, pathPattern } from "./path-pattern.ts";
 
 export type FileVerdict = "allow" | "ask" | "deny";
 
 /** What holds for some paths. */
 export interface FileRule {
-	/** Below the root: `*` is any part of a name, `?` one character of it, `**` any number of folders. */
+	/**
+	 * Below the root: `*` is any part of a name, `?` one character of it, `**` any number of folders. What denies or asks
+	 * holds for every way of writing a name, and for all below a folder that it fits.
+	 */
 	readonly path: string;
 	/** Of reading, listing and searching. Left out: this rule does not speak of it. */
 	readonly read?: FileVerdict;
@@ -25,8 +27,7 @@ export type FileAccess = "read" | "write";
 interface Compiled {
 	readonly rule: FileRule;
 	readonly exact: PathPattern;
-	/** For names that some file system, or a person, takes for the same. */
-	readonly folded: PathPattern;
+	readonly loose: PathPattern;
 }
 
 /** Rules in their order: the first one that speaks of a path decides about it. */
@@ -37,21 +38,16 @@ export class FileRules {
 	/** Errors: one that names what is no rule. */
 	constructor(rules: readonly FileRule[]) {
 		for (const rule of rules) checkRule(rule);
-		this.#rules = rules.map((rule) => ({
-			rule,
-			exact: pathPattern(rule.path),
-			folded: pathPattern(rule.path.split("/").map(foldPattern).join("/")),
-		}));
+		this.#rules = rules.map((rule) => ({ rule, exact: pathPattern(rule.path), loose: loosePattern(rule.path) }));
 		this.version = `files:${digest(canonicalJson(rules as unknown as Json)).slice(0, 8)}`;
 	}
 
-	/** Undefined: no rule speaks of it. Only what is allowed must be named exactly. */
+	/** Undefined: no rule speaks of it. Only what is allowed must be named exactly, and by itself. */
 	verdictOf(segments: readonly string[], access: FileAccess): FileVerdict | undefined {
-		const folded = segments.map(foldName);
-		for (const { rule, exact, folded: loose } of this.#rules) {
+		for (const { rule, exact, loose } of this.#rules) {
 			const verdict = rule[access];
 			if (!verdict) continue;
-			if (verdict === "allow" ? exact.matches(segments) : loose.matches(folded)) return verdict;
+			if ((verdict === "allow" ? exact : loose).matches(segments)) return verdict;
 		}
 		return undefined;
 	}
@@ -59,14 +55,6 @@ export class FileRules {
 	mayAsk(access: FileAccess): boolean {
 		return this.#rules.some(({ rule }) => rule[access] === "ask");
 	}
-}
-
-/** What stands for something in a pattern is kept. */
-function foldPattern(part: string): string {
-	return part
-		.split(/([*?])/)
-		.map((piece) => (piece === "*" || piece === "?" ? piece : foldName(piece)))
-		.join("");
 }
 
 const verdicts: ReadonlySet<unknown> = new Set([undefined, "allow", "ask", "deny"]);
