@@ -78,6 +78,25 @@ describe("reading", () => {
 		expect(found).toEqual({ matches: [], truncated: true });
 	});
 
+	test("I8: links are looked at like anything else, and a folder full of them does not keep a call from being stopped", async () => {
+		mkdirSync(join(scene.desk, "links"));
+		for (let at = 0; at < 30; at++) symlinkSync("nowhere", join(scene.desk, `links/${at}`));
+		const limits = { visitsMax: 20 };
+		expect(await call("list_files", { path: "links" }, { limits })).toEqual({ entries: [], truncated: true });
+		const list = fileTools({ root: scene.desk }).tools.find(({ name }) => name === "list_files");
+		const gone = toolContext(AbortSignal.abort(new Error("stopped")));
+		await expect(list?.execute({ path: "links" }, gone)).rejects.toThrow("stopped");
+	});
+
+	test("I8: a search reads no more than so many bytes in all, those of files that are no text included", async () => {
+		for (let at = 0; at < 5; at++) scene.put(`desk/many/${at}.txt`, at === 1 ? "\0".repeat(100) : "needle".padEnd(100));
+		const found = (searchBytesMax: number) =>
+			call("search_files", { text: "needle", path: "many" }, { limits: { searchBytesMax } });
+		const match = (at: number) => ({ path: `many/${at}.txt`, line: 1, text: "needle".padEnd(100) });
+		expect(await found(300)).toEqual({ matches: [match(0), match(2)], skipped: 1, truncated: true });
+		expect(await found(500)).toEqual({ matches: [0, 2, 3, 4].map(match), skipped: 1 });
+	});
+
 	test("a search finds a text and is no regular expression", async () => {
 		scene.put("desk/b.md", "a(b)*\nA(B)*\n");
 		const matches = [{ path: "b.md", line: 1, text: "a(b)*" }];

@@ -1,6 +1,6 @@
 /** What the tools that change nothing find. Everything is bounded, and says where it ended. */
 import type { FileLimits } from "../../../spec/limits.ts";
-import { readText } from "../rooted/read-text.ts";
+import { type FileText, readText } from "../rooted/read-text.ts";
 import { pathOf } from "../rooted/relative-path.ts";
 import type { RootFolder } from "../rooted/root-folder.ts";
 import { entryPath, type WalkEntry, walkFolder } from "../rooted/walk-folder.ts";
@@ -138,7 +138,7 @@ export async function searchFiles(looking: Looking, args: SearchArguments, signa
 	const fold = (text: string): string => (args.ignoreCase ? text.toLowerCase() : text);
 	const needle = fold(args.text);
 	const matches: { path: string; line: number; text: string }[] = [];
-	let skipped = 0;
+	let [skipped, bytes] = [0, 0];
 	const { isWhole } = await walkFolder(root, start, {
 		visitsMax: limits.visitsMax,
 		depthMax: limits.depthMax,
@@ -148,7 +148,10 @@ export async function searchFiles(looking: Looking, args: SearchArguments, signa
 			const segments = [...entry.folder.segments, entry.name];
 			if (entry.kind !== "file" || !looking.mayRead(segments) || !wanted.matches(segments.slice(start.length)))
 				return true;
-			const text = await textOf(looking, entry);
+			if (bytes >= limits.searchBytesMax) return false;
+			const read = await textOf(looking, entry);
+			bytes += read?.bytes ?? 0;
+			const text = read && "text" in read ? read.text : undefined;
 			if (text === undefined) skipped++;
 			if (text === undefined || !fold(text).includes(needle)) return true;
 			for (const [at, line] of linesOf(text).entries()) {
@@ -163,12 +166,11 @@ export async function searchFiles(looking: Looking, args: SearchArguments, signa
 	return { matches, ...(skipped > 0 ? { skipped } : {}), ...(isWhole ? {} : { truncated: true }) };
 }
 
-async function textOf({ root, limits }: Looking, { folder, name }: WalkEntry): Promise<string | undefined> {
+async function textOf({ root, limits }: Looking, { folder, name }: WalkEntry): Promise<FileText | undefined> {
 	try {
 		const { handle } = await root.openFile(folder, name);
 		try {
-			const read = await readText(handle, limits.readBytesMax);
-			return "text" in read ? read.text : undefined;
+			return await readText(handle, limits.readBytesMax);
 		} finally {
 			await handle.close();
 		}
