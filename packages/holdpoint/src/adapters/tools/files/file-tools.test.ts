@@ -47,9 +47,42 @@ describe("reading", () => {
 		const limits = { readCharsMax: 1_100, readLinesMax: 5 };
 		expect(await call("read_file", { path: "long.txt" }, { limits })).toMatchObject({ to: 2, lines: 10 });
 		const one = await call("read_file", { path: "long.txt" }, { limits: { readCharsMax: 100 } });
-		expect(one).toMatchObject({ text: "x".repeat(100), to: 1, truncated: true });
+		expect(one).toMatchObject({ text: "x".repeat(100), to: 1, nextColumn: 101 });
 		await expect(call("read_file", { path: "long.txt" }, { limits: { readBytesMax: 1_000 } })).rejects.toThrow(
 			"has more than 1000 bytes",
+		);
+	});
+
+	test("what is too long for one read is read part by part, and no sign is halved", async () => {
+		const whole = `${"x😀é".repeat(40)}\nshort\n\n${"😀".repeat(30)}`;
+		scene.put("desk/signs.txt", whole);
+		interface Part {
+			readonly text: string;
+			readonly to: number;
+			readonly nextColumn?: number;
+		}
+		for (const readCharsMax of [1, 2, 7, 50, 5_000]) {
+			let read = "";
+			for (let [from, column] = [1, 1]; from <= 4; ) {
+				const part = (await call(
+					"read_file",
+					{ path: "signs.txt", from, column },
+					{ limits: { readCharsMax } },
+				)) as Part;
+				expect(part.text.isWellFormed()).toBe(true);
+				expect(part.text.length).toBeLessThanOrEqual(Math.max(2, readCharsMax));
+				read += part.text;
+				[from, column] = part.nextColumn ? [part.to, part.nextColumn] : [part.to + 1, 1];
+			}
+			expect(read).toBe(whole);
+		}
+		expect(
+			await call("read_file", { path: "signs.txt", column: 3, lines: 1 }, { limits: { readCharsMax: 3 } }),
+		).toMatchObject({
+			text: "😀é",
+		});
+		await expect(call("read_file", { path: "signs.txt", from: 2, column: 7 })).rejects.toThrow(
+			"Line 2 of signs.txt has 6 characters; there is no column 7",
 		);
 	});
 
@@ -107,6 +140,19 @@ describe("reading", () => {
 		const [match] = ((await call("search_files", { text: "needle" })) as { matches: { text: string }[] }).matches;
 		expect(match?.text).toContain("needle");
 		expect(match?.text.length).toBe(300);
+		for (const before of [101, 102]) {
+			scene.put("desk/long.md", `${"😀".repeat(before)}${"y".repeat(before)}needle${"😀".repeat(200)}`);
+			const found = (await call("search_files", { text: "needle" })) as { matches: { text: string; column: number }[] };
+			const [part] = found.matches;
+			expect(part?.text.isWellFormed()).toBe(true);
+			const there = await call("read_file", { path: "long.md", column: part?.column });
+			expect((there as { text: string }).text.startsWith(part?.text ?? "?")).toBe(true);
+		}
+		// Without case it has twice as many characters.
+		scene.put("desk/long.md", `${"İ".repeat(500)}needle`);
+		expect(await call("search_files", { text: "NEEDLE", ignoreCase: true })).toMatchObject({
+			matches: [{ text: expect.stringContaining("needle") }],
+		});
 	});
 
 	test("a search stops when its call is stopped", async () => {

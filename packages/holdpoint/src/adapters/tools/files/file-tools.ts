@@ -144,6 +144,7 @@ class Desk {
 }
 
 const count = { type: "integer" } as const;
+const place = { type: "integer", minimum: 1 } as const;
 const flag = { type: "boolean" } as const;
 const list = (items: object) => ({ type: "array", items }) as const;
 const text = (description?: string) => ({ type: "string", ...(description ? { description } : {}) }) as const;
@@ -166,11 +167,8 @@ function lookingTools(desk: Desk, prefix: string, labels: Labels): Tool[] {
 			description: `Reads lines of a text file; at most ${readLinesMax} at once.`,
 			effect: "read",
 			labels,
-			input: schema<ReadArguments>(
-				{ path, from: { type: "integer", minimum: 1 }, lines: { type: "integer", minimum: 1 } },
-				["path"],
-			),
-			output: schema<FilePart>({ path, text: text(), from: count, to: count, lines: count, truncated: flag }, [
+			input: schema<ReadArguments>({ path, from: place, column: place, lines: place }, ["path"]),
+			output: schema<FilePart>({ path, text: text(), from: count, to: count, lines: count, nextColumn: count }, [
 				"path",
 				"text",
 				"from",
@@ -201,7 +199,7 @@ function lookingTools(desk: Desk, prefix: string, labels: Labels): Tool[] {
 
 const match = {
 	type: "object",
-	properties: { path, line: count, text: text() },
+	properties: { path, line: count, text: text(), column: count },
 	required: ["path", "line", "text"],
 	additionalProperties: false,
 };
