@@ -24,7 +24,7 @@ export function endWithin(text: string, from: number, sizeMax: number): number {
 		left -= sizeAt(text, end);
 		if (left < 0) break;
 	}
-	return isInSign(text, end) ? end - 1 : end;
+	return wholeUntil(text, end);
 }
 
 /** Where the end of a text begins that takes no more than this. */
@@ -40,6 +40,11 @@ export function startWithin(text: string, sizeMax: number): number {
 /** The next place that is in no sign's middle. */
 export function wholeFrom(text: string, at: number): number {
 	return isInSign(text, at) ? at + 1 : at;
+}
+
+/** The last place until there that is in no sign's middle. */
+export function wholeUntil(text: string, at: number): number {
+	return isInSign(text, at) ? at - 1 : at;
 }
 
 function isInSign(text: string, at: number): boolean {

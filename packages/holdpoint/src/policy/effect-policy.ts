@@ -7,7 +7,7 @@ export const effectPolicy: Policy = {
 	mayAsk: ({ tool }) => tool.effect === "write" || tool.effect === "destructive",
 };
 
-function decideByEffect(request: PolicyRequest): Decision {
+export function decideByEffect(request: PolicyRequest): Decision {
 	switch (request.tool.effect) {
 		case "internal":
 		case "read":

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { Decision, Policy, PolicyRequest, ToolFacts } from "../spec/policy.ts";
+import type { Ask, Decision, Policy, PolicyRequest, ToolFacts } from "../spec/policy.ts";
+import type { Tool } from "../spec/tool.ts";
 import { effectPolicy } from "./effect-policy.ts";
 import { ruledPolicy, type ToolRules } from "./ruled-policy.ts";
 
@@ -43,8 +44,25 @@ describe("a policy with rules of tools", () => {
 		);
 		expect(own.decide(request("yours"))).toMatchObject({ verdict: "ask", reason: "own" });
 		expect(own.version).toMatch(/^rules:1\+rules:2\+function:/);
-		const twice = ruledPolicy(rules({ verdict: "deny", reason: "no" }), ruledPolicy(allow));
-		expect(twice.decide(request("mine"))).toMatchObject({ verdict: "deny" });
+	});
+
+	test("a rule that asks asks as many people as the effect class does, and what else it wants", () => {
+		const asking = (ask?: Ask) => rules({ verdict: "ask", reason: "rule", ...(ask ? { ask } : {}) });
+		const destroying = request("mine", "destructive");
+		expect(ruledPolicy(asking()).decide(destroying)).toEqual({ verdict: "ask", reason: "rule", ask: { count: 2 } });
+		const own = ruledPolicy(asking({ roles: ["lead"] }), () => ({ verdict: "allow" }));
+		expect(own.decide(destroying)).toMatchObject({ ask: { roles: ["lead"], count: 1, people: 2 } });
+		expect(ruledPolicy(asking({ count: 3 })).decide(destroying)).toMatchObject({ ask: { count: 3 } });
+		expect(ruledPolicy(asking()).decide(request("mine", "read"))).toEqual({ verdict: "ask", reason: "rule", ask: {} });
+	});
+
+	test("two sets of rules for one name, or another tool of that name, would answer for each other", async () => {
+		const allow = rules({ verdict: "allow" });
+		expect(() => ruledPolicy(rules(), ruledPolicy(allow))).toThrow("Two sets of rules speak of a tool mine");
+		const mine = { name: "mine" } as Tool;
+		const policy = ruledPolicy({ ...allow, isOwn: (tool) => tool === mine });
+		await policy.ready?.([{ name: "a", tools: [mine, { name: "other" } as Tool] }]);
+		expect(() => policy.ready?.([{ name: "b", tools: [{ ...mine }] }])).toThrow("The tool mine of the agent b");
 	});
 
 	test("everything else of the other policy stays as it says, also what it says later", async () => {

@@ -374,8 +374,10 @@ export interface FileLimits {
 	readonly readLinesMax: number;
 	/** Names of one listing, and lines that one search finds. */
 	readonly rowsMax: number;
-	/** Files and folders that one listing or search looks at. */
+	/** Entries of folders that one listing or search looks at, links and special files included. */
 	readonly visitsMax: number;
+	/** Read by one search: no further file is opened then. Bytes. */
+	readonly searchBytesMax: number;
 	/** Entries of a folder in which a further file is made. */
 	readonly folderEntriesMax: number;
 	/** A path. Characters. */
@@ -391,6 +393,7 @@ export const defaultFileLimits: FileLimits = {
 	readLinesMax: 2_000,
 	rowsMax: 200,
 	visitsMax: 10_000,
+	searchBytesMax: 128 * 1_048_576,
 	folderEntriesMax: 10_000,
 	pathCharsMax: 1_024,
 	depthMax: 32,

@@ -110,10 +110,18 @@ function send(what: Exchange, addresses: readonly LookupAddress[]): Promise<Inco
 	const request = (isSecure ? httpsRequest : httpRequest)(url, options);
 	request.once("socket", (socket) => socket.once(isSecure ? "secureConnect" : "connect", () => (isConnected = true)));
 	request.once("response", resolve);
-	request.on("error", (error) => {
+	const fail = (error: Error): void => {
 		if (signal.aborted && isConnected) return reject(signal.reason);
 		reject(isConnected ? error : new NotSent(`${url.host} could not be reached: ${error.message}`, { cause: error }));
+	};
+	request.on("error", fail);
+	// Neither is an error to Node, and no answer comes after it.
+	request.once("upgrade", (_, socket) => {
+		socket.destroy();
+		fail(new Error(`${url.host} answers 101: it wants to go on in another protocol`));
 	});
+	request.once("close", () => fail(new Error(`${url.host} closed the connection without an answer`)));
+	signal.addEventListener("abort", () => fail(new Error("it was stopped")), { once: true });
 	request.end(body?.text);
 	return promise;
 }

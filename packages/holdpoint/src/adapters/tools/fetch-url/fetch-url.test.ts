@@ -279,6 +279,15 @@ describe("I8: answers without an end", () => {
 		await expect(fetching).rejects.toThrow("It took longer than 200 ms");
 	});
 
+	test("I7: a server that wants another protocol is no answer", async () => {
+		const said = "HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n";
+		const port = await listening(createSocketServer((socket) => socket.on("error", () => undefined).write(said)));
+		const tool = fetchUrlOver(network, { domains: [`site.test:${port}`], canUseHttp: true, methods: ["GET", "POST"] });
+		const ask = (more: object) => tool.execute({ url: `http://site.test:${port}/`, ...more }, toolContext());
+		await expect(ask({})).rejects.toThrow("answers 101");
+		await expect(ask({ method: "POST", body: "{}" })).rejects.toThrow(OutcomeUnknown);
+	});
+
 	test("headers without an end, and a line that is none, are failures", async () => {
 		for (const said of [`HTTP/1.1 200 OK\r\n${`x: ${"y".repeat(1_000)}\r\n`.repeat(100)}`, "hello\r\n\r\n"]) {
 			const port = await listening(createSocketServer((socket) => socket.on("error", () => undefined).end(said)));

@@ -3,6 +3,7 @@ import { createHarness } from "../../../holdpoint.ts";
 import type { PolicyLike } from "../../../policy/decide.ts";
 import { defineAgent } from "../../../run/define-agent.ts";
 import type { Decision, PolicyRequest } from "../../../spec/policy.ts";
+import type { ToolContext } from "../../../spec/tool.ts";
 import { scriptedModel } from "../../../testing/scripted-model.ts";
 import { say, call as says } from "../../../testing/story.ts";
 import { callTool, type FileScene, fileScene } from "./file-scene.ts";
@@ -51,6 +52,7 @@ describe("rules of files are a policy", () => {
 		expect(verdict("write_file", { path: "other.txt", text: "" })).toBe("ask");
 		expect(verdict("delete_file", { path: "notes/a.md" })).toBe("allow");
 		expect(decide("delete_file", { path: "other.txt" })).toMatchObject({ verdict: "ask", ask: { count: 2 } });
+		expect(decide("delete_file", { path: "other.md" })).toMatchObject({ verdict: "ask", ask: { count: 2 } });
 		expect(verdict("read_file", { path: "private/b.md" })).toBe("ask");
 		expect(verdict("list_files", { path: "private" })).toBe("ask");
 		expect(verdict("list_files", {})).toBe("allow");
@@ -63,6 +65,28 @@ describe("rules of files are a policy", () => {
 		expect(verdict("read_file", { path: "SECRET/c.md" })).toBe("deny");
 		expect(verdict("write_file", { path: "Notes/a.txt", text: "" })).toBe("ask");
 		expect(verdict("read_file", { path: "ｐrivate/x" })).toBe("ask");
+	});
+
+	test("what is denied or asked of a folder holds for what is below, what is allowed for itself alone", async () => {
+		const { tools, policy } = fileTools({
+			root: scene.desk,
+			rules: [
+				{ path: "secret", read: "deny", write: "deny" },
+				{ path: "private", write: "ask" },
+				{ path: "notes", write: "allow" },
+			],
+		});
+		await expect(callTool(tools, "read_file", { path: "Secret/c.md" })).rejects.toThrow("a rule denies it");
+		await expect(callTool(tools, "write_file", { path: "secret/c.md", text: "" })).rejects.toThrow("a rule denies it");
+		expect(await callTool(tools, "search_files", { text: "secret" })).toEqual({ matches: [] });
+		const request = (path: string) => ({
+			tool: { name: "write_file", effect: "destructive" },
+			args: { path },
+			run: "r",
+		});
+		const reason = (path: string) => (policy().decide(request(path) as never) as Decision).reason;
+		expect(reason("private/b.md")).toBe("A rule of files says ask to changing private/b.md");
+		expect(reason("notes/a.md")).toBe("write_file cannot be undone");
 	});
 
 	test("nobody is asked about a path that could only fail", () => {
@@ -129,11 +153,62 @@ describe("rules of files hold in the tools", () => {
 		await expect(callTool(files.tools, "write_file", { path: "x.md", text: "" })).rejects.toThrow(
 			"has no policy() of it",
 		);
-		files.policy();
-		expect(await callTool(files.tools, "read_file", { path: "private/b.md" })).toMatchObject({ text: "private\n" });
-		expect(await callTool(files.tools, "search_files", { text: "private" })).toEqual({ matches: [] });
-		const found = await callTool(files.tools, "search_files", { text: "private", path: "private" });
+		// Nor does it help that another harness has the policy.
+		const { decide, files: own } = desk();
+		for (const name of ["read_file", "search_files"]) decide(name, { path: "private/b.md" });
+		const others = own.tools.map((tool) => ({
+			...tool,
+			execute: (args: unknown, call: ToolContext) => tool.execute(args, { ...call, run: "other" }),
+		}));
+		await expect(callTool(others, "read_file", { path: "private/b.md" })).rejects.toThrow("has no policy() of it");
+		// The ids of this test's calls are all the same, "r" and "c".
+		expect(await callTool(own.tools, "read_file", { path: "private/b.md" })).toMatchObject({ text: "private\n" });
+		expect(await callTool(own.tools, "search_files", { text: "private" })).toEqual({ matches: [] });
+		const found = await callTool(own.tools, "search_files", { text: "private", path: "private" });
 		expect(found).toMatchObject({ matches: [{ path: "private/b.md" }] });
+	});
+
+	test("an ask holds in every harness for itself", async () => {
+		const { tools, policy } = fileTools({ root: scene.desk, rules });
+		const read = says("read_file", { path: "private/b.md" });
+		const model = () => scriptedModel(({ n, heard }) => (n === 0 ? read : say(heard)));
+		const agent = () => defineAgent({ name: "clerk", instructions: "Read.", model: model(), tools: [...tools] });
+		const governed = createHarness({ policy: policy() });
+		const other = createHarness({ policy: () => ({ verdict: "allow" }) });
+		const held = await governed.run(agent(), "Read it.");
+		expect(held.status).toBe("waiting");
+		expect(await other.run(agent(), "Read it.")).toMatchObject({
+			text: expect.stringContaining("has no policy() of it"),
+		});
+		const [open] = await governed.approvals();
+		await governed.approve(open?.approval ?? "", { by: { id: "mia", via: "test" } });
+		expect(await governed.resume(held.run)).toMatchObject({ text: expect.stringContaining("private\\n") });
+		await Promise.all([governed.close(), other.close()]);
+	});
+
+	test("the rules of one folder do not answer for the tools of another one", async () => {
+		const mine = fileTools({ root: scene.desk, rules: [{ path: "**", write: "allow" }] });
+		const yours = fileTools({ root: scene.desk });
+		expect(() => yours.policy(mine.policy())).toThrow("Two sets of rules speak of a tool list_files");
+		const harness = createHarness({ policy: mine.policy() });
+		const model = scriptedModel([says("write_file", { path: "plan.md", text: "new" }), say("done")]);
+		const agent = defineAgent({ name: "clerk", instructions: "Write.", model, tools: [...yours.tools] });
+		await expect(harness.run(agent, "Write.")).rejects.toThrow("is not the one that the policy has rules for");
+		await harness.close();
+	});
+
+	test("an edit tells what a file holds, so that rules of reading hold for it, too", () => {
+		const files = fileTools({
+			root: scene.desk,
+			rules: [
+				{ path: "secret/**", read: "deny", write: "allow" },
+				{ path: "**", read: "ask", write: "allow" },
+			],
+		});
+		const verdict = (name: string, path: string) =>
+			(files.policy().decide({ tool: { name }, args: { path }, run: "r", call: "c" } as never) as Decision).verdict;
+		expect(["secret/x", "notes/a.md"].map((path) => verdict("edit_file", path))).toEqual(["deny", "ask"]);
+		expect(["secret/x", "notes/a.md"].map((path) => verdict("write_file", path))).toEqual(["allow", "allow"]);
 	});
 
 	test("what is no rule, or no limit, is an error at the start", () => {

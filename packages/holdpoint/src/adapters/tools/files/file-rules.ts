@@ -1,16 +1,20 @@
 import { canonicalJson } from "../../../kit/canonical-json.ts";
 import { digest } from "../../../kit/digest.ts";
+import type { AskedCalls } from "../../../policy/asked-calls.ts";
 import type { ToolRules } from "../../../policy/ruled-policy.ts";
 import type { Json } from "../../../spec/json.ts";
 import type { Decision } from "../../../spec/policy.ts";
-import { foldName } from "../rooted/relative-path.ts";
-import { type PathPattern, pathPattern } from "./path-pattern.ts";
+import type { Tool } from "../../../spec/tool.ts";
+import { loosePattern, type PathPattern, pathPattern } from "./path-pattern.ts";
 
 export type FileVerdict = "allow" | "ask" | "deny";
 
 /** What holds for some paths. */
 export interface FileRule {
-	/** Below the root: `*` is any part of a name, `?` one character of it, `**` any number of folders. */
+	/**
+	 * Below the root: `*` is any part of a name, `?` one character of it, `**` any number of folders. What denies or asks
+	 * holds for every way of writing a name, and for all below a folder that it fits.
+	 */
 	readonly path: string;
 	/** Of reading, listing and searching. Left out: this rule does not speak of it. */
 	readonly read?: FileVerdict;
@@ -23,8 +27,7 @@ export type FileAccess = "read" | "write";
 interface Compiled {
 	readonly rule: FileRule;
 	readonly exact: PathPattern;
-	/** For names that some file system, or a person, takes for the same. */
-	readonly folded: PathPattern;
+	readonly loose: PathPattern;
 }
 
 /** Rules in their order: the first one that speaks of a path decides about it. */
@@ -35,21 +38,16 @@ export class FileRules {
 	/** Errors: one that names what is no rule. */
 	constructor(rules: readonly FileRule[]) {
 		for (const rule of rules) checkRule(rule);
-		this.#rules = rules.map((rule) => ({
-			rule,
-			exact: pathPattern(rule.path),
-			folded: pathPattern(rule.path.split("/").map(foldPattern).join("/")),
-		}));
+		this.#rules = rules.map((rule) => ({ rule, exact: pathPattern(rule.path), loose: loosePattern(rule.path) }));
 		this.version = `files:${digest(canonicalJson(rules as unknown as Json)).slice(0, 8)}`;
 	}
 
-	/** Undefined: no rule speaks of it. Only what is allowed must be named exactly. */
+	/** Undefined: no rule speaks of it. Only what is allowed must be named exactly, and by itself. */
 	verdictOf(segments: readonly string[], access: FileAccess): FileVerdict | undefined {
-		const folded = segments.map(foldName);
-		for (const { rule, exact, folded: loose } of this.#rules) {
+		for (const { rule, exact, loose } of this.#rules) {
 			const verdict = rule[access];
 			if (!verdict) continue;
-			if (verdict === "allow" ? exact.matches(segments) : loose.matches(folded)) return verdict;
+			if ((verdict === "allow" ? exact : loose).matches(segments)) return verdict;
 		}
 		return undefined;
 	}
@@ -57,14 +55,6 @@ export class FileRules {
 	mayAsk(access: FileAccess): boolean {
 		return this.#rules.some(({ rule }) => rule[access] === "ask");
 	}
-}
-
-/** What stands for something in a pattern is kept. */
-function foldPattern(part: string): string {
-	return part
-		.split(/([*?])/)
-		.map((piece) => (piece === "*" || piece === "?" ? piece : foldName(piece)))
-		.join("");
 }
 
 const verdicts: ReadonlySet<unknown> = new Set([undefined, "allow", "ask", "deny"]);
@@ -76,29 +66,41 @@ function checkRule(rule: FileRule): void {
 	throw new Error(`${JSON.stringify(rule)} is no rule: { path, read?, write? }, each "allow", "ask" or "deny"`);
 }
 
-/** The rules as a policy sees them. `placeOf`: throws where a path is none, or is forbidden. */
-export function fileToolRules(
-	rules: FileRules,
-	tools: ReadonlyMap<string, FileAccess>,
-	placeOf: (path: string, access: FileAccess) => readonly string[],
-): ToolRules {
+/** What a policy is to know of the tools. */
+export interface RuledTools {
+	readonly tools: readonly Tool[];
+	/** What each of them does, the main thing first. */
+	readonly access: ReadonlyMap<string, readonly FileAccess[]>;
+	/** Told of every call that a rule asks about. */
+	readonly asked: AskedCalls;
+	/** Errors: where a path is none, or is forbidden. */
+	placeOf(path: string, access: FileAccess): readonly string[];
+}
+
+/** The rules as a policy sees them. */
+export function fileToolRules(rules: FileRules, { tools, access, asked, placeOf }: RuledTools): ToolRules {
+	const accessOf = (tool: string): readonly FileAccess[] => access.get(tool) ?? ["write"];
 	return {
 		version: rules.version,
-		tools: new Set(tools.keys()),
-		mayAsk: (tool) => rules.mayAsk(tools.get(tool) ?? "write"),
-		decide({ tool, args }): Decision | undefined {
-			const access = tools.get(tool.name) ?? "write";
+		tools: new Set(access.keys()),
+		isOwn: ({ name, execute }) => tools.some((tool) => tool.name === name && tool.execute === execute),
+		mayAsk: (tool) => accessOf(tool).some((each) => rules.mayAsk(each)),
+		decide({ tool, args, run, call }): Decision | undefined {
+			const [main = "write", ...others] = accessOf(tool.name);
 			const path = (args as { readonly path?: unknown } | null)?.path ?? ".";
 			if (typeof path !== "string") return { verdict: "deny", reason: "The path is no text" };
 			let segments: readonly string[];
 			try {
-				segments = placeOf(path, access);
+				segments = placeOf(path, main);
 			} catch (error) {
 				// Nobody is asked about what could only fail.
 				return { verdict: "deny", reason: (error as Error).message };
 			}
-			const verdict = rules.verdictOf(segments, access);
-			const reason = `A rule of files says ${verdict} to ${access === "read" ? "reading" : "changing"} ${path}`;
+			const said = [main, ...others].map((kind) => [rules.verdictOf(segments, kind), kind] as const);
+			const strict = ["deny", "ask"].flatMap((verdict) => said.filter(([each]) => each === verdict));
+			const [verdict, kind] = strict[0] ?? said[0] ?? [];
+			if (verdict === "ask") asked.add({ run, call });
+			const reason = `A rule of files says ${verdict} to ${kind === "read" ? "reading" : "changing"} ${path}`;
 			return verdict && { verdict, reason };
 		},
 	};

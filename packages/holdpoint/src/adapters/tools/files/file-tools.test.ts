@@ -47,9 +47,42 @@ describe("reading", () => {
 		const limits = { readCharsMax: 1_100, readLinesMax: 5 };
 		expect(await call("read_file", { path: "long.txt" }, { limits })).toMatchObject({ to: 2, lines: 10 });
 		const one = await call("read_file", { path: "long.txt" }, { limits: { readCharsMax: 100 } });
-		expect(one).toMatchObject({ text: "x".repeat(100), to: 1, truncated: true });
+		expect(one).toMatchObject({ text: "x".repeat(100), to: 1, nextColumn: 101 });
 		await expect(call("read_file", { path: "long.txt" }, { limits: { readBytesMax: 1_000 } })).rejects.toThrow(
 			"has more than 1000 bytes",
+		);
+	});
+
+	test("what is too long for one read is read part by part, and no sign is halved", async () => {
+		const whole = `${"x😀é".repeat(40)}\nshort\n\n${"😀".repeat(30)}`;
+		scene.put("desk/signs.txt", whole);
+		interface Part {
+			readonly text: string;
+			readonly to: number;
+			readonly nextColumn?: number;
+		}
+		for (const readCharsMax of [1, 2, 7, 50, 5_000]) {
+			let read = "";
+			for (let [from, column] = [1, 1]; from <= 4; ) {
+				const part = (await call(
+					"read_file",
+					{ path: "signs.txt", from, column },
+					{ limits: { readCharsMax } },
+				)) as Part;
+				expect(part.text.isWellFormed()).toBe(true);
+				expect(part.text.length).toBeLessThanOrEqual(Math.max(2, readCharsMax));
+				read += part.text;
+				[from, column] = part.nextColumn ? [part.to, part.nextColumn] : [part.to + 1, 1];
+			}
+			expect(read).toBe(whole);
+		}
+		expect(
+			await call("read_file", { path: "signs.txt", column: 3, lines: 1 }, { limits: { readCharsMax: 3 } }),
+		).toMatchObject({
+			text: "😀é",
+		});
+		await expect(call("read_file", { path: "signs.txt", from: 2, column: 7 })).rejects.toThrow(
+			"Line 2 of signs.txt has 6 characters; there is no column 7",
 		);
 	});
 
@@ -78,6 +111,25 @@ describe("reading", () => {
 		expect(found).toEqual({ matches: [], truncated: true });
 	});
 
+	test("I8: links are looked at like anything else, and a folder full of them does not keep a call from being stopped", async () => {
+		mkdirSync(join(scene.desk, "links"));
+		for (let at = 0; at < 30; at++) symlinkSync("nowhere", join(scene.desk, `links/${at}`));
+		const limits = { visitsMax: 20 };
+		expect(await call("list_files", { path: "links" }, { limits })).toEqual({ entries: [], truncated: true });
+		const list = fileTools({ root: scene.desk }).tools.find(({ name }) => name === "list_files");
+		const gone = toolContext(AbortSignal.abort(new Error("stopped")));
+		await expect(list?.execute({ path: "links" }, gone)).rejects.toThrow("stopped");
+	});
+
+	test("I8: a search reads no more than so many bytes in all, those of files that are no text included", async () => {
+		for (let at = 0; at < 5; at++) scene.put(`desk/many/${at}.txt`, at === 1 ? "\0".repeat(100) : "needle".padEnd(100));
+		const found = (searchBytesMax: number) =>
+			call("search_files", { text: "needle", path: "many" }, { limits: { searchBytesMax } });
+		const match = (at: number) => ({ path: `many/${at}.txt`, line: 1, text: "needle".padEnd(100) });
+		expect(await found(300)).toEqual({ matches: [match(0), match(2)], skipped: 1, truncated: true });
+		expect(await found(500)).toEqual({ matches: [0, 2, 3, 4].map(match), skipped: 1 });
+	});
+
 	test("a search finds a text and is no regular expression", async () => {
 		scene.put("desk/b.md", "a(b)*\nA(B)*\n");
 		const matches = [{ path: "b.md", line: 1, text: "a(b)*" }];
@@ -88,6 +140,19 @@ describe("reading", () => {
 		const [match] = ((await call("search_files", { text: "needle" })) as { matches: { text: string }[] }).matches;
 		expect(match?.text).toContain("needle");
 		expect(match?.text.length).toBe(300);
+		for (const before of [101, 102]) {
+			scene.put("desk/long.md", `${"😀".repeat(before)}${"y".repeat(before)}needle${"😀".repeat(200)}`);
+			const found = (await call("search_files", { text: "needle" })) as { matches: { text: string; column: number }[] };
+			const [part] = found.matches;
+			expect(part?.text.isWellFormed()).toBe(true);
+			const there = await call("read_file", { path: "long.md", column: part?.column });
+			expect((there as { text: string }).text.startsWith(part?.text ?? "?")).toBe(true);
+		}
+		// Without case it has twice as many characters.
+		scene.put("desk/long.md", `${"İ".repeat(500)}needle`);
+		expect(await call("search_files", { text: "NEEDLE", ignoreCase: true })).toMatchObject({
+			matches: [{ text: expect.stringContaining("needle") }],
+		});
 	});
 
 	test("a search stops when its call is stopped", async () => {
@@ -330,6 +395,8 @@ describe("what belongs to a store", () => {
 		linkSync(join(scene.folder, "outside/secret.txt"), join(scene.desk, "notes/twice.txt"));
 		await expect(call("read_file", { path: "notes/harmless.txt" })).rejects.toThrow("no tool reads");
 		expect(await call("search_files", { text: "k1" })).toMatchObject({ matches: [], skipped: 1 });
+		await expect(call("write_file", { path: "notes/harmless.txt", text: "x" })).rejects.toThrow("no tool reads");
+		await expect(call("delete_file", { path: "notes/harmless.txt" })).rejects.toThrow("no tool reads");
 		// A file with two names is no crime by itself.
 		expect(await call("read_file", { path: "notes/twice.txt" })).toMatchObject({ text: "the secret\n" });
 	});
@@ -355,6 +422,56 @@ describe("what belongs to a store", () => {
 			expect(await call("list_files", { path: ".", pattern: "**/*.keys" })).toMatchObject({ entries: [] });
 		} finally {
 			spawnSync("umount", [join(scene.desk, "mounted")]);
+		}
+	});
+
+	test("a store whose folder or file is mounted elsewhere is neither read nor changed nor put there", async (context) => {
+		for (const name of ["my.db", "my.db.keys", "my.db-wal", "other.txt"]) scene.put(`data/${name}`, name);
+		scene.put("desk/file.txt", "");
+		mkdirSync(join(scene.desk, "mounted"));
+		const options = { forbid: [join(scene.folder, "data/my.db")] };
+		const mounts = [
+			["data", "desk/mounted"],
+			["data/my.db.keys", "desk/file.txt"],
+		].map((places) => places.map((place) => join(scene.folder, place)) as [string, string]);
+		try {
+			for (const places of mounts) {
+				if (spawnSync("mount", ["--bind", ...places]).status !== 0) return context.skip("this user cannot mount");
+			}
+			const paths = ["file.txt", ...["my.db", "my.db.keys", "MY.DB-wal", "my.db-shm"].map((name) => `mounted/${name}`)];
+			for (const path of paths) {
+				await expect(call("read_file", { path }, options)).rejects.toThrow(/no tool reads|not exist/);
+				await expect(call("write_file", { path, text: "x" }, options)).rejects.toThrow("no tool reads");
+				await expect(call("delete_file", { path }, options)).rejects.toThrow(/no tool reads|not exist/);
+			}
+			await expect(call("write_file", { path: "mounted/my.db/x", text: "x" }, options)).rejects.toThrow(
+				"no tool reads",
+			);
+			expect(await call("list_files", { path: "mounted" }, options)).toEqual({ entries: ["mounted/other.txt"] });
+			expect(await call("search_files", { text: "my.db" }, options)).toEqual({ matches: [], skipped: 1 });
+			expect(readdirSync(join(scene.folder, "data")).toSorted()).toEqual([
+				"my.db",
+				"my.db-wal",
+				"my.db.keys",
+				"other.txt",
+			]);
+			expect(readFileSync(join(scene.folder, "data/my.db.keys"), "utf8")).toBe("my.db.keys");
+		} finally {
+			for (const [, place] of mounts) spawnSync("umount", [place]);
+		}
+	});
+
+	test("a store that is made after the tools, and named through links, is known", async () => {
+		symlinkSync(join(scene.desk, "data"), join(scene.folder, "link"));
+		symlinkSync("link/my.db", join(scene.folder, "current.db"));
+		const { tools } = fileTools({ root: scene.desk, forbid: [join(scene.folder, "current.db")] });
+		const write = (path: string) => callTool(tools, "write_file", { path, text: "x" });
+		await expect(write("data/my.db")).rejects.toThrow("no tool reads");
+		for (const name of ["my.db", "my.db.keys"]) scene.put(`desk/data/${name}`, name);
+		for (const path of ["data/my.db", "data/my.db.keys"]) {
+			await expect(callTool(tools, "read_file", { path })).rejects.toThrow("no tool reads");
+			await expect(write(path)).rejects.toThrow("no tool reads");
+			await expect(callTool(tools, "delete_file", { path })).rejects.toThrow("no tool reads");
 		}
 	});
 

@@ -1,10 +1,11 @@
 import { limitProblem } from "../../../kit/limit-problem.ts";
 import { reasonOf } from "../../../kit/reason-of.ts";
+import { AskedCalls, type CallIds } from "../../../policy/asked-calls.ts";
 import type { PolicyLike } from "../../../policy/decide.ts";
 import { ruledPolicy } from "../../../policy/ruled-policy.ts";
 import { defaultFileLimits, type FileLimits } from "../../../spec/limits.ts";
 import type { Policy } from "../../../spec/policy.ts";
-import type { Labels, Lookup, Tool } from "../../../spec/tool.ts";
+import type { Effect, Labels, Lookup, Tool } from "../../../spec/tool.ts";
 import { defineTool } from "../../../tools/define-tool.ts";
 import { jsonSchema } from "../../../tools/json-schema.ts";
 import { pathOf } from "../rooted/relative-path.ts";
@@ -72,18 +73,17 @@ export function fileTools(options: FileToolsOptions): FileTools {
 	const changing = options.isReadOnly
 		? []
 		: changingTools(desk, prefix, { ...labels, ...(readers ? { audience: readers } : {}) });
-	const access = new Map<string, FileAccess>([
-		...looking.map(({ name }) => [name, "read"] as const),
-		...changing.map(({ name }) => [name, "write"] as const),
-	]);
-	return {
-		tools: [...looking, ...changing],
-		policy(own) {
-			desk.isGoverned = true;
-			const placeOf = (path: string, kind: FileAccess) => root.segmentsOf(path, kind === "write");
-			return ruledPolicy(fileToolRules(desk.rules, access, placeOf), own);
-		},
-	};
+	const tools = [...looking, ...changing];
+	const access = new Map(tools.map(({ name, effect }) => [name, accessOf(name.slice(prefix.length), effect)]));
+	const placeOf = (path: string, kind: FileAccess) => root.segmentsOf(path, kind === "write");
+	const ruled = fileToolRules(desk.rules, { tools, access, asked: desk.asked, placeOf });
+	return { tools, policy: (own) => ruledPolicy(ruled, own) };
+}
+
+/** An edit tells what a file holds. */
+function accessOf(name: string, effect: Effect): readonly FileAccess[] {
+	if (name === "edit_file") return ["write", "read"];
+	return [effect === "read" ? "read" : "write"];
 }
 
 function rulesOf(rules: readonly FileRule[], what: string): FileRules {
@@ -96,8 +96,7 @@ function rulesOf(rules: readonly FileRule[], what: string): FileRules {
 
 /** One folder with its rules; changes of it come one after the other. */
 class Desk {
-	/** Its rules are part of a policy. */
-	isGoverned = false;
+	readonly asked = new AskedCalls();
 	readonly root: RootFolder;
 	readonly limits: FileLimits;
 	readonly rules: FileRules;
@@ -110,9 +109,9 @@ class Desk {
 	}
 
 	/** What can be seen from a place that the policy let be looked at. Errors: where the rules do not let it. */
-	looking(path: string): Looking {
+	looking(path: string, call: CallIds): Looking {
 		const { root, limits } = this;
-		const isAsked = this.#check(root.segmentsOf(path, false), "read") === "ask";
+		const isAsked = this.#check(root.segmentsOf(path, false), "read", call) === "ask";
 		const mayRead = (segments: readonly string[]): boolean => {
 			const verdict = this.rules.verdictOf(segments, "read") ?? "allow";
 			return verdict === "allow" || (verdict === "ask" && isAsked);
@@ -121,21 +120,21 @@ class Desk {
 	}
 
 	/** Errors: where the rules do not let it be changed. */
-	change<T>(path: string, work: (segments: readonly string[]) => Promise<T>): Promise<T> {
+	change<T>(path: string, call: CallIds, work: (segments: readonly string[]) => Promise<T>): Promise<T> {
 		const segments = this.root.segmentsOf(path, true);
 		if (segments.length === 0) throw new Error("The root folder is no file");
-		this.#check(segments, "write");
+		this.#check(segments, "write", call);
 		const done = this.#last.then(() => work(segments));
 		this.#last = done.catch(() => undefined);
 		return done;
 	}
 
-	/** An ask is the policy's: where nobody took the rules into it, nobody was asked. */
-	#check(segments: readonly string[], access: FileAccess): string | undefined {
+	/** An ask is the policy's: where that of this call's harness has not the rules in it, nobody was asked. */
+	#check(segments: readonly string[], access: FileAccess, call: CallIds): string | undefined {
 		const verdict = this.rules.verdictOf(segments, access);
 		const doing = access === "read" ? "read" : "changed";
 		if (verdict === "deny") throw new Error(`${pathOf(segments)} may not be ${doing}: a rule denies it`);
-		if (verdict === "ask" && !this.isGoverned) {
+		if (verdict === "ask" && !this.asked.has(call)) {
 			throw new Error(
 				`${pathOf(segments)} may not be ${doing}: a rule asks a person, and the harness has no policy() of it`,
 			);
@@ -145,6 +144,7 @@ class Desk {
 }
 
 const count = { type: "integer" } as const;
+const place = { type: "integer", minimum: 1 } as const;
 const flag = { type: "boolean" } as const;
 const list = (items: object) => ({ type: "array", items }) as const;
 const text = (description?: string) => ({ type: "string", ...(description ? { description } : {}) }) as const;
@@ -160,25 +160,22 @@ function lookingTools(desk: Desk, prefix: string, labels: Labels): Tool[] {
 			labels,
 			input: schema<ListArguments>({ path, pattern: text() }),
 			output: schema<Listing>({ entries: list(text("folders end with /")), truncated: flag }, ["entries"]),
-			execute: (args, { signal }) => listFiles(desk.looking(args.path ?? "."), args, signal),
+			execute: (args, call) => listFiles(desk.looking(args.path ?? ".", call), args, call.signal),
 		}),
 		defineTool({
 			name: `${prefix}read_file`,
 			description: `Reads lines of a text file; at most ${readLinesMax} at once.`,
 			effect: "read",
 			labels,
-			input: schema<ReadArguments>(
-				{ path, from: { type: "integer", minimum: 1 }, lines: { type: "integer", minimum: 1 } },
-				["path"],
-			),
-			output: schema<FilePart>({ path, text: text(), from: count, to: count, lines: count, truncated: flag }, [
+			input: schema<ReadArguments>({ path, from: place, column: place, lines: place }, ["path"]),
+			output: schema<FilePart>({ path, text: text(), from: count, to: count, lines: count, nextColumn: count }, [
 				"path",
 				"text",
 				"from",
 				"to",
 				"lines",
 			]),
-			execute: (args) => readFilePart(desk.looking(args.path), args),
+			execute: (args, call) => readFilePart(desk.looking(args.path, call), args),
 		}),
 		defineTool({
 			name: `${prefix}search_files`,
@@ -195,14 +192,14 @@ function lookingTools(desk: Desk, prefix: string, labels: Labels): Tool[] {
 				["text"],
 			),
 			output: schema<Found>({ matches: list(match), skipped: count, truncated: flag }, ["matches"]),
-			execute: (args, { signal }) => searchFiles(desk.looking(args.path ?? "."), args, signal),
+			execute: (args, call) => searchFiles(desk.looking(args.path ?? ".", call), args, call.signal),
 		}),
 	];
 }
 
 const match = {
 	type: "object",
-	properties: { path, line: count, text: text() },
+	properties: { path, line: count, text: text(), column: count },
 	required: ["path", "line", "text"],
 	additionalProperties: false,
 };
@@ -246,7 +243,7 @@ function changingTools(desk: Desk, prefix: string, labels: Labels): Tool[] {
 			input: schema<WriteArguments>({ path, text: text() }, ["path", "text"]),
 			output: schema<Written>({ path, bytes: count, isNew: flag }, ["path", "bytes"]),
 			simulate: (args) => ({ path: args.path, bytes: Buffer.byteLength(args.text) }),
-			execute: (args) => write(desk, args),
+			execute: (args, call) => write(desk, args, call),
 			// The same text is there: whoever put it there, the call has what it wanted.
 			lookup: (_key, args) =>
 				found(desk, args.path, (now) => now === args.text && { path: args.path, bytes: Buffer.byteLength(now) }),
@@ -262,7 +259,7 @@ function changingTools(desk: Desk, prefix: string, labels: Labels): Tool[] {
 				"new",
 			]),
 			output: schema<Edited>({ path, bytes: count, line: count }, ["path", "bytes", "line"]),
-			execute: (args) => edit(desk, args),
+			execute: (args, call) => edit(desk, args, call),
 		}),
 		defineTool({
 			name: `${prefix}delete_file`,
@@ -272,7 +269,7 @@ function changingTools(desk: Desk, prefix: string, labels: Labels): Tool[] {
 			input: schema<{ path: string }>({ path }, ["path"]),
 			output: schema<Deleted>({ path, isDeleted: flag }, ["path", "isDeleted"]),
 			simulate: (args) => ({ path: args.path, isDeleted: true as const }),
-			execute: (args) => remove(desk, args.path),
+			execute: (args, call) => remove(desk, args.path, call),
 		}),
 	];
 }
@@ -281,8 +278,8 @@ function schema<T>(properties: Record<string, object>, required: string[] = []) 
 	return jsonSchema<T>({ type: "object", properties, required, additionalProperties: false } as never);
 }
 
-function write(desk: Desk, args: WriteArguments): Promise<Written> {
-	return desk.change(args.path, async (segments) => {
+function write(desk: Desk, args: WriteArguments, call: CallIds): Promise<Written> {
+	return desk.change(args.path, call, async (segments) => {
 		checkText(desk, args.path, args.text);
 		const [folders, name] = split(segments);
 		const work = async (folder: Parameters<typeof replaceFile>[1]) => {
@@ -294,12 +291,12 @@ function write(desk: Desk, args: WriteArguments): Promise<Written> {
 	});
 }
 
-function edit(desk: Desk, args: EditArguments): Promise<Edited> {
-	return desk.change(args.path, async (segments) => {
+function edit(desk: Desk, args: EditArguments, call: CallIds): Promise<Edited> {
+	return desk.change(args.path, call, async (segments) => {
 		const [folders, name] = split(segments);
 		return desk.root.inFolder(folders, async (folder) => {
 			const was = await desk.root.lookAt(folder, name);
-			const before = await wholeText(desk.looking(args.path), segments);
+			const before = await wholeText(desk.looking(args.path, call), segments);
 			const at = before.indexOf(args.old);
 			if (at < 0) throw new Error(`${args.path} does not hold old; read it again`);
 			if (before.indexOf(args.old, at + 1) >= 0)
@@ -312,8 +309,8 @@ function edit(desk: Desk, args: EditArguments): Promise<Edited> {
 	});
 }
 
-function remove(desk: Desk, place: string): Promise<Deleted> {
-	return desk.change(place, async (segments) => {
+function remove(desk: Desk, place: string, call: CallIds): Promise<Deleted> {
+	return desk.change(place, call, async (segments) => {
 		const [folders, name] = split(segments);
 		await desk.root.inFolder(folders, (folder) => deleteFile(desk.root, folder, name));
 		return { path: place, isDeleted: true as const };
@@ -337,7 +334,10 @@ async function found(desk: Desk, place: string, answer: (now: string) => object 
 		unknown: `${place} is not as the call would have left it; it may have been changed since`,
 	};
 	try {
-		const now = await wholeText(desk.looking(place), desk.root.segmentsOf(place, false));
+		const segments = desk.root.segmentsOf(place, false);
+		if (desk.rules.verdictOf(segments, "read") === "deny") return nobodyKnows;
+		// It says no more than that the text is the call's own: nobody has to be asked for that.
+		const now = await wholeText(desk, segments);
 		const happened = answer(now);
 		return happened ? { happened } : nobodyKnows;
 	} catch {

@@ -1,6 +1,7 @@
 /** What the tools that change nothing find. Everything is bounded, and says where it ended. */
+import { wholeFrom, wholeUntil } from "../../../kit/text-size.ts";
 import type { FileLimits } from "../../../spec/limits.ts";
-import { readText } from "../rooted/read-text.ts";
+import { type FileText, readText } from "../rooted/read-text.ts";
 import { pathOf } from "../rooted/relative-path.ts";
 import type { RootFolder } from "../rooted/root-folder.ts";
 import { entryPath, type WalkEntry, walkFolder } from "../rooted/walk-folder.ts";
@@ -48,6 +49,8 @@ export async function listFiles(looking: Looking, args: ListArguments, signal: A
 export interface ReadArguments {
 	readonly path: string;
 	readonly from?: number;
+	/** Of the line `from`, from 1: what is before is left out. UTF-16 units. */
+	readonly column?: number;
 	readonly lines?: number;
 }
 
@@ -59,36 +62,44 @@ export interface FilePart {
 	readonly to: number;
 	/** Of the file. */
 	readonly lines: number;
-	/** A line was too long, and the rest of it is left out. */
-	readonly truncated?: true;
+	/** The line is too long for one read, and goes on there. */
+	readonly nextColumn?: number;
 }
 
 export async function readFilePart(looking: Looking, args: ReadArguments): Promise<FilePart> {
 	const { readLinesMax, readCharsMax } = looking.limits;
 	const text = await wholeText(looking, looking.root.segmentsOf(args.path, false));
 	const lines = linesOf(text);
-	const { from = 1 } = args;
+	const { from = 1, column = 1 } = args;
 	if (from > Math.max(1, lines.length))
 		throw new Error(`${args.path} has ${lines.length} lines; there is no line ${from}`);
-	const wanted = lines.slice(from - 1, from - 1 + Math.min(args.lines ?? readLinesMax, readLinesMax));
-	const kept: string[] = [];
-	let chars = 0;
-	for (const line of wanted) {
-		if (chars + line.length >= readCharsMax) break;
-		chars += line.length;
-		kept.push(line);
-	}
-	// One line that is longer than all that may be read is read in part.
-	const isCut = kept.length === 0 && wanted.length > 0;
-	if (isCut) kept.push((wanted[0] ?? "").slice(0, readCharsMax));
+	const [first = "", ...others] = lines.slice(from - 1, from - 1 + Math.min(args.lines ?? readLinesMax, readLinesMax));
+	if (column > Math.max(1, first.length))
+		throw new Error(`Line ${from} of ${args.path} has ${first.length} characters; there is no column ${column}`);
+	const start = wholeUntil(first, column - 1);
+	// One line that is longer than all that may be read is read in part; a sign of two units is not parted.
+	const end = wholeUntil(first, start + Math.max(2, readCharsMax));
+	const kept = [first.slice(start, end)];
+	if (end >= first.length) kept.push(...within(others, readCharsMax - (first.length - start)));
 	return {
 		path: args.path,
 		text: kept.join(""),
 		from,
-		to: from + kept.length - 1,
+		to: lines.length === 0 ? 0 : from + kept.length - 1,
 		lines: lines.length,
-		...(isCut ? { truncated: true } : {}),
+		...(end < first.length ? { nextColumn: end + 1 } : {}),
 	};
+}
+
+/** The first ones, as many as fit. */
+function within(lines: readonly string[], charsMax: number): readonly string[] {
+	let [count, chars] = [0, 0];
+	for (const line of lines) {
+		chars += line.length;
+		if (chars > charsMax) break;
+		count++;
+	}
+	return lines.slice(0, count);
 }
 
 /** With their ends, so that joined they are the text. */
@@ -97,7 +108,10 @@ function linesOf(text: string): string[] {
 	return lines.at(-1) === "" ? lines.slice(0, -1) : lines;
 }
 
-export async function wholeText({ root, limits }: Looking, segments: readonly string[]): Promise<string> {
+export async function wholeText(
+	{ root, limits }: Pick<Looking, "root" | "limits">,
+	segments: readonly string[],
+): Promise<string> {
 	const name = segments.at(-1);
 	if (name === undefined) throw new Error("The root folder is no file");
 	return root.inFolder(segments.slice(0, -1), async (folder) => {
@@ -119,8 +133,16 @@ export interface SearchArguments {
 	readonly ignoreCase?: boolean;
 }
 
+interface Match {
+	readonly path: string;
+	readonly line: number;
+	readonly text: string;
+	/** Where in the line the text begins, of a line that is cut; from 1. */
+	readonly column?: number;
+}
+
 export interface Found {
-	readonly matches: readonly { readonly path: string; readonly line: number; readonly text: string }[];
+	readonly matches: readonly Match[];
 	/** Files that are too large, or no text. */
 	readonly skipped?: number;
 	readonly truncated?: true;
@@ -134,8 +156,8 @@ export async function searchFiles(looking: Looking, args: SearchArguments, signa
 	const wanted = pathPattern(args.pattern ?? "**");
 	const fold = (text: string): string => (args.ignoreCase ? text.toLowerCase() : text);
 	const needle = fold(args.text);
-	const matches: { path: string; line: number; text: string }[] = [];
-	let skipped = 0;
+	const matches: Match[] = [];
+	let [skipped, bytes] = [0, 0];
 	const { isWhole } = await walkFolder(root, start, {
 		visitsMax: limits.visitsMax,
 		depthMax: limits.depthMax,
@@ -145,14 +167,17 @@ export async function searchFiles(looking: Looking, args: SearchArguments, signa
 			const segments = [...entry.folder.segments, entry.name];
 			if (entry.kind !== "file" || !looking.mayRead(segments) || !wanted.matches(segments.slice(start.length)))
 				return true;
-			const text = await textOf(looking, entry);
+			if (bytes >= limits.searchBytesMax) return false;
+			const read = await textOf(looking, entry);
+			bytes += read?.bytes ?? 0;
+			const text = read && "text" in read ? read.text : undefined;
 			if (text === undefined) skipped++;
 			if (text === undefined || !fold(text).includes(needle)) return true;
 			for (const [at, line] of linesOf(text).entries()) {
 				const place = fold(line).indexOf(needle);
 				if (place < 0) continue;
 				if (matches.length >= limits.rowsMax) return false;
-				matches.push({ path: entryPath(entry), line: at + 1, text: around(line, place) });
+				matches.push({ path: entryPath(entry), line: at + 1, ...around(line, place) });
 			}
 			return true;
 		},
@@ -160,12 +185,11 @@ export async function searchFiles(looking: Looking, args: SearchArguments, signa
 	return { matches, ...(skipped > 0 ? { skipped } : {}), ...(isWhole ? {} : { truncated: true }) };
 }
 
-async function textOf({ root, limits }: Looking, { folder, name }: WalkEntry): Promise<string | undefined> {
+async function textOf({ root, limits }: Looking, { folder, name }: WalkEntry): Promise<FileText | undefined> {
 	try {
 		const { handle } = await root.openFile(folder, name);
 		try {
-			const read = await readText(handle, limits.readBytesMax);
-			return "text" in read ? read.text : undefined;
+			return await readText(handle, limits.readBytesMax);
 		} finally {
 			await handle.close();
 		}
@@ -175,8 +199,10 @@ async function textOf({ root, limits }: Looking, { folder, name }: WalkEntry): P
 }
 
 /** The part of a long line where it is. */
-function around(line: string, place: number): string {
+function around(line: string, place: number): Pick<Match, "text" | "column"> {
 	const text = line.replace(/\r?\n$/, "");
-	const from = text.length <= lineCharsMax ? 0 : Math.max(0, place - lineCharsMax / 3);
-	return text.slice(from, from + lineCharsMax);
+	if (text.length <= lineCharsMax) return { text };
+	// Without case a line may be longer than it is.
+	const from = wholeFrom(text, Math.max(0, Math.min(place - lineCharsMax / 3, text.length - lineCharsMax)));
+	return { text: text.slice(from, wholeUntil(text, from + lineCharsMax)), column: from + 1 };
 }

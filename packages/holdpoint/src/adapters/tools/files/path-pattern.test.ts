@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { pathPattern } from "./path-pattern.ts";
+import { loosePattern, pathPattern } from "./path-pattern.ts";
 
 const matches = (pattern: string, path: string): boolean => pathPattern(pattern).matches(path.split("/"));
 
@@ -54,5 +54,64 @@ describe("patterns of paths", () => {
 	test("I8: a pattern that makes others try for ever is answered", () => {
 		expect(matches(`${"a*".repeat(200)}b`, "a".repeat(400))).toBe(false);
 		expect(matches(`${"**/".repeat(100)}b`, Array.from({ length: 30 }, () => "a").join("/"))).toBe(false);
+	});
+});
+
+describe("loosely", () => {
+	const holds = (pattern: string, path: string): boolean => loosePattern(pattern).matches(path.split("/"));
+
+	test.each([
+		["**/.*", "a/.env", true],
+		["**/.*", "a/env", false],
+		["*.*", "a.b", true],
+		["*.*", "ab", false],
+		["config.*", "CONFIG.ts", true],
+		["config.*", "configuration", false],
+		["*.", "a", false],
+		["*.", "a.", true],
+		["key.", "KEY", true],
+		["key", "key. .", true],
+		["a b*", "A B.md", true],
+		["a *", "ab", false],
+		["?.key", "é.key", true],
+		["?.key", "e\u0301.KEY.", true],
+		["?.key", "É．ＫＥＹ", true],
+		["?.key", "ﬁ.KEY", true],
+		["??.key", "ﬁ.key", true],
+		["?.key", "ab.key", false],
+		["ΑΣ*", "ασα", true],
+		["secret", "SECRET/deep/c.md", true],
+		["secret", "secrets/c.md", false],
+		["a/*.md", "a/x.md/below", true],
+		["a/b", "a", false],
+	])("%s · %s · %s", (pattern, path, isMatch) => {
+		expect(holds(pattern, path)).toBe(isMatch);
+	});
+
+	test("what a pattern fits it fits loosely, however it is written", () => {
+		const part = fc.constantFrom("**", "*", "?", "é*", "*.*", ".?", "ﬁ?", "Σ", "a.", "*a");
+		const name = fc.array(fc.constantFrom("a", "é", "ﬁ", "Σ", ".", "x", "İ"), { minLength: 1, maxLength: 4 });
+		const path = fc.array(
+			name.map((chars) => chars.join("")),
+			{ minLength: 1, maxLength: 4 },
+		);
+		let fits = 0;
+		fc.assert(
+			fc.property(fc.array(part, { minLength: 1, maxLength: 4 }), path, (parts, names) => {
+				const pattern = parts.join("/");
+				if (!pathPattern(pattern).matches(names)) return;
+				fits++;
+				for (const write of [
+					(each: string) => each,
+					(each: string) => each.normalize("NFD"),
+					// As long as it stays one character: `?` is no two.
+					(each: string) => each.replace(/[^ﬁ]/gu, (char) => char.toUpperCase()),
+					(each: string) => (each.endsWith(".") ? each : `${each}. `),
+				])
+					expect(loosePattern(pattern).matches(names.map(write))).toBe(true);
+			}),
+			{ numRuns: 5_000 },
+		);
+		expect(fits).toBeGreaterThan(100);
 	});
 });

@@ -1,52 +1,92 @@
 /**
- * Patterns of paths: `*` is any part of a name, `?` one character of it, `**` any number of folders; all else is itself.
- * Matching takes at most (length of the pattern) × (length of the path) steps, whatever either says.
+ * Patterns of paths: `*` is any part of a name, `?` one character of it with its marks, `**` any number of folders; all else
+ * is itself. Matching takes at most (length of the pattern) × (length of the path) steps, whatever either says.
  */
+import { foldText } from "../rooted/relative-path.ts";
 
 export interface PathPattern {
 	matches(segments: readonly string[]): boolean;
-	/** Whether something below this folder may match. */
+	/** Whether something in this folder may match. */
 	mayMatchBelow(segments: readonly string[]): boolean;
 }
 
 export function pathPattern(pattern: string): PathPattern {
-	const parts = pattern.split("/").filter((part) => part !== "" && part !== ".");
+	return compile(pattern, { forms: [asItIs], namesOf: (name) => [name] });
+}
+
+/**
+ * A pattern that also fits what some file system, or a person, takes for a name that it fits, and all that is below a folder
+ * that it fits. What `pathPattern` fits it fits, too.
+ */
+export function loosePattern(pattern: string): PathPattern {
+	// Ends of names that are nothing to some file systems; of `*.` nothing would be left to tell names by.
+	const plain = pattern.replace(/([^*?/. ])[. ]+(?=\/|$)/g, "$1");
+	const forms = [asItIs, (text: string) => text.normalize("NFC").toLowerCase(), foldText];
+	const namesOf = (name: string) =>
+		forms.map((form) => form(name)).flatMap((each) => [each, each.replace(/[. ]+$/, "")]);
+	return compile(`${plain}/**`, { forms, namesOf });
+}
+
+interface Writing {
+	/** What is done to the parts of a pattern that stand for themselves. One of these must fit. */
+	readonly forms: readonly ((text: string) => string)[];
+	/** All that a name is taken for. */
+	namesOf(name: string): readonly string[];
+}
+
+const asItIs = (text: string): string => text;
+
+function compile(pattern: string, { forms, namesOf }: Writing): PathPattern {
+	const parts = pattern
+		.split("/")
+		.filter((part) => part !== "" && part !== ".")
+		.map((part) => (part === "**" ? part : forms.map((form) => wantedBy(part, form))));
+	const reached = (segments: readonly string[]): Set<number> => {
+		let open = skipping(parts, new Set([0]));
+		// All that is left open at once, so that nothing is retried.
+		for (const segment of segments) {
+			if (open.size === 0) break;
+			const names = [...new Set(namesOf(segment))].map(charactersOf);
+			const next = new Set<number>();
+			for (const at of open) {
+				const part = parts[at];
+				if (part === "**") next.add(at);
+				else if (part?.some((wanted) => names.some((name) => nameMatches(wanted, name)))) next.add(at + 1);
+			}
+			open = skipping(parts, next);
+		}
+		return open;
+	};
 	return {
-		matches: (segments) => reached(parts, segments).has(parts.length),
-		mayMatchBelow: (segments) => [...reached(parts, segments)].some((at) => at < parts.length),
+		matches: (segments) => reached(segments).has(parts.length),
+		mayMatchBelow: (segments) => [...reached(segments)].some((at) => at < parts.length),
 	};
 }
 
-/** How many parts of the pattern may be used up by these names: all that is left open at once, so that nothing is retried. */
-function reached(parts: readonly string[], segments: readonly string[]): Set<number> {
-	let open = skipping(parts, new Set([0]));
-	for (const segment of segments) {
-		const next = new Set<number>();
-		for (const at of open) {
-			const part = parts[at];
-			if (part === "**") next.add(at);
-			else if (part !== undefined && nameMatches(part, segment)) next.add(at + 1);
-		}
-		open = skipping(parts, next);
-	}
-	return open;
-}
-
 /** `**` may stand for no folder at all. */
-function skipping(parts: readonly string[], open: Set<number>): Set<number> {
+function skipping(parts: readonly unknown[], open: Set<number>): Set<number> {
 	for (const at of open) if (parts[at] === "**") open.add(at + 1);
 	return open;
 }
 
+/** What stands for something is kept. */
+function wantedBy(part: string, form: (text: string) => string): readonly string[] {
+	return part.split(/([*?])/).flatMap((piece, at) => (at % 2 === 1 ? [piece] : charactersOf(form(piece))));
+}
+
+/** With their marks, so that a character is one however it is composed. */
+function charactersOf(text: string): readonly string[] {
+	return text.match(/\P{M}\p{M}*|\p{M}+/gu) ?? [];
+}
+
 /** The last `*` takes as little as it can, and one more each time that the rest does not fit: never a tree of choices. */
-function nameMatches(pattern: string, name: string): boolean {
-	const [wanted, chars] = [[...pattern], [...name]];
+function nameMatches(wanted: readonly string[], name: readonly string[]): boolean {
 	let [at, star, taken] = [0, -1, 0];
-	for (let i = 0; i < chars.length; ) {
+	for (let i = 0; i < name.length; ) {
 		if (wanted[at] === "*") {
 			star = at++;
 			taken = i;
-		} else if (wanted[at] === "?" || wanted[at] === chars[i]) {
+		} else if (wanted[at] === "?" || wanted[at] === name[i]) {
 			at++;
 			i++;
 		} else if (star >= 0) {

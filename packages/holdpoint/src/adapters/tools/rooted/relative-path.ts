@@ -49,7 +49,13 @@ function isLikeSyntax(segment: string): boolean {
  * cannot be seen, without dots and blanks at its end. Two names that any of them takes for one have one form.
  */
 export function foldName(name: string): string {
-	let folded = name;
+	return foldText(name).replace(/[. ]+$/, "");
+}
+
+/** The same of a part of a name: what it ends with is kept. */
+export function foldText(text: string): string {
+	if (/^[ -~]*$/.test(text)) return text.toLowerCase();
+	let folded = text;
 	// Each step can bring about what another one changes; three rounds are enough for all of Unicode, and it must end.
 	for (let round = 0, before = ""; folded !== before && round < 8; round++) {
 		before = folded;
@@ -59,8 +65,9 @@ export function foldName(name: string): string {
 			.toLowerCase()
 			.toUpperCase()
 			.toLowerCase()
-			.normalize("NFKD")
-			.replace(/[. ]+$/, "");
+			// Which of the two it is depends on where the word ends.
+			.replaceAll("ς", "σ")
+			.normalize("NFKD");
 	}
 	return folded;
 }

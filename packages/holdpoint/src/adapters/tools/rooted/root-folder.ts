@@ -11,11 +11,11 @@
  * It needs the `/proc` of Linux.
  */
 import { type BigIntStats, constants, existsSync, realpathSync, statSync } from "node:fs";
-import { type FileHandle, mkdir, open, readdir } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readdir, stat } from "node:fs/promises";
 import { isAbsolute, relative, resolve, sep } from "node:path";
 import { reasonOf } from "../../../kit/reason-of.ts";
 import { HoldpointError } from "../../../spec/errors.ts";
-import { ForbiddenPlaces, inodeOf, storeFolder, storePlaces } from "./forbidden-places.ts";
+import { ForbiddenPlaces, inodeOf, type Refused, realPlace, storeFolder, storePlaces } from "./forbidden-places.ts";
 import { foldName, type PathLimits, pathOf, toSegments } from "./relative-path.ts";
 
 /** Not among Node's constants: the descriptor names a place and can neither read nor write it. */
@@ -37,6 +37,15 @@ export interface OpenFolder {
 	/** The way to an entry of it for the system's calls. Shape: `name` is one component. */
 	at(name: string): string;
 	readonly self: string;
+	/** Whether this name in it is one of a forbidden place, whatever way led here. */
+	isForbidden(name: string): boolean;
+}
+
+/** A folder's descriptor, and what is known of it. */
+interface Opened {
+	readonly handle: FileHandle;
+	readonly stats: BigIntStats;
+	readonly refused: Refused;
 }
 
 export class RootFolder {
@@ -50,7 +59,9 @@ export class RootFolder {
 		this.path = existingFolder(root, what);
 		this.#inode = inodeOf(statSync(this.path, { bigint: true }));
 		this.#limits = limits;
-		const places = [...storePlaces(this.path), ...forbid.map((place) => resolve(place))].map(realPlace);
+		const places = [...storePlaces(this.path), ...forbid.map((place) => resolve(place))].map((place) =>
+			realPlace(place),
+		);
 		const around = places.find((place) => isWithin(place, this.path));
 		const own = this.path.split(sep).some((name) => foldName(name) === storeFolder) ? this.path : undefined;
 		if (around ?? own) throw invalid(what, `${this.path} lies in ${around ?? own}, where no tool comes`);
@@ -70,41 +81,28 @@ export class RootFolder {
 
 	/** Opens a folder for as long as `use` takes. `makes`: missing ones are made on the way. */
 	async inFolder<T>(segments: readonly string[], use: (folder: OpenFolder) => Promise<T>, makes = false): Promise<T> {
-		const refused = await this.#forbidden.inodes();
+		const refused = await this.#forbidden.refused();
 		let handle = await open(this.path, O_PATH | constants.O_DIRECTORY);
 		try {
 			const top = await handle.stat({ bigint: true });
 			if (inodeOf(top) !== this.#inode)
 				throw new Error("The root folder was exchanged for another one; make the tools again");
+			let folder = openFolder({ handle, stats: top, refused }, []);
 			for (const [at, name] of segments.entries()) {
-				const next = await this.#enter(handle, segments.slice(0, at + 1), makes);
+				const way = segments.slice(0, at + 1);
+				const next = await enter(folder, name, makes);
 				await handle.close();
 				handle = next;
 				const stats = await handle.stat({ bigint: true });
-				const way = segments.slice(0, at + 1);
 				if (!stats.isDirectory()) throw new Error(`${pathOf(way)} is ${kindOf(stats)} and no folder`);
 				if (stats.dev !== top.dev)
 					throw new Error(`${pathOf(way)} is another file system, mounted there; it is not entered`);
-				if (refused.has(inodeOf(stats))) throw forbidden(segments.slice(0, at), name);
+				if (refused.has(stats)) throw forbidden(way);
+				folder = openFolder({ handle, stats, refused }, way);
 			}
-			return await use(openFolder(handle, segments));
+			return await use(folder);
 		} finally {
 			await handle.close();
-		}
-	}
-
-	async #enter(handle: FileHandle, way: readonly string[], makes: boolean): Promise<FileHandle> {
-		const { at } = openFolder(handle, way.slice(0, -1));
-		const path = at(way.at(-1) ?? ".");
-		try {
-			return await open(path, look);
-		} catch (error) {
-			if (!makes || (error as NodeJS.ErrnoException).code !== "ENOENT") throw failure(way, error);
-			await mkdir(path).catch((cause) => {
-				if ((cause as NodeJS.ErrnoException).code !== "EEXIST") throw failure(way, cause);
-			});
-			await giveTo(path, await handle.stat()).catch((cause) => Promise.reject(failure(way, cause)));
-			return open(path, look).catch((cause) => Promise.reject(failure(way, cause)));
 		}
 	}
 
@@ -115,7 +113,7 @@ export class RootFolder {
 		try {
 			const stats = await found.stat({ bigint: true });
 			if (!stats.isFile()) throw new Error(`${pathOf(way)} is ${kindOf(stats)} and no file`);
-			await this.#checkNames(way, stats);
+			await this.checkFile(folder, name, stats);
 			const flags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
 			const handle = await open(`/proc/self/fd/${found.fd}`, flags);
 			return { handle, stats };
@@ -126,9 +124,12 @@ export class RootFolder {
 		}
 	}
 
-	/** A file with several names may be one of the store's. */
-	async #checkNames(way: readonly string[], stats: BigIntStats): Promise<void> {
-		if ((await this.#forbidden.inodes()).has(inodeOf(stats))) throw forbidden(way);
+	/** Errors: where the file, or one that would be made there, is one of the store's, whatever its names. */
+	async checkFile(folder: OpenFolder, name: string, stats: BigIntStats | undefined): Promise<void> {
+		const way = [...folder.segments, name];
+		if (folder.isForbidden(name)) throw forbidden(way);
+		if (!stats) return;
+		if ((await this.#forbidden.refused()).has(stats)) throw forbidden(way);
 		if (stats.nlink > 1n && (await this.#forbidden.fileInodes()).has(inodeOf(stats))) throw forbidden(way);
 	}
 
@@ -161,9 +162,25 @@ async function giveTo(path: string, { uid, gid }: { readonly uid: number; readon
 	}
 }
 
-function openFolder({ fd }: FileHandle, segments: readonly string[]): OpenFolder {
-	const self = `/proc/self/fd/${fd}`;
-	return { segments, self, at: (name) => `${self}/${name}` };
+function openFolder({ handle, stats, refused }: Opened, segments: readonly string[]): OpenFolder {
+	const self = `/proc/self/fd/${handle.fd}`;
+	return { segments, self, at: (name) => `${self}/${name}`, isForbidden: (name) => refused.isNamed(stats, name) };
+}
+
+async function enter(folder: OpenFolder, name: string, makes: boolean): Promise<FileHandle> {
+	const [path, way] = [folder.at(name), [...folder.segments, name]];
+	if (folder.isForbidden(name)) throw forbidden(way);
+	try {
+		return await open(path, look);
+	} catch (error) {
+		if (!makes || (error as NodeJS.ErrnoException).code !== "ENOENT") throw failure(way, error);
+		await mkdir(path).catch((cause) => {
+			if ((cause as NodeJS.ErrnoException).code !== "EEXIST") throw failure(way, cause);
+		});
+		const owner = await stat(folder.self);
+		await giveTo(path, owner).catch((cause) => Promise.reject(failure(way, cause)));
+		return open(path, look).catch((cause) => Promise.reject(failure(way, cause)));
+	}
 }
 
 function existingFolder(root: string, what: string): string {
@@ -180,14 +197,6 @@ function existingFolder(root: string, what: string): string {
 	}
 }
 
-function realPlace(place: string): string {
-	try {
-		return realpathSync(place);
-	} catch {
-		return place;
-	}
-}
-
 function isWithin(folder: string, path: string): boolean {
 	const way = relative(folder, path);
 	return way !== ".." && !way.startsWith(`..${sep}`) && !isAbsolute(way);
@@ -198,9 +207,8 @@ export function invalid(what: string, why: string, cause?: unknown): HoldpointEr
 	return new HoldpointError("tool.invalid", `${what}: ${why}`, cause === undefined ? {} : { cause });
 }
 
-function forbidden(way: readonly string[], name?: string): Error {
-	const path = pathOf(name === undefined ? way : [...way, name]);
-	return new Error(`${path} belongs to Holdpoint itself, or is forbidden here: no tool reads or changes it`);
+function forbidden(way: readonly string[]): Error {
+	return new Error(`${pathOf(way)} belongs to Holdpoint itself, or is forbidden here: no tool reads or changes it`);
 }
 
 export function kindOf(stats: BigIntStats): string {

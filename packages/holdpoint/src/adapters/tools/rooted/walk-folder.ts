@@ -23,7 +23,7 @@ export type WalkEnd = { readonly isWhole: boolean };
 
 /**
  * Looks at everything below a folder, in the order of names, links and special files left out: there are no cycles without
- * links. Ends at `visitsMax` entries, which `isWhole` tells.
+ * links. Ends at `visitsMax` entries, what is left out included, which `isWhole` tells.
  */
 export async function walkFolder(root: RootFolder, start: readonly string[], options: WalkOptions): Promise<WalkEnd> {
 	return new Walk(root, options).below(start);
@@ -63,9 +63,8 @@ class Walk {
 
 	/** The folders in it that are to be entered; undefined: it is over. */
 	async #folder(folder: OpenFolder): Promise<string[] | undefined> {
-		const { visit, enters, signal, visitsMax } = this.#options;
-		const { entries, isWhole } = await this.#entries(folder, visitsMax - this.#visits);
-		this.#visits += entries.length;
+		const { visit, enters, signal } = this.#options;
+		const { entries, isWhole } = await this.#entries(folder);
 		for (const { name, kind } of entries) {
 			signal?.throwIfAborted();
 			if (!(await visit({ folder, name, kind }))) return undefined;
@@ -76,22 +75,27 @@ class Walk {
 			.map(({ name }) => name);
 	}
 
-	async #entries(folder: OpenFolder, max: number): Promise<{ entries: Omit<WalkEntry, "folder">[]; isWhole: boolean }> {
+	async #entries(folder: OpenFolder): Promise<{ entries: Omit<WalkEntry, "folder">[]; isWhole: boolean }> {
 		const entries: Omit<WalkEntry, "folder">[] = [];
 		let isWhole = true;
 		for await (const entry of await opendir(folder.self)) {
-			if (entries.length >= max) {
+			this.#options.signal?.throwIfAborted();
+			if (++this.#visits > this.#options.visitsMax) {
 				isWhole = false;
 				break;
 			}
 			const { name } = entry;
 			const kind = entry.isFile() ? "file" : entry.isDirectory() ? "folder" : undefined;
-			if (!kind || !isUsableName(name) || this.#root.isForbidden([...folder.segments, name], false)) continue;
+			if (!kind || !isUsableName(name) || this.#isForbidden(folder, name)) continue;
 			entries.push({ name, kind });
 		}
 		// By code units: the same everywhere.
 		entries.sort((a, b) => (a.name < b.name ? -1 : 1));
 		return { entries, isWhole };
+	}
+
+	#isForbidden(folder: OpenFolder, name: string): boolean {
+		return folder.isForbidden(name) || this.#root.isForbidden([...folder.segments, name], false);
 	}
 }
 

@@ -82,12 +82,17 @@ export interface SkillText {
 	readonly truncated?: true;
 }
 
-export async function readSkill(root: RootFolder, name: string, limits: SkillLimits): Promise<SkillText> {
+export async function readSkill(
+	root: RootFolder,
+	name: string,
+	{ limits, signal }: { readonly limits: SkillLimits; readonly signal: AbortSignal },
+): Promise<SkillText> {
 	const { body } = skillDocument(await fileText(root, [name, headFile], limits));
 	const files: string[] = [];
 	const { isWhole } = await walkFolder(root, [name], {
 		visitsMax: limits.skillFilesMax,
 		depthMax: limits.skillDepthMax,
+		signal,
 		enters: () => true,
 		async visit(entry) {
 			const path = pathOf([...entry.folder.segments.slice(1), entry.name]);

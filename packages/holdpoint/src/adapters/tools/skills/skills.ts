@@ -85,10 +85,10 @@ function skillTool(
 			required: ["name", "text"],
 			additionalProperties: false,
 		}),
-		async execute({ name, file }) {
+		async execute({ name, file }, { signal }) {
 			if (!names.includes(name))
 				throw new Error(`There is no skill ${JSON.stringify(name.slice(0, 80))}: ${names.join(", ")}`);
-			if (file === undefined) return readSkill(root, name, limits);
+			if (file === undefined) return readSkill(root, name, { limits, signal });
 			const segments = root.segmentsOf(file, false);
 			if (segments.length === 0) throw new Error("file names no file");
 			return { name, file, text: await fileText(root, [name, ...segments], limits) };
