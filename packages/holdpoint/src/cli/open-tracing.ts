@@ -38,6 +38,15 @@ export async function tracingOf(
 	return { content: capturesContent(env), generation: generationOf(env), ...tracing, exporters };
 }
 
+/** Whoever may have something of a run that is to go. A file that is not there is not made. */
+export async function tracingToErase(
+	store: string,
+	{ tracing }: HoldpointConfig,
+): Promise<NonNullable<HarnessOptions["tracing"]>> {
+	const { sqliteTraces } = await import("../adapters/tracing/sqlite.ts");
+	return { ...tracing, exporters: [...(tracing?.exporters ?? []), sqliteTraces(tracesPath(store))] };
+}
+
 function isOtlpWanted(env: Env): boolean {
 	if (env["OTEL_SDK_DISABLED"] === "true" || env["OTEL_TRACES_EXPORTER"] === "none") return false;
 	return Boolean(env["OTEL_EXPORTER_OTLP_ENDPOINT"] || env["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]);

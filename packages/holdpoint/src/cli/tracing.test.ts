@@ -101,6 +101,18 @@ describe("holdpoint trace", () => {
 		expect(existsSync(traces())).toBe(false);
 	});
 
+	test.each([
+		["without a config", {}, true],
+		["where none are kept any more", { HOLDPOINT_TRACES: "off" }, false],
+	])("an erased run has no trace: %s", async (_, more, isBare) => {
+		const run = await wholeRun();
+		expect(readFileSync(traces(), "latin1")).toContain(run);
+		if (isBare) rmSync(join(cwd, "holdpoint.config.mjs"));
+		const { code } = await recorded(["audit", "erase", run, "--yes"], { cwd, env: { ...env, ...more } });
+		expect(code).toBe(0);
+		expect(readFileSync(traces(), "latin1")).not.toContain(run);
+	});
+
 	test("a trace store that is broken is said, and stops nothing", async () => {
 		const run = await wholeRun();
 		writeFileSync(traces(), "x".repeat(9_000));

@@ -3,6 +3,7 @@
  * later. What a process that is killed had put down last is lost; the journal has it.
  */
 import { reasonOf } from "../kit/reason-of.ts";
+import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
 import type { RunEvent } from "../spec/events.ts";
 import { fixedLimits } from "../spec/limits.ts";
 import type { TraceExporter } from "../spec/trace.ts";
@@ -44,14 +45,15 @@ const sliceMax = 500;
 
 export class Tracer {
 	private readonly options: TracerOptions;
-	private exporters: readonly TraceExporter[];
+	/** They still listen: one that threw is told nothing more of what runs, only that a run was erased, and the end. */
+	private listening: readonly TraceExporter[];
 	private queue: Put[] = [];
 	private timer: NodeJS.Timeout | NodeJS.Immediate | undefined;
 	private isClosed = false;
 
 	constructor(options: TracerOptions) {
 		this.options = options;
-		this.exporters = options.exporters;
+		this.listening = options.exporters;
 	}
 
 	begin(segment: TracedSegment): SegmentTracing {
@@ -64,10 +66,19 @@ export class Tracer {
 		};
 	}
 
-	/** A run was erased. */
+	/** A run is erased. Each one is told, whatever becomes of the others. Errors: `store.*`. */
 	async forget(run: string): Promise<void> {
 		this.drain();
-		for (const exporter of this.exporters) await exporter.forget?.(run);
+		const told = await Promise.allSettled(this.options.exporters.map(async (exporter) => exporter.forget?.(run)));
+		const failed = told.flatMap((one): unknown[] => (one.status === "rejected" ? [one.reason] : []));
+		if (failed.length === 0) return;
+		const [cause] = failed;
+		if (isHoldpointError(cause) && cause.code.startsWith("store.")) throw cause;
+		throw new HoldpointError("store.failed", `The traces of run ${run} could not be dropped: ${reasonOf(cause)}`, {
+			cause,
+			details: { run },
+			hint: "Erase the run again, without the exporter that fails if it always does.",
+		});
 	}
 
 	/** Everything that happened so far is told to the exporters. */
@@ -80,7 +91,7 @@ export class Tracer {
 	async close(): Promise<void> {
 		this.drain();
 		this.isClosed = true;
-		const ended = await Promise.allSettled(this.exporters.map((exporter) => exporter.close()));
+		const ended = await Promise.allSettled(this.options.exporters.map(async (exporter) => exporter.close()));
 		for (const one of ended) if (one.status === "rejected") warn(one.reason);
 	}
 
@@ -94,7 +105,7 @@ export class Tracer {
 			costOf,
 			began: (span) => this.tell((exporter) => exporter.began?.(span)),
 			ended: (span) => this.tell((exporter) => exporter.ended(span)),
-			measured: this.exporters.some(({ measured }) => measured)
+			measured: this.listening.some(({ measured }) => measured)
 				? (measurement) => this.tell((exporter) => exporter.measured?.(measurement))
 				: undefined,
 		});
@@ -135,13 +146,12 @@ export class Tracer {
 		}
 	}
 
-	/** One that throws is told nothing more. */
 	private tell(say: (exporter: TraceExporter) => void): void {
-		for (const exporter of this.exporters) {
+		for (const exporter of this.listening) {
 			try {
 				say(exporter);
 			} catch (error) {
-				this.exporters = this.exporters.filter((other) => other !== exporter);
+				this.listening = this.listening.filter((other) => other !== exporter);
 				warn(error);
 			}
 		}
