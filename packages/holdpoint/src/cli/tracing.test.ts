@@ -4,6 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Span } from "../spec/trace.ts";
@@ -94,6 +95,25 @@ describe("holdpoint trace", () => {
 			);
 		expect(ids(after)).toEqual(ids(before));
 		expect((await cli("trace", run)).out).toContain("from the journal");
+	});
+
+	test("a record with a hole is not shown: the journal tells that segment", async () => {
+		const run = await wholeRun();
+		const before = await shown(run);
+		const child = before.segments[1]?.spans.find(({ name }) => name === "execute_tool pay");
+		const database = new DatabaseSync(traces());
+		database
+			.prepare('UPDATE part SET spans = replace(spans, \'"id":"\' || ? || \'"\', \'"id":"0","parent":"gone"\')')
+			.run(child?.spanId ?? "");
+		database
+			.prepare(
+				'UPDATE part SET spans = replace(spans, \'"parent":"gone","parent":"\' || ? || \'"\', \'"parent":"gone"\')',
+			)
+			.run(child?.parentSpanId ?? "");
+		database.close();
+		const after = await shown(run);
+		expect(after.segments.map(({ source }) => source)).toEqual(["recorded", "journal"]);
+		expect(after.segments[1]?.spans.map(({ name }) => name)).toContain("execute_tool pay");
 	});
 
 	test("HOLDPOINT_TRACES=off keeps none", async () => {
