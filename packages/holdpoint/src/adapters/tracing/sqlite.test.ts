@@ -99,6 +99,11 @@ describe("the local trace store", () => {
 		expect(await runsAfter(trace("e", 1, { at: today + 2 }))).toEqual(["c", "d", "e"]);
 		const large = "x".repeat(30_000);
 		expect(await runsAfter(trace("a", 1, { at: today + 3, text: large }))).toEqual(["a"]);
+		// Bytes, and not characters: each of these has three.
+		const wide = "語".repeat(4_000);
+		expect(
+			await runsAfter(trace("c", 1, { at: today + 4, text: wide }), trace("d", 1, { at: today + 5, text: wide })),
+		).toEqual(["d"]);
 		today += 10 * day;
 		expect(await runsAfter(trace("b", 1, { at: today }))).toEqual(["b"]);
 	});

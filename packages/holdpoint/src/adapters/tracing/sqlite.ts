@@ -178,7 +178,7 @@ class Traces {
 		for (const { start, end = start } of spans) at = Math.max(at, Math.floor(end));
 		this.sql(
 			"INSERT INTO trace VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET at = max(at, excluded.at), bytes = bytes + excluded.bytes",
-		).run(traceId, owner.run, owner.epoch, at, text.length);
+		).run(traceId, owner.run, owner.epoch, at, Buffer.byteLength(text));
 		this.sql("INSERT INTO part (trace_id, spans) VALUES (?, ?)").run(traceId, text);
 		// After its root comes nothing of a trace.
 		if (spans.some(({ parentSpanId }) => parentSpanId === undefined)) this.owners.delete(traceId);
