@@ -1,10 +1,9 @@
 /** What a run's events say that spans of later events need: names, models, who asked for what. Of what was said only arguments, and only where they may be recorded. */
 import type { RunEvent } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
-import { fixedLimits } from "../spec/limits.ts";
 import type { AnswerPart } from "../spec/model.ts";
-import { short } from "./open-span.ts";
-import { jsonText } from "./said.ts";
+import { argumentsText, jsonText } from "./said.ts";
+import { placeOf, type Who } from "./who.ts";
 
 export interface KnownCall {
 	readonly id: string;
@@ -34,12 +33,6 @@ interface Asked {
 export type Decided = Pick<Extract<RunEvent, { type: "call.decided" }>, "verdict" | "policy" | "reason"> & {
 	readonly at: number;
 };
-
-/** Who works where: `in` a call, or in the run's own conversation. */
-export interface Who {
-	readonly in?: string | undefined;
-	readonly agent?: string | undefined;
-}
 
 export class RunMemory {
 	asked: Asked = { name: "", isTeam: false };
@@ -103,7 +96,7 @@ export class RunMemory {
 	private learnPart(who: Who, part: AnswerPart): void {
 		if (part.type !== "tool-call" || part.providerExecuted) return;
 		const { toolName: tool, toolCallId: modelId } = part;
-		const input = this.keepsInput ? short(part.input, fixedLimits.spanTextCharsMax) : undefined;
+		const input = this.keepsInput ? argumentsText(part.input) : undefined;
 		this.add({ id: `c${++this.directCalls}`, tool, in: who.in, agent: who.agent, modelId, input });
 	}
 
@@ -139,8 +132,4 @@ export class RunMemory {
 	askedIn(inside: string | undefined): Asked {
 		return inside === undefined ? this.asked : (this.calls.get(inside)?.inside ?? { name: "unknown", isTeam: false });
 	}
-}
-
-function placeOf({ in: inside, agent }: Who): string {
-	return `${inside ?? ""}|${agent ?? ""}`;
 }

@@ -91,6 +91,82 @@ describe("the fold", () => {
 		expect(inner[1]?.end).toBe(2_060);
 	});
 
+	const heardBy = (spans: readonly Span[]) =>
+		spans
+			.filter(({ name }) => name === "chat gpt-5")
+			.map(({ attributes }) => JSON.parse(String(attributes["gen_ai.input.messages"])) as { parts: object[] }[])
+			.map((messages) => messages.flatMap(({ parts }) => parts));
+
+	test("who works beside others is told what its own calls gave, and nothing of theirs", () => {
+		const { trace, spans } = folded({ content: true });
+		trace.event({ ...started, team: { start: ["ann", "bob"] } } as RunEvent, 1_000);
+		for (const [at, agent] of ["ann", "bob"].entries()) {
+			const toolCallId = `from ${agent}`;
+			trace.event({ ...answered([{ ...asking("look"), toolCallId }]), agent } as RunEvent, 1_010 + at);
+		}
+		trace.event({ type: "call.finished", call: "c2", outcome: { ok: { is: "bob's" } } }, 1_020);
+		trace.event({ type: "call.finished", call: "c1", outcome: { ok: "ann's" } }, 1_021);
+		trace.event({ ...answered(), agent: "ann" } as RunEvent, 1_030);
+		trace.event({ ...answered(), agent: "bob" } as RunEvent, 1_031);
+		const hello = { type: "text", content: "hello" };
+		expect(heardBy(spans)).toEqual([
+			[hello],
+			[hello],
+			[{ type: "tool_call_response", id: "from ann", response: "ann's" }],
+			[{ type: "tool_call_response", id: "from bob", response: { is: "bob's" } }],
+		]);
+	});
+
+	test("who takes over is told the user's words and why; the user's reply goes to whoever reads it", () => {
+		const { trace, spans } = folded({ content: true });
+		trace.event({ ...started, team: { start: ["ann"] } } as RunEvent, 1_000);
+		trace.event({ ...answered([asking("handoff_to_bea")]), agent: "ann" } as RunEvent, 1_010);
+		trace.event({ type: "call.finished", call: "c1", outcome: { ok: "handed" } }, 1_020);
+		trace.event({ type: "run.handed", from: "ann", to: "bea", call: "c1", reason: "it is hers" }, 1_021);
+		trace.event({ ...answered(), agent: "bea" } as RunEvent, 1_030);
+		trace.event({ type: "user.asked", agent: "bea", replyTo: "ann" }, 1_040);
+		trace.event({ type: "message.received", text: "again", signal: "s1", mode: "turn" }, 1_050);
+		trace.event({ ...answered(), agent: "ann" } as RunEvent, 1_060);
+		const text = (content: string) => ({ type: "text", content });
+		expect(heardBy(spans)).toEqual([
+			[text("hello")],
+			[text("hello"), text("it is hers")],
+			[{ type: "tool_call_response", id: "x", response: "handed" }, text("again")],
+		]);
+	});
+
+	test("what is too long is cut, and is JSON all the same", () => {
+		const { trace, spans } = folded({ content: true });
+		const long = 'é"'.repeat(5_000);
+		trace.event(started, 1_000);
+		trace.event(
+			answered([
+				{ ...asking("look"), input: JSON.stringify({ long }) },
+				{ ...asking("look"), toolCallId: "y", input: "{broken" },
+			]),
+			1_010,
+		);
+		for (const call of ["c1", "c2"]) trace.event({ type: "call.started", call, attempt: 1 }, 1_020);
+		for (const call of ["c1", "c2"]) trace.event({ type: "call.finished", call, outcome: { ok: { long } } }, 1_030);
+		trace.event(answered(), 1_040);
+		trace.event(
+			{ type: "run.finished", status: "failed", error: { code: "limit.turns", message: long } } as RunEvent,
+			1_050,
+		);
+		trace.end({ at: 1_060, status: "failed" });
+		const tools = spans.filter(({ name }) => name === "execute_tool look");
+		const valuesOf = (name: string) => tools.map(({ attributes }) => JSON.parse(String(attributes[name])) as unknown);
+		expect(valuesOf("gen_ai.tool.call.arguments")).toEqual([expect.stringMatching(/^\{"long":.*…$/), "{broken"]);
+		const cut = expect.stringMatching(/^\{"long":.*…$/);
+		expect(valuesOf("gen_ai.tool.call.result")).toEqual([cut, cut]);
+		const chats = spans.filter(({ name }) => name === "chat gpt-5").map(({ attributes }) => attributes);
+		expect(JSON.parse(String(chats[0]?.["gen_ai.output.messages"]))).toMatchObject([
+			{ parts: [{ type: "tool_call", id: "x", arguments: cut }, { arguments: "{broken" }] },
+		]);
+		expect(heardBy(spans)[1]).toMatchObject([{ response: cut }, { response: cut }]);
+		expect(spans.at(-1)?.status.message?.length).toBe(4_096);
+	});
+
 	test("an event of a kind that is not known changes nothing; a compaction is noted by its name", () => {
 		const { trace, spans } = folded();
 		trace.event(started, 1_000);
