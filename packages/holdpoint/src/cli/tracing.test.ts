@@ -195,6 +195,15 @@ describe("OTLP from the command line", () => {
 		expect(new Set(paths)).toEqual(new Set(["/v1/traces", "/v1/metrics"]));
 	});
 
+	test("what cannot be spoken is said, and stops no run", async () => {
+		const { code, err } = await recorded(["run", "go"], {
+			cwd,
+			env: { ...env, OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:4317", OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" },
+		});
+		expect(code).toBe(3);
+		expect(err).toContain('Nothing is sent over OTLP: OTEL_EXPORTER_OTLP_PROTOCOL asks for "grpc"');
+	});
+
 	test("an address that is none is said, and stops no run", async () => {
 		const { code, err } = await recorded(["run", "go"], {
 			cwd,
