@@ -1,5 +1,16 @@
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+	existsSync,
+	lstatSync,
+	mkdirSync,
+	mkdtempSync,
+	readdirSync,
+	readFileSync,
+	rmSync,
+	statSync,
+	symlinkSync,
+	writeFileSync,
+} from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -169,6 +180,24 @@ describe("holdpoint trace", () => {
 		expect(page).not.toMatch(/<script|src=["']|href=|style="|url\(/);
 		expect(page).not.toContain("4000-1234-5678");
 		expect((await cli("trace", run, "--html", "no/such/folder.html")).code).not.toBe(0);
+	});
+
+	test("a page takes the place of whatever lies there, for this user alone", async () => {
+		const run = await wholeRun();
+		const open = join(cwd, "open.html");
+		writeFileSync(open, "old", { mode: 0o644 });
+		const other = join(cwd, "other.txt");
+		writeFileSync(other, "kept");
+		symlinkSync(other, join(cwd, "link.html"));
+		for (const name of ["open.html", "link.html"]) {
+			expect((await cli("trace", run, "--html", name)).code).toBe(0);
+			const file = lstatSync(join(cwd, name));
+			expect([file.isFile(), file.mode & 0o777]).toEqual([true, 0o600]);
+		}
+		expect(readFileSync(other, "utf8")).toBe("kept");
+		mkdirSync(join(cwd, "folder.html"));
+		expect((await cli("trace", run, "--html", "folder.html")).code).not.toBe(0);
+		expect(readdirSync(cwd).filter((name) => name.includes("partial"))).toEqual([]);
 	});
 
 	test("nothing that a tool marks as sensitive is in the file, also where what was said is recorded", async () => {
