@@ -17,15 +17,7 @@ import { drive } from "./drive.ts";
 import { newLeaves } from "./leaves-of.ts";
 import { passOn, type UnreadMessage, unreadMessages } from "./next-run.ts";
 import { onceOnly } from "./once-only.ts";
-import {
-	compatibility,
-	eventsOf,
-	historyOf,
-	knownVersions,
-	type OpenedRun,
-	openRun,
-	resumedEvent,
-} from "./open-run.ts";
+import { compatibility, historyOf, knownVersions, type OpenedRun, openRun, resumedEvent } from "./open-run.ts";
 import { nobody } from "./ready-agent.ts";
 import { Redactor } from "./redactor.ts";
 import { resumeLeaves } from "./resume-leaves.ts";
@@ -85,7 +77,7 @@ export async function startRun(ports: RunPorts, ready: ReadyAgent, request: Star
 			state,
 			leaves,
 			entries: [],
-			redactor: new Redactor("all"),
+			redactor: Redactor.of(history.events, "all"),
 			epoch: 0,
 			seq: 0,
 			lastMac: firstMac,
@@ -192,7 +184,7 @@ async function resumeAcquired(ports: RunPorts, stored: StoredRun, options: Resum
 			state,
 			leaves,
 			entries,
-			redactor: Redactor.of(eventsOf(opened), "all"),
+			redactor: Redactor.ofRun(opened, "all"),
 			epoch,
 			seq: entries.length,
 			lastMac,

@@ -21,6 +21,8 @@ export interface OpenedRun {
 	readonly state: RunState;
 	readonly entries: readonly Entry[];
 	readonly lastMac: string;
+	/** What happened in the runs of its session that it goes on from, as far as they were opened. */
+	readonly earlier: readonly RunEvent[];
 }
 
 export function eventsOf({ entries }: Pick<OpenedRun, "entries">): readonly RunEvent[] {
@@ -30,12 +32,12 @@ export function eventsOf({ entries }: Pick<OpenedRun, "entries">): readonly RunE
 /** Errors: `journal.*`. */
 export async function openRun(ports: RunPorts, stored: StoredRun): Promise<OpenedRun> {
 	const verified = await verify(ports, stored);
-	const { before } = await historyOf(ports, verified.started);
-	return { ...verified, state: fold(verified, before) };
+	const { before, events } = await historyOf(ports, verified.started);
+	return { ...verified, state: fold(verified, before), earlier: events };
 }
 
 /** A run whose seals match, not yet folded. */
-interface VerifiedRun extends Omit<OpenedRun, "state"> {
+interface VerifiedRun extends Omit<OpenedRun, "state" | "earlier"> {
 	readonly run: string;
 	readonly started: RunStarted;
 	readonly values: Map<string, Json>;
@@ -80,6 +82,8 @@ export interface History {
 	readonly before: Before;
 	/** Of all that. */
 	readonly label: Label | undefined;
+	/** Of the runs that were opened for it, oldest first. */
+	readonly events: readonly RunEvent[];
 	/** Where the history of the next run may begin, if nobody is shown what is folded; undefined: where the session does. */
 	readonly from: SessionFrom | undefined;
 }
@@ -125,7 +129,8 @@ export async function historyOf(
 		conversation = last.conversation;
 	}
 	if (last) keepLabels(principal, last);
-	return { before: conversation, label: last && labelFor(principal, last), from: start.next() };
+	const events = before.flatMap(eventsOf);
+	return { before: conversation, label: last && labelFor(principal, last), events, from: start.next() };
 }
 
 /** Of each result, with the messages that the next run goes on from: `read_result` shows it there, too. */
