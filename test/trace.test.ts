@@ -4,7 +4,17 @@ import { sandboxUnderTest } from "../packages/holdpoint/src/testing/sandbox-unde
 import { deriveTraces } from "../packages/holdpoint/src/trace/derive-trace.ts";
 import { rootName, spanIdOf, traceIdOf } from "../packages/holdpoint/src/trace/ids.ts";
 import { metricProblems, spanProblems, table, treeProblems } from "./check-spans.ts";
-import { agentToolRun, heldRun, named, programRun, singleRun, type Traced, teamRun, tree } from "./trace-scenes.ts";
+import {
+	agentToolRun,
+	heldRun,
+	heldWithin,
+	named,
+	programRun,
+	singleRun,
+	type Traced,
+	teamRun,
+	tree,
+} from "./trace-scenes.ts";
 
 const sandbox = sandboxUnderTest();
 afterAll(() => sandbox.close());
@@ -17,6 +27,8 @@ const scenes: { readonly [name: string]: (tracing: Tracing) => Promise<Traced> }
 	denied: (tracing) => heldRun("deny", tracing),
 	team: teamRun,
 	"agent as a tool": agentToolRun,
+	"held in a team": (tracing) => heldWithin("team", tracing),
+	"held in an agent that is a tool": (tracing) => heldWithin("tool", tracing),
 };
 const generations = Object.keys(table.generations) as Generation[];
 const noContent = { content: false, generation: "v1.41" } as const;
@@ -267,10 +279,16 @@ describe("what was said", () => {
 });
 
 describe("from the journal alone", () => {
-	test.each(Object.keys(scenes))("%s: the same spans as were recorded, commits apart", async (name) => {
-		const { run, store, spans, journal } = await (scenes[name] as (typeof scenes)[string])(noContent);
+	const both = Object.keys(scenes).flatMap((name) => [
+		{ name, content: false },
+		// What a program holds is hidden once its calls have said what it is: later in the run, and so in all that is derived.
+		...(name === "program" ? [] : [{ name, content: true }]),
+	]);
+	test.each(both)("$name: the same spans as were recorded, commits apart (content: $content)", async (one) => {
+		const tracing = { ...noContent, content: one.content };
+		const { run, store, spans, journal } = await (scenes[one.name] as (typeof scenes)[string])(tracing);
 		const costOf = () => undefined;
-		const derived = deriveTraces({ store, run, costOf, ...noContent }, journal);
+		const derived = deriveTraces({ store, run, costOf, ...tracing }, journal);
 		const found = [...derived.values()].flat();
 		expect(treeProblems(found)).toEqual([]);
 		expect(spanProblems(found, "v1.41")).toEqual([]);

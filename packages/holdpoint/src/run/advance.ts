@@ -77,6 +77,7 @@ export async function startRun(ports: RunPorts, ready: ReadyAgent, request: Star
 			state,
 			leaves,
 			entries: [],
+			askedAt: new Map(),
 			redactor: Redactor.of(history.events, "all"),
 			epoch: 0,
 			seq: 0,
@@ -166,7 +167,7 @@ export async function resumeRun(ports: RunPorts, run: string, options: ResumeOpt
 async function resumeAcquired(ports: RunPorts, stored: StoredRun, options: ResumeOptions): Promise<RunResult> {
 	const opened = await openRun(ports, stored);
 	await ports.standing.refresh();
-	const { state, entries, lastMac } = opened;
+	const { state, entries, askedAt, lastMac } = opened;
 	const leaves = await resumeLeaves(ports, stored, opened);
 	if (state.status !== "running") {
 		await clearAfterEnd(ports, stored, { state, onLeft: options.onLeft });
@@ -184,6 +185,7 @@ async function resumeAcquired(ports: RunPorts, stored: StoredRun, options: Resum
 			state,
 			leaves,
 			entries,
+			askedAt,
 			redactor: Redactor.ofRun(opened, "all"),
 			epoch,
 			seq: entries.length,
@@ -271,7 +273,18 @@ async function untilUnheard(segment: Segment, options: ResumeOptions): Promise<R
 
 type Parts = Pick<
 	SegmentStart,
-	"ports" | "ready" | "state" | "leaves" | "entries" | "redactor" | "epoch" | "seq" | "lastMac" | "signals" | "head"
+	| "ports"
+	| "ready"
+	| "state"
+	| "leaves"
+	| "entries"
+	| "askedAt"
+	| "redactor"
+	| "epoch"
+	| "seq"
+	| "lastMac"
+	| "signals"
+	| "head"
 > & {
 	readonly watching: Watching;
 };

@@ -2,7 +2,7 @@
  * Brings a stored run back: verifies its seals, folds it, and says whether today's agent can go on with it.
  * Nothing that does not verify is folded, and nothing that is incompatible is advanced.
  */
-import { type Entry, runSeal } from "../journal/journal.ts";
+import { type Entry, runSeal, timeOf } from "../journal/journal.ts";
 import { digest } from "../kit/digest.ts";
 import { joinLabels, worstLabel } from "../labels/label.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
@@ -21,6 +21,8 @@ export interface OpenedRun {
 	readonly state: RunState;
 	readonly entries: readonly Entry[];
 	readonly lastMac: string;
+	/** When each approval was asked for. Milliseconds since 1970. */
+	readonly askedAt: ReadonlyMap<string, number>;
 	/** What happened in the runs of its session that it goes on from, as far as they were opened. */
 	readonly earlier: readonly RunEvent[];
 }
@@ -33,11 +35,12 @@ export function eventsOf({ entries }: Pick<OpenedRun, "entries">): readonly RunE
 export async function openRun(ports: RunPorts, stored: StoredRun): Promise<OpenedRun> {
 	const verified = await verify(ports, stored);
 	const { before, events } = await historyOf(ports, verified.started);
-	return { ...verified, state: fold(verified, before), earlier: events };
+	const askedAt = new Map<string, number>();
+	return { ...verified, state: fold(verified, before, askedAt), askedAt, earlier: events };
 }
 
 /** A run whose seals match, not yet folded. */
-interface VerifiedRun extends Omit<OpenedRun, "state" | "earlier"> {
+interface VerifiedRun extends Omit<OpenedRun, "state" | "askedAt" | "earlier"> {
 	readonly run: string;
 	readonly started: RunStarted;
 	readonly values: Map<string, Json>;
@@ -49,9 +52,15 @@ async function verify(ports: RunPorts, stored: StoredRun): Promise<VerifiedRun> 
 	return { run, entries, lastMac, started: startOf(run, entries), values: await loadValues(ports, run, entries) };
 }
 
-function fold({ run, entries, values }: VerifiedRun, before: Before): RunState {
+/** `askedAt`: is filled. */
+function fold({ run, entries, values }: VerifiedRun, before: Before, askedAt?: Map<string, number>): RunState {
 	const state = emptyState(run, before, values);
-	for (const entry of entries) for (const event of entry.events) apply(state, event);
+	for (const entry of entries) {
+		for (const [index, event] of entry.events.entries()) {
+			apply(state, event);
+			if (event.type === "approval.requested") askedAt?.set(event.approval, timeOf(entry, index));
+		}
+	}
 	return state;
 }
 

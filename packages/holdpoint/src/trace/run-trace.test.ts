@@ -3,6 +3,7 @@ import type { RunEvent } from "../spec/events.ts";
 import type { Measurement, Span, TraceExporter } from "../spec/trace.ts";
 import { traceRecorder } from "../testing/trace-recorder.ts";
 import { capturesContent, generationOf, providerName } from "./conventions.ts";
+import type { KnownRun } from "./run-memory.ts";
 import { RunTrace, type TraceOptions } from "./run-trace.ts";
 import { Tracer } from "./tracer.ts";
 
@@ -283,7 +284,7 @@ describe("the variables of OpenTelemetry", () => {
 
 describe("the tracer", () => {
 	const options = { store: "s", generation: "v1.41", content: false, costOf: () => undefined } as const;
-	const segment = { run: "r", epoch: 1, at: 1_000, previous: undefined, history: () => [] };
+	const segment = { run: "r", epoch: 1, at: 1_000, previous: undefined, known: undefined };
 
 	test("tells nothing within the run, and everything once it is drained", () => {
 		const recorder = traceRecorder();
@@ -345,14 +346,21 @@ describe("the tracer", () => {
 		expect(recorder.spans.map(({ name }) => name)).toEqual(["chat gpt-5"]);
 	});
 
-	test("a segment whose history is there goes on with what it knows of it", () => {
+	test("a segment goes on with what is known of those before", () => {
 		const recorder = traceRecorder();
 		const tracer = new Tracer({ ...options, exporters: [recorder] });
-		const history = () => [
-			{ at: 1, event: started },
-			{ at: 2, event: answered([asking("look")]) },
-		];
-		const tell = tracer.begin({ ...segment, epoch: 4, previous: 2, history });
+		const call = { id: "c1", tool: "look", line: 0, attempt: 0, parent: undefined, in: undefined, agent: undefined };
+		const known: KnownRun = {
+			asked: { name: "a", isTeam: false },
+			session: "s",
+			directCalls: 1,
+			calls: [{ ...call, modelId: "x", input: undefined, inside: undefined, decision: undefined }],
+			approvals: new Map(),
+			timers: new Map(),
+			models: [],
+			talks: [],
+		};
+		const tell = tracer.begin({ ...segment, epoch: 4, previous: 2, known: () => known });
 		tell.event({ type: "call.started", call: "c1", attempt: 1 }, 1_000);
 		tell.ended({ at: 1_001, status: "waiting" });
 		tracer.drain();

@@ -18,7 +18,7 @@ import { rootName, spanIdOf, traceIdOf } from "./ids.ts";
 import { endOf, Meter } from "./measure.ts";
 import { notesOf } from "./notes.ts";
 import { type NewSpan, OpenSpan, short } from "./open-span.ts";
-import { type Decided, type KnownCall, RunMemory } from "./run-memory.ts";
+import { type Decided, type KnownCall, type KnownRun, RunMemory } from "./run-memory.ts";
 import { answerText, cut, resultText, Said } from "./said.ts";
 import type { Who } from "./who.ts";
 
@@ -90,16 +90,10 @@ export class RunTrace {
 		this.meter = options.measured && new Meter(options.measured, options.generation);
 	}
 
-	/** What happened in segments before, whose spans are not wanted. */
-	learn(event: RunEvent, at: number): void {
-		this.memory.learn(event, at);
-		this.said?.hear(event, this.memory.calls);
-		if (event.type === "model.answered") this.said?.take(event);
-		if (event.type === "approval.requested" || event.type === "call.started" || event.type === "call.finished") {
-			const call = this.memory.calls.get(event.call);
-			// It was noted there.
-			if (call) call.decision = undefined;
-		}
+	/** What segments before came to, whose spans are not wanted. */
+	know(run: KnownRun): void {
+		this.memory.know(run);
+		this.said?.know(run.talks);
 	}
 
 	begin(segment: SegmentBegin): void {

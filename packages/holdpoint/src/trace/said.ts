@@ -25,12 +25,39 @@ interface Talk {
 	readonly told: Set<string>;
 }
 
+/** What was said in a conversation before, and may be recorded: redacted. */
+export interface KnownTalk extends Pick<Who, "in"> {
+	/** Names of those that are at work; of a single agent, which is no team's, an empty one. */
+	readonly active: readonly string[];
+	/** The user's last words, and the names of those that were told them. */
+	readonly words: string;
+	readonly told: readonly string[];
+	readonly heard: readonly Heard[];
+}
+
+/** What came to an agent since its last answer. */
+export interface Heard extends Pick<Who, "agent"> {
+	readonly results: readonly { readonly id: string; readonly outcome: Outcome }[];
+	readonly texts: readonly string[];
+}
+
 /** What came to each agent since its last answer: whole histories would make a run of n answers cost n². */
 export class Said {
 	/** By place. */
 	private readonly heard = new Map<string, Message[]>();
 	/** By the call inside of which it is. */
 	private readonly talks = new Map<string | undefined, Talk>();
+
+	/** What was said before, in place of its events. */
+	know(talks: readonly KnownTalk[]): void {
+		for (const { in: inside, active, words, told, heard } of talks) {
+			this.talks.set(inside, { active, words: userSaid(words), told: new Set(told) });
+			for (const { agent, results, texts } of heard) {
+				for (const { id, outcome } of results) this.add({ in: inside, agent }, resultSaid(id, outcome));
+				for (const text of texts) this.add({ in: inside, agent }, userSaid(text));
+			}
+		}
+	}
 
 	hear(event: RunEvent, calls: Calls): void {
 		switch (event.type) {
@@ -56,9 +83,7 @@ export class Said {
 				const call = calls.get(event.call);
 				// What a program's calls give is the program's alone.
 				if (!call || call.parent !== undefined) return;
-				const id = short(call.modelId ?? event.call);
-				const response = { type: "tool_call_response", id, response: responseOf(event.outcome) };
-				return this.add(call, { role: "tool", parts: [response] });
+				return this.add(call, resultSaid(call.modelId ?? event.call, event.outcome));
 			}
 			default:
 		}
@@ -116,6 +141,10 @@ export class Said {
 
 function userSaid(text: string): Message {
 	return { role: "user", parts: [{ type: "text", content: cut(text) }] };
+}
+
+function resultSaid(id: string, outcome: Outcome): Message {
+	return { role: "tool", parts: [{ type: "tool_call_response", id: short(id), response: responseOf(outcome) }] };
 }
 
 /** A text as it is recorded. */

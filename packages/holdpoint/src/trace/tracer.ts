@@ -7,6 +7,7 @@ import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
 import type { RunEvent } from "../spec/events.ts";
 import { fixedLimits } from "../spec/limits.ts";
 import type { TraceExporter } from "../spec/trace.ts";
+import type { KnownRun } from "./run-memory.ts";
 import { type Commit, RunTrace, type SegmentBegin, type SegmentEnd, type TraceOptions } from "./run-trace.ts";
 
 export type TracerOptions = Pick<TraceOptions, "store" | "generation" | "content" | "costOf"> & {
@@ -20,8 +21,8 @@ export interface TracedEvent {
 
 export interface TracedSegment extends SegmentBegin {
 	readonly run: string;
-	/** What happened in segments before. Asked for once, and later. */
-	readonly history: () => Iterable<TracedEvent>;
+	/** What segments before came to; `content`: with what was said. Asked for at once, and only once. Undefined: it is the first one. */
+	readonly known: ((content: boolean) => KnownRun) | undefined;
 }
 
 /** What a segment tells. Every method returns at once. */
@@ -35,7 +36,7 @@ interface Put {
 	readonly to: RunTrace;
 	readonly event?: RunEvent;
 	readonly at?: number;
-	readonly begin?: TracedSegment;
+	readonly begin?: SegmentBegin;
 	readonly commit?: Commit;
 	readonly end?: SegmentEnd;
 }
@@ -58,6 +59,11 @@ export class Tracer {
 
 	begin(segment: TracedSegment): SegmentTracing {
 		const to = this.traceOf(segment.run);
+		try {
+			if (segment.known) to.know(segment.known(this.options.content));
+		} catch (error) {
+			warn(error);
+		}
 		this.put({ to, begin: segment });
 		return {
 			event: (event, at) => this.put({ to, event, at }),
@@ -139,7 +145,7 @@ export class Tracer {
 				if (event) to.event(event, at as number);
 				else if (commit) to.committed(commit);
 				else if (end) to.end(end);
-				else if (begin) beginAfter(begin, to);
+				else if (begin) to.begin(begin);
 			} catch (error) {
 				warn(error);
 			}
@@ -156,11 +162,6 @@ export class Tracer {
 			}
 		}
 	}
-}
-
-function beginAfter(segment: TracedSegment, trace: RunTrace): void {
-	for (const { event, at } of segment.history()) trace.learn(event, at);
-	trace.begin(segment);
 }
 
 function warn(error: unknown): void {
