@@ -23,6 +23,19 @@ interface MetricRule {
 	readonly allowed: readonly string[];
 }
 
+interface AttributeRule {
+	readonly type: string;
+	readonly values?: readonly string[];
+	/** What its JSON holds. */
+	readonly messages?: "input" | "output";
+}
+
+/** Types of fields: of `typeof`, or `list`, or `any`. */
+interface FieldRule {
+	readonly required: { readonly [name: string]: string };
+	readonly allowed: { readonly [name: string]: string };
+}
+
 interface Rules {
 	readonly spans: { readonly [name: string]: SpanRule };
 	readonly metrics: { readonly [name: string]: MetricRule };
@@ -31,7 +44,14 @@ interface Rules {
 interface Table {
 	readonly generations: { readonly [G in Generation]: Rules };
 	readonly own: Rules & { readonly events: { readonly [name: string]: readonly string[] } };
-	readonly attributes: { readonly [name: string]: { readonly type: string; readonly values?: readonly string[] } };
+	readonly attributes: { readonly [name: string]: AttributeRule };
+	readonly messages: {
+		readonly roles: readonly string[];
+		readonly input: FieldRule;
+		readonly output: FieldRule;
+		/** By type. */
+		readonly parts: { readonly [type: string]: FieldRule };
+	};
 }
 
 export const table: Table = JSON.parse(readFileSync(new URL("trace-conventions.json", import.meta.url), "utf8"));
@@ -80,6 +100,7 @@ function valueProblems(name: string, value: AttributeValue): string[] {
 	const rule = table.attributes[name];
 	if (!rule) return [`has ${name}, which is not in the table`];
 	if (!isOf(rule.type, value)) return [`has ${name} = ${JSON.stringify(value)}, which is no ${rule.type}`];
+	if (rule.messages) return messageProblems(table.messages[rule.messages], JSON.parse(String(value)));
 	const isKnown = rule.values === undefined || rule.values.includes(String(value));
 	return isKnown ? [] : [`has ${name} = ${JSON.stringify(value)}, which is none of ${rule.values.join(", ")}`];
 }
@@ -88,8 +109,51 @@ function isOf(type: string, value: AttributeValue): boolean {
 	if (type === "int") return Number.isSafeInteger(value) && Number(value) >= 0;
 	if (type === "double") return typeof value === "number" && Number.isFinite(value);
 	if (type === "string[]") return Array.isArray(value) && value.every((one) => typeof one === "string");
-	if (type === "json") return typeof value === "string" && Array.isArray(JSON.parse(value));
+	if (type === "json") return typeof value === "string" && parsed(value) !== undefined;
 	return typeof value === type;
+}
+
+function parsed(text: string): unknown {
+	try {
+		return JSON.parse(text);
+	} catch {
+		return undefined;
+	}
+}
+
+type Fields = { readonly [name: string]: unknown };
+
+/** Of what was said, in the form that the conventions have for it. */
+function messageProblems(rule: FieldRule, messages: readonly Fields[]): string[] {
+	return messages.flatMap((message) => {
+		const { role, parts } = message;
+		const isKnown = typeof role === "string" && table.messages.roles.includes(role);
+		return [
+			...fieldProblems(message, rule),
+			...(isKnown || role === undefined ? [] : [`says ${JSON.stringify(role)}, which is none of the roles`]),
+			...(Array.isArray(parts) ? parts.flatMap(partProblems) : []),
+		];
+	});
+}
+
+function partProblems(part: Fields): string[] {
+	const { type } = part;
+	const rule = table.messages.parts[String(type)];
+	return rule ? fieldProblems(part, rule) : [`has ${JSON.stringify(type)}, which is no part of the table`];
+}
+
+function fieldProblems(fields: Fields, { required, allowed }: FieldRule): string[] {
+	const all: { readonly [name: string]: string } = { ...required, ...allowed };
+	const missing = Object.keys(required).filter((name) => fields[name] === undefined);
+	return [
+		...missing.map((name) => `lacks ${name}`),
+		...Object.entries(fields).flatMap(([name, value]) => {
+			const type = all[name];
+			if (type === undefined) return [`must not have ${name}`];
+			const isRight = type === "any" || (type === "list" ? Array.isArray(value) : typeof value === type);
+			return isRight ? [] : [`has ${name} = ${JSON.stringify(value)}, which is no ${type}`];
+		}),
+	];
 }
 
 function eventProblems({ events, start, end = Number.POSITIVE_INFINITY }: Span): string[] {

@@ -63,7 +63,8 @@ interface Acted {
 
 /** The journal is read first: a store in memory is gone once a harness is closed. */
 async function ended({ scene, store, recorders, run }: Acted, ...others: Acted["scene"][]): Promise<Traced> {
-	const { events, segments, state } = await scene.harness.show(run);
+	const { events: kept, segments, state, redactor } = await scene.harness.show(run);
+	const events = kept.map(({ at, event }) => ({ at, event: redactor.event(event) }));
 	const storeId = await store.id();
 	for (const { harness } of [...others, scene]) await harness.close();
 	const journal = segments.map(({ epoch, from }, at) => ({
@@ -163,6 +164,41 @@ export async function agentToolRun(tracing: Tracing = {}): Promise<Traced> {
 	});
 	const { run } = await scene.harness.run(scene.team, "go");
 	return ended({ scene, store, recorders: [recorder], run });
+}
+
+/** Held in the team's second agent, or in an agent that is a tool; another harness goes on with it, and the user replies. */
+export async function heldWithin(kind: "team" | "tool", tracing: Tracing = {}): Promise<Traced> {
+	const recorders = [traceRecorder(), traceRecorder()] as const;
+	const store = memoryStore();
+	const clock = fakeClock({ skipMs: 20_000 });
+	const options = (at: 0 | 1) => ({
+		store,
+		clock,
+		harness: { policy: asksForPay, tracing: { exporters: [recorders[at]], ...tracing } },
+	});
+	const looks = { tools: [look], story: [call("look", { id: 1 }), call("handoff_to_bea", { reason: "it is hers" })] };
+	const pays = { tools: [pay], story: [call("pay", { cents: 5, card: "4000-1234" }), say("paid"), say("again")] };
+	const scene =
+		kind === "team"
+			? desk({ ann: looks, bea: pays }, {}, options(0))
+			: teamStage({
+					...options(0),
+					cast: { ann: [call("ask_zoe", { task: "pay" }), say("done"), say("again")], zoe: pays },
+					team: ({ ann, zoe }) => {
+						if (!ann || !zoe) throw new Error("Both are in the cast");
+						return { ...ann, tools: [...ann.tools, agentTool(zoe)] };
+					},
+				});
+	const waiting = await scene.harness.run(scene.team, "go");
+	clock.advance(60_000);
+	const again = scene.again({ harness: options(1).harness });
+	await again.harness.approve(approvalOf(waiting));
+	const then = await again.harness.resume(waiting.run);
+	if (then.status === "waiting") {
+		await again.harness.tell(waiting.run, "once more");
+		await again.harness.resume(waiting.run);
+	}
+	return ended({ scene: again, store, recorders, run: waiting.run }, scene);
 }
 
 function approvalOf(result: RunResult): string {

@@ -48,6 +48,14 @@ export function openWithConfig(invocation: Invocation): Promise<Opened> {
 	return configPath(invocation) === undefined ? openInbox(invocation) : openAgents(invocation, { isStoreThere: true });
 }
 
+/** With the config where there is one, and with the traces beside the store whether any are kept now or not: they go, too. */
+export async function openToErase(invocation: Invocation): Promise<Opened> {
+	const path = existingStore(invocation);
+	const config = configPath(invocation) === undefined ? { agents: [] } : await ownConfig(invocation);
+	const { tracingToErase } = await import("./open-tracing.ts");
+	return open(path, { ...config, tracing: await tracingToErase(path, config) });
+}
+
 /** What the user's config exports. Errors: `config.invalid`, also where there is none. */
 export async function ownConfig(invocation: Invocation): Promise<HoldpointConfig> {
 	const file = configPath(invocation);

@@ -11,8 +11,6 @@ export function tracesPath(store: string): string {
 	return `${store}.traces`;
 }
 
-type Env = Invocation["host"]["env"];
-
 /** HOLDPOINT_TRACES=off keeps none here; OpenTelemetry's own variables say where else they go. */
 export async function tracingOf(
 	{ host, terminal }: Invocation,
@@ -25,28 +23,25 @@ export async function tracingOf(
 		const { sqliteTraces } = await import("../adapters/tracing/sqlite.ts");
 		exporters.push(sqliteTraces(tracesPath(store)));
 	}
-	if (isOtlpWanted(env)) {
-		try {
+	try {
+		const { isOtlpWanted } = await import("../adapters/tracing/opentelemetry/otlp-environment.ts");
+		if (isOtlpWanted(env)) {
 			const { otlpTracing } = await import("../adapters/tracing/opentelemetry/otlp.ts");
-			exporters.push(await otlpTracing(otlpOptions(env)));
-		} catch (error) {
-			// Somebody set it for the whole machine: no reason not to run.
-			if (!isHoldpointError(error)) throw error;
-			terminal.note(`Nothing is sent over OTLP: ${error.message}. ${error.hint ?? ""}`);
+			exporters.push(await otlpTracing({ env }));
 		}
+	} catch (error) {
+		// Somebody set it for the whole machine: no reason not to run.
+		if (!isHoldpointError(error)) throw error;
+		terminal.note(`Nothing is sent over OTLP: ${error.message}. ${error.hint ?? ""}`);
 	}
 	return { content: capturesContent(env), generation: generationOf(env), ...tracing, exporters };
 }
 
-function isOtlpWanted(env: Env): boolean {
-	if (env["OTEL_SDK_DISABLED"] === "true" || env["OTEL_TRACES_EXPORTER"] === "none") return false;
-	return Boolean(env["OTEL_EXPORTER_OTLP_ENDPOINT"] || env["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"]);
-}
-
-/** Addresses of single signals are left to OpenTelemetry, which reads them itself. */
-function otlpOptions(env: Env): { readonly endpoint?: string; readonly serviceName?: string } {
-	const isSplit = env["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] || env["OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"];
-	const endpoint = isSplit ? undefined : env["OTEL_EXPORTER_OTLP_ENDPOINT"];
-	const serviceName = env["OTEL_SERVICE_NAME"];
-	return { ...(endpoint ? { endpoint } : {}), ...(serviceName ? { serviceName } : {}) };
+/** Whoever may have something of a run that is to go. A file that is not there is not made. */
+export async function tracingToErase(
+	store: string,
+	{ tracing }: HoldpointConfig,
+): Promise<NonNullable<HarnessOptions["tracing"]>> {
+	const { sqliteTraces } = await import("../adapters/tracing/sqlite.ts");
+	return { ...tracing, exporters: [...(tracing?.exporters ?? []), sqliteTraces(tracesPath(store))] };
 }

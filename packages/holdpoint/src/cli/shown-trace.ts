@@ -44,7 +44,7 @@ export async function shownTrace(
 	});
 }
 
-/** Those that are whole: of a process that died the journal knows more. */
+/** Those that are whole: of a process that died, or that could not write, the journal knows more. */
 async function recordedOf(
 	{ host, options, terminal }: Invocation,
 	run: string,
@@ -55,7 +55,7 @@ async function recordedOf(
 	const traces = sqliteTraces(path, { readOnly: true });
 	try {
 		const kept = await traces.read(run);
-		const whole = kept.filter(({ spans }) => spans.some(({ parentSpanId }) => parentSpanId === undefined));
+		const whole = kept.filter(({ spans }) => isWhole(spans));
 		return new Map(whole.map(({ epoch, spans }) => [epoch, spans]));
 	} catch (error) {
 		if (!isHoldpointError(error)) throw error;
@@ -64,6 +64,13 @@ async function recordedOf(
 	} finally {
 		await traces.close();
 	}
+}
+
+/** The root comes last, and not at all where something was dropped. */
+function isWhole(spans: readonly Span[]): boolean {
+	const ids = new Set(spans.map(({ spanId }) => spanId));
+	const hasRoot = spans.some(({ parentSpanId }) => parentSpanId === undefined);
+	return hasRoot && spans.every(({ parentSpanId }) => parentSpanId === undefined || ids.has(parentSpanId));
 }
 
 function segmentsOf({ events, segments, state, lease }: RunView): readonly DerivedSegment[] {

@@ -1,9 +1,21 @@
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+	existsSync,
+	lstatSync,
+	mkdirSync,
+	mkdtempSync,
+	readdirSync,
+	readFileSync,
+	rmSync,
+	statSync,
+	symlinkSync,
+	writeFileSync,
+} from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import type { Span } from "../spec/trace.ts";
@@ -96,9 +108,40 @@ describe("holdpoint trace", () => {
 		expect((await cli("trace", run)).out).toContain("from the journal");
 	});
 
+	test("a record with a hole is not shown: the journal tells that segment", async () => {
+		const run = await wholeRun();
+		const before = await shown(run);
+		const child = before.segments[1]?.spans.find(({ name }) => name === "execute_tool pay");
+		const database = new DatabaseSync(traces());
+		database
+			.prepare('UPDATE part SET spans = replace(spans, \'"id":"\' || ? || \'"\', \'"id":"0","parent":"gone"\')')
+			.run(child?.spanId ?? "");
+		database
+			.prepare(
+				'UPDATE part SET spans = replace(spans, \'"parent":"gone","parent":"\' || ? || \'"\', \'"parent":"gone"\')',
+			)
+			.run(child?.parentSpanId ?? "");
+		database.close();
+		const after = await shown(run);
+		expect(after.segments.map(({ source }) => source)).toEqual(["recorded", "journal"]);
+		expect(after.segments[1]?.spans.map(({ name }) => name)).toContain("execute_tool pay");
+	});
+
 	test("HOLDPOINT_TRACES=off keeps none", async () => {
 		await wholeRun({ HOLDPOINT_TRACES: "off" });
 		expect(existsSync(traces())).toBe(false);
+	});
+
+	test.each([
+		["without a config", {}, true],
+		["where none are kept any more", { HOLDPOINT_TRACES: "off" }, false],
+	])("an erased run has no trace: %s", async (_, more, isBare) => {
+		const run = await wholeRun();
+		expect(readFileSync(traces(), "latin1")).toContain(run);
+		if (isBare) rmSync(join(cwd, "holdpoint.config.mjs"));
+		const { code } = await recorded(["audit", "erase", run, "--yes"], { cwd, env: { ...env, ...more } });
+		expect(code).toBe(0);
+		expect(readFileSync(traces(), "latin1")).not.toContain(run);
 	});
 
 	test("a trace store that is broken is said, and stops nothing", async () => {
@@ -139,6 +182,24 @@ describe("holdpoint trace", () => {
 		expect((await cli("trace", run, "--html", "no/such/folder.html")).code).not.toBe(0);
 	});
 
+	test("a page takes the place of whatever lies there, for this user alone", async () => {
+		const run = await wholeRun();
+		const open = join(cwd, "open.html");
+		writeFileSync(open, "old", { mode: 0o644 });
+		const other = join(cwd, "other.txt");
+		writeFileSync(other, "kept");
+		symlinkSync(other, join(cwd, "link.html"));
+		for (const name of ["open.html", "link.html"]) {
+			expect((await cli("trace", run, "--html", name)).code).toBe(0);
+			const file = lstatSync(join(cwd, name));
+			expect([file.isFile(), file.mode & 0o777]).toEqual([true, 0o600]);
+		}
+		expect(readFileSync(other, "utf8")).toBe("kept");
+		mkdirSync(join(cwd, "folder.html"));
+		expect((await cli("trace", run, "--html", "folder.html")).code).not.toBe(0);
+		expect(readdirSync(cwd).filter((name) => name.includes("partial"))).toEqual([]);
+	});
+
 	test("nothing that a tool marks as sensitive is in the file, also where what was said is recorded", async () => {
 		await wholeRun({ OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT: "true" });
 		const bytes = readFileSync(traces(), "latin1");
@@ -161,6 +222,15 @@ describe("OTLP from the command line", () => {
 		server.closeAllConnections();
 		server.close();
 		expect(new Set(paths)).toEqual(new Set(["/v1/traces", "/v1/metrics"]));
+	});
+
+	test("what cannot be spoken is said, and stops no run", async () => {
+		const { code, err } = await recorded(["run", "go"], {
+			cwd,
+			env: { ...env, OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:4317", OTEL_EXPORTER_OTLP_PROTOCOL: "grpc" },
+		});
+		expect(code).toBe(3);
+		expect(err).toContain('Nothing is sent over OTLP: OTEL_EXPORTER_OTLP_PROTOCOL asks for "grpc"');
 	});
 
 	test("an address that is none is said, and stops no run", async () => {

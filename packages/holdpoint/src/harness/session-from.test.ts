@@ -14,12 +14,14 @@ import { harnessAgent } from "./harness-agent.ts";
 /** A session in a small window: todos and a look in its first run, and then much talk. */
 function scene() {
 	let loads = 0;
+	/** Their rows were deleted. */
+	const gone = new Set<string>();
 	const inner = memoryStore();
 	const store: Store = {
 		...inner,
-		load: (...args) => {
+		load: async (...args) => {
 			loads++;
-			return inner.load(...args);
+			return gone.has(args[0]) ? undefined : inner.load(...args);
 		},
 	};
 	const answers = (place: number): PlacedAnswer =>
@@ -53,7 +55,7 @@ function scene() {
 		await work();
 		return loads;
 	};
-	return { harness, ports, definition, talk, runs, lastPrompt, loadsOf };
+	return { harness, ports, definition, talk, runs, lastPrompt, loadsOf, gone };
 }
 
 /** The session's last run, folded with all that was ever said before it. */
@@ -122,6 +124,13 @@ test("of a run that is erased no words are carried: neither the first request no
 	await talk(62);
 	expect(lastPrompt()).not.toMatch(/Request (59|60)\./);
 	expect(lastPrompt()).toContain("Request 61.");
+});
+
+test("a run that it carries from and that is gone without having been erased is missed", async () => {
+	const { talk, runs, gone } = scene();
+	await talk(40);
+	gone.add(runs[0] ?? "");
+	await expect(talk(41)).rejects.toMatchObject({ code: "journal.tampered" });
 });
 
 test("an agent that is sent all that was said finds all of it", async () => {

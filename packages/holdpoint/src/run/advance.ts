@@ -17,15 +17,7 @@ import { drive } from "./drive.ts";
 import { newLeaves } from "./leaves-of.ts";
 import { passOn, type UnreadMessage, unreadMessages } from "./next-run.ts";
 import { onceOnly } from "./once-only.ts";
-import {
-	compatibility,
-	eventsOf,
-	historyOf,
-	knownVersions,
-	type OpenedRun,
-	openRun,
-	resumedEvent,
-} from "./open-run.ts";
+import { compatibility, historyOf, knownVersions, type OpenedRun, openRun, resumedEvent } from "./open-run.ts";
 import { nobody } from "./ready-agent.ts";
 import { Redactor } from "./redactor.ts";
 import { resumeLeaves } from "./resume-leaves.ts";
@@ -85,7 +77,8 @@ export async function startRun(ports: RunPorts, ready: ReadyAgent, request: Star
 			state,
 			leaves,
 			entries: [],
-			redactor: new Redactor("all"),
+			askedAt: new Map(),
+			redactor: Redactor.of(history.events, "all"),
 			epoch: 0,
 			seq: 0,
 			lastMac: firstMac,
@@ -174,7 +167,7 @@ export async function resumeRun(ports: RunPorts, run: string, options: ResumeOpt
 async function resumeAcquired(ports: RunPorts, stored: StoredRun, options: ResumeOptions): Promise<RunResult> {
 	const opened = await openRun(ports, stored);
 	await ports.standing.refresh();
-	const { state, entries, lastMac } = opened;
+	const { state, entries, askedAt, lastMac } = opened;
 	const leaves = await resumeLeaves(ports, stored, opened);
 	if (state.status !== "running") {
 		await clearAfterEnd(ports, stored, { state, onLeft: options.onLeft });
@@ -192,7 +185,8 @@ async function resumeAcquired(ports: RunPorts, stored: StoredRun, options: Resum
 			state,
 			leaves,
 			entries,
-			redactor: Redactor.of(eventsOf(opened), "all"),
+			askedAt,
+			redactor: Redactor.ofRun(opened, "all"),
 			epoch,
 			seq: entries.length,
 			lastMac,
@@ -279,7 +273,18 @@ async function untilUnheard(segment: Segment, options: ResumeOptions): Promise<R
 
 type Parts = Pick<
 	SegmentStart,
-	"ports" | "ready" | "state" | "leaves" | "entries" | "redactor" | "epoch" | "seq" | "lastMac" | "signals" | "head"
+	| "ports"
+	| "ready"
+	| "state"
+	| "leaves"
+	| "entries"
+	| "askedAt"
+	| "redactor"
+	| "epoch"
+	| "seq"
+	| "lastMac"
+	| "signals"
+	| "head"
 > & {
 	readonly watching: Watching;
 };

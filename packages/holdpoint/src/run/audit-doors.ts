@@ -66,10 +66,10 @@ function eventsIn(ports: RunPorts): EventOf {
 async function shownEvents(ports: RunPorts, run: string): Promise<readonly ShownEvent[]> {
 	const stored = await ports.store.load(run);
 	try {
-		const opened = stored && (await openRun(ports, stored));
-		const events = opened ? eventsOf(opened) : [];
-		const redactor = Redactor.of(events, "all");
-		return events.map((event) => ({ event, shown: redactor.event(event) }));
+		if (!stored) return [];
+		const opened = await openRun(ports, stored);
+		const redactor = Redactor.ofRun(opened, "all");
+		return eventsOf(opened).map((event) => ({ event, shown: redactor.event(event) }));
 	} catch (error) {
 		if (isHoldpointError(error) && error.code === "run.erased") return [];
 		throw error;

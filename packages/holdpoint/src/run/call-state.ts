@@ -1,5 +1,13 @@
 import type { Need } from "../approvals/need.ts";
-import type { Approver, AskSource, Hold, Outcome, ProgramRehearsed, ProgramSuspended } from "../spec/events.ts";
+import type {
+	Approver,
+	AskSource,
+	CallDecided,
+	Hold,
+	Outcome,
+	ProgramRehearsed,
+	ProgramSuspended,
+} from "../spec/events.ts";
 import type { GrantTerms } from "../spec/governance.ts";
 import type { Json } from "../spec/json.ts";
 import type { Label } from "../spec/label.ts";
@@ -30,7 +38,7 @@ export interface CallState {
 	args: Json | undefined;
 	digest: string;
 	phase: "asked" | "held" | "answered" | "started" | "unknown" | "finished";
-	verdict: { readonly verdict: "allow" | "deny" | "ask"; readonly reason: string } | undefined;
+	verdict: (Pick<CallDecided, "verdict" | "policy"> & { readonly reason: string }) | undefined;
 	/** Grants that its last decision rests on. */
 	grants?: readonly string[];
 	approval: ApprovalState | undefined;

@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { memoryStore } from "../adapters/stores/memory.ts";
 import { sqliteStore } from "../adapters/stores/sqlite.ts";
 import { callDigest } from "../approvals/approvals.ts";
@@ -11,6 +11,7 @@ import { canonicalJson } from "../kit/canonical-json.ts";
 import { digest } from "../kit/digest.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import type { Store } from "../spec/store.ts";
+import { runAttribute, type Span } from "../spec/trace.ts";
 import { auditStage, exportOf, leavesIn, pay, payApproved, signedLog, verifyLines } from "../testing/audit-scene.ts";
 import { onlyWait, stage } from "../testing/stage.ts";
 import { say } from "../testing/story.ts";
@@ -175,6 +176,73 @@ describe("webhooks", () => {
 		expect(await scene.harness.webhooks.status()).toMatchObject([{ pending: [], failed: [] }]);
 		expect(there.received.slice(before).map(({ data }) => data.run)).toEqual(["r2"]);
 		await scene.harness.close();
+	});
+});
+
+describe("traces of an erased run", () => {
+	/** Keeps the ids of runs; cannot forget while it is down. */
+	function tracesOf() {
+		const kept = new Set<string>();
+		const state = { isDown: false, closed: 0 };
+		return {
+			state,
+			kept,
+			exporter: {
+				ended: ({ attributes }: Span) => void kept.add(String(attributes[runAttribute])),
+				forget: (run: string) => {
+					if (state.isDown) throw new Error("locked");
+					kept.delete(run);
+				},
+				close: async () => void state.closed++,
+			},
+		};
+	}
+
+	test("go before it does: where they cannot, nothing is erased, and others are told all the same", async () => {
+		const [first, second] = [tracesOf(), tracesOf()];
+		const tracing = { exporters: [first.exporter, second.exporter] };
+		const scene = auditStage({ harness: { tracing } });
+		await payApproved(scene, "r1", { by: ["ann"], amount: 42, to: secret });
+		first.state.isDown = true;
+		await expect(scene.harness.audit.erase({ run: "r1" })).rejects.toMatchObject({ code: "store.failed" });
+		expect((await scene.harness.show("r1")).events).not.toEqual([]);
+		expect([...second.kept]).not.toContain("r1");
+		first.state.isDown = false;
+		await scene.harness.audit.erase({ run: "r1" });
+		expect([...first.kept]).not.toContain("r1");
+		await scene.harness.close();
+	});
+
+	test("that came late go when it is erased once more", async () => {
+		const late = tracesOf();
+		const scene = auditStage({ harness: { tracing: { exporters: [late.exporter] } } });
+		await payApproved(scene, "r1", { by: ["ann"], amount: 42, to: secret });
+		await scene.harness.audit.erase({ run: "r1" });
+		late.kept.add("r1");
+		await expect(scene.harness.audit.erase({ run: "r1" })).rejects.toMatchObject({ code: "run.erased" });
+		expect([...late.kept]).not.toContain("r1");
+		await scene.harness.close();
+	});
+
+	test("go from an exporter that threw before, which is closed, too", async () => {
+		const warned = vi.spyOn(process, "emitWarning").mockImplementation(() => undefined);
+		const once = tracesOf();
+		const { ended } = once.exporter;
+		const exporter = {
+			...once.exporter,
+			ended: (span: Span) => {
+				ended(span);
+				if (span.parentSpanId === undefined) throw new Error("no more");
+			},
+		};
+		const scene = auditStage({ harness: { tracing: { exporters: [exporter] } } });
+		await payApproved(scene, "r1", { by: ["ann"], amount: 42, to: secret });
+		await scene.harness.audit.erase({ run: "r1" });
+		expect(warned).toHaveBeenCalledTimes(1);
+		warned.mockRestore();
+		expect([...once.kept]).not.toContain("r1");
+		await scene.harness.close();
+		expect(once.state.closed).toBe(1);
 	});
 });
 

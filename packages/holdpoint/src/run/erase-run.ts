@@ -1,6 +1,6 @@
 import { runSeal } from "../journal/journal.ts";
 import { spaceOf } from "../memory/memory-space.ts";
-import { HoldpointError } from "../spec/errors.ts";
+import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
 import type { StoredRun, Write } from "../spec/store.ts";
 import { eventsOf, type OpenedRun, openRun } from "./open-run.ts";
 import type { RunPorts } from "./run-ports.ts";
@@ -12,8 +12,8 @@ export interface EraseRequest {
 }
 
 /**
- * Drops what a run said and did, for good: its journal, its values, the salts of its leaves, memory that it alone had, and the grants that
- * were given with its calls. Its row stays and says so, its leaves stay and prove what they proved; that it was erased is a leaf of
+ * Drops what a run said and did, for good: its journal, its values, the salts of its leaves, memory that it alone had, the grants that
+ * were given with its calls, and its traces. Its row stays and says so, its leaves stay and prove what they proved; that it was erased is a leaf of
  * its own.
  *
  * A run and not a call: what a call returned is in what the model said afterwards.
@@ -28,6 +28,8 @@ export async function eraseRun(ports: RunPorts, run: string, { by, leaseMs }: Er
 		await eraseHeld(ports, stored, by);
 	} catch (error) {
 		await store.commit(run, stored.epoch, [{ kind: "release" }]).catch(() => undefined);
+		// A process that had taken part in it may have written the last of its traces since.
+		if (isHoldpointError(error) && error.code === "run.erased") await ports.tracer?.forget(run);
 		throw error;
 	}
 }
@@ -42,6 +44,8 @@ async function eraseHeld(ports: RunPorts, stored: StoredRun, by: string): Promis
 	}
 	const at = clock.now();
 	await eraseGrants(ports, opened, { by, at });
+	// First, so that a process that dies here, or cannot, leaves a run that is erased the next time.
+	await tracer?.forget(run);
 	const { status, agent, session } = head;
 	const erased = runSeal(ring, storeId, run).erased({ status, agent, session, updatedAt: at });
 	const leaves: readonly Write[] = audit ? [audit.erasedLeaf({ run, at, by })] : [];
@@ -50,7 +54,6 @@ async function eraseHeld(ports: RunPorts, stored: StoredRun, by: string): Promis
 	const drops: readonly Write[] = [{ kind: "erase" }, { kind: "memory.drop", space }];
 	await store.commit(run, epoch, [...drops, { kind: "head", head: erased }, ...leaves, { kind: "release" }]);
 	audit?.wrote(leaves.length);
-	await tracer?.forget(run);
 }
 
 /**

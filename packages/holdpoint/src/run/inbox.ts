@@ -24,7 +24,7 @@ import { type CallEnd, endOf } from "./call-end.ts";
 import type { ApprovalAnswer, CallState } from "./call-state.ts";
 import { canonicalArguments } from "./canonical-arguments.ts";
 import { waitsOf } from "./conclude.ts";
-import { eventsOf, openRun } from "./open-run.ts";
+import { openRun } from "./open-run.ts";
 import { Redactor } from "./redactor.ts";
 import { type RehearsalView, rehearsalOf, rowsAnswered } from "./rehearsal-view.ts";
 import type { RunPorts } from "./run-ports.ts";
@@ -120,7 +120,7 @@ async function viewOf(ports: RunPorts, run: string): Promise<RunView> {
 	const unread = received.flatMap(({ signal }) => signal ?? []);
 	const foreignKey = received.find((one) => one.foreignKey !== undefined)?.foreignKey;
 	const opened = await openRun(ports, stored);
-	return { state: opened.state, redactor: Redactor.of(eventsOf(opened), "secret"), unread, foreignKey };
+	return { state: opened.state, redactor: Redactor.ofRun(opened, "secret"), unread, foreignKey };
 }
 
 /** Unread answers to what is asked now; those to other arguments will not count. */

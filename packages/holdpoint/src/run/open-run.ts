@@ -2,7 +2,7 @@
  * Brings a stored run back: verifies its seals, folds it, and says whether today's agent can go on with it.
  * Nothing that does not verify is folded, and nothing that is incompatible is advanced.
  */
-import { type Entry, runSeal } from "../journal/journal.ts";
+import { type Entry, runSeal, timeOf } from "../journal/journal.ts";
 import { digest } from "../kit/digest.ts";
 import { joinLabels, worstLabel } from "../labels/label.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
@@ -21,6 +21,10 @@ export interface OpenedRun {
 	readonly state: RunState;
 	readonly entries: readonly Entry[];
 	readonly lastMac: string;
+	/** When each approval was asked for. Milliseconds since 1970. */
+	readonly askedAt: ReadonlyMap<string, number>;
+	/** What happened in the runs of its session that it goes on from, as far as they were opened. */
+	readonly earlier: readonly RunEvent[];
 }
 
 export function eventsOf({ entries }: Pick<OpenedRun, "entries">): readonly RunEvent[] {
@@ -30,12 +34,13 @@ export function eventsOf({ entries }: Pick<OpenedRun, "entries">): readonly RunE
 /** Errors: `journal.*`. */
 export async function openRun(ports: RunPorts, stored: StoredRun): Promise<OpenedRun> {
 	const verified = await verify(ports, stored);
-	const { before } = await historyOf(ports, verified.started);
-	return { ...verified, state: fold(verified, before) };
+	const { before, events } = await historyOf(ports, verified.started);
+	const askedAt = new Map<string, number>();
+	return { ...verified, state: fold(verified, before, askedAt), askedAt, earlier: events };
 }
 
 /** A run whose seals match, not yet folded. */
-interface VerifiedRun extends Omit<OpenedRun, "state"> {
+interface VerifiedRun extends Omit<OpenedRun, "state" | "askedAt" | "earlier"> {
 	readonly run: string;
 	readonly started: RunStarted;
 	readonly values: Map<string, Json>;
@@ -47,9 +52,15 @@ async function verify(ports: RunPorts, stored: StoredRun): Promise<VerifiedRun> 
 	return { run, entries, lastMac, started: startOf(run, entries), values: await loadValues(ports, run, entries) };
 }
 
-function fold({ run, entries, values }: VerifiedRun, before: Before): RunState {
+/** `askedAt`: is filled. */
+function fold({ run, entries, values }: VerifiedRun, before: Before, askedAt?: Map<string, number>): RunState {
 	const state = emptyState(run, before, values);
-	for (const entry of entries) for (const event of entry.events) apply(state, event);
+	for (const entry of entries) {
+		for (const [index, event] of entry.events.entries()) {
+			apply(state, event);
+			if (event.type === "approval.requested") askedAt?.set(event.approval, timeOf(entry, index));
+		}
+	}
 	return state;
 }
 
@@ -80,6 +91,8 @@ export interface History {
 	readonly before: Before;
 	/** Of all that. */
 	readonly label: Label | undefined;
+	/** Of the runs that were opened for it, oldest first. */
+	readonly events: readonly RunEvent[];
 	/** Where the history of the next run may begin, if nobody is shown what is folded; undefined: where the session does. */
 	readonly from: SessionFrom | undefined;
 }
@@ -125,7 +138,8 @@ export async function historyOf(
 		conversation = last.conversation;
 	}
 	if (last) keepLabels(principal, last);
-	return { before: conversation, label: last && labelFor(principal, last), from: start.next() };
+	const events = before.flatMap(eventsOf);
+	return { before: conversation, label: last && labelFor(principal, last), events, from: start.next() };
 }
 
 /** Of each result, with the messages that the next run goes on from: `read_result` shows it there, too. */

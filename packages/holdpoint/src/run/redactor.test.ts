@@ -12,6 +12,7 @@ import { sandboxUnderTest } from "../testing/sandbox-under-test.ts";
 import { onlyWait, type Stage, stage } from "../testing/stage.ts";
 import { call, program, say } from "../testing/story.ts";
 import { type Cast, teamStage } from "../testing/team-stage.ts";
+import { traceRecorder } from "../testing/trace-recorder.ts";
 import { defineTool } from "../tools/define-tool.ts";
 import { Redactor } from "./redactor.ts";
 
@@ -107,6 +108,38 @@ describe("what a tool's schemas mark", () => {
 		const proof = await stage.harness.audit.prove({ run: "r1", event: 2 }, { payloads: true });
 		expect(found(proof)).toEqual([]);
 		expect(proof).toHaveProperty("shown");
+	});
+
+	test("stays hidden in the session's next run: for observers, readers, people and traces", async () => {
+		const recorder = traceRecorder();
+		const said = `Again: ${email}, ${token}.`;
+		const policy = ({ args: asked }: { readonly args: unknown }) =>
+			JSON.stringify(asked).includes("basic")
+				? ({ verdict: "allow" } as const)
+				: ({ verdict: "ask", reason: `for ${password}` } as const);
+		const { played: stage } = scene(
+			[...story, call("sign_up", { plan: `not ${password}`, email: "x@y.zz" }), say(said)],
+			{
+				harness: { policy, tracing: { exporters: [recorder], content: true }, audit: { key: auditSigner.secretText } },
+			},
+		);
+		const session = stage.harness.session("s1", stage.agent);
+		await session.send("sign her up");
+		const events: RunEvent[] = [];
+		const watch = { onEvent: (event: RunEvent) => void events.push(event) };
+		const waiting = await session.send(`once more, with ${email}`, watch);
+		const [open] = await stage.harness.approvals();
+		expect(found(open, [password])).toEqual([]);
+		await stage.harness.approve(onlyWait(waiting, "approval").approval, { by: { id: "ann", via: "test" } });
+		await stage.harness.resume(waiting.run, watch);
+		const { events: kept, redactor } = await stage.harness.show(waiting.run);
+		expect(found(kept)).not.toEqual([]);
+		expect(found(kept.map(({ event }) => redactor.event(event)))).toEqual([]);
+		expect(found(events)).toEqual([]);
+		expect(found(await exportOf(stage, { payloads: true }))).toEqual([]);
+		await stage.harness.close();
+		expect(JSON.stringify(recorder.spans)).toContain("Again: [personal], [secret].");
+		expect(found(recorder.spans)).toEqual([]);
 	});
 
 	test("is hidden after a resume in another process, too: the journal says what is marked", async () => {

@@ -6,16 +6,18 @@
  * 2. A text that stood at such a place is also taken out of every other text that is shown later: a model repeats what it
  *    read. Before it is known, and where it was said in other words, it is not found.
  * 3. A field is such a text unless it is named as something else: what a later event says is not shown by oversight.
- * 4. Pure. An event without anything to hide stays the same object.
+ * 4. A run of a session knows the texts of the runs that it goes on from, as far back as they are opened for it.
+ * 5. Pure. An event without anything to hide stays the same object.
  */
 import { isFact } from "../audit/event-facts.ts";
 import { mapTexts, type Rule, redactJson, textsAt } from "../kit/redact-json.ts";
-import type { ApprovalResolved, Outcome, RunEvent } from "../spec/events.ts";
+import type { ApprovalResolved, Outcome, RunEvent, RunStarted } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
 import type { ToolMarks } from "../spec/marks.ts";
 import type { AnswerPart, ModelDelta } from "../spec/model.ts";
 import { executeCodeName } from "./execute-code-name.ts";
 import { type Hiding, rulesFor } from "./mark-rules.ts";
+import { eventsOf, type OpenedRun } from "./open-run.ts";
 import { shownTerms, valuesIn } from "./shown-grant.ts";
 
 interface ToolRules {
@@ -46,7 +48,12 @@ export class Redactor {
 		this.hiding = hiding;
 	}
 
-	/** Of a whole run. */
+	/** Of a whole run, and of what its session said before, as far as that was opened. */
+	static ofRun(opened: Pick<OpenedRun, "entries" | "earlier">, hiding: Hiding): Redactor {
+		return Redactor.of([...opened.earlier, ...eventsOf(opened)], hiding);
+	}
+
+	/** Of these events; those of several runs one after the other. */
 	static of(events: readonly RunEvent[], hiding: Hiding): Redactor {
 		const redactor = new Redactor(hiding);
 		for (const event of events) redactor.learn(event);
@@ -57,9 +64,13 @@ export class Redactor {
 	learn(event: RunEvent): void {
 		switch (event.type) {
 			case "run.started":
+				// Of a run that goes on from others: their words are known, and nothing else of theirs.
+				this.tools.clear();
+				this.calls.clear();
+				this.directCalls = 0;
+				return this.mark(event);
 			case "run.resumed":
-				for (const [tool, marks] of Object.entries(event.marks ?? {})) this.tools.set(tool, this.rulesOf(marks));
-				return;
+				return this.mark(event);
 			case "model.answered":
 				for (const part of event.content) this.learnPart(part);
 				return;
@@ -79,6 +90,10 @@ export class Redactor {
 				return;
 			default:
 		}
+	}
+
+	private mark({ marks = {} }: Pick<RunStarted, "marks">): void {
+		for (const [tool, marked] of Object.entries(marks)) this.tools.set(tool, this.rulesOf(marked));
 	}
 
 	private learnPart(part: AnswerPart): void {
@@ -112,7 +127,7 @@ export class Redactor {
 	}
 
 	private get isIdle(): boolean {
-		return this.tools.size === 0;
+		return this.tools.size === 0 && this.words.size === 0;
 	}
 
 	/** The event as it is shown. It was learned before. */

@@ -40,6 +40,8 @@ export interface SegmentStart {
 	readonly leaves: RunLeaves | undefined;
 	/** What the journal held. */
 	readonly entries: readonly Entry[];
+	/** When each approval in it was asked for. Milliseconds since 1970. */
+	readonly askedAt: ReadonlyMap<string, number>;
 	/** For observers. */
 	readonly redactor: Redactor;
 	readonly observe: Observer | undefined;

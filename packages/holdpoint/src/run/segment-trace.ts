@@ -2,20 +2,18 @@
  * Tells the tracer how a segment goes. Events are redacted first. A run that is being created is told of once the store
  * has it: another process may have created it under the same id.
  */
-import { type Entry, timeOf } from "../journal/journal.ts";
+import type { Entry } from "../journal/journal.ts";
 import { isHoldpointError } from "../spec/errors.ts";
 import type { RunEvent } from "../spec/events.ts";
 import type { Commit } from "../trace/run-trace.ts";
 import type { SegmentTracing, TracedEvent, Tracer } from "../trace/tracer.ts";
-import type { Redactor } from "./redactor.ts";
+import { type GoingOn, knownRun } from "./known-run.ts";
 
-export interface TraceStart {
-	readonly run: string;
+export interface TraceStart extends Pick<GoingOn, "state" | "askedAt" | "redactor"> {
 	/** 0: the first commit creates the run. */
 	readonly epoch: number;
 	/** What was there before. */
 	readonly entries: readonly Entry[];
-	readonly redactor: Redactor;
 	readonly now: () => number;
 }
 
@@ -30,7 +28,7 @@ interface CommitFacts {
 export class SegmentTrace {
 	/** Of a run that is not there yet. */
 	private begin: (() => SegmentTracing) | undefined;
-	private readonly redactor: Redactor;
+	private readonly redactor: TraceStart["redactor"];
 	private readonly now: () => number;
 	private tracing: SegmentTracing | undefined;
 	/** Until the run is there. */
@@ -38,15 +36,18 @@ export class SegmentTrace {
 	private isOver = false;
 
 	constructor(tracer: Pick<Tracer, "begin">, start: TraceStart) {
-		const { run, entries, redactor, now } = start;
+		const { state, entries, askedAt, redactor, now } = start;
+		const { run } = state;
 		this.redactor = redactor;
 		this.now = now;
 		const at = now();
 		const epoch = start.epoch || 1;
-		const previous = epochsOf(entries).at(-1);
-		const begin = () => tracer.begin({ run, epoch, at, previous, history: () => historyOf(entries, redactor) });
-		if (start.epoch > 0) this.tracing = begin();
-		else this.begin = begin;
+		if (start.epoch === 0) {
+			this.begin = () => tracer.begin({ run, epoch, at, previous: undefined, known: undefined });
+			return;
+		}
+		const known = (content: boolean) => knownRun({ state, askedAt, redactor, content });
+		this.tracing = tracer.begin({ run, epoch, at, previous: lastEpoch(entries), known });
 	}
 
 	event(event: RunEvent, at: number): void {
@@ -93,15 +94,8 @@ export class SegmentTrace {
 	}
 }
 
-/** Of its segments, oldest first: those that left something in the journal. */
-function epochsOf(entries: readonly Entry[]): number[] {
-	return entries.flatMap(({ seq, epoch }) => epoch ?? (seq === 1 ? 1 : []));
-}
-
-function* historyOf(entries: readonly Entry[], redactor: Redactor): Generator<TracedEvent> {
-	for (const entry of entries) {
-		for (const [index, event] of entry.events.entries()) {
-			yield { at: timeOf(entry, index), event: redactor.event(event) };
-		}
-	}
+/** Of the last segment that left something in the journal. */
+function lastEpoch(entries: readonly Entry[]): number | undefined {
+	const entry = entries.findLast(({ seq, epoch }) => epoch !== undefined || seq === 1);
+	return entry && (entry.epoch ?? 1);
 }

@@ -103,7 +103,7 @@ export class Segment {
 		this.redactor = start.redactor;
 		this.isMarked = start.epoch === 0;
 		const { tracer, clock } = start.ports;
-		this.trace = tracer && new SegmentTrace(tracer, { ...start, run: start.state.run, now: () => clock.now() });
+		this.trace = tracer && new SegmentTrace(tracer, { ...start, now: () => clock.now() });
 		const { onDelta } = start;
 		this.onDelta = onDelta && ((delta) => onDelta(this.redactor.delta(delta)));
 		this.paced = start.paced;

@@ -7,7 +7,7 @@
  * 2. From there on everything is folded as it was, to the same view.
  */
 import { runSeal } from "../journal/journal.ts";
-import { isHoldpointError } from "../spec/errors.ts";
+import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
 import type { RunEvent, SessionFrom } from "../spec/events.ts";
 import { type Conversation, newContext, newConversation, newThread, type Thread } from "./conversation.ts";
 import type { RunPorts } from "./run-ports.ts";
@@ -81,11 +81,11 @@ function soleThread(of: Before): Thread | undefined {
 	return thread;
 }
 
-/** What the first run of the history goes on from, without what was said. Errors: `journal.*`. */
+/** What the first run of the history goes on from, without what was said: nothing of an erased one. Errors: `journal.*`. */
 export async function conversationFrom(ports: RunPorts, from: SessionFrom): Promise<Conversation> {
 	const { first, todos, mode, ratio = 1, budget, messages: dropped } = from;
-	const [begun] = await eventsUnlessGone(ports, first);
-	const changes = await eventsUnlessGone(ports, todos);
+	const [begun] = await eventsUnlessErased(ports, first);
+	const changes = await eventsUnlessErased(ports, todos);
 	const set = changes.findLast((event) => event.type === "todos.set" && event.in === undefined);
 	const conversation = newConversation({ call: undefined, name: "", isTeam: false });
 	conversation.mode = mode;
@@ -103,9 +103,15 @@ export async function conversationFrom(ports: RunPorts, from: SessionFrom): Prom
 	return conversation;
 }
 
-async function eventsUnlessGone(ports: RunPorts, run: string | undefined): Promise<readonly RunEvent[]> {
-	const stored = run === undefined ? undefined : await ports.store.load(run);
-	if (!stored) return [];
+async function eventsUnlessErased(ports: RunPorts, run: string | undefined): Promise<readonly RunEvent[]> {
+	if (run === undefined) return [];
+	const stored = await ports.store.load(run);
+	if (!stored)
+		throw new HoldpointError(
+			"journal.tampered",
+			`Run ${run}, of which this session needs what it began with or planned, is gone`,
+			{ details: { run } },
+		);
 	try {
 		return runSeal(ports.ring, ports.storeId, stored.run)
 			.open(stored)

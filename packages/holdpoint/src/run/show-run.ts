@@ -1,7 +1,7 @@
 import { type Entry, timeOf } from "../journal/journal.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import type { RunEvent } from "../spec/events.ts";
-import { eventsOf, openRun } from "./open-run.ts";
+import { openRun } from "./open-run.ts";
 import { Redactor } from "./redactor.ts";
 import type { RunPorts } from "./run-ports.ts";
 import type { RunState } from "./run-state.ts";
@@ -25,8 +25,9 @@ export interface RunView {
 export async function showRun(ports: RunPorts, run: string): Promise<RunView> {
 	const stored = await ports.store.load(run);
 	if (!stored) throw new HoldpointError("run.unknown", `There is no run ${run} in this store`, { details: { run } });
-	const { state, entries } = await openRun(ports, stored);
-	const redactor = Redactor.of(eventsOf({ entries }), "all");
+	const opened = await openRun(ports, stored);
+	const { state, entries } = opened;
+	const redactor = Redactor.ofRun(opened, "all");
 	const events = entries.flatMap((entry) =>
 		entry.events.map((event, index) => ({ seq: entry.seq, at: timeOf(entry, index), event })),
 	);

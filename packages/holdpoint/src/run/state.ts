@@ -142,7 +142,7 @@ function applyCallEvent(state: RunState, event: CallEvent): void {
 	const call = callOf(state, event.call);
 	switch (event.type) {
 		case "call.decided":
-			call.verdict = { verdict: event.verdict, reason: event.reason ?? "" };
+			call.verdict = { verdict: event.verdict, policy: event.policy, reason: event.reason ?? "" };
 			if (event.grants) call.grants = event.grants;
 			else delete call.grants;
 			call.digest = event.digest;

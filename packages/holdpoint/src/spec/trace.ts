@@ -64,8 +64,8 @@ export interface Measurement {
 }
 
 /**
- * Whoever keeps or sends traces. It is told beside runs and never within one: nothing waits for it, and one that throws
- * is told nothing more.
+ * Whoever keeps or sends traces. It is told beside runs and never within one: nothing waits for it. One that throws is
+ * told nothing more of what runs.
  */
 export interface TraceExporter {
 	/** A span began; what it is in the end comes with `ended`. One that has an end already is whole. Parents come first. */
@@ -73,7 +73,10 @@ export interface TraceExporter {
 	/** It is over. Children come first. */
 	ended(span: Span): void;
 	measured?(measurement: Measurement): void;
-	/** The run was erased: what is kept of it is to be dropped. */
+	/**
+	 * The run is being erased: what is kept of it, or on its way, is to be dropped. Where it throws the run is not erased yet;
+	 * one that threw before is told, too, and it may be told twice.
+	 */
 	forget?(run: string): void | Promise<void>;
 	/** What is on its way is kept or sent, as far as that can be had in time; then it is over. */
 	close(): Promise<void>;

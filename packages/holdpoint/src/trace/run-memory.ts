@@ -1,10 +1,9 @@
 /** What a run's events say that spans of later events need: names, models, who asked for what. Of what was said only arguments, and only where they may be recorded. */
 import type { RunEvent } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
-import { fixedLimits } from "../spec/limits.ts";
 import type { AnswerPart } from "../spec/model.ts";
-import { short } from "./open-span.ts";
-import { jsonText } from "./said.ts";
+import { argumentsText, jsonText, type KnownTalk } from "./said.ts";
+import { placeOf, type Who } from "./who.ts";
 
 export interface KnownCall {
 	readonly id: string;
@@ -32,13 +31,26 @@ interface Asked {
 }
 
 export type Decided = Pick<Extract<RunEvent, { type: "call.decided" }>, "verdict" | "policy" | "reason"> & {
+	/** When; of a segment before it does not matter, and is 0. */
 	readonly at: number;
 };
 
-/** Who works where: `in` a call, or in the run's own conversation. */
-export interface Who {
-	readonly in?: string | undefined;
-	readonly agent?: string | undefined;
+/** What a run that goes on has come to: what is over is not among it. */
+export interface KnownRun {
+	readonly asked: Asked;
+	readonly session: string | undefined;
+	/** Calls that models themselves made. */
+	readonly directCalls: number;
+	/** Those that are open, and those inside of which they were made. */
+	readonly calls: readonly KnownCall[];
+	/** When each open one was asked for. Milliseconds since 1970. */
+	readonly approvals: ReadonlyMap<string, number>;
+	/** When each is due. Milliseconds since 1970. */
+	readonly timers: ReadonlyMap<string, number>;
+	/** What gave the last answer, as `provider/model`. */
+	readonly models: readonly (readonly [who: Who, model: string])[];
+	/** Empty where what was said is not recorded. */
+	readonly talks: readonly KnownTalk[];
 }
 
 export class RunMemory {
@@ -57,6 +69,17 @@ export class RunMemory {
 	/** `keepsInput`: what was said may be recorded. */
 	constructor(keepsInput: boolean) {
 		this.keepsInput = keepsInput;
+	}
+
+	/** What happened before, in place of its events. */
+	know({ asked, session, directCalls, calls, approvals, timers, models }: KnownRun): void {
+		this.asked = asked;
+		this.session = session;
+		this.directCalls = directCalls;
+		for (const call of calls) this.calls.set(call.id, call);
+		for (const [approval, at] of approvals) this.approvals.set(approval, at);
+		for (const [timer, dueAt] of timers) this.timers.set(timer, dueAt);
+		for (const [who, model] of models) this.models.set(placeOf(who), model);
 	}
 
 	learn(event: RunEvent, at: number): void {
@@ -103,7 +126,7 @@ export class RunMemory {
 	private learnPart(who: Who, part: AnswerPart): void {
 		if (part.type !== "tool-call" || part.providerExecuted) return;
 		const { toolName: tool, toolCallId: modelId } = part;
-		const input = this.keepsInput ? short(part.input, fixedLimits.spanTextCharsMax) : undefined;
+		const input = this.keepsInput ? argumentsText(part.input) : undefined;
 		this.add({ id: `c${++this.directCalls}`, tool, in: who.in, agent: who.agent, modelId, input });
 	}
 
@@ -139,8 +162,4 @@ export class RunMemory {
 	askedIn(inside: string | undefined): Asked {
 		return inside === undefined ? this.asked : (this.calls.get(inside)?.inside ?? { name: "unknown", isTeam: false });
 	}
-}
-
-function placeOf({ in: inside, agent }: Who): string {
-	return `${inside ?? ""}|${agent ?? ""}`;
 }

@@ -3,6 +3,7 @@ import type { RunEvent } from "../spec/events.ts";
 import type { Measurement, Span, TraceExporter } from "../spec/trace.ts";
 import { traceRecorder } from "../testing/trace-recorder.ts";
 import { capturesContent, generationOf, providerName } from "./conventions.ts";
+import type { KnownRun } from "./run-memory.ts";
 import { RunTrace, type TraceOptions } from "./run-trace.ts";
 import { Tracer } from "./tracer.ts";
 
@@ -89,6 +90,82 @@ describe("the fold", () => {
 		const inner = spans.filter(({ name }) => name === "invoke_agent b");
 		expect(inner.map(({ attributes }) => attributes["holdpoint.unfinished"])).toEqual([true, undefined]);
 		expect(inner[1]?.end).toBe(2_060);
+	});
+
+	const heardBy = (spans: readonly Span[]) =>
+		spans
+			.filter(({ name }) => name === "chat gpt-5")
+			.map(({ attributes }) => JSON.parse(String(attributes["gen_ai.input.messages"])) as { parts: object[] }[])
+			.map((messages) => messages.flatMap(({ parts }) => parts));
+
+	test("who works beside others is told what its own calls gave, and nothing of theirs", () => {
+		const { trace, spans } = folded({ content: true });
+		trace.event({ ...started, team: { start: ["ann", "bob"] } } as RunEvent, 1_000);
+		for (const [at, agent] of ["ann", "bob"].entries()) {
+			const toolCallId = `from ${agent}`;
+			trace.event({ ...answered([{ ...asking("look"), toolCallId }]), agent } as RunEvent, 1_010 + at);
+		}
+		trace.event({ type: "call.finished", call: "c2", outcome: { ok: { is: "bob's" } } }, 1_020);
+		trace.event({ type: "call.finished", call: "c1", outcome: { ok: "ann's" } }, 1_021);
+		trace.event({ ...answered(), agent: "ann" } as RunEvent, 1_030);
+		trace.event({ ...answered(), agent: "bob" } as RunEvent, 1_031);
+		const hello = { type: "text", content: "hello" };
+		expect(heardBy(spans)).toEqual([
+			[hello],
+			[hello],
+			[{ type: "tool_call_response", id: "from ann", response: "ann's" }],
+			[{ type: "tool_call_response", id: "from bob", response: { is: "bob's" } }],
+		]);
+	});
+
+	test("who takes over is told the user's words and why; the user's reply goes to whoever reads it", () => {
+		const { trace, spans } = folded({ content: true });
+		trace.event({ ...started, team: { start: ["ann"] } } as RunEvent, 1_000);
+		trace.event({ ...answered([asking("handoff_to_bea")]), agent: "ann" } as RunEvent, 1_010);
+		trace.event({ type: "call.finished", call: "c1", outcome: { ok: "handed" } }, 1_020);
+		trace.event({ type: "run.handed", from: "ann", to: "bea", call: "c1", reason: "it is hers" }, 1_021);
+		trace.event({ ...answered(), agent: "bea" } as RunEvent, 1_030);
+		trace.event({ type: "user.asked", agent: "bea", replyTo: "ann" }, 1_040);
+		trace.event({ type: "message.received", text: "again", signal: "s1", mode: "turn" }, 1_050);
+		trace.event({ ...answered(), agent: "ann" } as RunEvent, 1_060);
+		const text = (content: string) => ({ type: "text", content });
+		expect(heardBy(spans)).toEqual([
+			[text("hello")],
+			[text("hello"), text("it is hers")],
+			[{ type: "tool_call_response", id: "x", response: "handed" }, text("again")],
+		]);
+	});
+
+	test("what is too long is cut, and is JSON all the same", () => {
+		const { trace, spans } = folded({ content: true });
+		const long = 'é"'.repeat(5_000);
+		trace.event(started, 1_000);
+		trace.event(
+			answered([
+				{ ...asking("look"), input: JSON.stringify({ long }) },
+				{ ...asking("look"), toolCallId: "y", input: "{broken" },
+			]),
+			1_010,
+		);
+		for (const call of ["c1", "c2"]) trace.event({ type: "call.started", call, attempt: 1 }, 1_020);
+		for (const call of ["c1", "c2"]) trace.event({ type: "call.finished", call, outcome: { ok: { long } } }, 1_030);
+		trace.event(answered(), 1_040);
+		trace.event(
+			{ type: "run.finished", status: "failed", error: { code: "limit.turns", message: long } } as RunEvent,
+			1_050,
+		);
+		trace.end({ at: 1_060, status: "failed" });
+		const tools = spans.filter(({ name }) => name === "execute_tool look");
+		const valuesOf = (name: string) => tools.map(({ attributes }) => JSON.parse(String(attributes[name])) as unknown);
+		expect(valuesOf("gen_ai.tool.call.arguments")).toEqual([expect.stringMatching(/^\{"long":.*…$/), "{broken"]);
+		const cut = expect.stringMatching(/^\{"long":.*…$/);
+		expect(valuesOf("gen_ai.tool.call.result")).toEqual([cut, cut]);
+		const chats = spans.filter(({ name }) => name === "chat gpt-5").map(({ attributes }) => attributes);
+		expect(JSON.parse(String(chats[0]?.["gen_ai.output.messages"]))).toMatchObject([
+			{ parts: [{ type: "tool_call", id: "x", arguments: cut }, { arguments: "{broken" }] },
+		]);
+		expect(heardBy(spans)[1]).toMatchObject([{ response: cut }, { response: cut }]);
+		expect(spans.at(-1)?.status.message?.length).toBe(4_096);
 	});
 
 	test("an event of a kind that is not known changes nothing; a compaction is noted by its name", () => {
@@ -207,7 +284,7 @@ describe("the variables of OpenTelemetry", () => {
 
 describe("the tracer", () => {
 	const options = { store: "s", generation: "v1.41", content: false, costOf: () => undefined } as const;
-	const segment = { run: "r", epoch: 1, at: 1_000, previous: undefined, history: () => [] };
+	const segment = { run: "r", epoch: 1, at: 1_000, previous: undefined, known: undefined };
 
 	test("tells nothing within the run, and everything once it is drained", () => {
 		const recorder = traceRecorder();
@@ -220,7 +297,7 @@ describe("the tracer", () => {
 		expect(recorder.spans.map(({ name }) => name)).toEqual(["invoke_agent a"]);
 	});
 
-	test("an exporter that throws is told nothing more; others are, and the run goes on", async () => {
+	test("an exporter that throws is told nothing more of it but the end; others are, and the run goes on", async () => {
 		const warned = vi.spyOn(process, "emitWarning").mockImplementation(() => undefined);
 		const recorder = traceRecorder();
 		let told = 0;
@@ -240,7 +317,10 @@ describe("the tracer", () => {
 		expect(told).toBe(1);
 		expect(recorder.spans).toHaveLength(2);
 		expect(recorder.isClosed).toBe(true);
-		expect(warned.mock.calls.map(([text]) => String(text))).toEqual([expect.stringContaining("full")]);
+		expect(warned.mock.calls.map(([text]) => String(text))).toEqual([
+			expect.stringContaining("full"),
+			expect.stringContaining("cannot close"),
+		]);
 		warned.mockRestore();
 	});
 
@@ -266,14 +346,21 @@ describe("the tracer", () => {
 		expect(recorder.spans.map(({ name }) => name)).toEqual(["chat gpt-5"]);
 	});
 
-	test("a segment whose history is there goes on with what it knows of it", () => {
+	test("a segment goes on with what is known of those before", () => {
 		const recorder = traceRecorder();
 		const tracer = new Tracer({ ...options, exporters: [recorder] });
-		const history = () => [
-			{ at: 1, event: started },
-			{ at: 2, event: answered([asking("look")]) },
-		];
-		const tell = tracer.begin({ ...segment, epoch: 4, previous: 2, history });
+		const call = { id: "c1", tool: "look", line: 0, attempt: 0, parent: undefined, in: undefined, agent: undefined };
+		const known: KnownRun = {
+			asked: { name: "a", isTeam: false },
+			session: "s",
+			directCalls: 1,
+			calls: [{ ...call, modelId: "x", input: undefined, inside: undefined, decision: undefined }],
+			approvals: new Map(),
+			timers: new Map(),
+			models: [],
+			talks: [],
+		};
+		const tell = tracer.begin({ ...segment, epoch: 4, previous: 2, known: () => known });
 		tell.event({ type: "call.started", call: "c1", attempt: 1 }, 1_000);
 		tell.ended({ at: 1_001, status: "waiting" });
 		tracer.drain();

@@ -11,7 +11,6 @@
  */
 
 import type { RunEvent } from "../spec/events.ts";
-import { fixedLimits } from "../spec/limits.ts";
 import type { ModelUsage } from "../spec/model.ts";
 import type { AttributeValue, Generation, Measurement, Span } from "../spec/trace.ts";
 import { attr, operations, ownSpans, providerName, spanEvents } from "./conventions.ts";
@@ -19,8 +18,9 @@ import { rootName, spanIdOf, traceIdOf } from "./ids.ts";
 import { endOf, Meter } from "./measure.ts";
 import { notesOf } from "./notes.ts";
 import { type NewSpan, OpenSpan, short } from "./open-span.ts";
-import { type Decided, type KnownCall, RunMemory, type Who } from "./run-memory.ts";
-import { answerText, resultText, Said } from "./said.ts";
+import { type Decided, type KnownCall, type KnownRun, RunMemory } from "./run-memory.ts";
+import { answerText, cut, resultText, Said } from "./said.ts";
+import type { Who } from "./who.ts";
 
 export interface TraceOptions {
 	readonly store: string;
@@ -90,16 +90,10 @@ export class RunTrace {
 		this.meter = options.measured && new Meter(options.measured, options.generation);
 	}
 
-	/** What happened in segments before, whose spans are not wanted. */
-	learn(event: RunEvent, at: number): void {
-		this.memory.learn(event, at);
-		this.said?.hear(event, this.memory.calls);
-		if (event.type === "model.answered") this.said?.take(event.in);
-		if (event.type === "approval.requested" || event.type === "call.started" || event.type === "call.finished") {
-			const call = this.memory.calls.get(event.call);
-			// It was noted there.
-			if (call) call.decision = undefined;
-		}
+	/** What segments before came to, whose spans are not wanted. */
+	know(run: KnownRun): void {
+		this.memory.know(run);
+		this.said?.know(run.talks);
 	}
 
 	begin(segment: SegmentBegin): void {
@@ -169,8 +163,8 @@ export class RunTrace {
 		const root = this.root(trace);
 		const { finished } = this.memory;
 		if (status !== undefined) root.attributes[attr.runStatus] = status;
-		if (error) root.fail(short(error.type), this.said && short(error.message, fixedLimits.spanTextCharsMax));
-		else if (finished?.error) root.fail(finished.error.code, this.said && finished.error.message);
+		if (error) root.fail(short(error.type), this.said && cut(error.message));
+		else if (finished?.error) root.fail(short(finished.error.code), this.said && cut(finished.error.message));
 		this.sumUp(trace, root);
 		this.close(root);
 		this.meter?.worked(this.now - root.start, root.attributes);
@@ -315,8 +309,7 @@ export class RunTrace {
 	}
 
 	private decisionAttributes({ verdict, policy, reason }: Decided) {
-		const said =
-			this.said && reason !== undefined ? { [attr.reason]: short(reason, fixedLimits.spanTextCharsMax) } : {};
+		const said = this.said && reason !== undefined ? { [attr.reason]: cut(reason) } : {};
 		return { [attr.verdict]: verdict, [attr.policy]: short(policy), ...said };
 	}
 
@@ -409,7 +402,7 @@ export class RunTrace {
 			...(this.memory.session === undefined ? {} : { [attr.conversation]: short(this.memory.session) }),
 		};
 		if (this.said) {
-			attributes[attr.inputMessages] = this.said.take(event.in);
+			attributes[attr.inputMessages] = this.said.take(event);
 			attributes[attr.outputMessages] = answerText(event.content, finish);
 		}
 		this.whole(parent, { what: "chat", name: `chat ${model}`, kind: "client", start, attributes });

@@ -3,9 +3,11 @@
  * later. What a process that is killed had put down last is lost; the journal has it.
  */
 import { reasonOf } from "../kit/reason-of.ts";
+import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
 import type { RunEvent } from "../spec/events.ts";
 import { fixedLimits } from "../spec/limits.ts";
 import type { TraceExporter } from "../spec/trace.ts";
+import type { KnownRun } from "./run-memory.ts";
 import { type Commit, RunTrace, type SegmentBegin, type SegmentEnd, type TraceOptions } from "./run-trace.ts";
 
 export type TracerOptions = Pick<TraceOptions, "store" | "generation" | "content" | "costOf"> & {
@@ -19,8 +21,8 @@ export interface TracedEvent {
 
 export interface TracedSegment extends SegmentBegin {
 	readonly run: string;
-	/** What happened in segments before. Asked for once, and later. */
-	readonly history: () => Iterable<TracedEvent>;
+	/** What segments before came to; `content`: with what was said. Asked for at once, and only once. Undefined: it is the first one. */
+	readonly known: ((content: boolean) => KnownRun) | undefined;
 }
 
 /** What a segment tells. Every method returns at once. */
@@ -34,7 +36,7 @@ interface Put {
 	readonly to: RunTrace;
 	readonly event?: RunEvent;
 	readonly at?: number;
-	readonly begin?: TracedSegment;
+	readonly begin?: SegmentBegin;
 	readonly commit?: Commit;
 	readonly end?: SegmentEnd;
 }
@@ -44,18 +46,24 @@ const sliceMax = 500;
 
 export class Tracer {
 	private readonly options: TracerOptions;
-	private exporters: readonly TraceExporter[];
+	/** They still listen: one that threw is told nothing more of what runs, only that a run was erased, and the end. */
+	private listening: readonly TraceExporter[];
 	private queue: Put[] = [];
 	private timer: NodeJS.Timeout | NodeJS.Immediate | undefined;
 	private isClosed = false;
 
 	constructor(options: TracerOptions) {
 		this.options = options;
-		this.exporters = options.exporters;
+		this.listening = options.exporters;
 	}
 
 	begin(segment: TracedSegment): SegmentTracing {
 		const to = this.traceOf(segment.run);
+		try {
+			if (segment.known) to.know(segment.known(this.options.content));
+		} catch (error) {
+			warn(error);
+		}
 		this.put({ to, begin: segment });
 		return {
 			event: (event, at) => this.put({ to, event, at }),
@@ -64,10 +72,19 @@ export class Tracer {
 		};
 	}
 
-	/** A run was erased. */
+	/** A run is erased. Each one is told, whatever becomes of the others. Errors: `store.*`. */
 	async forget(run: string): Promise<void> {
 		this.drain();
-		for (const exporter of this.exporters) await exporter.forget?.(run);
+		const told = await Promise.allSettled(this.options.exporters.map(async (exporter) => exporter.forget?.(run)));
+		const failed = told.flatMap((one): unknown[] => (one.status === "rejected" ? [one.reason] : []));
+		if (failed.length === 0) return;
+		const [cause] = failed;
+		if (isHoldpointError(cause) && cause.code.startsWith("store.")) throw cause;
+		throw new HoldpointError("store.failed", `The traces of run ${run} could not be dropped: ${reasonOf(cause)}`, {
+			cause,
+			details: { run },
+			hint: "Erase the run again, without the exporter that fails if it always does.",
+		});
 	}
 
 	/** Everything that happened so far is told to the exporters. */
@@ -80,7 +97,7 @@ export class Tracer {
 	async close(): Promise<void> {
 		this.drain();
 		this.isClosed = true;
-		const ended = await Promise.allSettled(this.exporters.map((exporter) => exporter.close()));
+		const ended = await Promise.allSettled(this.options.exporters.map(async (exporter) => exporter.close()));
 		for (const one of ended) if (one.status === "rejected") warn(one.reason);
 	}
 
@@ -94,7 +111,7 @@ export class Tracer {
 			costOf,
 			began: (span) => this.tell((exporter) => exporter.began?.(span)),
 			ended: (span) => this.tell((exporter) => exporter.ended(span)),
-			measured: this.exporters.some(({ measured }) => measured)
+			measured: this.listening.some(({ measured }) => measured)
 				? (measurement) => this.tell((exporter) => exporter.measured?.(measurement))
 				: undefined,
 		});
@@ -128,29 +145,23 @@ export class Tracer {
 				if (event) to.event(event, at as number);
 				else if (commit) to.committed(commit);
 				else if (end) to.end(end);
-				else if (begin) beginAfter(begin, to);
+				else if (begin) to.begin(begin);
 			} catch (error) {
 				warn(error);
 			}
 		}
 	}
 
-	/** One that throws is told nothing more. */
 	private tell(say: (exporter: TraceExporter) => void): void {
-		for (const exporter of this.exporters) {
+		for (const exporter of this.listening) {
 			try {
 				say(exporter);
 			} catch (error) {
-				this.exporters = this.exporters.filter((other) => other !== exporter);
+				this.listening = this.listening.filter((other) => other !== exporter);
 				warn(error);
 			}
 		}
 	}
-}
-
-function beginAfter(segment: TracedSegment, trace: RunTrace): void {
-	for (const { event, at } of segment.history()) trace.learn(event, at);
-	trace.begin(segment);
 }
 
 function warn(error: unknown): void {

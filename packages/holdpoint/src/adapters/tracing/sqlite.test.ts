@@ -99,6 +99,11 @@ describe("the local trace store", () => {
 		expect(await runsAfter(trace("e", 1, { at: today + 2 }))).toEqual(["c", "d", "e"]);
 		const large = "x".repeat(30_000);
 		expect(await runsAfter(trace("a", 1, { at: today + 3, text: large }))).toEqual(["a"]);
+		// Bytes, and not characters: each of these has three.
+		const wide = "語".repeat(4_000);
+		expect(
+			await runsAfter(trace("c", 1, { at: today + 4, text: wide }), trace("d", 1, { at: today + 5, text: wide })),
+		).toEqual(["d"]);
 		today += 10 * day;
 		expect(await runsAfter(trace("b", 1, { at: today }))).toEqual(["b"]);
 	});
@@ -118,6 +123,144 @@ describe("the local trace store", () => {
 		expect(await traces.read("a")).toEqual([]);
 		expect(await traces.read("b")).toHaveLength(1);
 		await traces.close();
+	});
+
+	/** Another process, which begins so. */
+	const other = (...statements: readonly string[]): DatabaseSync => {
+		const database = new DatabaseSync(path);
+		for (const statement of statements) database.exec(statement);
+		return database;
+	};
+
+	test("what comes of an erased run afterwards is not kept", async () => {
+		const traces = sqliteTraces(path, { now });
+		const [root, child] = trace("a", 1);
+		if (!root || !child) throw new Error("A trace has two spans");
+		put(traces, trace("b", 1));
+		traces.flush();
+		traces.began?.(root);
+		traces.ended(child);
+		await traces.forget?.("a");
+		traces.ended(root);
+		expect(await traces.read("a")).toEqual([]);
+		expect(await traces.read("b")).toHaveLength(1);
+		await traces.close();
+	});
+
+	test.each([
+		["writes", "BEGIN IMMEDIATE"],
+		["reads", "BEGIN; SELECT count(*) FROM trace"],
+	])("erasing waits for another process that %s", async (_, statement) => {
+		const traces = sqliteTraces(path, { now });
+		put(traces, trace("a", 1, { text: "nobody may find" }));
+		traces.flush();
+		const reader = other(statement);
+		const forgotten = traces.forget?.("a");
+		reader.exec("COMMIT");
+		reader.close();
+		await forgotten;
+		expect(["", "-wal"].map((end) => readFileSync(`${path}${end}`, "latin1")).join("")).not.toContain(
+			"nobody may find",
+		);
+		await traces.close();
+	});
+
+	test("erasing that cannot be done says so", async () => {
+		vi.useFakeTimers();
+		try {
+			const traces = sqliteTraces(path, { now });
+			put(traces, trace("a", 1));
+			traces.flush();
+			const writer = other("BEGIN IMMEDIATE");
+			const forgotten = Promise.resolve(traces.forget?.("a")).catch((error: unknown) => error);
+			await vi.advanceTimersByTimeAsync(60_000);
+			expect(await forgotten).toMatchObject({ code: "store.failed", hint: expect.stringContaining("Another process") });
+			writer.close();
+			await traces.forget?.("a");
+			expect(await traces.read("a")).toEqual([]);
+			await traces.close();
+		} finally {
+			vi.useRealTimers();
+		}
+	});
+
+	test("what was swept away is in no free page either", async () => {
+		const traces = sqliteTraces(path, { tracesMax: 1, now });
+		put(traces, trace("a", 1, { text: "nobody may find ".repeat(5_000) }));
+		await traces.close();
+		const again = sqliteTraces(path, { tracesMax: 1, now });
+		put(again, trace("b", 1, { at: 9 }));
+		await again.close();
+		expect(readFileSync(path, "latin1")).not.toContain("nobody may find");
+	});
+
+	test("the end waits for another process that writes", async () => {
+		const traces = sqliteTraces(path, { now });
+		put(traces, trace("a", 1));
+		traces.flush();
+		const writer = other("BEGIN IMMEDIATE");
+		put(traces, trace("a", 2));
+		const closed = traces.close();
+		writer.exec("COMMIT");
+		writer.close();
+		await closed;
+		const reader = sqliteTraces(path, { readOnly: true });
+		expect(await reader.read("a")).toHaveLength(2);
+		await reader.close();
+	});
+
+	test("what the end cannot write is counted", async () => {
+		vi.useFakeTimers();
+		const warned = vi.spyOn(process, "emitWarning").mockImplementation(() => undefined);
+		try {
+			const traces = sqliteTraces(path, { now });
+			put(traces, trace("a", 1));
+			traces.flush();
+			const writer = other("BEGIN IMMEDIATE");
+			put(traces, trace("a", 2));
+			const closed = traces.close();
+			await vi.advanceTimersByTimeAsync(60_000);
+			await closed;
+			expect(warned.mock.calls.map(([said]) => String(said))).toEqual([
+				expect.stringContaining("last 2 spans are lost"),
+			]);
+			writer.close();
+		} finally {
+			warned.mockRestore();
+			vi.useRealTimers();
+		}
+	});
+
+	test("a trace of which something was dropped has no root", async () => {
+		const warned = vi.spyOn(process, "emitWarning").mockImplementation(() => undefined);
+		const traces = sqliteTraces(path, { now });
+		const [root, child] = trace("a", 1);
+		if (!root || !child) throw new Error("A trace has two spans");
+		put(traces, trace("b", 1));
+		traces.flush();
+		traces.began?.(root);
+		const writer = other("BEGIN IMMEDIATE");
+		for (let count = 0; count <= 20_000; count++) traces.ended(child);
+		writer.close();
+		traces.flush();
+		traces.ended(root);
+		warned.mockRestore();
+		expect((await traces.read("a")).flatMap(({ spans }) => spans).filter((one) => !one.parentSpanId)).toEqual([]);
+		await traces.close();
+	});
+
+	test("telling it a span never throws", async () => {
+		const warned = vi.spyOn(process, "emitWarning").mockImplementation(() => undefined);
+		const file = join(folder, "other");
+		writeFileSync(file, "x".repeat(5_000));
+		const traces = sqliteTraces(file);
+		const [root, child] = trace("a", 1);
+		if (!root || !child) throw new Error("A trace has two spans");
+		traces.began?.(root);
+		for (let count = 0; count < 5_000; count++) traces.ended(child);
+		expect(warned).toHaveBeenCalledTimes(1);
+		warned.mockRestore();
+		await traces.close().catch(() => undefined);
 	});
 
 	test("waits for another process that writes, without holding anybody up", async () => {

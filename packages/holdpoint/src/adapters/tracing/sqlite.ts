@@ -5,6 +5,8 @@
  *    and the file is whole.
  * 2. It stays small: old traces go first, by age, number and bytes.
  * 3. Not being able to write is no reason for a run to stop. What does not fit in memory meanwhile is dropped, and said.
+ * 4. A trace of which a span was dropped never gets its root: whoever reads can tell that it is not whole.
+ * 5. A run that is forgotten is in no byte of the file afterwards, or the error says that it may be.
  */
 import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
 import { dirname, resolve } from "node:path";
@@ -49,6 +51,10 @@ const pendingSpansMax = 20_000;
 /** With each so many batches it is looked whether something has to go. */
 const sweepEvery = 20;
 const dayMs = 86_400_000;
+/** Tries for the lock, and what lies between two. Others run meanwhile. */
+const tryEveryMs = 50;
+const forgetTries = 100;
+const closeTries = 30;
 
 const schema = `
 CREATE TABLE trace (trace_id TEXT PRIMARY KEY, run TEXT NOT NULL, epoch INTEGER NOT NULL, at INTEGER NOT NULL, bytes INTEGER NOT NULL) STRICT;
@@ -73,7 +79,7 @@ export function sqliteTraces(path: string, options: SqliteTracesOptions = {}): S
 		read: async (run) => traces.read(run),
 		forget: (run) => traces.forget(run),
 		flush: () => traces.flush(),
-		close: async () => traces.close(),
+		close: () => traces.close(),
 	};
 }
 
@@ -104,24 +110,30 @@ class Traces {
 
 	ended(span: Span): void {
 		if (this.pending.length >= pendingSpansMax) {
-			if (this.dropped++ === 0) process.emitWarning(`The trace store ${this.path} is busy: traces are incomplete`);
+			this.lose([span], `The trace store ${this.path} is busy: traces are incomplete`);
 			return;
 		}
 		this.pending.push(span);
 		// Each try waits a little for the lock: while another process has it, only the timer tries.
-		if (this.pending.length >= batchSpansMax && !this.isLocked) this.flush();
+		if (this.pending.length >= batchSpansMax && !this.isLocked) this.flushLater();
 		else this.timer ??= setTimeout(() => this.flushLater(), batchDelayMs).unref();
 	}
 
-	/** Nobody is there to hear an error; it comes again at the end. */
+	/** Nobody is there to hear an error. */
 	private flushLater(): void {
 		this.timer = undefined;
 		try {
 			this.flush();
 		} catch (error) {
-			if (this.dropped++ === 0) process.emitWarning(`Traces are not kept: ${String(error)}`);
-			this.pending = [];
+			this.lose(this.pending.splice(0), `Traces are not kept: ${String(error)}`);
 		}
+	}
+
+	/** Said once. Without its owner nothing more is written of a trace, and so not its root. */
+	private lose(spans: readonly Span[], why: string): void {
+		if (this.dropped === 0) process.emitWarning(why);
+		this.dropped += spans.length;
+		for (const { traceId } of spans) this.owners.delete(traceId);
 	}
 
 	flush(): void {
@@ -138,6 +150,7 @@ class Traces {
 			database.exec("COMMIT");
 		} catch (error) {
 			rollback(database);
+			this.lose(spans, `Traces are not kept: ${String(error)}`);
 			throw failure(this.path, error);
 		}
 	}
@@ -165,7 +178,7 @@ class Traces {
 		for (const { start, end = start } of spans) at = Math.max(at, Math.floor(end));
 		this.sql(
 			"INSERT INTO trace VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET at = max(at, excluded.at), bytes = bytes + excluded.bytes",
-		).run(traceId, owner.run, owner.epoch, at, text.length);
+		).run(traceId, owner.run, owner.epoch, at, Buffer.byteLength(text));
 		this.sql("INSERT INTO part (trace_id, spans) VALUES (?, ?)").run(traceId, text);
 		// After its root comes nothing of a trace.
 		if (spans.some(({ parentSpanId }) => parentSpanId === undefined)) this.owners.delete(traceId);
@@ -212,19 +225,38 @@ class Traces {
 		}
 	}
 
-	forget(run: string): void {
-		this.flush();
+	async forget(run: string): Promise<void> {
+		for (const [traceId, owner] of this.owners) if (owner.run === run) this.owners.delete(traceId);
 		if (!this.database && !existsSync(this.path)) return;
-		const database = this.open();
-		// For good: no copy is left in a page that is free now, or in the file beside it.
-		database.exec("PRAGMA secure_delete = ON");
-		database.prepare("DELETE FROM trace WHERE run = ?").run(run);
-		database.exec("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA secure_delete = FAST");
+		try {
+			await inTries(forgetTries, () => this.remove(run));
+		} catch (error) {
+			throw failure(this.path, error);
+		}
 	}
 
-	close(): void {
+	/** For good: no copy is left in a page that is free now, or in the file beside it. False: others have the lock. */
+	private remove(run: string): boolean {
 		try {
-			this.flush();
+			const database = this.open();
+			database.prepare("DELETE FROM trace WHERE run = ?").run(run);
+			// Somebody who reads an older state keeps it there.
+			return database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get()?.["busy"] === 0;
+		} catch (error) {
+			if (isBusy(error)) return false;
+			throw error;
+		}
+	}
+
+	async close(): Promise<void> {
+		try {
+			await inTries(closeTries, () => {
+				this.flush();
+				return this.pending.length === 0;
+			});
+		} catch (error) {
+			if (!(error instanceof StillBusy)) throw error;
+			process.emitWarning(`The trace store ${this.path} is busy: its last ${this.pending.length} spans are lost`);
 		} finally {
 			clearTimeout(this.timer);
 			this.statements.clear();
@@ -317,7 +349,7 @@ function makeReady(database: DatabaseSync, path: string, readOnly: boolean): voi
 	}
 	// A trace may be lost with the power; a process that dies loses none that was written. The disk is waited for with each
 	// 16 MB, and at the end.
-	database.exec("PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA secure_delete = FAST");
+	database.exec("PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA secure_delete = ON");
 	if (!readOnly)
 		database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 4000");
 }
@@ -329,6 +361,18 @@ function makeFile(path: string): void {
 		closeSync(openSync(path, "wx", 0o600));
 	} catch (error) {
 		if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+	}
+}
+
+class StillBusy extends Error {
+	override readonly message = "Another process uses it";
+}
+
+/** Until it is done. Errors: `StillBusy`. */
+async function inTries(triesMax: number, isDone: () => boolean): Promise<void> {
+	for (let tries = 1; !isDone(); tries++) {
+		if (tries === triesMax) throw new StillBusy();
+		await new Promise((resolved) => setTimeout(resolved, tryEveryMs));
 	}
 }
 
@@ -366,5 +410,6 @@ function failure(path: string, error: unknown): unknown {
 		cause: error,
 		details: { path },
 		...(isDamaged ? { hint: "It holds nothing but traces: delete it, and it is made anew." } : {}),
+		...(error instanceof StillBusy ? { hint: "Another process is using it: end that, or try again." } : {}),
 	});
 }

@@ -7,7 +7,7 @@ import { HoldpointError } from "../../spec/errors.ts";
 import { type Command, exitCodes, type Invocation } from "../command.ts";
 import { shownPath } from "../command-line.ts";
 import { findRun } from "../find-run.ts";
-import { openWithConfig, using } from "../open-harness.ts";
+import { openToErase, openWithConfig, using } from "../open-harness.ts";
 import { osApprover } from "../os-user.ts";
 import { usageInvalid } from "../parse-arguments.ts";
 import { inlineText } from "../render/safe-text.ts";
@@ -110,7 +110,7 @@ async function erase(invocation: Invocation): Promise<number> {
 	const { terminal, options } = invocation;
 	const given = onlyOne(invocation, "run", "a run that is over");
 	const by = osApprover(invocation);
-	return using(await openWithConfig(invocation), async ({ harness, store }) => {
+	return using(await openToErase(invocation), async ({ harness, store }) => {
 		const run = await findRun(store, given);
 		if (options["yes"] === undefined) {
 			throw usageInvalid(`Erasing run ${run} cannot be undone`, "Say so with --yes.");

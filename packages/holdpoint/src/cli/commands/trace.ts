@@ -1,4 +1,5 @@
-import { writeFileSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { HoldpointError } from "../../spec/errors.ts";
 import { exitCodes, type Invocation, textOption } from "../command.ts";
@@ -30,9 +31,13 @@ export async function trace(invocation: Invocation): Promise<number> {
 
 /** For this user alone: what runs did is nobody else's business. */
 function writePage(path: string, page: string): void {
+	// Whatever lies there, or where it leads: it is replaced, and the page appears whole or not at all.
+	const partial = `${path}.${randomUUID()}.partial`;
 	try {
-		writeFileSync(path, page, { mode: 0o600 });
+		writeFileSync(partial, page, { mode: 0o600, flag: "wx" });
+		renameSync(partial, path);
 	} catch (cause) {
+		rmSync(partial, { force: true });
 		throw new HoldpointError("usage.invalid", `${path} cannot be written`, { cause, hint: "Name another file." });
 	}
 }

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { gunzipSync } from "node:zlib";
 import { TracerProvider } from "@opentelemetry/sdk-trace";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { memoryStore } from "../../../adapters/stores/memory.ts";
 import type { HarnessOptions } from "../../../holdpoint.ts";
@@ -23,6 +23,8 @@ interface Collector {
 	readonly metrics: OtlpMetric[];
 	readonly problems: string[];
 	readonly requests: number;
+	/** Of each request, whose it is. */
+	readonly resources: readonly OtlpAttributes[];
 }
 
 interface OtlpValue {
@@ -81,6 +83,7 @@ async function collector(): Promise<Collector> {
 	const spans: OtlpSpan[] = [];
 	const metrics: OtlpMetric[] = [];
 	const problems: string[] = [];
+	const resources: OtlpAttributes[] = [];
 	let requests = 0;
 	const endpoint = await listen(async (request, response) => {
 		requests++;
@@ -88,8 +91,10 @@ async function collector(): Promise<Collector> {
 		if (request.method !== "POST" || !isJson) problems.push(`${request.method} ${request.headers["content-type"]}`);
 		const body = (await bodyOf(request)) as Record<
 			string,
-			{ scopeSpans: object[]; scopeMetrics: object[]; resource: object }[]
+			{ scopeSpans: object[]; scopeMetrics: object[]; resource: { attributes: OtlpAttributes } }[]
 		>;
+		for (const of of [body["resourceSpans"], body["resourceMetrics"]].flat())
+			if (of) resources.push(of.resource.attributes);
 		for (const of of body["resourceSpans"] ?? []) {
 			if (!JSON.stringify(of.resource).includes('"service.name"')) problems.push("no service.name");
 			for (const scope of of.scopeSpans as { spans: OtlpSpan[] }[]) spans.push(...scope.spans);
@@ -104,6 +109,7 @@ async function collector(): Promise<Collector> {
 		spans,
 		metrics,
 		problems,
+		resources,
 		get requests() {
 			return requests;
 		},
@@ -205,6 +211,71 @@ describe("OTLP", () => {
 		const { status } = await heldRun(async () => [await otlpTracing({ endpoint, timeoutMs: 100 })]);
 		expect(status).toBe("completed");
 		await asked.promise;
+	});
+
+	const sentWith = async (env: (endpoint: string) => Readonly<Record<string, string>>) => {
+		const to = await collector();
+		await heldRun(async () => [await otlpTracing({ env: env(to.endpoint) })]);
+		return to;
+	};
+	const pathsOf = ({ spans, metrics }: Collector) => [spans.length > 0, metrics.length > 0];
+
+	test.each([
+		["both", "", {}, [true, true]],
+		["no metrics", "", { OTEL_METRICS_EXPORTER: "none" }, [true, false]],
+		["no traces", "", { OTEL_TRACES_EXPORTER: "none" }, [false, true]],
+		["where traces alone have an address", "TRACES_", {}, [true, false]],
+		["where metrics alone have one", "METRICS_", {}, [false, true]],
+	])("variables say what is sent: %s", async (_, signal, more, sent) => {
+		const path = signal === "" ? "" : `/v1/${signal.toLowerCase().slice(0, -1)}`;
+		const to = await sentWith((endpoint) => ({
+			[`OTEL_EXPORTER_OTLP_${signal}ENDPOINT`]: `${endpoint}${path}`,
+			...more,
+		}));
+		expect(pathsOf(to)).toEqual(sent);
+		expect(to.problems).toEqual([]);
+	});
+
+	test("whose it is: the service, this process, and what OTEL_RESOURCE_ATTRIBUTES says", async () => {
+		const to = await sentWith((endpoint) => ({
+			OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
+			OTEL_RESOURCE_ATTRIBUTES: "deployment.environment.name=test%2C1, service.name=other",
+			OTEL_SERVICE_NAME: "shop",
+		}));
+		const resources = to.resources.map(plain);
+		expect(resources.length).toBeGreaterThan(1);
+		for (const resource of resources) {
+			expect(resource).toMatchObject({ "service.name": "shop", "deployment.environment.name": "test,1" });
+			expect(resource["service.instance.id"]).toMatch(/^[0-9a-f-]{36}$/);
+		}
+		expect(new Set(resources.map((resource) => resource["service.instance.id"])).size).toBe(1);
+	});
+
+	test("OTEL_EXPORTER_OTLP_TIMEOUT says how long the end waits", async () => {
+		const asked = Promise.withResolvers<void>();
+		const endpoint = await listen(() => asked.resolve());
+		const env = { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_EXPORTER_OTLP_TIMEOUT: "70" };
+		const waited = vi.spyOn(globalThis, "setTimeout");
+		await heldRun(async () => [await otlpTracing({ env })]);
+		const delays = waited.mock.calls.map(([, ms]) => ms);
+		waited.mockRestore();
+		expect(delays).toContain(70);
+		expect(delays).not.toContain(2_000);
+		await asked.promise;
+	});
+
+	test.each([
+		["OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "only http/json"],
+		["OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "http/protobuf", "only http/json"],
+		["OTEL_EXPORTER_OTLP_TIMEOUT", "soon", "OTEL_EXPORTER_OTLP_TIMEOUT"],
+		["OTEL_RESOURCE_ATTRIBUTES", "shop", "OTEL_RESOURCE_ATTRIBUTES"],
+		["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "collector", "no http URL"],
+	])("%s=%s is refused", async (name, value, says) => {
+		const env = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:9", [name]: value };
+		await expect(otlpTracing({ env })).rejects.toMatchObject({
+			code: "config.invalid",
+			message: expect.stringContaining(says),
+		});
 	});
 
 	test("an endpoint that is none is refused", async () => {

@@ -1,30 +1,50 @@
 /** Sends traces and metrics to a collector over OTLP/HTTP, with an SDK of its own: nothing global is touched. */
+import { randomUUID } from "node:crypto";
 import { HoldpointError } from "../../../spec/errors.ts";
 import type { TraceExporter } from "../../../spec/trace.ts";
+import { addressOf, checkProtocol, type Environment, resourceAttributesOf, timeoutOf } from "./otlp-environment.ts";
 
 export interface OtlpOptions {
 	/**
-	 * Of the collector, such as `http://127.0.0.1:4318`. Default: OTEL_EXPORTER_OTLP_ENDPOINT and the other standard
-	 * variables, else that one.
+	 * Of the collector, such as `http://127.0.0.1:4318`. Default: OTEL_EXPORTER_OTLP_ENDPOINT, or the variables for single
+	 * signals, else that one.
 	 */
 	readonly endpoint?: string;
-	/** Default: OTEL_SERVICE_NAME, else `holdpoint`. */
+	/** Default: OTEL_SERVICE_NAME, or that of OTEL_RESOURCE_ATTRIBUTES, else `holdpoint`. */
 	readonly serviceName?: string;
-	/** How long one request may take, and the end of the harness waits for the last ones. Default 2,000. Milliseconds. */
+	/**
+	 * How long one request may take, and the end of the harness waits for the last ones. Default: OTEL_EXPORTER_OTLP_TIMEOUT,
+	 * else 2,000. Milliseconds.
+	 */
 	readonly timeoutMs?: number;
 	/** Between two reports of metrics. Default 60,000. Milliseconds. */
 	readonly metricsEveryMs?: number;
+	/** OpenTelemetry's variables. Default: those of the process; headers and certificates are always those. */
+	readonly env?: Environment;
 }
 
 const queueMax = 20_000;
+/** Up-down counters of two processes are two series, which can be added up. */
+const instanceId = randomUUID();
 
 /**
  * A collector that is down or hangs holds nothing up: what cannot be sent is dropped. Needs the packages
  * `@opentelemetry/sdk-trace`, `sdk-metrics`, `resources` and the two OTLP exporters. Errors: `config.invalid`.
  */
 export async function otlpTracing(options: OtlpOptions = {}): Promise<TraceExporter> {
-	const { timeoutMs = 2_000, metricsEveryMs = 60_000 } = options;
-	const base = checked(options.endpoint);
+	const { env = process.env, metricsEveryMs = 60_000, endpoint, serviceName } = options;
+	const to = (signal: "traces" | "metrics") => {
+		const url = addressOf(env, signal, endpoint);
+		if (url !== undefined && endpoint === undefined) checkProtocol(env, signal);
+		return url === undefined ? undefined : { url, timeoutMillis: options.timeoutMs ?? timeoutOf(env, signal) };
+	};
+	const [spansTo, metricsTo] = [to("traces"), to("metrics")];
+	const attributes = {
+		"service.name": "holdpoint",
+		"service.instance.id": instanceId,
+		...resourceAttributesOf(env),
+		...(serviceName === undefined ? {} : { "service.name": serviceName }),
+	};
 	const [
 		{ linkedIds, openTelemetry },
 		{ resourceFromAttributes },
@@ -33,27 +53,31 @@ export async function otlpTracing(options: OtlpOptions = {}): Promise<TraceExpor
 		{ OTLPTraceExporter },
 		{ OTLPMetricExporter },
 	] = await packages();
-	const at = (path: string) => ({ timeoutMillis: timeoutMs, ...(base === undefined ? {} : { url: `${base}${path}` }) });
-	const name = options.serviceName ?? (process.env["OTEL_SERVICE_NAME"] || "holdpoint");
-	const resource = resourceFromAttributes({ "service.name": name });
-	const processor = new traces.BatchSpanProcessor({
-		exporter: new OTLPTraceExporter(at("/v1/traces")),
-		maxQueueSize: queueMax,
-		scheduledDelayMillis: 1_000,
-		exportTimeoutMillis: timeoutMs,
-	});
-	const tracers = new traces.TracerProvider({ resource, idGenerator: linkedIds(), spanProcessors: [processor] });
-	const reader = new measures.PeriodicExportingMetricReader({
-		exporter: new OTLPMetricExporter(at("/v1/metrics")),
-		exportIntervalMillis: metricsEveryMs,
-		exportTimeoutMillis: Math.min(timeoutMs, metricsEveryMs),
-	});
-	const meters = new measures.MeterProvider({ resource, readers: [reader] });
-	return openTelemetry({
+	const resource = resourceFromAttributes(attributes);
+	const processors = spansTo && [
+		new traces.BatchSpanProcessor({
+			exporter: new OTLPTraceExporter(spansTo),
+			maxQueueSize: queueMax,
+			scheduledDelayMillis: 1_000,
+			exportTimeoutMillis: spansTo.timeoutMillis,
+		}),
+	];
+	const readers = metricsTo && [
+		new measures.PeriodicExportingMetricReader({
+			exporter: new OTLPMetricExporter(metricsTo),
+			exportIntervalMillis: metricsEveryMs,
+			exportTimeoutMillis: Math.min(metricsTo.timeoutMillis, metricsEveryMs),
+		}),
+	];
+	const tracers = new traces.TracerProvider({ resource, idGenerator: linkedIds(), spanProcessors: processors ?? [] });
+	const meters = new measures.MeterProvider({ resource, readers: readers ?? [] });
+	const timeoutMs = Math.max(spansTo?.timeoutMillis ?? 0, metricsTo?.timeoutMillis ?? 0);
+	const { measured, ...exporter } = openTelemetry({
 		tracer: tracers.getTracer("holdpoint"),
 		meter: meters.getMeter("holdpoint"),
 		shutdown: () => inTime([tracers.shutdown(), meters.shutdown()], timeoutMs),
 	});
+	return { ...exporter, ...(metricsTo && measured ? { measured } : {}) };
 }
 
 /** Errors: `config.invalid` where one of them is not installed. */
@@ -88,18 +112,4 @@ async function inTime(works: readonly Promise<void>[], ms: number): Promise<void
 	const timer = setTimeout(over.resolve, ms);
 	await Promise.race([Promise.allSettled(works), over.promise]);
 	clearTimeout(timer);
-}
-
-/** Errors: `config.invalid`. */
-function checked(endpoint: string | undefined): string | undefined {
-	if (endpoint === undefined) return undefined;
-	const { protocol } = URL.parse(endpoint) ?? {};
-	if (protocol === "http:" || protocol === "https:") return endpoint.replace(/\/+$/, "");
-	throw new HoldpointError(
-		"config.invalid",
-		`The OTLP endpoint ${JSON.stringify(endpoint.slice(0, 200))} is no http URL`,
-		{
-			hint: "Such as http://127.0.0.1:4318.",
-		},
-	);
 }
