@@ -184,7 +184,10 @@ test("an agent with a shell reaches neither key nor store, and no command approv
 	}
 	giveToCommands(join(desk, ".holdpoint"));
 	const approve = `${process.execPath} ${cli} approve ${approval}`;
-	expect(await approvesUncovered(shell, approve)).toMatchObject({ exit: 0, stdout: expect.stringContaining("pproved") });
+	expect(await approvesUncovered(shell, approve)).toMatchObject({
+		exit: 0,
+		stdout: expect.stringContaining("pproved"),
+	});
 	const scripts = [
 		"cat .holdpoint/holdpoint.db.keys",
 		"cat .holdpoint/holdpoint.db",
