@@ -5,7 +5,7 @@ import { basename, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, type TestContext, test } from "vitest";
 import { OutcomeUnknown } from "../../../tools/outcome-unknown.ts";
 import { confinedShell, harness, isRoot, lack, type Run, type ShellScene, shell, shellScene } from "./shell-scene.ts";
-import { type CommandResult, type ShellToolOptions, shellTool } from "./shell-tool.ts";
+import { type ShellToolOptions, shellTool } from "./shell-tool.ts";
 
 let scene: ShellScene;
 let folder: string;
