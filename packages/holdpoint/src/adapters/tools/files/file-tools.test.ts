@@ -15,7 +15,7 @@ import {
 } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { callTool, type FileScene, fileScene, toolContext } from "./file-scene.ts";
 import { type FileToolsOptions, fileTools } from "./file-tools.ts";
 
@@ -483,6 +483,32 @@ describe("what belongs to a store", () => {
 			await expect(call("read_file", { path: "proc/1/environ" })).rejects.toThrow("another file system");
 		} finally {
 			spawnSync("umount", [join(scene.desk, "proc")]);
+		}
+	});
+
+	test("a configuration of another name is neither, also where it is made later, or its folder is mounted elsewhere", async (context) => {
+		const config = join(scene.desk, "own/agent.mjs");
+		vi.stubEnv("HOLDPOINT_CONFIG", config);
+		onTestFinished(() => void vi.unstubAllEnvs());
+		const { tools } = fileTools({ root: scene.desk });
+		const change = async (path: string): Promise<void> => {
+			await expect(callTool(tools, "write_file", { path, text: "x" })).rejects.toThrow("no tool reads or changes");
+			await expect(callTool(tools, "delete_file", { path })).rejects.toThrow("no tool reads or changes");
+		};
+		await change("own/agent.mjs");
+		await change("own/agent.mjs/x");
+		scene.put("desk/own/agent.mjs", "mine\n");
+		await change("OWN/agent.mjs");
+		expect(await callTool(tools, "read_file", { path: "own/agent.mjs" })).toMatchObject({ text: "mine\n" });
+		expect(await callTool(tools, "write_file", { path: "own/agent.mjs.md", text: "x" })).toMatchObject({ isNew: true });
+		mkdirSync(join(scene.desk, "mounted"));
+		if (spawnSync("mount", ["--bind", join(scene.desk, "own"), join(scene.desk, "mounted")]).status !== 0)
+			return context.skip("this user cannot mount");
+		try {
+			await change("mounted/agent.mjs");
+			expect(readFileSync(config, "utf8")).toBe("mine\n");
+		} finally {
+			spawnSync("umount", [join(scene.desk, "mounted")]);
 		}
 	});
 

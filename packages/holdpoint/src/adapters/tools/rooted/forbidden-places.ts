@@ -18,6 +18,12 @@ export function storePlaces(root: string): string[] {
 	return [join(root, storeFolder), resolve(storeFolder), ...(named ? [resolve(named)] : [])];
 }
 
+/** What the next harness reads as its configuration, as far as it is known here. */
+export function configPlaces(): string[] {
+	const named = process.env["HOLDPOINT_CONFIG"];
+	return named ? [resolve(named)] : [];
+}
+
 type Identity = Pick<BigIntStats, "dev" | "ino">;
 
 /** What the places are at a moment. */
@@ -26,46 +32,55 @@ export interface Refused {
 	has(stats: Identity): boolean;
 	/** Is, or would be, what has this name in that folder one of them? */
 	isNamed(folder: Identity, name: string): boolean;
+	/** Is, or would be, what has this name in that folder one that is read and not changed? */
+	isKept(folder: Identity, name: string): boolean;
+}
+
+interface Places {
+	readonly forbidden: readonly string[];
+	/** Files that are read and not changed. */
+	readonly kept?: readonly string[];
 }
 
 export class ForbiddenPlaces {
 	readonly #places: readonly string[];
+	readonly #kept: readonly string[];
 	/** Folded paths below the root. */
 	readonly #below: readonly string[];
+	readonly #keptBelow: readonly string[];
 
-	/** Shape: `root` and `places` are absolute, without links in `root`. */
-	constructor(root: string, places: readonly string[]) {
-		this.#places = [...new Set(places)];
-		this.#below = this.#places
-			.map((place) => relative(root, place))
-			.filter((place) => place !== "" && place !== ".." && !place.startsWith(`..${sep}`))
-			.map((place) => foldPath(place.split(sep)));
+	/** Shape: `root` and all places are absolute, without links. */
+	constructor(root: string, { forbidden, kept = [] }: Places) {
+		this.#places = [...new Set(forbidden)];
+		this.#kept = kept;
+		this.#below = below(root, this.#places);
+		this.#keptBelow = below(root, kept);
 	}
 
 	/** Is it one of them by its name? `writes`: also what no tool changes. */
 	isNamed(segments: readonly string[], writes: boolean): boolean {
 		const folded = segments.map(foldName);
 		if (folded.includes(storeFolder)) return true;
-		if (writes && configName.test(folded.at(-1) ?? "")) return true;
 		const path = folded.join("/");
+		if (writes && (configName.test(folded.at(-1) ?? "") || this.#keptBelow.some((place) => isPart(path, place))))
+			return true;
 		return this.#below.some((place) => belongs(path, place));
 	}
 
 	/** The folders and files themselves with what lies beside them, as they are now, under whatever name. */
 	async refused(): Promise<Refused> {
 		const inodes = new Set<string>();
-		const names = new Map<string, string[]>();
 		for (const place of this.#places) {
-			const around = await stat(dirname(place), { bigint: true }).catch(() => undefined);
-			if (around) names.set(inodeOf(around), [...(names.get(inodeOf(around)) ?? []), foldName(basename(place))]);
 			for (const each of [place, ...(await siblings(place))]) {
 				const found = await stat(each, { bigint: true }).catch(() => undefined);
 				if (found) inodes.add(inodeOf(found));
 			}
 		}
+		const [names, kept] = [await namesIn(this.#places), await namesIn(this.#kept)];
 		return {
 			has: (stats) => inodes.has(inodeOf(stats)),
-			isNamed: (folder, name) => names.get(inodeOf(folder))?.some((place) => belongs(foldName(name), place)) ?? false,
+			isNamed: (folder, name) => names(folder).some((place) => belongs(foldName(name), place)),
+			isKept: (folder, name) => kept(folder).includes(foldName(name)),
 		};
 	}
 
@@ -84,6 +99,28 @@ export class ForbiddenPlaces {
 		}
 		return inodes;
 	}
+}
+
+function below(root: string, places: readonly string[]): string[] {
+	return places
+		.map((place) => relative(root, place))
+		.filter((place) => place !== "" && place !== ".." && !place.startsWith(`..${sep}`))
+		.map((place) => foldPath(place.split(sep)));
+}
+
+/** The folded names of places, by the folder that they lie in as it is now. */
+async function namesIn(places: readonly string[]): Promise<(folder: Identity) => readonly string[]> {
+	const names = new Map<string, string[]>();
+	for (const place of places) {
+		const around = await stat(dirname(place), { bigint: true }).catch(() => undefined);
+		if (around) names.set(inodeOf(around), [...(names.get(inodeOf(around)) ?? []), foldName(basename(place))]);
+	}
+	return (folder) => names.get(inodeOf(folder)) ?? [];
+}
+
+/** A file has nothing in it; where none is yet, a folder could be put there. */
+function isPart(path: string, place: string): boolean {
+	return path === place || path.startsWith(`${place}/`);
 }
 
 /** `holdpoint.db-wal`, `holdpoint.db.keys` and all in a folder belong to it. */

@@ -15,7 +15,15 @@ import { type FileHandle, mkdir, open, readdir, stat } from "node:fs/promises";
 import { isAbsolute, relative, resolve, sep } from "node:path";
 import { reasonOf } from "../../../kit/reason-of.ts";
 import { HoldpointError } from "../../../spec/errors.ts";
-import { ForbiddenPlaces, inodeOf, type Refused, realPlace, storeFolder, storePlaces } from "./forbidden-places.ts";
+import {
+	configPlaces,
+	ForbiddenPlaces,
+	inodeOf,
+	type Refused,
+	realPlace,
+	storeFolder,
+	storePlaces,
+} from "./forbidden-places.ts";
 import { foldName, type PathLimits, pathOf, toSegments } from "./relative-path.ts";
 
 /** Not among Node's constants: the descriptor names a place and can neither read nor write it. */
@@ -39,6 +47,8 @@ export interface OpenFolder {
 	readonly self: string;
 	/** Whether this name in it is one of a forbidden place, whatever way led here. */
 	isForbidden(name: string): boolean;
+	/** Whether what has this name is read and not changed. */
+	isKept(name: string): boolean;
 }
 
 /** A folder's descriptor, and what is known of it. */
@@ -65,7 +75,8 @@ export class RootFolder {
 		const around = places.find((place) => isWithin(place, this.path));
 		const own = this.path.split(sep).some((name) => foldName(name) === storeFolder) ? this.path : undefined;
 		if (around ?? own) throw invalid(what, `${this.path} lies in ${around ?? own}, where no tool comes`);
-		this.#forbidden = new ForbiddenPlaces(this.path, places);
+		const kept = configPlaces().map((place) => realPlace(place));
+		this.#forbidden = new ForbiddenPlaces(this.path, { forbidden: places, kept });
 	}
 
 	/** Errors: one for the model, where the path is none or leads to a forbidden place. */
@@ -133,6 +144,12 @@ export class RootFolder {
 		if (stats.nlink > 1n && (await this.#forbidden.fileInodes()).has(inodeOf(stats))) throw forbidden(way);
 	}
 
+	/** The same, and where the file is not to be changed. */
+	async checkChange(folder: OpenFolder, name: string, stats: BigIntStats | undefined): Promise<void> {
+		if (folder.isKept(name)) throw forbidden([...folder.segments, name]);
+		return this.checkFile(folder, name, stats);
+	}
+
 	/** What lies there, without opening it; undefined: nothing. */
 	async lookAt(folder: OpenFolder, name: string): Promise<BigIntStats | undefined> {
 		try {
@@ -164,7 +181,13 @@ async function giveTo(path: string, { uid, gid }: { readonly uid: number; readon
 
 function openFolder({ handle, stats, refused }: Opened, segments: readonly string[]): OpenFolder {
 	const self = `/proc/self/fd/${handle.fd}`;
-	return { segments, self, at: (name) => `${self}/${name}`, isForbidden: (name) => refused.isNamed(stats, name) };
+	return {
+		segments,
+		self,
+		at: (name) => `${self}/${name}`,
+		isForbidden: (name) => refused.isNamed(stats, name),
+		isKept: (name) => refused.isKept(stats, name),
+	};
 }
 
 async function enter(folder: OpenFolder, name: string, makes: boolean): Promise<FileHandle> {
