@@ -4,13 +4,13 @@
  * 1. Each component is opened by itself, below the one that is already open (`/proc/self/fd/<n>/<name>`, which is `openat`),
  *    and never through a link: what was checked is what is used, whoever renames things meanwhile.
  * 2. A thing is looked at before it is opened for reading (`O_PATH`): a device, a FIFO or a socket is never opened.
- * 3. Another file system that is mounted below the root is not entered.
+ * 3. What is mounted below the root is not entered, be it another file system or another place of the same one.
  * 4. What belongs to a store is refused by name before, and by inode after it is found.
  * 5. The root is the folder that it was when the tool was made, whatever stands at its path since.
  *
  * It needs the `/proc` of Linux.
  */
-import { type BigIntStats, constants, existsSync, realpathSync, statSync } from "node:fs";
+import { type BigIntStats, constants, existsSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { type FileHandle, mkdir, open, readdir, stat } from "node:fs/promises";
 import { isAbsolute, relative, resolve, sep } from "node:path";
 import { reasonOf } from "../../../kit/reason-of.ts";
@@ -45,6 +45,8 @@ export interface OpenFolder {
 	/** The way to an entry of it for the system's calls. Shape: `name` is one component. */
 	at(name: string): string;
 	readonly self: string;
+	/** See `mountOf`. */
+	readonly mount: string;
 	/** Whether this name in it is one of a forbidden place, whatever way led here. */
 	isForbidden(name: string): boolean;
 	/** Whether what has this name is read and not changed. */
@@ -106,9 +108,8 @@ export class RootFolder {
 				handle = next;
 				const stats = await handle.stat({ bigint: true });
 				if (!stats.isDirectory()) throw new Error(`${pathOf(way)} is ${kindOf(stats)} and no folder`);
-				if (stats.dev !== top.dev)
-					throw new Error(`${pathOf(way)} is another file system, mounted there; it is not entered`);
 				if (refused.has(stats)) throw forbidden(way);
+				if (stats.dev !== top.dev || mountOf(handle) !== folder.mount) throw mounted(way);
 				folder = openFolder({ handle, stats, refused }, way);
 			}
 			return await use(folder);
@@ -125,6 +126,7 @@ export class RootFolder {
 			const stats = await found.stat({ bigint: true });
 			if (!stats.isFile()) throw new Error(`${pathOf(way)} is ${kindOf(stats)} and no file`);
 			await this.checkFile(folder, name, stats);
+			if (mountOf(found) !== folder.mount) throw mounted(way);
 			const flags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
 			const handle = await open(`/proc/self/fd/${found.fd}`, flags);
 			return { handle, stats };
@@ -184,10 +186,16 @@ function openFolder({ handle, stats, refused }: Opened, segments: readonly strin
 	return {
 		segments,
 		self,
+		mount: mountOf(handle),
 		at: (name) => `${self}/${name}`,
 		isForbidden: (name) => refused.isNamed(stats, name),
 		isKept: (name) => refused.isKept(stats, name),
 	};
+}
+
+/** A place that is mounted once more has the device and the inode that it has elsewhere. Empty: the system does not say. */
+function mountOf({ fd }: FileHandle): string {
+	return /^mnt_id:\s*(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, "utf8"))?.[1] ?? "";
 }
 
 async function enter(folder: OpenFolder, name: string, makes: boolean): Promise<FileHandle> {
@@ -232,6 +240,10 @@ export function invalid(what: string, why: string, cause?: unknown): HoldpointEr
 
 function forbidden(way: readonly string[]): Error {
 	return new Error(`${pathOf(way)} belongs to Holdpoint itself, or is forbidden here: no tool reads or changes it`);
+}
+
+function mounted(way: readonly string[]): Error {
+	return new Error(`${pathOf(way)} is mounted there from elsewhere; it is not entered`);
 }
 
 export function kindOf(stats: BigIntStats): string {
