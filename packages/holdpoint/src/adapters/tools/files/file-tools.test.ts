@@ -489,6 +489,20 @@ describe("what belongs to a store", () => {
 		}
 	});
 
+	test("what lies beside a link to a store belongs to the store, too", async () => {
+		scene.put("data/my.db", "rows");
+		scene.put("desk/current.db.keys", "k1");
+		symlinkSync("../data/my.db", join(scene.desk, "current.db"));
+		symlinkSync(scene.desk, join(scene.folder, "short"));
+		const { tools } = fileTools({ root: scene.desk, forbid: [join(scene.folder, "short/current.db")] });
+		for (const path of ["current.db", "current.db.keys", "current.db.audit-key"]) {
+			await expect(callTool(tools, "read_file", { path })).rejects.toThrow("no tool reads");
+			await expect(callTool(tools, "write_file", { path, text: "x" })).rejects.toThrow("no tool reads");
+			await expect(callTool(tools, "delete_file", { path })).rejects.toThrow("no tool reads");
+		}
+		expect(await callTool(tools, "list_files", {})).toEqual({ entries: ["notes/"] });
+	});
+
 	test("a file system that is mounted inside is not entered", async (context) => {
 		mkdirSync(join(scene.desk, "proc"));
 		if (spawnSync("mount", ["-t", "proc", "proc", join(scene.desk, "proc")]).status !== 0)

@@ -136,11 +136,16 @@ async function siblings(place: string): Promise<string[]> {
 	return names.filter((name) => belongs(name.toLowerCase(), file)).map((name) => join(folder, name));
 }
 
+/** Where it is named and where that leads: keys of a store lie beside its name, and what SQLite makes beside its file. */
+export function realPlaces(place: string): string[] {
+	return [join(realPlace(dirname(place)), basename(place)), realPlace(place)];
+}
+
 /**
  * Without links as far as it is there; what is made below that later is known by this name.
  * Shape: `place` is absolute.
  */
-export function realPlace(place: string, linksMax = 40): string {
+function realPlace(place: string, linksMax = 40): string {
 	try {
 		return realpathSync(place);
 	} catch {

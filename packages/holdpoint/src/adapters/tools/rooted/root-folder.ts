@@ -20,7 +20,7 @@ import {
 	ForbiddenPlaces,
 	inodeOf,
 	type Refused,
-	realPlace,
+	realPlaces,
 	storeFolder,
 	storePlaces,
 } from "./forbidden-places.ts";
@@ -71,13 +71,11 @@ export class RootFolder {
 		this.path = existingFolder(root, what);
 		this.#inode = inodeOf(statSync(this.path, { bigint: true }));
 		this.#limits = limits;
-		const places = [...storePlaces(this.path), ...forbid.map((place) => resolve(place))].map((place) =>
-			realPlace(place),
-		);
+		const places = [...storePlaces(this.path), ...forbid.map((place) => resolve(place))].flatMap(realPlaces);
 		const around = places.find((place) => isWithin(place, this.path));
 		const own = this.path.split(sep).some((name) => foldName(name) === storeFolder) ? this.path : undefined;
 		if (around ?? own) throw invalid(what, `${this.path} lies in ${around ?? own}, where no tool comes`);
-		const kept = configPlaces().map((place) => realPlace(place));
+		const kept = configPlaces().flatMap(realPlaces);
 		this.#forbidden = new ForbiddenPlaces(this.path, { forbidden: places, kept });
 	}
 
