@@ -1,11 +1,13 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createHarness, defineAgent, type Tool } from "holdpoint";
-import { call, obedientModel, type StoryStep, say } from "holdpoint/testing";
+import { call, obedientModel, program, type StoryStep, say, scriptedModel } from "holdpoint/testing";
 import { fetchUrl } from "holdpoint/tools/fetch-url";
 import { fileTools } from "holdpoint/tools/files";
+import { skills } from "holdpoint/tools/skills";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { sandboxUnderTest } from "../packages/holdpoint/src/testing/sandbox-under-test.ts";
 
 /** What labels make of the tools that come with Holdpoint, where the policy allows everything. */
 
@@ -52,4 +54,29 @@ describe("labels of outside tools", () => {
 		const open = fileTools({ root, readers: ["everyone"] }).tools;
 		expect(await asked([...open, web], ...story)).toEqual([]);
 	});
+});
+
+test("a script of a skill is text until the agent makes a program of it, which runs in the sandbox", async () => {
+	const script = "globalThis.hasRun = true; return [typeof process, typeof require, typeof fetch, 6 * 7];";
+	mkdirSync(join(root, "sums/scripts"), { recursive: true });
+	writeFileSync(join(root, "sums/SKILL.md"), "---\nname: sums\ndescription: Sums. Run scripts/sum.ts.\n---\nRun it.\n");
+	writeFileSync(join(root, "sums/scripts/sum.ts"), script);
+	const { index, tool } = await skills({ folder: root });
+	const read: unknown[] = [];
+	const model = scriptedModel(({ n, results, heard }) => {
+		if (n === 0) return program('return (await tools.skill({ name: "sums", file: "scripts/sum.ts" })).text');
+		if (n > 1) return say(heard);
+		const { value } = (results.at(-1)?.value ?? {}) as { readonly value: string };
+		read.push(value, "hasRun" in globalThis);
+		return program(value);
+	});
+	const agent = defineAgent({ name: "desk", instructions: index, model, tools: [tool], programs: true });
+	const sandbox = sandboxUnderTest();
+	const harness = createHarness({ policy: () => ({ verdict: "allow" }), sandbox });
+	const { text } = await harness.run(agent, "Go on.");
+	expect(read).toEqual([script, false]);
+	expect(text).toContain('["undefined","undefined","undefined",42]');
+	expect("hasRun" in globalThis).toBe(false);
+	await harness.close();
+	await sandbox.close();
 });

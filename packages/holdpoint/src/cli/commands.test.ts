@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSyn
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { type Recorded, recorded } from "./recording-host.ts";
 import { widthOf } from "./render/text-width.ts";
 
@@ -119,6 +119,31 @@ describe("the commands", () => {
 		expect((await cli("approvals", ...given, ...model)).out).toContain(`holdpoint approve ${approval} ${all}`);
 		const approved = await cli("approve", approval, ...given, ...model);
 		expect(approved.out).toContain(`Go on with: holdpoint resume ${run} ${all}`);
+	});
+
+	test("file tools keep away from the config and the store that options name", async () => {
+		const from = (path: string): string => pathToFileURL(join(import.meta.dirname, path)).href;
+		const clerk = `
+			import { defineAgent } from "${from("../run/define-agent.ts")}";
+			import { scriptedModel } from "${from("../testing/scripted-model.ts")}";
+			import { call, say } from "${from("../testing/story.ts")}";
+			import { fileTools } from "${from("../adapters/tools/files/file-tools.ts")}";
+			const { tools } = fileTools({ root: ${JSON.stringify(cwd)} });
+			const calls = [call("write_file", { path: "clerk.mjs", text: "" }), call("read_file", { path: "clerk.db" })];
+			const model = scriptedModel(({ n, results }) => calls[n] ?? say(JSON.stringify(results)), { countTokens: false });
+			export const config = {
+				agents: [defineAgent({ name: "clerk", instructions: "Keep files.", tools })],
+				model,
+				policy: () => ({ verdict: "allow" }),
+			};`;
+		writeFileSync(join(cwd, "clerk.mjs"), clerk);
+		for (const name of ["HOLDPOINT_CONFIG", "HOLDPOINT_STORE"]) vi.stubEnv(name, "");
+		onTestFinished(() => void vi.unstubAllEnvs());
+		const argv = ["run", "go on", "--config", "clerk.mjs", "--store", "clerk.db"];
+		const { out } = await recorded(argv, { cwd, env: process.env });
+		expect(out).toContain("clerk.mjs belongs to Holdpoint itself");
+		expect(out).toContain("clerk.db belongs to Holdpoint itself");
+		expect(readFileSync(join(cwd, "clerk.mjs"), "utf8")).toBe(clerk);
 	});
 
 	test("approvals are answered by a shortened id; resume without one goes on with all that is ready", async () => {

@@ -1,6 +1,6 @@
 /** The little of a process that the command line tool needs; tests put in their own. */
 export interface Host {
-	readonly env: { readonly [name: string]: string | undefined };
+	readonly env: { [name: string]: string | undefined };
 	readonly cwd: string;
 	readonly stdin: Input;
 	readonly stdout: Output;

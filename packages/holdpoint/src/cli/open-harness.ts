@@ -59,7 +59,14 @@ export async function openToErase(invocation: Invocation): Promise<Opened> {
 /** What the user's config exports. Errors: `config.invalid`, also where there is none. */
 export async function ownConfig(invocation: Invocation): Promise<HoldpointConfig> {
 	const file = configPath(invocation);
-	if (file !== undefined) return loadConfig(file, storePath(invocation));
+	if (file !== undefined) {
+		const store = storePath(invocation);
+		const { env } = invocation.host;
+		// Tools that the config makes keep away from both, and know no options.
+		env["HOLDPOINT_CONFIG"] = file;
+		if (textOption(invocation, "store") !== undefined) env["HOLDPOINT_STORE"] = store;
+		return loadConfig(file, store);
+	}
 	throw new HoldpointError("config.invalid", `There is no holdpoint.config.ts in ${invocation.host.cwd}`, {
 		hint: "Make one that exports `config = { agents: [...] }`, or name one with --config. The demo needs none.",
 	});

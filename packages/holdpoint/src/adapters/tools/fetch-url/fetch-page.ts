@@ -34,8 +34,10 @@ export interface FetchedPage {
 
 /** Errors: one for the model; `OutcomeUnknown` where something was sent that changes things, and no answer came. */
 export async function fetchPage(fetching: Fetching, args: FetchArguments, outer: AbortSignal): Promise<FetchedPage> {
-	const { limits, rules } = fetching;
+	const { limits, rules, methods } = fetching;
 	const { method = "GET" } = args;
+	// The schema says so, too; whoever calls past it sends nothing either.
+	if (!methods.includes(method)) throw new Error(`${method.slice(0, 20)} is not allowed here: ${methods.join(", ")}`);
 	const url = checkedUrl(args.url, rules);
 	const body = bodyOf(args, limits);
 	const time = AbortSignal.timeout(limits.fetchTimeoutMs);

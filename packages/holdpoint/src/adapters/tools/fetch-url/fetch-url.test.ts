@@ -327,6 +327,24 @@ describe("methods", () => {
 		expect(fetchUrl({ domains: ["a.example"], methods }).effect).toBe("write");
 	});
 
+	test("one that is not allowed is refused by the tool itself, and nothing is sent", async () => {
+		const got: (string | undefined)[] = [];
+		const { fetch, port } = await site((request, response) => {
+			got.push(request.method);
+			html(response, "x");
+		});
+		await expect(fetch("/", { method: "DELETE" }, { methods })).rejects.toThrow('expected "GET" or "POST"');
+		const direct = (args: object, allowed: FetchUrlOptions["methods"]) => {
+			const tool = fetchUrlOver(network, { domains: [`site.test:${port}`], canUseHttp: true, methods: allowed ?? [] });
+			return tool.execute({ url: `http://site.test:${port}/`, ...args }, toolContext()) as Promise<unknown>;
+		};
+		await expect(direct({ method: "DELETE" }, methods)).rejects.toThrow("DELETE is not allowed here: GET, POST");
+		await expect(direct({ method: "post" }, methods)).rejects.toThrow("is not allowed here");
+		await expect(direct({ method: "POST" }, ["GET"])).rejects.toThrow("POST is not allowed here: GET");
+		await expect(direct({}, ["POST"])).rejects.toThrow("GET is not allowed here: POST");
+		expect(got).toEqual([]);
+	});
+
 	test("it is sent to no other place", async () => {
 		const { fetch, port } = await site((_, response) => response.writeHead(307, { location: "/other" }).end());
 		const page = await fetch("/", { method: "POST", body: "{}" }, { methods });

@@ -29,7 +29,7 @@ export async function replaceFile(
 	const way = [...folder.segments, name];
 	const there = await root.lookAt(folder, name);
 	if (there && !there.isFile()) throw new Error(`${pathOf(way)} is ${kindOf(there)} and no file`);
-	await root.checkFile(folder, name, there);
+	await root.checkChange(folder, name, there);
 	const temporary = folder.at(`.writing-${randomBytes(8).toString("hex")}.tmp`);
 	const bytes = Buffer.from(text);
 	const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
@@ -88,7 +88,7 @@ export async function deleteFile(root: RootFolder, folder: OpenFolder, name: str
 	const there = await root.lookAt(folder, name);
 	if (!there) throw new Error(`${pathOf(way)} does not exist`);
 	if (!there.isFile()) throw new Error(`${pathOf(way)} is ${kindOf(there)} and no file; only files are deleted`);
-	await root.checkFile(folder, name, there);
+	await root.checkChange(folder, name, there);
 	await rm(folder.at(name)).catch((error) => Promise.reject(failure(way, error)));
 	await syncFolder(folder);
 }

@@ -216,6 +216,9 @@ describe("rules of files hold in the tools", () => {
 		expect(make({ path: "x" })).toThrow("is no rule");
 		expect(make({ path: "x", write: "maybe" })).toThrow("is no rule");
 		expect(make({ path: "x", write: "deny", wirte: "deny" })).toThrow("is no rule");
+		for (const path of ["notes/../secret/**", "..", "secret\\**"])
+			expect(make({ path, read: "deny" })).toThrow("fits nothing");
+		for (const path of ["/secret", "./secret/**", "a..b/..c"]) expect(make({ path, read: "deny" })).not.toThrow();
 		expect(() => fileTools({ root: scene.desk, limits: { rowsMax: 0 } })).toThrow("rowsMax to 0");
 	});
 });

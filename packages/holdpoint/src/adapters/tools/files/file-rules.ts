@@ -62,6 +62,10 @@ const verdicts: ReadonlySet<unknown> = new Set([undefined, "allow", "ask", "deny
 function checkRule(rule: FileRule): void {
 	const { path, read, write, ...others } = rule as FileRule & Record<string, unknown>;
 	const isRule = typeof path === "string" && path !== "" && verdicts.has(read) && verdicts.has(write);
+	if (isRule && /\\|(^|\/)\.\.(\/|$)/.test(path))
+		throw new Error(
+			`${JSON.stringify(rule)} fits nothing: paths are below the root, and have neither ".." nor "\\" in them`,
+		);
 	if (isRule && (read ?? write) !== undefined && Object.keys(others).length === 0) return;
 	throw new Error(`${JSON.stringify(rule)} is no rule: { path, read?, write? }, each "allow", "ask" or "deny"`);
 }

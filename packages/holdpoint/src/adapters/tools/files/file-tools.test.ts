@@ -15,7 +15,7 @@ import {
 } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { callTool, type FileScene, fileScene, toolContext } from "./file-scene.ts";
 import { type FileToolsOptions, fileTools } from "./file-tools.ts";
 
@@ -413,52 +413,66 @@ describe("what belongs to a store", () => {
 		expect(await call("read_file", { path: "data/other.txt" }, options)).toMatchObject({ text: "data/other.txt" });
 	});
 
-	test("a folder of the store that is mounted elsewhere is the same folder", async (context) => {
-		mkdirSync(join(scene.desk, "mounted"));
-		const mounted = spawnSync("mount", ["--bind", join(scene.desk, ".holdpoint"), join(scene.desk, "mounted")]);
-		if (mounted.status !== 0) return context.skip("this user cannot mount");
+	/** Undefined: this user cannot mount. Shape: places below the scene's folder, mounted until `work` is over. */
+	async function mounting(
+		mounts: readonly [what: string, where: string][],
+		work: () => Promise<void>,
+	): Promise<true | undefined> {
+		const places = mounts.map((each) => each.map((place) => join(scene.folder, place)) as [string, string]);
 		try {
-			await expect(call("read_file", { path: "mounted/holdpoint.db.keys" })).rejects.toThrow("no tool reads");
-			expect(await call("list_files", { path: ".", pattern: "**/*.keys" })).toMatchObject({ entries: [] });
+			if (places.some((each) => spawnSync("mount", ["--bind", ...each]).status !== 0)) return undefined;
+			await work();
+			return true;
 		} finally {
-			spawnSync("umount", [join(scene.desk, "mounted")]);
+			for (const [, where] of places) spawnSync("umount", [where]);
 		}
+	}
+
+	test("what is mounted in the root is not entered, whatever of a store it is", async (context) => {
+		scene.put("desk/.holdpoint/deep/key", "k1:secret");
+		scene.put("desk/file.txt", "");
+		for (const name of ["whole", "part"]) mkdirSync(join(scene.desk, name));
+		const mounts: [string, string][] = [
+			["desk/.holdpoint", "desk/whole"],
+			["desk/.holdpoint/deep", "desk/part"],
+			["desk/.holdpoint/holdpoint.db.keys", "desk/file.txt"],
+		];
+		const areMounted = await mounting(mounts, async () => {
+			await expect(call("read_file", { path: "file.txt" })).rejects.toThrow("is mounted there from elsewhere");
+			for (const path of ["whole/holdpoint.db.keys", "part/key", "part/new", "file.txt"]) {
+				await expect(call("read_file", { path })).rejects.toThrow(/no tool reads|mounted there/);
+				await expect(call("write_file", { path, text: "x" })).rejects.toThrow(/no tool reads|mounted there|EBUSY/);
+				await expect(call("delete_file", { path })).rejects.toThrow(/no tool reads|mounted there|EBUSY/);
+			}
+			expect(await call("list_files", { pattern: "*/*" })).toMatchObject({ entries: ["notes/a.md"] });
+			expect(await call("search_files", { text: "secret" })).toMatchObject({ matches: [] });
+			expect(readFileSync(join(scene.desk, ".holdpoint/holdpoint.db.keys"), "utf8")).toBe("k1:secret");
+			expect(readdirSync(join(scene.desk, ".holdpoint/deep"))).toEqual(["key"]);
+		});
+		if (!areMounted) return context.skip("this user cannot mount");
 	});
 
-	test("a store whose folder or file is mounted elsewhere is neither read nor changed nor put there", async (context) => {
-		for (const name of ["my.db", "my.db.keys", "my.db-wal", "other.txt"]) scene.put(`data/${name}`, name);
-		scene.put("desk/file.txt", "");
-		mkdirSync(join(scene.desk, "mounted"));
-		const options = { forbid: [join(scene.folder, "data/my.db")] };
-		const mounts = [
-			["data", "desk/mounted"],
-			["data/my.db.keys", "desk/file.txt"],
-		].map((places) => places.map((place) => join(scene.folder, place)) as [string, string]);
-		try {
-			for (const places of mounts) {
-				if (spawnSync("mount", ["--bind", ...places]).status !== 0) return context.skip("this user cannot mount");
-			}
-			const paths = ["file.txt", ...["my.db", "my.db.keys", "MY.DB-wal", "my.db-shm"].map((name) => `mounted/${name}`)];
-			for (const path of paths) {
+	test("a root that is mounted elsewhere has the same store in it, and the same configuration", async (context) => {
+		for (const name of ["my.db", "my.db.keys", "my.db-wal", "other.txt", "agent.mjs"]) scene.put(`data/${name}`, name);
+		mkdirSync(join(scene.folder, "other"));
+		vi.stubEnv("HOLDPOINT_CONFIG", join(scene.folder, "data/agent.mjs"));
+		onTestFinished(() => void vi.unstubAllEnvs());
+		const areMounted = await mounting([["data", "other"]], async () => {
+			const options = { root: join(scene.folder, "other"), forbid: [join(scene.folder, "data/my.db")] };
+			for (const path of ["my.db", "my.db.keys", "MY.DB-wal", "my.db-shm"]) {
 				await expect(call("read_file", { path }, options)).rejects.toThrow(/no tool reads|not exist/);
 				await expect(call("write_file", { path, text: "x" }, options)).rejects.toThrow("no tool reads");
 				await expect(call("delete_file", { path }, options)).rejects.toThrow(/no tool reads|not exist/);
 			}
-			await expect(call("write_file", { path: "mounted/my.db/x", text: "x" }, options)).rejects.toThrow(
-				"no tool reads",
-			);
-			expect(await call("list_files", { path: "mounted" }, options)).toEqual({ entries: ["mounted/other.txt"] });
-			expect(await call("search_files", { text: "my.db" }, options)).toEqual({ matches: [], skipped: 1 });
-			expect(readdirSync(join(scene.folder, "data")).toSorted()).toEqual([
-				"my.db",
-				"my.db-wal",
-				"my.db.keys",
-				"other.txt",
-			]);
-			expect(readFileSync(join(scene.folder, "data/my.db.keys"), "utf8")).toBe("my.db.keys");
-		} finally {
-			for (const [, place] of mounts) spawnSync("umount", [place]);
-		}
+			await expect(call("write_file", { path: "my.db/x", text: "x" }, options)).rejects.toThrow("no tool reads");
+			await expect(call("write_file", { path: "agent.mjs", text: "x" }, options)).rejects.toThrow("no tool reads");
+			await expect(call("delete_file", { path: "agent.mjs" }, options)).rejects.toThrow("no tool reads");
+			expect(await call("list_files", {}, options)).toEqual({ entries: ["agent.mjs", "other.txt"] });
+			expect(await call("search_files", { text: "my.db" }, options)).toEqual({ matches: [] });
+			const left = ["agent.mjs", "my.db", "my.db-wal", "my.db.keys", "other.txt"];
+			expect(readdirSync(join(scene.folder, "data")).toSorted()).toEqual(left);
+		});
+		if (!areMounted) return context.skip("this user cannot mount");
 	});
 
 	test("a store that is made after the tools, and named through links, is known", async () => {
@@ -475,15 +489,47 @@ describe("what belongs to a store", () => {
 		}
 	});
 
+	test("what lies beside a link to a store belongs to the store, too", async () => {
+		scene.put("data/my.db", "rows");
+		scene.put("desk/current.db.keys", "k1");
+		symlinkSync("../data/my.db", join(scene.desk, "current.db"));
+		symlinkSync(scene.desk, join(scene.folder, "short"));
+		const { tools } = fileTools({ root: scene.desk, forbid: [join(scene.folder, "short/current.db")] });
+		for (const path of ["current.db", "current.db.keys", "current.db.audit-key"]) {
+			await expect(callTool(tools, "read_file", { path })).rejects.toThrow("no tool reads");
+			await expect(callTool(tools, "write_file", { path, text: "x" })).rejects.toThrow("no tool reads");
+			await expect(callTool(tools, "delete_file", { path })).rejects.toThrow("no tool reads");
+		}
+		expect(await callTool(tools, "list_files", {})).toEqual({ entries: ["notes/"] });
+	});
+
 	test("a file system that is mounted inside is not entered", async (context) => {
 		mkdirSync(join(scene.desk, "proc"));
 		if (spawnSync("mount", ["-t", "proc", "proc", join(scene.desk, "proc")]).status !== 0)
 			return context.skip("this user cannot mount");
 		try {
-			await expect(call("read_file", { path: "proc/1/environ" })).rejects.toThrow("another file system");
+			await expect(call("read_file", { path: "proc/1/environ" })).rejects.toThrow("is mounted there from elsewhere");
 		} finally {
 			spawnSync("umount", [join(scene.desk, "proc")]);
 		}
+	});
+
+	test("a configuration of another name is neither, also where it is made later", async () => {
+		const config = join(scene.desk, "own/agent.mjs");
+		vi.stubEnv("HOLDPOINT_CONFIG", config);
+		onTestFinished(() => void vi.unstubAllEnvs());
+		const { tools } = fileTools({ root: scene.desk });
+		const change = async (path: string): Promise<void> => {
+			await expect(callTool(tools, "write_file", { path, text: "x" })).rejects.toThrow("no tool reads or changes");
+			await expect(callTool(tools, "delete_file", { path })).rejects.toThrow("no tool reads or changes");
+		};
+		await change("own/agent.mjs");
+		await change("own/agent.mjs/x");
+		scene.put("desk/own/agent.mjs", "mine\n");
+		await change("OWN/agent.mjs");
+		expect(await callTool(tools, "read_file", { path: "own/agent.mjs" })).toMatchObject({ text: "mine\n" });
+		expect(await callTool(tools, "write_file", { path: "own/agent.mjs.md", text: "x" })).toMatchObject({ isNew: true });
+		expect(readFileSync(config, "utf8")).toBe("mine\n");
 	});
 
 	test("the configuration of the next harness is read and never written", async () => {

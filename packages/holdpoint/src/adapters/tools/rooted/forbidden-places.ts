@@ -2,9 +2,10 @@
  * Where no tool comes: the folder of a store, its database and keys, whatever way leads there. By name before anything is
  * opened, and by inode afterwards, so that a bind mount or a hard link is no other way.
  */
-import { type BigIntStats, readlinkSync, realpathSync } from "node:fs";
+import type { BigIntStats } from "node:fs";
 import { lstat, readdir, stat } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
+import { belongsTo, isWithin, wayTo } from "./places.ts";
 import { foldName, foldPath } from "./relative-path.ts";
 
 export const storeFolder = ".holdpoint";
@@ -18,6 +19,20 @@ export function storePlaces(root: string): string[] {
 	return [join(root, storeFolder), resolve(storeFolder), ...(named ? [resolve(named)] : [])];
 }
 
+/** What the next harness reads as its configuration, as far as it is known here. */
+export function configPlaces(): string[] {
+	const named = process.env["HOLDPOINT_CONFIG"];
+	return named ? [resolve(named)] : [];
+}
+
+/** Shape: all are absolute, without links. Errors: where the folder is no place for an agent. */
+export function checkFolder(folder: string, places: readonly string[]): void {
+	if (folder === sep) throw new Error("the root of the file system is no folder of an agent's");
+	const around = places.find((place) => isWithin(place, folder));
+	const own = folder.split(sep).some((name) => foldName(name) === storeFolder) ? folder : undefined;
+	if (around ?? own) throw new Error(`${folder} lies in ${around ?? own}, where no tool comes`);
+}
+
 type Identity = Pick<BigIntStats, "dev" | "ino">;
 
 /** What the places are at a moment. */
@@ -26,46 +41,55 @@ export interface Refused {
 	has(stats: Identity): boolean;
 	/** Is, or would be, what has this name in that folder one of them? */
 	isNamed(folder: Identity, name: string): boolean;
+	/** Is, or would be, what has this name in that folder one that is read and not changed? */
+	isKept(folder: Identity, name: string): boolean;
+}
+
+interface Places {
+	readonly forbidden: readonly string[];
+	/** Files that are read and not changed. */
+	readonly kept?: readonly string[];
 }
 
 export class ForbiddenPlaces {
 	readonly #places: readonly string[];
+	readonly #kept: readonly string[];
 	/** Folded paths below the root. */
 	readonly #below: readonly string[];
+	readonly #keptBelow: readonly string[];
 
-	/** Shape: `root` and `places` are absolute, without links in `root`. */
-	constructor(root: string, places: readonly string[]) {
-		this.#places = [...new Set(places)];
-		this.#below = this.#places
-			.map((place) => relative(root, place))
-			.filter((place) => place !== "" && place !== ".." && !place.startsWith(`..${sep}`))
-			.map((place) => foldPath(place.split(sep)));
+	/** Shape: `root` and all places are absolute, without links. */
+	constructor(root: string, { forbidden, kept = [] }: Places) {
+		this.#places = [...new Set(forbidden)];
+		this.#kept = kept;
+		this.#below = below(root, this.#places);
+		this.#keptBelow = below(root, kept);
 	}
 
 	/** Is it one of them by its name? `writes`: also what no tool changes. */
 	isNamed(segments: readonly string[], writes: boolean): boolean {
 		const folded = segments.map(foldName);
 		if (folded.includes(storeFolder)) return true;
-		if (writes && configName.test(folded.at(-1) ?? "")) return true;
 		const path = folded.join("/");
-		return this.#below.some((place) => belongs(path, place));
+		if (writes && (configName.test(folded.at(-1) ?? "") || this.#keptBelow.some((place) => isPart(path, place))))
+			return true;
+		return this.#below.some((place) => belongsTo(place, path));
 	}
 
 	/** The folders and files themselves with what lies beside them, as they are now, under whatever name. */
 	async refused(): Promise<Refused> {
 		const inodes = new Set<string>();
-		const names = new Map<string, string[]>();
 		for (const place of this.#places) {
-			const around = await stat(dirname(place), { bigint: true }).catch(() => undefined);
-			if (around) names.set(inodeOf(around), [...(names.get(inodeOf(around)) ?? []), foldName(basename(place))]);
 			for (const each of [place, ...(await siblings(place))]) {
 				const found = await stat(each, { bigint: true }).catch(() => undefined);
 				if (found) inodes.add(inodeOf(found));
 			}
 		}
+		const [names, kept] = [await namesIn(this.#places), await namesIn(this.#kept)];
 		return {
 			has: (stats) => inodes.has(inodeOf(stats)),
-			isNamed: (folder, name) => names.get(inodeOf(folder))?.some((place) => belongs(foldName(name), place)) ?? false,
+			isNamed: (folder, name) => names(folder).some((place) => belongsTo(place, foldName(name))),
+			isKept: (folder, name) => kept(folder).includes(foldName(name)),
 		};
 	}
 
@@ -86,9 +110,25 @@ export class ForbiddenPlaces {
 	}
 }
 
-/** `holdpoint.db-wal`, `holdpoint.db.keys` and all in a folder belong to it. */
-function belongs(path: string, place: string): boolean {
-	return path.startsWith(place) && /^([/.-]|$)/.test(path.slice(place.length));
+function below(root: string, places: readonly string[]): string[] {
+	return places
+		.filter((place) => place !== root && isWithin(root, place))
+		.map((place) => foldPath(relative(root, place).split(sep)));
+}
+
+/** The folded names of places, by the folder that they lie in as it is now. */
+async function namesIn(places: readonly string[]): Promise<(folder: Identity) => readonly string[]> {
+	const names = new Map<string, string[]>();
+	for (const place of places) {
+		const around = await stat(dirname(place), { bigint: true }).catch(() => undefined);
+		if (around) names.set(inodeOf(around), [...(names.get(inodeOf(around)) ?? []), foldName(basename(place))]);
+	}
+	return (folder) => names.get(inodeOf(folder)) ?? [];
+}
+
+/** A file has nothing in it; where none is yet, a folder could be put there. */
+function isPart(path: string, place: string): boolean {
+	return path === place || path.startsWith(`${place}/`);
 }
 
 /** Nothing of a store lies beside its folder. */
@@ -96,32 +136,15 @@ async function siblings(place: string): Promise<string[]> {
 	const [folder, file] = [dirname(place), basename(place).toLowerCase()];
 	if (file === storeFolder) return [];
 	const names = await readdir(folder).catch(() => []);
-	return names.filter((name) => belongs(name.toLowerCase(), file)).map((name) => join(folder, name));
+	return names.filter((name) => belongsTo(file, name.toLowerCase())).map((name) => join(folder, name));
 }
 
 /**
- * Without links as far as it is there; what is made below that later is known by this name.
- * Shape: `place` is absolute.
+ * Where it is named and where that leads: keys of a store lie beside its name, and what SQLite makes beside its file.
+ * Shape: absolute. Errors: one where links never end.
  */
-export function realPlace(place: string, linksMax = 40): string {
-	try {
-		return realpathSync(place);
-	} catch {
-		const [folder, name] = [dirname(place), basename(place)];
-		if (folder === place) return place;
-		const here = join(realPlace(folder, linksMax), name);
-		// A link that leads to nothing yet.
-		const target = linksMax > 0 ? linkTarget(here) : undefined;
-		return target === undefined ? here : realPlace(resolve(dirname(here), target), linksMax - 1);
-	}
-}
-
-function linkTarget(path: string): string | undefined {
-	try {
-		return readlinkSync(path);
-	} catch {
-		return undefined;
-	}
+export function realPlaces(place: string): string[] {
+	return [join(wayTo(dirname(place)).end, basename(place)), wayTo(place).end];
 }
 
 export function inodeOf({ dev, ino }: Identity): string {

@@ -4,19 +4,27 @@
  * 1. Each component is opened by itself, below the one that is already open (`/proc/self/fd/<n>/<name>`, which is `openat`),
  *    and never through a link: what was checked is what is used, whoever renames things meanwhile.
  * 2. A thing is looked at before it is opened for reading (`O_PATH`): a device, a FIFO or a socket is never opened.
- * 3. Another file system that is mounted below the root is not entered.
+ * 3. What is mounted below the root is not entered, be it another file system or another place of the same one.
  * 4. What belongs to a store is refused by name before, and by inode after it is found.
  * 5. The root is the folder that it was when the tool was made, whatever stands at its path since.
  *
  * It needs the `/proc` of Linux.
  */
-import { type BigIntStats, constants, existsSync, realpathSync, statSync } from "node:fs";
+import { type BigIntStats, constants, existsSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { type FileHandle, mkdir, open, readdir, stat } from "node:fs/promises";
-import { isAbsolute, relative, resolve, sep } from "node:path";
+import { resolve } from "node:path";
 import { reasonOf } from "../../../kit/reason-of.ts";
 import { HoldpointError } from "../../../spec/errors.ts";
-import { ForbiddenPlaces, inodeOf, type Refused, realPlace, storeFolder, storePlaces } from "./forbidden-places.ts";
-import { foldName, type PathLimits, pathOf, toSegments } from "./relative-path.ts";
+import {
+	checkFolder,
+	configPlaces,
+	ForbiddenPlaces,
+	inodeOf,
+	type Refused,
+	realPlaces,
+	storePlaces,
+} from "./forbidden-places.ts";
+import { type PathLimits, pathOf, toSegments } from "./relative-path.ts";
 
 /** Not among Node's constants: the descriptor names a place and can neither read nor write it. */
 const O_PATH = 0o10000000;
@@ -37,8 +45,12 @@ export interface OpenFolder {
 	/** The way to an entry of it for the system's calls. Shape: `name` is one component. */
 	at(name: string): string;
 	readonly self: string;
+	/** See `mountOf`. */
+	readonly mount: string;
 	/** Whether this name in it is one of a forbidden place, whatever way led here. */
 	isForbidden(name: string): boolean;
+	/** Whether what has this name is read and not changed. */
+	isKept(name: string): boolean;
 }
 
 /** A folder's descriptor, and what is known of it. */
@@ -56,16 +68,18 @@ export class RootFolder {
 
 	/** Errors: `tool.invalid` where there is no such folder, or nothing below it could be kept apart. */
 	constructor({ root, forbid = [], limits, what }: RootOptions) {
-		this.path = existingFolder(root, what);
-		this.#inode = inodeOf(statSync(this.path, { bigint: true }));
+		checkSystem(what);
+		try {
+			this.path = realpathSync(root);
+			if (!statSync(this.path).isDirectory()) throw new Error("it is no folder");
+			const places = [...storePlaces(this.path), ...forbid.map((place) => resolve(place))].flatMap(realPlaces);
+			checkFolder(this.path, places);
+			this.#inode = inodeOf(statSync(this.path, { bigint: true }));
+			this.#forbidden = new ForbiddenPlaces(this.path, { forbidden: places, kept: configPlaces().flatMap(realPlaces) });
+		} catch (cause) {
+			throw invalid(what, `the folder ${JSON.stringify(root)} cannot be used: ${reasonOf(cause)}`, cause);
+		}
 		this.#limits = limits;
-		const places = [...storePlaces(this.path), ...forbid.map((place) => resolve(place))].map((place) =>
-			realPlace(place),
-		);
-		const around = places.find((place) => isWithin(place, this.path));
-		const own = this.path.split(sep).some((name) => foldName(name) === storeFolder) ? this.path : undefined;
-		if (around ?? own) throw invalid(what, `${this.path} lies in ${around ?? own}, where no tool comes`);
-		this.#forbidden = new ForbiddenPlaces(this.path, places);
 	}
 
 	/** Errors: one for the model, where the path is none or leads to a forbidden place. */
@@ -95,9 +109,8 @@ export class RootFolder {
 				handle = next;
 				const stats = await handle.stat({ bigint: true });
 				if (!stats.isDirectory()) throw new Error(`${pathOf(way)} is ${kindOf(stats)} and no folder`);
-				if (stats.dev !== top.dev)
-					throw new Error(`${pathOf(way)} is another file system, mounted there; it is not entered`);
 				if (refused.has(stats)) throw forbidden(way);
+				if (stats.dev !== top.dev || mountOf(handle) !== folder.mount) throw mounted(way);
 				folder = openFolder({ handle, stats, refused }, way);
 			}
 			return await use(folder);
@@ -114,6 +127,7 @@ export class RootFolder {
 			const stats = await found.stat({ bigint: true });
 			if (!stats.isFile()) throw new Error(`${pathOf(way)} is ${kindOf(stats)} and no file`);
 			await this.checkFile(folder, name, stats);
+			if (mountOf(found) !== folder.mount) throw mounted(way);
 			const flags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
 			const handle = await open(`/proc/self/fd/${found.fd}`, flags);
 			return { handle, stats };
@@ -131,6 +145,12 @@ export class RootFolder {
 		if (!stats) return;
 		if ((await this.#forbidden.refused()).has(stats)) throw forbidden(way);
 		if (stats.nlink > 1n && (await this.#forbidden.fileInodes()).has(inodeOf(stats))) throw forbidden(way);
+	}
+
+	/** The same, and where the file is not to be changed. */
+	async checkChange(folder: OpenFolder, name: string, stats: BigIntStats | undefined): Promise<void> {
+		if (folder.isKept(name)) throw forbidden([...folder.segments, name]);
+		return this.checkFile(folder, name, stats);
 	}
 
 	/** What lies there, without opening it; undefined: nothing. */
@@ -164,7 +184,19 @@ async function giveTo(path: string, { uid, gid }: { readonly uid: number; readon
 
 function openFolder({ handle, stats, refused }: Opened, segments: readonly string[]): OpenFolder {
 	const self = `/proc/self/fd/${handle.fd}`;
-	return { segments, self, at: (name) => `${self}/${name}`, isForbidden: (name) => refused.isNamed(stats, name) };
+	return {
+		segments,
+		self,
+		mount: mountOf(handle),
+		at: (name) => `${self}/${name}`,
+		isForbidden: (name) => refused.isNamed(stats, name),
+		isKept: (name) => refused.isKept(stats, name),
+	};
+}
+
+/** A place that is mounted once more has the device and the inode that it has elsewhere. Empty: the system does not say. */
+function mountOf({ fd }: FileHandle): string {
+	return /^mnt_id:\s*(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, "utf8"))?.[1] ?? "";
 }
 
 async function enter(folder: OpenFolder, name: string, makes: boolean): Promise<FileHandle> {
@@ -183,23 +215,9 @@ async function enter(folder: OpenFolder, name: string, makes: boolean): Promise<
 	}
 }
 
-function existingFolder(root: string, what: string): string {
-	if (process.platform !== "linux" || !existsSync("/proc/self/fd")) {
-		throw invalid(what, "this system has no /proc/self/fd, by which a folder is kept from being left; it needs Linux");
-	}
-	try {
-		const path = realpathSync(root);
-		if (path === sep) throw new Error("the root of the file system is no folder of an agent's");
-		if (!statSync(path).isDirectory()) throw new Error("it is no folder");
-		return path;
-	} catch (cause) {
-		throw invalid(what, `the folder ${JSON.stringify(root)} cannot be used: ${reasonOf(cause)}`, cause);
-	}
-}
-
-function isWithin(folder: string, path: string): boolean {
-	const way = relative(folder, path);
-	return way !== ".." && !way.startsWith(`..${sep}`) && !isAbsolute(way);
+function checkSystem(what: string): void {
+	if (process.platform === "linux" && existsSync("/proc/self/fd")) return;
+	throw invalid(what, "this system has no /proc/self/fd, by which a folder is kept from being left; it needs Linux");
 }
 
 /** For whoever makes the tool. */
@@ -209,6 +227,10 @@ export function invalid(what: string, why: string, cause?: unknown): HoldpointEr
 
 function forbidden(way: readonly string[]): Error {
 	return new Error(`${pathOf(way)} belongs to Holdpoint itself, or is forbidden here: no tool reads or changes it`);
+}
+
+function mounted(way: readonly string[]): Error {
+	return new Error(`${pathOf(way)} is mounted there from elsewhere; it is not entered`);
 }
 
 export function kindOf(stats: BigIntStats): string {

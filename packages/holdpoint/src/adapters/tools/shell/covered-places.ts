@@ -15,14 +15,6 @@ export interface CoverOptions {
 	readonly places: readonly string[];
 }
 
-/** Errors: where there is nothing beside a store that commands could work with. */
-export function checkFolder({ folder, places }: CoverOptions): void {
-	if (folder === sep) throw new Error("the root of the file system is no folder of an agent's");
-	const around = places.map((place) => wayTo(place).end).find((place) => isWithin(place, folder));
-	const own = folder.split(sep).some((name) => foldName(name) === storeFolder) ? folder : undefined;
-	if (around ?? own) throw new Error(`${folder} lies in ${around ?? own}, where no command comes`);
-}
-
 /** Shape: real paths, none of them within another. Errors: one that names what cannot be covered. */
 export function coveredPlaces({ folder, places }: CoverOptions): string[] {
 	const found = new Set<string>();

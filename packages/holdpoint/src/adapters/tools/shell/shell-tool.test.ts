@@ -266,10 +266,10 @@ describe("the list of commands", () => {
 			for (const root of ["/", join(folder, "all")])
 				expect(() => make(root, { confine })).toThrow("the root of the file system is no folder of an agent's");
 			for (const store of [".Holdpoint", ".Holdpoint/sub"])
-				expect(() => make(join(desk, store), { confine })).toThrow("where no command comes");
+				expect(() => make(join(desk, store), { confine })).toThrow("where no tool comes");
 			for (const cwd of ["keys", "keys/sub"])
 				expect(() => make(join(desk, cwd), { confine, forbid: [join(folder, "alias")] })).toThrow(
-					`lies in ${join(desk, "keys")}, where no command comes`,
+					`lies in ${join(desk, "keys")}, where no tool comes`,
 				);
 		}
 	});

@@ -10,11 +10,10 @@ import type { Labels, Tool, ToolContext } from "../../../spec/tool.ts";
 import { defineTool } from "../../../tools/define-tool.ts";
 import { jsonSchema } from "../../../tools/json-schema.ts";
 import { OutcomeUnknown } from "../../../tools/outcome-unknown.ts";
-import { storePlaces } from "../rooted/forbidden-places.ts";
+import { checkFolder, realPlaces, storePlaces } from "../rooted/forbidden-places.ts";
 import { invalid } from "../rooted/root-folder.ts";
 import { type CommandRule, CommandRules, notAllowed, shellRules } from "./command-rules.ts";
 import { type Confinement, type ConfinementKind, confinement, usualConfinement } from "./confinement.ts";
-import { checkFolder } from "./covered-places.ts";
 import { givenEnvironment } from "./given-environment.ts";
 import { type CommandResult, runCommand } from "./run-command.ts";
 import { storesBelow } from "./stores-below.ts";
@@ -135,7 +134,7 @@ function openShell(options: ShellToolOptions, what: string): Shell {
 		const folder = realpathSync(options.cwd);
 		if (!statSync(folder).isDirectory()) throw new Error(`${folder} is no folder`);
 		const places = [...storePlaces(folder), ...(options.forbid ?? []).map((place) => resolve(place))];
-		checkFolder({ folder, places });
+		checkFolder(folder, places.flatMap(realPlaces));
 		const rules = new CommandRules(options.commands, { searchPath, folder });
 		const environment = givenEnvironment({ PATH: searchPath, HOME: "/nonexistent", LANG: "C.UTF-8", ...env });
 		const confined = confinement({
