@@ -10,7 +10,7 @@ import { foldName, foldPath } from "./relative-path.ts";
 
 export const storeFolder = ".holdpoint";
 /** What says which policy holds and who approves is read by the next harness. */
-const configName = /^holdpoint\.config\./;
+export const configName = /^holdpoint\.config\./i;
 const inodesMax = 10_000;
 
 /** Where stores of this process lie as far as it is known here. */

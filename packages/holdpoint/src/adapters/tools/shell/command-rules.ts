@@ -2,8 +2,10 @@ import { accessSync, constants, statSync } from "node:fs";
 import { basename, delimiter, isAbsolute, join } from "node:path";
 import { canonicalJson } from "../../../kit/canonical-json.ts";
 import { digest } from "../../../kit/digest.ts";
+import type { AskedCalls } from "../../../policy/asked-calls.ts";
 import type { ToolRules } from "../../../policy/ruled-policy.ts";
 import type { Decision } from "../../../spec/policy.ts";
+import type { Tool } from "../../../spec/tool.ts";
 import { isWithin, wayTo } from "../rooted/places.ts";
 
 /** A command that may be run. */
@@ -111,19 +113,21 @@ function isExecutable(path: string): boolean {
 	}
 }
 
-/** The rules as a policy sees them. */
-export function shellRules(rules: CommandRules, tool: string): ToolRules {
+/** The rules as a policy sees them. `asked` is told of every call that a rule asks about. */
+export function shellRules(rules: CommandRules, tool: Tool, asked: AskedCalls): ToolRules {
 	return {
 		version: rules.version,
-		tools: new Set([tool]),
+		tools: new Set([tool.name]),
+		isOwn: ({ execute }) => execute === tool.execute,
 		mayAsk: () => rules.mayAsk,
-		decide({ args }): Decision | undefined {
+		decide({ args, run, call }): Decision | undefined {
 			const command = (args as { readonly command?: unknown } | null)?.command;
 			const words = Array.isArray(command) ? command.map(String) : [];
 			const rule = rules.find(words);
 			// Nobody is asked about what could only fail.
 			if (!rule) return { verdict: "deny", reason: notAllowed(rules) };
 			const { verdict } = rule;
+			if (verdict === "ask") asked.add({ run, call });
 			return (
 				verdict && {
 					verdict,

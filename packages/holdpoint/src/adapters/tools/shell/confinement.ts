@@ -13,7 +13,8 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import type { ShellLimits } from "../../../spec/limits.ts";
-import { isWithin } from "../rooted/places.ts";
+import { configName, configPlaces } from "../rooted/forbidden-places.ts";
+import { isWithin, wayTo } from "../rooted/places.ts";
 import { type CoverOptions, coveredPlaces, foldersAbove } from "./covered-places.ts";
 import type { GivenEnvironment } from "./given-environment.ts";
 
@@ -135,7 +136,8 @@ function asOtherUser(options: ConfinementOptions): Confinement {
 	const drop = [tool("setpriv"), ...ids, ...rights, ...bounded(options)];
 	const wrap: Confinement["wrap"] = (command, stores = []) => {
 		const covered = coveredPlaces({ folder, places: [...places, ...stores] });
-		const lists = [foldersAbove(covered), covered, keptFiles(folder)];
+		const kept = keptFiles(folder, covered);
+		const lists = [foldersAbove([...covered, ...kept]), covered, kept];
 		const counts = lists.map(({ length }) => String(length));
 		return [...begin, folder, ...counts, ...lists.flat(), ...drop, ...command];
 	};
@@ -164,21 +166,27 @@ function inBubblewrap(options: ConfinementOptions): Confinement {
 		const covered = coveredPlaces({ folder, places: [...places, ...stores] }).filter((place) =>
 			isWithin(folder, place),
 		);
-		const pins = foldersAbove(covered)
+		const kept = keptFiles(folder, covered);
+		const pins = foldersAbove([...covered, ...kept])
 			.filter((place) => place !== folder && isWithin(folder, place))
 			.flatMap((place) => ["--bind", place, place]);
 		const covers = covered.flatMap((place) =>
 			statSync(place).isDirectory() ? ["--tmpfs", place, "--remount-ro", place] : ["--ro-bind", "/dev/null", place],
 		);
-		const kept = keptFiles(folder).flatMap((place) => ["--ro-bind", place, place]);
-		return [...begin, ...pins, ...covers, ...kept, "--", ...bounded(options), ...command];
+		const keeps = kept.flatMap((place) => ["--ro-bind", place, place]);
+		return [...begin, ...pins, ...covers, ...keeps, "--", ...bounded(options), ...command];
 	};
 	return { kind: "bwrap", wrap };
 }
 
-/** The configuration of the next harness. */
-function keptFiles(folder: string): string[] {
-	return readdirSync(folder, { withFileTypes: true })
-		.filter((entry) => entry.isFile() && /^holdpoint\.config\./i.test(entry.name))
+/** The configuration of the next harness, where nothing covers it. Shape: real paths. */
+function keptFiles(folder: string, covered: readonly string[]): string[] {
+	const own = readdirSync(folder, { withFileTypes: true })
+		.filter((entry) => entry.isFile() && configName.test(entry.name))
 		.map(({ name }) => join(folder, name));
+	const named = configPlaces()
+		.map((place) => wayTo(place).end)
+		.filter((place) => isWithin(folder, place) && existsSync(place))
+		.filter((place) => !covered.some((each) => isWithin(each, place)));
+	return [...new Set([...own, ...named])];
 }

@@ -2,7 +2,11 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { afterEach, beforeEach, describe, expect, type TestContext, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, type TestContext, test, vi } from "vitest";
+import { createHarness } from "../../../holdpoint.ts";
+import { defineAgent } from "../../../run/define-agent.ts";
+import { scriptedModel } from "../../../testing/scripted-model.ts";
+import { call, say } from "../../../testing/story.ts";
 import { OutcomeUnknown } from "../../../tools/outcome-unknown.ts";
 import { confinedShell, harness, isRoot, lack, type Run, type ShellScene, shell, shellScene } from "./shell-scene.ts";
 import { type ShellToolOptions, shellTool } from "./shell-tool.ts";
@@ -17,6 +21,7 @@ beforeEach(() => {
 });
 afterEach(() => {
 	delete process.env["HOLDPOINT_KEYS"];
+	vi.unstubAllEnvs();
 	scene.close();
 });
 
@@ -102,6 +107,23 @@ describe.each(["user", "bwrap"] as const)("commands that are confined (%s)", (co
 		);
 		expect(stdout).toBe("mine");
 		expect(readFileSync(join(desk, "holdpoint.config.ts"), "utf8")).toBe("mine");
+	});
+
+	test("a configuration of another name is kept where HOLDPOINT_CONFIG names it", async (context) => {
+		mkdirSync(join(desk, "conf"));
+		const file = join(desk, "conf/ours.ts");
+		writeFileSync(file, "mine", { mode: 0o666 });
+		for (const each of ["conf", "conf/ours.ts"]) chmodSync(join(desk, each), 0o777);
+		vi.stubEnv("HOLDPOINT_CONFIG", file);
+		const script = "cat conf/ours.ts; echo x > conf/ours.ts; mv conf gone; rm -f conf/ours.ts; echo end";
+		const { stdout } = await sh(script, context);
+		expect(stdout).toBe("mineend\n");
+		expect(readFileSync(file, "utf8")).toBe("mine");
+		// One that lies in a store is covered with it.
+		mkdirSync(join(desk, ".holdpoint"), { recursive: true });
+		writeFileSync(join(desk, ".holdpoint/ours.ts"), "mine");
+		vi.stubEnv("HOLDPOINT_CONFIG", join(desk, ".holdpoint/ours.ts"));
+		expect(await sh("cat .holdpoint/ours.ts; echo end", context)).toMatchObject({ stdout: "end\n" });
 	});
 
 	test("I7: a command that is killed is unknown, and so is all that it had started over", async (context) => {
@@ -297,5 +319,24 @@ describe("the list of commands", () => {
 	test("what must be asked for is refused where no policy knows of it", async () => {
 		const run = shell({ cwd: desk, confine: "none", commands: [{ command: ["id"], verdict: "ask" }] });
 		await expect(run(["id"])).rejects.toThrow("has no policy() of it");
+	});
+
+	test("an ask holds in every harness for itself, and rules for their own tool", async () => {
+		const one = shellTool({ cwd: desk, confine: "none", commands: [{ command: ["id"], verdict: "ask" }] });
+		const said = call("shell", { command: ["id"] });
+		const model = () => scriptedModel(({ n, heard }) => (n === 0 ? said : say(heard)), { countTokens: false });
+		const agent = (tools = [one.tool]) => defineAgent({ name: "clerk", instructions: "Look.", model: model(), tools });
+		const governed = createHarness({ policy: one.policy() });
+		const other = createHarness({ policy: () => ({ verdict: "allow" }) });
+		const held = await governed.run(agent(), "Who are you?");
+		expect(held.status).toBe("waiting");
+		expect(await other.run(agent(), "Who are you?")).toMatchObject({
+			text: expect.stringContaining("has no policy() of it"),
+		});
+		const another = shellTool({ cwd: desk, confine: "none", commands: [{ command: ["id"] }] });
+		await expect(governed.run(agent([another.tool]), "Who?")).rejects.toThrow(
+			"is not the one that the policy has rules for",
+		);
+		await Promise.all([governed.close(), other.close()]);
 	});
 });

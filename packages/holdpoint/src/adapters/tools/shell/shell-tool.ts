@@ -2,6 +2,7 @@ import { realpathSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { limitProblem } from "../../../kit/limit-problem.ts";
 import { reasonOf } from "../../../kit/reason-of.ts";
+import { AskedCalls } from "../../../policy/asked-calls.ts";
 import type { PolicyLike } from "../../../policy/decide.ts";
 import { ruledPolicy } from "../../../policy/ruled-policy.ts";
 import { defaultShellLimits, type ShellLimits } from "../../../spec/limits.ts";
@@ -101,10 +102,7 @@ export function shellTool(options: ShellToolOptions): ShellTool {
 	return {
 		tool,
 		confinement: shell.confined.kind,
-		policy(own) {
-			shell.isGoverned = true;
-			return ruledPolicy(shellRules(shell.rules, name), own);
-		},
+		policy: (own) => ruledPolicy(shellRules(shell.rules, tool, shell.asked), own),
 	};
 }
 
@@ -117,8 +115,7 @@ interface Shell {
 	readonly confined: Confinement;
 	/** What its launchers find in theirs. */
 	readonly env: Readonly<Record<string, string>>;
-	/** Its rules are part of a policy. */
-	isGoverned: boolean;
+	readonly asked: AskedCalls;
 }
 
 /** Errors: `tool.invalid`. */
@@ -146,18 +143,19 @@ function openShell(options: ShellToolOptions, what: string): Shell {
 			limits,
 			environment,
 		});
-		return { folder, limits, rules, confined, env: environment.carried, isGoverned: false };
+		return { folder, limits, rules, confined, env: environment.carried, asked: new AskedCalls() };
 	} catch (error) {
 		throw invalid(what, reasonOf(error), error);
 	}
 }
 
 /** A command that was killed may have done something: nobody knows. */
-async function execute(shell: Shell, command: readonly string[], { signal }: ToolContext): Promise<CommandResult> {
+async function execute(shell: Shell, command: readonly string[], context: ToolContext): Promise<CommandResult> {
 	const { limits, rules, folder: cwd, env } = shell;
+	const { signal } = context;
 	const rule = rules.find(command);
 	if (!rule || rule.verdict === "deny") throw new Error(notAllowed(rules));
-	if (rule.verdict === "ask" && !shell.isGoverned) {
+	if (rule.verdict === "ask" && !shell.asked.has(context)) {
 		throw new Error("A rule asks a person about this command, and the harness has no policy() of it");
 	}
 	const chars = command.reduce((sum, word) => sum + word.length, 0);
