@@ -64,7 +64,8 @@ function fold({ run, entries, values }: VerifiedRun, before: Before, askedAt?: M
 	return state;
 }
 
-function startOf(run: string, entries: readonly Entry[]): RunStarted {
+/** Of a verified journal. Errors: `journal.damaged`. */
+export function startOf(run: string, entries: readonly Entry[]): RunStarted {
 	const first = entries[0]?.events[0];
 	if (first?.type === "run.started") return first;
 	throw new HoldpointError("journal.damaged", `The journal of run ${run} does not begin with run.started`, {

@@ -13,6 +13,7 @@ import { onlyWait, type Stage, stage } from "../testing/stage.ts";
 import { call, program, say } from "../testing/story.ts";
 import { type Cast, teamStage } from "../testing/team-stage.ts";
 import { traceRecorder } from "../testing/trace-recorder.ts";
+import { webhookReceiver, webhookSecret } from "../testing/webhook-receiver.ts";
 import { defineTool } from "../tools/define-tool.ts";
 import { Redactor } from "./redactor.ts";
 
@@ -110,7 +111,8 @@ describe("what a tool's schemas mark", () => {
 		expect(proof).toHaveProperty("shown");
 	});
 
-	test("stays hidden in the session's next run: for observers, readers, people and traces", async () => {
+	test("stays hidden in the session's next run: for observers, readers, people, webhooks and traces", async () => {
+		await using there = await webhookReceiver();
 		const recorder = traceRecorder();
 		const said = `Again: ${email}, ${token}.`;
 		const policy = ({ args: asked }: { readonly args: unknown }) =>
@@ -120,7 +122,12 @@ describe("what a tool's schemas mark", () => {
 		const { played: stage } = scene(
 			[...story, call("sign_up", { plan: `not ${password}`, email: "x@y.zz" }), say(said)],
 			{
-				harness: { policy, tracing: { exporters: [recorder], content: true }, audit: { key: auditSigner.secretText } },
+				harness: {
+					policy,
+					tracing: { exporters: [recorder], content: true },
+					audit: { key: auditSigner.secretText },
+					webhooks: [{ url: there.url, secret: webhookSecret, payload: "arguments", events: ["approval.requested"] }],
+				},
 			},
 		);
 		const session = stage.harness.session("s1", stage.agent);
@@ -130,6 +137,9 @@ describe("what a tool's schemas mark", () => {
 		const waiting = await session.send(`once more, with ${email}`, watch);
 		const [open] = await stage.harness.approvals();
 		expect(found(open, [password])).toEqual([]);
+		await stage.harness.webhooks.deliver();
+		expect(there.received).toHaveLength(1);
+		expect(found(there.received, [password])).toEqual([]);
 		await stage.harness.approve(onlyWait(waiting, "approval").approval, { by: { id: "ann", via: "test" } });
 		await stage.harness.resume(waiting.run, watch);
 		const { events: kept, redactor } = await stage.harness.show(waiting.run);

@@ -15,6 +15,8 @@ export interface ToldRun {
 	readonly run: string;
 	readonly entries: readonly Entry[];
 	readonly status: RunStatus;
+	/** What happened in the runs of its session that it goes on from, where its words are told; else empty. */
+	readonly earlier: readonly RunEvent[];
 }
 
 const told: ReadonlySet<string> = new Set(webhookEvents);
@@ -59,7 +61,7 @@ export function placeKey({ seq, index }: Pick<EventPlace, "seq" | "index">): Pla
 
 /** What is told of each of these places: the same for the same place, however far the run has come since. */
 export function messagesAt(
-	{ run, entries }: ToldRun,
+	{ run, entries, earlier }: ToldRun,
 	places: readonly EventPlace[],
 	webhook: ReadyWebhook,
 ): ReadonlyMap<PlaceKey, WebhookMessage> {
@@ -67,7 +69,7 @@ export function messagesAt(
 	const messages = new Map<PlaceKey, WebhookMessage>();
 	const state = emptyState(run, [], new Map());
 	// What is known by then, so that the same place is told in the same words.
-	const redactor = new Redactor("secret");
+	const redactor = Redactor.of(earlier, "secret");
 	const tell = (key: PlaceKey, at: number, event?: RunEvent): void => {
 		const type = wanted.get(key);
 		if (type)

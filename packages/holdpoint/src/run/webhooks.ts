@@ -29,6 +29,7 @@ import {
 } from "../webhooks/outbox.ts";
 import type { ReadyWebhook } from "../webhooks/ready-webhook.ts";
 import { send } from "../webhooks/send.ts";
+import { historyOf, startOf } from "./open-run.ts";
 import type { RunPorts } from "./run-ports.ts";
 import { messagesAt, placeKey, placesIn, type ToldRun } from "./webhook-messages.ts";
 
@@ -249,11 +250,17 @@ async function changedSince({ store }: RunPorts, from: number): Promise<RunRow[]
 /**
  * `unreadable`: whoever resumes it is told why. Neither that nor one that was erased must keep the others from being told.
  */
-async function toldRun({ store, storeId, ring }: RunPorts, run: string): Promise<ToldRun | "unreadable" | "erased"> {
+async function toldRun(
+	ports: RunPorts,
+	run: string,
+	{ withWords = false } = {},
+): Promise<ToldRun | "unreadable" | "erased"> {
 	try {
-		const stored = await store.load(run);
+		const stored = await ports.store.load(run);
 		if (!stored) return "unreadable";
-		return { run, entries: runSeal(ring, storeId, run).open(stored).entries, status: stored.head.status };
+		const { entries } = runSeal(ports.ring, ports.storeId, run).open(stored);
+		const { events: earlier } = withWords ? await historyOf(ports, startOf(run, entries)) : { events: [] };
+		return { run, entries, status: stored.head.status, earlier };
 	} catch (error) {
 		if (!isHoldpointError(error)) throw error;
 		if (error.code === "run.erased") return "erased";
@@ -284,7 +291,7 @@ interface Written {
 async function writtenOut({ ports, webhook }: Delivering, due: readonly Pending[]): Promise<Written[]> {
 	const written: Written[] = [];
 	for (const [run, places] of Map.groupBy(due, (place) => place.run)) {
-		const told = await toldRun(ports, run);
+		const told = await toldRun(ports, run, { withWords: webhook.hasArguments });
 		const messages = typeof told === "string" ? undefined : messagesAt(told, places, webhook);
 		const lost = told === "erased" ? told : undefined;
 		written.push(...places.map((place) => ({ place, message: messages?.get(placeKey(place)) ?? lost })));

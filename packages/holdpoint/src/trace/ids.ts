@@ -39,8 +39,12 @@ function mixed(one: number, other: number): number {
 	return whole ^ (whole >>> 15);
 }
 
+const bytes = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+
+/** By table: a number of 32 bits is slow to turn into text, and every span has two. */
 function hex(bits: number): string {
-	return (bits >>> 0).toString(16).padStart(8, "0");
+	const at = (shift: number): string => bytes[(bits >>> shift) & 255] as string;
+	return at(24) + at(16) + at(8) + at(0);
 }
 
 export const rootName = "segment";

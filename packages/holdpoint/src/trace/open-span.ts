@@ -34,7 +34,7 @@ export class OpenSpan implements Span {
 	status: SpanStatus = { code: "unset" };
 	// Of the tree, and nobody's whom the span is given to.
 	readonly #place: Place;
-	readonly #children = new Set<OpenSpan>();
+	#children: Set<OpenSpan> | undefined;
 	#leftOut = 0;
 
 	constructor(place: Place, given: NewSpan) {
@@ -47,7 +47,6 @@ export class OpenSpan implements Span {
 		this.start = Math.max(given.start, place.parent?.start ?? given.start);
 		this.attributes = given.attributes;
 		this.links = given.links ?? [];
-		place.parent?.children.add(this);
 	}
 
 	get parent(): OpenSpan | undefined {
@@ -60,8 +59,22 @@ export class OpenSpan implements Span {
 	}
 
 	/** Those that go on. */
-	get children(): Set<OpenSpan> {
-		return this.#children;
+	get children(): Iterable<OpenSpan> {
+		return this.#children ?? [];
+	}
+
+	/** It goes on, and is ended with its parent at the latest. Of one that is over at once nothing need be known there. */
+	begin(): void {
+		const { parent } = this.#place;
+		if (!parent) return;
+		parent.#children ??= new Set();
+		parent.#children.add(this);
+	}
+
+	finish(end: number): void {
+		this.end = Math.max(end, this.start);
+		const { parent } = this.#place;
+		if (parent) parent.#children?.delete(this);
 	}
 
 	note(name: string, at: number, attributes: SpanEvent["attributes"] = {}): void {

@@ -423,14 +423,14 @@ export class RunTrace {
 	/** It is over, and all of it is known. */
 	private whole(parent: OpenSpan, given: NewSpan): void {
 		const span = this.made(parent, given);
-		span.end = Math.max(this.now, span.start);
-		parent.children.delete(span);
+		span.finish(this.now);
 		this.options.began(span);
 		this.options.ended(span);
 	}
 
 	private start(parent: OpenSpan | undefined, given: NewSpan, key?: string): OpenSpan {
 		const span = this.made(parent, given, key);
+		span.begin();
 		if (key !== undefined) this.trace?.open.set(key, span);
 		this.options.began(span);
 		return span;
@@ -448,8 +448,7 @@ export class RunTrace {
 	private close(span: OpenSpan, isLeft = false): void {
 		for (const child of span.children) this.close(child, true);
 		if (isLeft) span.attributes[attr.isUnfinished] = true;
-		span.end = Math.max(this.now, span.start);
-		span.parent?.children.delete(span);
+		span.finish(this.now);
 		if (span.key !== undefined) this.trace?.open.delete(span.key);
 		this.options.ended(span);
 	}

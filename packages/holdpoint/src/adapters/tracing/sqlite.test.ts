@@ -305,11 +305,43 @@ describe("the local trace store", () => {
 	])("a file that is %s is left as it is", async (_, make, code) => {
 		const file = join(folder, "other");
 		make(file);
-		const size = statSync(file).size;
+		const bytes = readFileSync(file);
 		const traces = sqliteTraces(file);
 		put(traces, trace("a", 1));
 		await expect(traces.close()).rejects.toSatisfy((error) => isHoldpointError(error) && error.code === code);
-		expect(statSync(file).size).toBe(size);
+		expect(readFileSync(file).equals(bytes)).toBe(true);
+	});
+
+	test("processes that all begin with no file share the one that one of them makes", async () => {
+		const code = `
+			const { sqliteTraces } = await import(${JSON.stringify(new URL("./sqlite.ts", import.meta.url).href)});
+			const traces = sqliteTraces(process.argv[1], { now: () => 0 });
+			const [root, child] = JSON.parse(process.argv[2]);
+			console.log("here");
+			process.stdin.once("data", async () => {
+				traces.began(root);
+				traces.ended(child);
+				traces.ended(root);
+				await traces.close();
+				process.exit();
+			});`;
+		const children = [1, 2, 3, 4].map((epoch) =>
+			spawn(process.execPath, ["--input-type=module", "-e", code, path, JSON.stringify(trace("a", epoch))], {
+				stdio: ["pipe", "pipe", "inherit"],
+			}),
+		);
+		await Promise.all(children.map(({ stdout }) => once(stdout, "data")));
+		const over = children.map((child) => once(child, "exit"));
+		for (const { stdin } of children) stdin.write("go");
+		await Promise.all(over);
+		const traces = sqliteTraces(path, { readOnly: true });
+		expect((await traces.read("a")).map(({ epoch, spans }) => [epoch, spans.length])).toEqual([
+			[1, 2],
+			[2, 2],
+			[3, 2],
+			[4, 2],
+		]);
+		await traces.close();
 	});
 
 	test("a process that is killed leaves a whole file, with what it had written", async () => {

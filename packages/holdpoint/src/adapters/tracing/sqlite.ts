@@ -336,22 +336,25 @@ function openFile(path: string, readOnly: boolean): DatabaseSync {
 
 function makeReady(database: DatabaseSync, path: string, readOnly: boolean): void {
 	const pragma = (name: string) => Number(database.prepare(`PRAGMA ${name}`).get()?.[name]);
-	if (!readOnly) database.exec("BEGIN IMMEDIATE");
-	try {
-		const isNew = pragma("user_version") === 0 && !database.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get();
-		if (isNew && !readOnly) database.exec(schema);
-		else if (pragma("application_id") !== applicationId) throw notOurs(path);
-		else if (pragma("user_version") > version) throw newer(path);
-		if (!readOnly) database.exec("COMMIT");
-	} catch (error) {
-		if (!readOnly) rollback(database);
-		throw error;
-	}
+	const isEmpty = () => !database.prepare("SELECT 1 FROM sqlite_schema LIMIT 1").get();
+	const isNew = !readOnly && pragma("user_version") === 0 && isEmpty();
+	if (!isNew && pragma("application_id") !== applicationId) throw notOurs(path);
+	if (pragma("user_version") > version) throw newer(path);
+	database.exec("PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA secure_delete = ON");
+	if (readOnly) return;
 	// A trace may be lost with the power; a process that dies loses none that was written. The disk is waited for with each
 	// 16 MB, and at the end.
-	database.exec("PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA secure_delete = ON");
-	if (!readOnly)
-		database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 4000");
+	database.exec("PRAGMA synchronous = NORMAL; PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 4000");
+	if (!isNew) return;
+	database.exec("BEGIN IMMEDIATE");
+	try {
+		// Unless another process just did.
+		if (isEmpty()) database.exec(schema);
+		database.exec("COMMIT");
+	} catch (error) {
+		rollback(database);
+		throw error;
+	}
 }
 
 function makeFile(path: string): void {
