@@ -50,15 +50,21 @@ function httpAddress(what: string, text: string): string {
 	throw invalid(`${what} ${JSON.stringify(text.slice(0, 200))} is no http URL`, "Such as http://127.0.0.1:4318.");
 }
 
-/** Errors: `config.invalid` where something else than OTLP over HTTP as JSON is asked for. */
-export function checkProtocol(env: Environment, signal: Signal): void {
+const protocols = ["http/json", "http/protobuf"] as const;
+/** Both are posted to the same address. */
+export type Protocol = (typeof protocols)[number];
+
+/** Default: `http/json`. Errors: `config.invalid` where OTLP over something else than HTTP is asked for. */
+export function protocolOf(env: Environment, signal: Signal): Protocol {
 	const names = [`OTEL_EXPORTER_OTLP_${signal.toUpperCase()}_PROTOCOL`, "OTEL_EXPORTER_OTLP_PROTOCOL"];
 	const name = names.find((one) => env[one]);
 	const wanted = name === undefined ? undefined : env[name]?.trim();
-	if (name === undefined || wanted === "http/json") return;
+	if (name === undefined) return "http/json";
+	const spoken = protocols.find((protocol) => protocol === wanted);
+	if (spoken !== undefined) return spoken;
 	throw invalid(
-		`${name} asks for ${JSON.stringify(wanted?.slice(0, 40))}, and only http/json is spoken here`,
-		"Set it to http/json, and the endpoint to the collector's port for HTTP, mostly 4318.",
+		`${name} asks for ${JSON.stringify(wanted?.slice(0, 40))}, and only ${protocols.join(" and ")} are spoken here`,
+		"Set it to one of these, and the endpoint to the collector's port for HTTP, mostly 4318.",
 	);
 }
 

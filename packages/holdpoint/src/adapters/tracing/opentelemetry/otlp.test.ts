@@ -72,11 +72,37 @@ async function listen(answer: Parameters<typeof createServer>[1]): Promise<strin
 	return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-async function bodyOf(request: IncomingMessage): Promise<unknown> {
+async function rawOf(request: IncomingMessage): Promise<Buffer> {
 	const parts: Buffer[] = [];
 	for await (const part of request) parts.push(part as Buffer);
 	const raw = Buffer.concat(parts);
-	return JSON.parse((request.headers["content-encoding"] === "gzip" ? gunzipSync(raw) : raw).toString("utf8"));
+	return request.headers["content-encoding"] === "gzip" ? gunzipSync(raw) : raw;
+}
+
+async function bodyOf(request: IncomingMessage): Promise<unknown> {
+	return JSON.parse((await rawOf(request)).toString("utf8"));
+}
+
+/** The outer fields of a protobuf message, each of which has a length, as those of OTLP's requests have; throws where it is none. */
+function fieldsOf(raw: Buffer): { readonly field: number; readonly wire: number }[] {
+	const fields: { field: number; wire: number }[] = [];
+	let at = 0;
+	const varint = (): number => {
+		for (let value = 0, shift = 0; ; shift += 7) {
+			const byte = raw[at++];
+			if (byte === undefined) throw new Error("it ends in a number");
+			value += (byte & 0x7f) * 2 ** shift;
+			if (byte < 0x80) return value;
+		}
+	};
+	while (at < raw.length) {
+		const key = varint();
+		fields.push({ field: key >> 3, wire: key & 7 });
+		const length = varint();
+		at += length;
+	}
+	if (at !== raw.length) throw new Error("it ends in a field");
+	return fields;
 }
 
 async function collector(): Promise<Collector> {
@@ -236,6 +262,29 @@ describe("OTLP", () => {
 		expect(to.problems).toEqual([]);
 	});
 
+	test("OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf is spoken, for one signal alone, too", async () => {
+		const came: { path: string; type: string | undefined; raw: Buffer }[] = [];
+		const endpoint = await listen(async (request, response) => {
+			came.push({ path: request.url ?? "", type: request.headers["content-type"], raw: await rawOf(request) });
+			response.writeHead(200, { "content-type": request.headers["content-type"] ?? "" }).end();
+		});
+		const env = { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_EXPORTER_OTLP_PROTOCOL: "http/protobuf" };
+		await heldRun(async () => [await otlpTracing({ env })]);
+		expect(new Set(came.map(({ path }) => path))).toEqual(new Set(["/v1/traces", "/v1/metrics"]));
+		for (const { type, raw } of came) {
+			expect(type).toBe("application/x-protobuf");
+			expect(fieldsOf(raw)).toEqual([{ field: 1, wire: 2 }]);
+		}
+		const sent = came.map(({ raw }) => raw.toString("latin1")).join("");
+		for (const name of ["execute_tool pay", "gen_ai.tool.name", "service.instance.id", "holdpoint"])
+			expect(sent).toContain(name);
+		came.length = 0;
+		const only = { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_EXPORTER_OTLP_METRICS_PROTOCOL: "http/protobuf" };
+		await heldRun(async () => [await otlpTracing({ env: only })]);
+		const types = new Set(came.map(({ path, type }) => `${path} ${type}`));
+		expect(types).toEqual(new Set(["/v1/traces application/json", "/v1/metrics application/x-protobuf"]));
+	});
+
 	test("whose it is: the service, this process, and what OTEL_RESOURCE_ATTRIBUTES says", async () => {
 		const to = await sentWith((endpoint) => ({
 			OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
@@ -265,8 +314,8 @@ describe("OTLP", () => {
 	});
 
 	test.each([
-		["OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "only http/json"],
-		["OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "http/protobuf", "only http/json"],
+		["OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "only http/json and http/protobuf"],
+		["OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "json", "only http/json and http/protobuf"],
 		["OTEL_EXPORTER_OTLP_TIMEOUT", "soon", "OTEL_EXPORTER_OTLP_TIMEOUT"],
 		["OTEL_RESOURCE_ATTRIBUTES", "shop", "OTEL_RESOURCE_ATTRIBUTES"],
 		["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "collector", "no http URL"],

@@ -2,7 +2,14 @@
 import { randomUUID } from "node:crypto";
 import { HoldpointError } from "../../../spec/errors.ts";
 import type { TraceExporter } from "../../../spec/trace.ts";
-import { addressOf, checkProtocol, type Environment, resourceAttributesOf, timeoutOf } from "./otlp-environment.ts";
+import {
+	addressOf,
+	type Environment,
+	type Protocol,
+	protocolOf,
+	resourceAttributesOf,
+	timeoutOf,
+} from "./otlp-environment.ts";
 
 export interface OtlpOptions {
 	/**
@@ -29,34 +36,29 @@ const instanceId = randomUUID();
 
 /**
  * A collector that is down or hangs holds nothing up: what cannot be sent is dropped. Needs the packages
- * `@opentelemetry/sdk-trace`, `sdk-metrics`, `resources` and the two OTLP exporters. Errors: `config.invalid`.
+ * `@opentelemetry/sdk-trace`, `sdk-metrics`, `resources` and the two OTLP exporters of the protocol (as JSON unless
+ * OTEL_EXPORTER_OTLP_PROTOCOL says `http/protobuf`). Errors: `config.invalid`.
  */
 export async function otlpTracing(options: OtlpOptions = {}): Promise<TraceExporter> {
 	const { env = process.env, metricsEveryMs = 60_000, endpoint, serviceName } = options;
 	const to = (signal: "traces" | "metrics") => {
 		const url = addressOf(env, signal, endpoint);
-		if (url !== undefined && endpoint === undefined) checkProtocol(env, signal);
 		return url === undefined ? undefined : { url, timeoutMillis: options.timeoutMs ?? timeoutOf(env, signal) };
 	};
 	const [spansTo, metricsTo] = [to("traces"), to("metrics")];
+	const protocols = { traces: spansTo && protocolOf(env, "traces"), metrics: metricsTo && protocolOf(env, "metrics") };
 	const attributes = {
 		"service.name": "holdpoint",
 		"service.instance.id": instanceId,
 		...resourceAttributesOf(env),
 		...(serviceName === undefined ? {} : { "service.name": serviceName }),
 	};
-	const [
-		{ linkedIds, openTelemetry },
-		{ resourceFromAttributes },
-		traces,
-		measures,
-		{ OTLPTraceExporter },
-		{ OTLPMetricExporter },
-	] = await packages();
+	const [{ linkedIds, openTelemetry }, { resourceFromAttributes }, traces, measures, senders] =
+		await packages(protocols);
 	const resource = resourceFromAttributes(attributes);
 	const processors = spansTo && [
 		new traces.BatchSpanProcessor({
-			exporter: new OTLPTraceExporter(spansTo),
+			exporter: new senders.traces.OTLPTraceExporter(spansTo),
 			maxQueueSize: queueMax,
 			scheduledDelayMillis: 1_000,
 			exportTimeoutMillis: spansTo.timeoutMillis,
@@ -64,7 +66,7 @@ export async function otlpTracing(options: OtlpOptions = {}): Promise<TraceExpor
 	];
 	const readers = metricsTo && [
 		new measures.PeriodicExportingMetricReader({
-			exporter: new OTLPMetricExporter(metricsTo),
+			exporter: new senders.metrics.OTLPMetricExporter(metricsTo),
 			exportIntervalMillis: metricsEveryMs,
 			exportTimeoutMillis: Math.min(metricsTo.timeoutMillis, metricsEveryMs),
 		}),
@@ -80,8 +82,14 @@ export async function otlpTracing(options: OtlpOptions = {}): Promise<TraceExpor
 	return { ...exporter, ...(metricsTo && measured ? { measured } : {}) };
 }
 
+interface Protocols {
+	/** Undefined: none is sent. */
+	readonly traces: Protocol | undefined;
+	readonly metrics: Protocol | undefined;
+}
+
 /** Errors: `config.invalid` where one of them is not installed. */
-async function packages() {
+async function packages(protocols: Protocols) {
 	try {
 		return await Promise.all([
 			// It needs the API.
@@ -89,12 +97,13 @@ async function packages() {
 			import("@opentelemetry/resources"),
 			import("@opentelemetry/sdk-trace"),
 			import("@opentelemetry/sdk-metrics"),
-			import("@opentelemetry/exporter-trace-otlp-http"),
-			import("@opentelemetry/exporter-metrics-otlp-http"),
+			sendersFor(protocols),
 		]);
 	} catch (cause) {
 		if ((cause as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND") throw cause;
-		const names = "api resources sdk-trace sdk-metrics exporter-trace-otlp-http exporter-metrics-otlp-http".split(" ");
+		const endOf = (protocol: Protocol | undefined) => (protocol === "http/protobuf" ? "proto" : "http");
+		const own = [`trace-otlp-${endOf(protocols.traces)}`, `metrics-otlp-${endOf(protocols.metrics)}`];
+		const names = ["api", "resources", "sdk-trace", "sdk-metrics", ...own.map((name) => `exporter-${name}`)];
 		throw new HoldpointError(
 			"config.invalid",
 			"OTLP is asked for, and OpenTelemetry's packages for it are not all there",
@@ -104,6 +113,18 @@ async function packages() {
 			},
 		);
 	}
+}
+
+/** Both protocols' have the same names. */
+async function sendersFor({ traces, metrics }: Protocols) {
+	return {
+		traces: await (traces === "http/protobuf"
+			? import("@opentelemetry/exporter-trace-otlp-proto")
+			: import("@opentelemetry/exporter-trace-otlp-http")),
+		metrics: await (metrics === "http/protobuf"
+			? import("@opentelemetry/exporter-metrics-otlp-proto")
+			: import("@opentelemetry/exporter-metrics-otlp-http")),
+	};
 }
 
 /** Whatever has not ended by then is left to itself. */
