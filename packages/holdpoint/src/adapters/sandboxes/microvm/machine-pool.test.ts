@@ -187,6 +187,18 @@ describe.skipIf(why)("a lost process", () => {
 		expect(await sum).toBe(4_999_950_000);
 	});
 
+	test("that cleans itself does not leave whoever waits for it waiting", async () => {
+		const sandbox = sandboxOf();
+		const { guest } = await begin(sandbox, "return await tools.search()");
+		const strike = (signal: NodeJS.Signals) => machinePids().forEach((pid) => void process.kill(pid, signal));
+		strike("SIGSTOP");
+		guest.dispose();
+		const next = evaluate(sandbox, "return 1");
+		await setImmediate();
+		strike("SIGKILL");
+		expect(await next).toBe(1);
+	});
+
 	test("while it is snapshotted or restored is a lost guest", async () => {
 		const sandbox = sandboxOf();
 		const { guest, program } = await begin(sandbox, "return await tools.search()");

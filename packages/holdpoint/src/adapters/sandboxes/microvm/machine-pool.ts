@@ -116,7 +116,9 @@ export class MachinePool {
 		this.#coming++;
 		const arrived = () => {
 			this.#coming--;
-			this.#put(machine);
+			// Somebody may have counted on it, and been passed over when its end was heard of.
+			if (machine.lost) this.#serve();
+			else this.#put(machine);
 		};
 		cleaning.then(arrived, arrived);
 	}
