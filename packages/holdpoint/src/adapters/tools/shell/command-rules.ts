@@ -40,6 +40,7 @@ export class CommandRules {
 
 	/** Errors: one that names the rule. */
 	constructor(rules: readonly CommandRule[], options: CommandRulesOptions) {
+		checkThatTheyAgree(rules);
 		this.#rules = rules
 			.map((rule) => compiled(rule, options))
 			.toSorted((a, b) => b.words.length - a.words.length || Number(a.isOpen) - Number(b.isOpen));
@@ -67,6 +68,17 @@ export class CommandRules {
 	}
 }
 
+/** Which one of two that name the same command decides could only be guessed. */
+function checkThatTheyAgree(rules: readonly CommandRule[]): void {
+	const said = new Map<string, CommandRule["verdict"]>();
+	for (const { command, verdict } of rules) {
+		const words = JSON.stringify(command);
+		if (said.has(words) && said.get(words) !== verdict)
+			throw new Error(`two rules say different things of ${command.map(shown).join(" ")}`);
+		said.set(words, verdict);
+	}
+}
+
 function shown(word: string): string {
 	return /^[\w@%+=:,./*-]+$/.test(word) ? word : JSON.stringify(word);
 }
@@ -82,6 +94,8 @@ function compiled(rule: CommandRule, options: CommandRulesOptions): Compiled {
 	if (!program || !verdicts.has(verdict) || Object.keys(others).length > 0) {
 		throw new Error(`${JSON.stringify(rule)} is no rule: { command: ["git", "log", "*"], verdict? }`);
 	}
+	if (words.includes("*"))
+		throw new Error(`${JSON.stringify(rule)} is no rule: "*" stands for further words only at the end`);
 	return { words, isOpen, verdict, executable: executableOf(program, options) };
 }
 

@@ -10,21 +10,20 @@
  * the kernel kills the others, wherever they have fled to.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import type { ShellLimits } from "../../../spec/limits.ts";
-import { configName, configPlaces } from "../rooted/forbidden-places.ts";
-import { isWithin, wayTo } from "../rooted/places.ts";
-import { type CoverOptions, coveredPlaces, foldersAbove } from "./covered-places.ts";
+import { isWithin } from "../rooted/places.ts";
+import { CoveredPlaces, type CoverOptions, type User } from "./covered-places.ts";
 import type { GivenEnvironment } from "./given-environment.ts";
+import { copyOf } from "./kept-copies.ts";
 
 export type ConfinementKind = "user" | "bwrap" | "none";
 
-export interface ConfinementOptions extends CoverOptions {
+export interface ConfinementOptions extends Omit<CoverOptions, "user"> {
 	readonly kind: ConfinementKind;
 	/** Of `user`. */
-	readonly uid: number;
-	readonly gid: number;
+	readonly user: User;
 	readonly network: boolean;
 	readonly limits: ShellLimits;
 	readonly environment: GivenEnvironment;
@@ -32,8 +31,10 @@ export interface ConfinementOptions extends CoverOptions {
 
 export interface Confinement {
 	readonly kind: ConfinementKind;
-	/** The words that are really run for these, in the environment that is carried. `stores`: further places to be covered. */
-	wrap(command: readonly string[], stores?: readonly string[]): string[];
+	/** Undefined: nothing is. */
+	readonly covered: CoveredPlaces | undefined;
+	/** The words that are really run for these, in the environment that is carried. */
+	wrap(command: readonly string[]): string[];
 }
 
 /** What suits this process. */
@@ -51,6 +52,7 @@ export function confinement(options: ConfinementOptions): Confinement {
 		env: options.environment.carried,
 		encoding: "utf8",
 		timeout: 10_000,
+		stdio: ["ignore", "pipe", "pipe", "pipe"],
 	});
 	if (probe.status === 0) return made;
 	const said = probe.error?.message ?? probe.stderr.trim().slice(0, 300);
@@ -91,33 +93,32 @@ function tied(): string[] {
 }
 
 function unconfined({ environment }: ConfinementOptions): Confinement {
-	return { kind: "none", wrap: (command) => [...tied(), ...environment.words(tool("sh")), ...command] };
+	const wrap = (command: readonly string[]) => [...tied(), ...environment.words(tool("sh")), ...command];
+	return { kind: "none", covered: undefined, wrap };
 }
 
 /**
- * Pins the folders above the store, covers its folders and files; what says what holds stays readable. Then it enters the folder
- * anew: it stands below what was mounted since. Its words are separate: nothing is parsed.
+ * Covers folders and files; what says what holds stays readable, as a copy. Nothing is mounted that an agent wrote (see
+ * covered-places.ts). Then it enters the folder anew. Its words are separate: nothing is parsed.
  */
 const coverScript = `
-mount=$1; folder=$2; pinned=$3; covered=$4; kept=$5; shift 5
-while [ "$pinned" -gt 0 ]; do
-	"$mount" --rbind "$1" "$1" || exit 125
-	shift; pinned=$((pinned - 1))
-done
-while [ "$covered" -gt 0 ]; do
-	if [ -d "$1" ]; then "$mount" -t tmpfs -o ro,mode=0,size=4k none "$1"; else "$mount" --bind /dev/null "$1"; fi || exit 125
-	shift; covered=$((covered - 1))
+mount=$1; folder=$2; hidden=$3; kept=$4; shift 4
+while [ "$hidden" -gt 0 ]; do
+	if [ -d "$1" ]; then "$mount" -t tmpfs -o ro,mode=0555,size=4k none "$1" || exit 125
+	else "$mount" --bind /dev/null "$1" || [ ! -e "$1" ] || exit 125; fi
+	shift; hidden=$((hidden - 1))
 done
 while [ "$kept" -gt 0 ]; do
-	"$mount" --bind "$1" "$1" && "$mount" -o remount,ro,bind "$1" || exit 125
-	shift; kept=$((kept - 1))
+	"$mount" --bind "$1" "$2" && "$mount" -o remount,ro,bind "$2" || exit 125
+	shift 2; kept=$((kept - 1))
 done
 cd "$folder" && unset OLDPWD || exit 125
 exec "$@"
 `;
 
 function asOtherUser(options: ConfinementOptions): Confinement {
-	const { uid, gid, network, folder, places } = options;
+	const { network, folder } = options;
+	const { uid, gid } = options.user;
 	if (process.geteuid?.() !== 0) throw new Error(`only root can run commands as another user; ${advice}`);
 	if (uid === 0 || gid === 0) throw new Error("commands are not run as root");
 	const spaces = [
@@ -134,14 +135,14 @@ function asOtherUser(options: ConfinementOptions): Confinement {
 	const rights = ["--no-new-privs", "--bounding-set=-all", "--inh-caps=-all", "--pdeathsig", "KILL", "--"];
 	const begin = [...tied(), tool("unshare"), ...spaces, "--", tool("sh"), "-c", coverScript, "sh", tool("mount")];
 	const drop = [tool("setpriv"), ...ids, ...rights, ...bounded(options)];
-	const wrap: Confinement["wrap"] = (command, stores = []) => {
-		const covered = coveredPlaces({ folder, places: [...places, ...stores] });
-		const kept = keptFiles(folder, covered);
-		const lists = [foldersAbove([...covered, ...kept]), covered, kept];
-		const counts = lists.map(({ length }) => String(length));
-		return [...begin, folder, ...counts, ...lists.flat(), ...drop, ...command];
+	const covered = new CoveredPlaces(options);
+	const wrap: Confinement["wrap"] = (command) => {
+		const { hidden, kept } = covered.now();
+		const counts = [String(hidden.length), String(kept.length)];
+		const copies = kept.flatMap((place) => [copyOf(place), place]);
+		return [...begin, folder, ...counts, ...hidden, ...copies, ...drop, ...command];
 	};
-	return { kind: "user", wrap };
+	return { kind: "user", covered, wrap };
 }
 
 /** What programs of the system need to start, and to know names. */
@@ -149,7 +150,7 @@ const shownFiles = ["alternatives", "ld.so.cache", "passwd", "group", "nsswitch.
 const networkFiles = ["hosts", "resolv.conf"];
 
 function inBubblewrap(options: ConfinementOptions): Confinement {
-	const { folder, places, network } = options;
+	const { folder, network } = options;
 	// Bubblewrap keeps the user, and the number of root's processes has no limit.
 	if (process.geteuid?.() === 0) throw new Error('root confines commands with confine: "user"');
 	const system = ["/bin", "/sbin", "/lib", "/lib32", "/lib64"].flatMap((place) => ["--ro-bind-try", place, place]);
@@ -158,35 +159,20 @@ function inBubblewrap(options: ConfinementOptions): Confinement {
 	const seen = ["--ro-bind", "/usr", "/usr", ...system, ...etc.flatMap((place) => ["--ro-bind-try", place, place])];
 	const own = ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--bind", folder, folder, "--chdir", folder];
 	const begin = [...tied(), tool("bwrap"), ...spaces, "--cap-drop", "ALL", ...seen, ...own];
-	const wrap: Confinement["wrap"] = (command, stores = []) => {
+	// It shows nothing outside of the folder at all.
+	const covered = new CoveredPlaces({ ...options, user: undefined });
+	const wrap: Confinement["wrap"] = (command) => {
 		const program = command[0] ?? "";
 		if (!/^\/(usr|bin|sbin)\//.test(program))
 			throw new Error(`${program} is not below /usr, and bubblewrap shows commands nothing else`);
-		// It shows nothing outside of the folder at all.
-		const covered = coveredPlaces({ folder, places: [...places, ...stores] }).filter((place) =>
-			isWithin(folder, place),
-		);
-		const kept = keptFiles(folder, covered);
-		const pins = foldersAbove([...covered, ...kept])
-			.filter((place) => place !== folder && isWithin(folder, place))
-			.flatMap((place) => ["--bind", place, place]);
-		const covers = covered.flatMap((place) =>
-			statSync(place).isDirectory() ? ["--tmpfs", place, "--remount-ro", place] : ["--ro-bind", "/dev/null", place],
-		);
-		const keeps = kept.flatMap((place) => ["--ro-bind", place, place]);
-		return [...begin, ...pins, ...covers, ...keeps, "--", ...bounded(options), ...command];
+		const { hidden, kept } = covered.now();
+		const hides = hidden.filter((place) => isWithin(folder, place)).flatMap(cover);
+		const keeps = kept.flatMap((place) => ["--ro-bind", copyOf(place), place]);
+		return [...begin, ...hides, ...keeps, "--", ...bounded(options), ...command];
 	};
-	return { kind: "bwrap", wrap };
+	return { kind: "bwrap", covered, wrap };
 }
 
-/** The configuration of the next harness, where nothing covers it. Shape: real paths. */
-function keptFiles(folder: string, covered: readonly string[]): string[] {
-	const own = readdirSync(folder, { withFileTypes: true })
-		.filter((entry) => entry.isFile() && configName.test(entry.name))
-		.map(({ name }) => join(folder, name));
-	const named = configPlaces()
-		.map((place) => wayTo(place).end)
-		.filter((place) => isWithin(folder, place) && existsSync(place))
-		.filter((place) => !covered.some((each) => isWithin(each, place)));
-	return [...new Set([...own, ...named])];
+function cover(place: string): string[] {
+	return statSync(place).isDirectory() ? ["--tmpfs", place, "--remount-ro", place] : ["--ro-bind", "/dev/null", place];
 }

@@ -1,17 +1,22 @@
 import {
 	chmodSync,
+	chownSync,
 	linkSync,
 	mkdirSync,
 	readdirSync,
 	readFileSync,
 	renameSync,
+	rmSync,
 	symlinkSync,
 	writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { confinedShell, isRoot, lack, type ShellScene, shellScene } from "./shell-scene.ts";
-import type { CommandResult, ShellToolOptions } from "./shell-tool.ts";
+import { defaultShellLimits } from "../../../spec/limits.ts";
+import { confinement } from "./confinement.ts";
+import { givenEnvironment } from "./given-environment.ts";
+import { confinedShell, isRoot, lack, type ShellScene, shell, shellScene } from "./shell-scene.ts";
+import { type CommandResult, type ShellToolOptions, shellTool } from "./shell-tool.ts";
 
 let scene: ShellScene;
 let folder: string;
@@ -44,10 +49,12 @@ describe.each(["user", "bwrap"] as const)("what is covered (%s)", (confine) => {
 
 	test("places are what their names lead to", async () => {
 		symlinkSync(desk, join(folder, "alias"));
-		for (const name of ["keys/a.key", "my.db", "my.db.keys"]) put(join(desk, name));
-		process.env["HOLDPOINT_STORE"] = join(folder, "alias/my.db");
-		const forbid = [join(folder, "alias/keys")];
-		const { stdout } = await sh("cat keys/a.key my.db my.db.keys; ls keys; echo over", { forbid });
+		put(join(desk, "keys/a.key"));
+		put(join(desk, ".holdpoint/my.db"));
+		process.env["HOLDPOINT_STORE"] = join(folder, "alias/.holdpoint/my.db");
+		const { stdout } = await sh("cat keys/a.key .holdpoint/*; ls keys; echo over", {
+			forbid: [join(folder, "alias/keys")],
+		});
 		expect(stdout).toBe("over\n");
 	});
 
@@ -63,28 +70,23 @@ describe.each(["user", "bwrap"] as const)("what is covered (%s)", (confine) => {
 		]);
 	});
 
-	test("no folder above a store is renamed, so that no other store comes into its place", async () => {
-		const stores = [join(desk, "a/b/my.db"), join(desk, "a/c/.holdpoint/holdpoint.db"), join(folder, "out/side/my.db")];
-		for (const store of stores) put(store);
-		for (const open of ["desk/a", "desk/a/c", "out", "."]) chmodSync(join(folder, open), 0o777);
-		put(join(desk, "free/x"));
-		const renames = ["a", "a/b", "a/c", "../out", "../out/side", desk, `/proc/self/cwd/a`, "free"];
-		const { stdout } = await sh(
-			`for each in ${renames.join(" ")}; do mv $each $each-gone && echo $each; done; cat a/b/* a/c/.holdpoint/* ../out/side/*; ls a; pwd`,
-			{ forbid: stores },
-		);
-		expect(stdout).toBe(`free\nb\nc\n${desk}\n`);
-		expect(stores.map((store) => readFileSync(store, "utf8"))).toEqual(stores.map(() => "very-secret"));
+	test("what lies deeper in the folder, or is a store's single file there, could be exchanged: no tool is made", async () => {
+		put(join(desk, "a/b.key"));
+		put(join(desk, "runs.db"));
+		const deeper = "could exchange it: put it directly into the folder, or outside of it";
+		await expect(sh("ls", { forbid: [join(desk, "a/b.key")] })).rejects.toThrow(deeper);
+		await expect(sh("ls", { forbid: [join(desk, "nothing")] })).rejects.toThrow("only what is there can be kept");
+		for (const store of ["runs.db", "a/.holdpoint/x.db"]) {
+			process.env["HOLDPOINT_STORE"] = join(desk, store);
+			await expect(sh("ls")).rejects.toThrow(`keep the store in ${join(desk, ".holdpoint")}, or outside of it`);
+		}
 	});
 
-	test("stores of others, deeper in the folder, are covered without being named", async () => {
-		const stores = [join(desk, "a/.holdpoint/holdpoint.db"), join(desk, "a/b/.Holdpoint/x.keys")];
-		for (const store of stores) put(store);
-		const { stdout } = await sh(
-			"cat a/.*/* a/b/.*/*; mv a z; mv a/b a/z; for each in a/.holdpoint a/b/.Holdpoint; do echo forged > $each/x.keys; mv $each $each-gone; done; ls; ls -A a",
-		);
-		expect(stdout).toBe("a\n.holdpoint\nb\n");
-		expect(stores.map((store) => readFileSync(store, "utf8"))).toEqual(["very-secret", "very-secret"]);
+	test("no command is run where a store of others lies deeper in the folder", async () => {
+		const store = put(join(desk, "a/b/.Holdpoint/x.keys"));
+		await expect(sh("cat a/b/.*/*")).rejects.toThrow(`there is a store in the agent's folder, ${dirname(store)}`);
+		rmSync(dirname(store), { recursive: true });
+		expect(await sh("echo begun")).toMatchObject({ stdout: "begun\n" });
 	});
 
 	test("I8: a folder that has too much in it to be looked through has no command run in it", async () => {
@@ -94,22 +96,10 @@ describe.each(["user", "bwrap"] as const)("what is covered (%s)", (confine) => {
 		expect(await run(23)).toMatchObject({ stdout: "begun\n" });
 	});
 
-	test("I8: no command is run where others made more to be covered than there is time for", async () => {
+	test("I8: no command is run where more is to be covered than there is time for", async () => {
 		const own = put(join(desk, "in.db"));
-		for (let at = 0; at < 400; at++) put(join(desk, `in.db-${at}`));
-		await expect(sh("ls", { forbid: [own] })).rejects.toThrow("more than 400 stores, files of stores and folders");
-		// Few stores, and many folders above them.
-		const deep = "mkdir -p d/$(seq -s / 140)/.holdpoint e/$(seq -s / 140)/.holdpoint; ls -d d";
-		expect(await sh(deep)).toMatchObject({ stdout: "d\n" });
-		expect(await sh("mkdir -p f/$(seq -s / 140)/.holdpoint; ls -d f")).toMatchObject({ stdout: "f\n" });
-		await expect(sh("ls")).rejects.toThrow("more than 400 stores, files of stores and folders");
-	});
-
-	test("a folder of a store's name deeper in the folder that is a link could be exchanged: no command is run", async () => {
-		put(join(folder, "elsewhere/holdpoint.db"));
-		put(join(desk, "a/x"));
-		symlinkSync(join(folder, "elsewhere"), join(desk, "a/.Holdpoint"));
-		await expect(sh("echo begun")).rejects.toThrow("leads over a link in the agent's folder");
+		for (let at = 0; at < 200; at++) put(join(desk, `in.db-${at}`));
+		await expect(sh("ls", { forbid: [own] })).rejects.toThrow("more than 200 files are to be covered");
 	});
 
 	test("a store that is named by its file is covered with its folder, also before it is there", async () => {
@@ -121,10 +111,10 @@ describe.each(["user", "bwrap"] as const)("what is covered (%s)", (confine) => {
 		expect(readdirSync(join(desk, ".holdpoint"))).toEqual(["holdpoint.db"]);
 	});
 
-	test("no command is run where a link in the folder leads to a store: it could be exchanged", async () => {
+	test("no tool is made where a link in the folder leads to a store: it could be exchanged", async () => {
 		put(join(folder, "elsewhere/holdpoint.db"));
 		symlinkSync(join(folder, "elsewhere"), join(desk, ".holdpoint"));
-		await expect(sh("echo begun")).rejects.toThrow("leads over a link in the agent's folder");
+		await expect(sh("echo begun")).rejects.toThrow("is no folder, or a link");
 		renameSync(join(desk, ".holdpoint"), join(desk, "way"));
 		expect(await sh("echo begun")).toMatchObject({ stdout: "begun\n" });
 		process.env["HOLDPOINT_STORE"] = join(desk, "way/holdpoint.db");
@@ -132,11 +122,86 @@ describe.each(["user", "bwrap"] as const)("what is covered (%s)", (confine) => {
 	});
 
 	test("no command is run while a file of a store has a second name, wherever the store lies", async () => {
-		const store = put(join(folder, "my.db"));
+		const store = put(join(folder, "store/my.db"));
+		chmodSync(dirname(store), 0o755);
 		linkSync(store, join(desk, "notes.txt"));
 		const running = sh("cat notes.txt", { forbid: [store] });
 		await expect(running).rejects.toThrow(`${store} has a second name (a hard link)`);
 		expect(readFileSync(store, "utf8")).toBe("very-secret");
+	});
+});
+
+describe("root mounts nothing that a command could exchange", () => {
+	beforeEach((context) => {
+		const why = lack("user");
+		if (why) context.skip(why);
+	});
+	const make =
+		(options: Partial<ShellToolOptions> = {}) =>
+		() =>
+			shellTool({ cwd: desk, confine: "user", commands: [], ...options });
+
+	test("the way to the folder, and to a store, is none that its commands' user could change", () => {
+		const store = put(join(folder, "out/side/my.db"));
+		expect(make({ forbid: [store] })).toThrow(`(65530) can exchange ${store}`);
+		chmodSync(dirname(store), 0o755);
+		chownSync(join(folder, "out"), 65_530, 65_530);
+		expect(make({ forbid: [store] })).toThrow(`(65530) can exchange ${join(folder, "out/side")}`);
+		chownSync(desk, 65_530, 65_530);
+		for (const mode of [0o777, 0o1777]) {
+			chmodSync(folder, mode);
+			expect(make()).toThrow(`(65530) can exchange ${desk}`);
+		}
+		chownSync(desk, 0, 0);
+		// Nobody else renames what is root's in a folder such as /tmp.
+		expect(make()).not.toThrow();
+	});
+
+	test("what it covers in the folder is what was there when the tool was made", async () => {
+		put(join(desk, "keys/a"));
+		const run = shell({ cwd: desk, confine: "user", forbid: [join(desk, "keys")] });
+		expect(await run(["sh", "-c", "ls keys; echo over"])).toMatchObject({ stdout: "over\n" });
+		renameSync(join(desk, "keys"), join(folder, "gone"));
+		const echo = () => run(["sh", "-c", "echo begun"]);
+		await expect(echo()).rejects.toThrow(`${join(desk, "keys")} is gone, or another one`);
+		symlinkSync("/etc", join(desk, "keys"));
+		await expect(echo()).rejects.toThrow("start the harness anew");
+		rmSync(join(desk, "keys"));
+		mkdirSync(join(desk, "keys"));
+		await expect(echo()).rejects.toThrow("start the harness anew");
+	});
+
+	test("of the folder itself nothing is mounted: a file that is kept is a copy", () => {
+		writeFileSync(join(desk, "holdpoint.config.ts"), "mine");
+		put(join(desk, "keys/a"));
+		const { wrap } = confinement({
+			kind: "user",
+			user: { uid: 65_530, gid: 65_530 },
+			network: false,
+			folder: desk,
+			stores: [],
+			forbidden: [join(desk, "keys")],
+			kept: [],
+			limits: defaultShellLimits,
+			environment: givenEnvironment({}),
+		});
+		const named = wrap(["/bin/true"]).filter((word) => word.startsWith(desk));
+		const targets = [desk, ...[".holdpoint", "keys", "holdpoint.config.ts"].map((name) => join(desk, name))];
+		expect(named).toEqual(targets);
+		expect(wrap(["/bin/true"]).join("\n")).not.toContain("--rbind");
+	});
+
+	test("two shells of a process share no user, and no folder of which they cover different things", () => {
+		put(join(desk, "keys/a"));
+		put(join(desk, "other/b"));
+		mkdirSync(join(folder, "two"));
+		chmodSync(desk, 0o755);
+		expect(make()).not.toThrow();
+		expect(make()).not.toThrow();
+		expect(make({ forbid: [join(desk, "keys")] })).toThrow("covers other places in it");
+		expect(make({ cwd: join(folder, "two") })).toThrow("as the same user, 65530");
+		expect(make({ cwd: join(folder, "two"), user: { uid: 65_531, gid: 65_531 } })).not.toThrow();
+		expect(make({ cwd: join(desk, "other"), user: { uid: 65_532, gid: 65_532 } })).toThrow("keep them apart");
 	});
 });
 

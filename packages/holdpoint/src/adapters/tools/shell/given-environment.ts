@@ -1,5 +1,5 @@
 /**
- * The environment of a command, past the launchers before it. Theirs holds the values alone, under names that mean nothing to
+ * What stands right before a command: it says on descriptor 3 that the command begins, and sets its environment, past the launchers before it. Theirs holds the values alone, under names that mean nothing to
  * anybody: a loader's variable (`LD_LIBRARY_PATH`) would have root load what the agent wrote. The names ride in the words, the
  * values do not: everybody on a machine can read the words of a process.
  */
@@ -17,7 +17,8 @@ while [ "$at" -lt "$count" ]; do
 	shift; at=$((at + 1))
 done
 unset count at
-exec "$@"
+printf . >&3
+exec "$@" 3>&-
 `;
 
 /** Errors: one that names a variable that is none. */

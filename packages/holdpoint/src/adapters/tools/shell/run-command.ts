@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
 import type { Readable } from "node:stream";
 
 export interface CommandResult {
@@ -27,9 +28,50 @@ export type CommandEnd =
 /** How long what it left behind may keep its outputs open after its end. Milliseconds. */
 const drainMs = 500;
 
-/** Runs a list of words to its end, or kills it with all that is in its process group. Never rejects. */
+/**
+ * Runs a list of words to its end, or kills it with all that is in its process group. They write to descriptor 3 when their
+ * command begins. Never rejects.
+ */
 export function runCommand(words: readonly string[], options: CommandOptions): Promise<CommandEnd> {
 	return new Running(words, options).end;
+}
+
+/**
+ * What this process was given by whoever started it and what is not closed by itself, a command would have, too: `/dev/null`
+ * is put into all their places. Node closes what it opens itself. Errors: where there are more than can be replaced.
+ */
+function placesToFill(): number {
+	const open = readdirSync("/proc/self/fd").map(Number).filter(isInherited);
+	const places = Math.max(0, ...open.map((descriptor) => descriptor - lastOwn));
+	if (places > placesMax)
+		throw new Error(`this process has inherited descriptor ${places + lastOwn}, which commands would`);
+	return places;
+}
+
+const lastOwn = 3;
+const placesMax = 4_096;
+const closeOnExec = 0o2000000;
+
+function isInherited(descriptor: number): boolean {
+	if (descriptor <= lastOwn) return false;
+	try {
+		const [, flags = "0"] = /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${descriptor}`, "utf8")) ?? [];
+		return (Number.parseInt(flags, 8) & closeOnExec) === 0;
+	} catch {
+		// That was the one by which the folder was read.
+		return false;
+	}
+}
+
+/** Errors: see `placesToFill`. */
+function start([program = "", ...args]: readonly string[], { cwd, env }: CommandOptions): ChildProcess {
+	const nothing = openSync("/dev/null", "r+");
+	try {
+		const others = Array.from({ length: placesToFill() }, () => nothing);
+		return spawn(program, args, { cwd, env, detached: true, stdio: ["ignore", "pipe", "pipe", "pipe", ...others] });
+	} finally {
+		closeSync(nothing);
+	}
 }
 
 class Running {
@@ -37,11 +79,17 @@ class Running {
 	readonly #child: ChildProcess;
 	#stopped: string | undefined;
 
-	constructor([program = "", ...args]: readonly string[], options: CommandOptions) {
-		const { cwd, env, signal, timeoutMs, outputBytesMax } = options;
+	constructor(words: readonly string[], options: CommandOptions) {
+		const { signal, timeoutMs, outputBytesMax } = options;
 		const { promise, resolve } = Promise.withResolvers<CommandEnd>();
-		this.#child = spawn(program, args, { cwd, env, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+		this.#child = start(words, options);
 		const { stdout, stderr } = this.#child;
+		const beginning = this.#child.stdio[lastOwn] as Readable | null;
+		let hasBegun = false;
+		beginning?.on("data", () => {
+			hasBegun = true;
+		});
+		beginning?.on("error", () => undefined);
 		const [out, err] = [new Head(stdout, outputBytesMax), new Head(stderr, outputBytesMax)];
 		const timer = setTimeout(() => this.#stop(`it did not end within ${timeoutMs} ms`), timeoutMs);
 		const onAbort = () => this.#stop("its run was stopped, or its time was over");
@@ -52,11 +100,12 @@ class Running {
 		this.#child.once("exit", () => {
 			this.#killGroup();
 			drain = setTimeout(() => {
-				for (const stream of [stdout, stderr]) stream?.destroy();
+				for (const stream of [stdout, stderr, beginning]) stream?.destroy();
 			}, drainMs);
 		});
 		this.#child.once("close", (code, killedBy) => {
 			if (this.#stopped !== undefined) return resolve({ kind: "stopped", why: this.#stopped });
+			if (!hasBegun) return resolve({ kind: "not-started", why: err.text.trim() || `exit code ${code}, ${killedBy}` });
 			const status = code === null ? { signal: killedBy ?? "unknown" } : { exit: code };
 			const isCut = out.isCut || err.isCut;
 			const result = { ...status, stdout: out.text, stderr: err.text, ...(isCut ? { truncated: true as const } : {}) };

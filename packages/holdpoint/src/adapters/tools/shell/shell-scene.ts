@@ -51,7 +51,7 @@ export const isRoot = process.geteuid?.() === 0;
 const nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--"];
 
 /** A harness of its own; for bubblewrap one without root. */
-export function harness(options: ShellChildOptions): ChildProcess {
+export function harness(options: ShellChildOptions, more: readonly ("ignore" | number)[] = []): ChildProcess {
 	const asWhom = isRoot && options.confine === "bwrap" ? nobody : [];
 	const [program = "", ...args] = [
 		...asWhom,
@@ -59,7 +59,7 @@ export function harness(options: ShellChildOptions): ChildProcess {
 		join(import.meta.dirname, "shell-child.ts"),
 		JSON.stringify(options),
 	];
-	return spawn(program, args, { stdio: ["pipe", "pipe", "inherit"] });
+	return spawn(program, args, { stdio: ["pipe", "pipe", "inherit", ...more] });
 }
 
 /** The same as `shell`, in a harness of its own. */

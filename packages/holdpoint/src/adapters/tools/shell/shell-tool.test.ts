@@ -1,13 +1,27 @@
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+	chmodSync,
+	closeSync,
+	existsSync,
+	mkdirSync,
+	openSync,
+	readdirSync,
+	readFileSync,
+	symlinkSync,
+	writeFileSync,
+} from "node:fs";
 import { open } from "node:fs/promises";
 import { basename, join } from "node:path";
+import type { Readable } from "node:stream";
+import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, type TestContext, test, vi } from "vitest";
 import { createHarness } from "../../../holdpoint.ts";
 import { defineAgent } from "../../../run/define-agent.ts";
 import { scriptedModel } from "../../../testing/scripted-model.ts";
 import { call, say } from "../../../testing/story.ts";
 import { OutcomeUnknown } from "../../../tools/outcome-unknown.ts";
+import { runCommand } from "./run-command.ts";
+import type { ShellChildAnswer } from "./shell-child.ts";
 import { confinedShell, harness, isRoot, lack, type Run, type ShellScene, shell, shellScene } from "./shell-scene.ts";
 import { type ShellToolOptions, shellTool } from "./shell-tool.ts";
 
@@ -78,6 +92,7 @@ describe.each(["user", "bwrap"] as const)("commands that are confined (%s)", (co
 			join(desk, ".holdpoint/holdpoint.db.keys"),
 			join(folder, "my.db"),
 			join(folder, "my.db.keys"),
+			join(desk, "in.db"),
 			join(desk, "in.db-wal"),
 		]) {
 			writeFileSync(path, "very-secret");
@@ -89,7 +104,7 @@ describe.each(["user", "bwrap"] as const)("commands that are confined (%s)", (co
 			context,
 			options,
 		);
-		expect(stdout.split("\n").filter(Boolean).toSorted()).toEqual([".holdpoint", "in.db-wal"]);
+		expect(stdout.split("\n").filter(Boolean).toSorted()).toEqual([".holdpoint", "in.db", "in.db-wal"]);
 		expect(readdirSync(join(desk, ".holdpoint"))).toEqual(["holdpoint.db.keys"]);
 		expect(readFileSync(join(desk, "in.db-wal"), "utf8")).toBe("very-secret");
 	});
@@ -110,20 +125,25 @@ describe.each(["user", "bwrap"] as const)("commands that are confined (%s)", (co
 	});
 
 	test("a configuration of another name is kept where HOLDPOINT_CONFIG names it", async (context) => {
-		mkdirSync(join(desk, "conf"));
-		const file = join(desk, "conf/ours.ts");
-		writeFileSync(file, "mine", { mode: 0o666 });
-		for (const each of ["conf", "conf/ours.ts"]) chmodSync(join(desk, each), 0o777);
+		const file = join(desk, "ours.ts");
+		writeFileSync(file, "mine");
+		chmodSync(file, 0o666);
 		vi.stubEnv("HOLDPOINT_CONFIG", file);
-		const script = "cat conf/ours.ts; echo x > conf/ours.ts; mv conf gone; rm -f conf/ours.ts; echo end";
-		const { stdout } = await sh(script, context);
+		const { stdout } = await sh("cat ours.ts; echo x > ours.ts; mv ours.ts gone; rm -f ours.ts; echo end", context);
 		expect(stdout).toBe("mineend\n");
 		expect(readFileSync(file, "utf8")).toBe("mine");
-		// One that lies in a store is covered with it.
-		mkdirSync(join(desk, ".holdpoint"), { recursive: true });
+	});
+
+	test("one that lies in a store is covered with it, and one deeper in the folder could be exchanged", async (context) => {
+		mkdirSync(join(desk, ".holdpoint"));
 		writeFileSync(join(desk, ".holdpoint/ours.ts"), "mine");
 		vi.stubEnv("HOLDPOINT_CONFIG", join(desk, ".holdpoint/ours.ts"));
 		expect(await sh("cat .holdpoint/ours.ts; echo end", context)).toMatchObject({ stdout: "end\n" });
+		mkdirSync(join(desk, "conf"));
+		writeFileSync(join(desk, "conf/ours.ts"), "mine");
+		vi.stubEnv("HOLDPOINT_CONFIG", join(desk, "conf/ours.ts"));
+		const deeper = async () => sh("ls", context);
+		await expect(deeper()).rejects.toThrow("it must be a file directly in the folder, or outside of it");
 	});
 
 	test("I7: a command that is killed is unknown, and so is all that it had started over", async (context) => {
@@ -182,6 +202,20 @@ describe.each(["user", "bwrap"] as const)("commands that are confined (%s)", (co
 		expect(await sh("cat; echo over", context)).toMatchObject({ stdout: "over\n" });
 	});
 
+	test("it has none of the files that the harness was started with", async (context) => {
+		if (why) return context.skip(why);
+		writeFileSync(join(folder, "secret"), "very-secret");
+		const secret = openSync(join(folder, "secret"), "r");
+		const command = ["sh", "-c", "ls /proc/self/fd >&2; cat /proc/self/fd/20; echo over"];
+		const options = { cwd: desk, confine, commands: [{ command: ["sh", "-c", "*"] }], command };
+		// Node would see to those before the first gap.
+		const child = harness(options, [...Array<"ignore">(17).fill("ignore"), secret]);
+		const { result } = JSON.parse(await text(child.stdout as Readable)) as ShellChildAnswer;
+		closeSync(secret);
+		expect(result?.stdout).toBe("over\n");
+		expect(result?.stderr).toContain("20\n");
+	});
+
 	test("it dies with the harness", async (context) => {
 		if (why) return context.skip(why);
 		spawnSync("mkfifo", ["-m", "666", join(desk, "pipe")]);
@@ -192,6 +226,22 @@ describe.each(["user", "bwrap"] as const)("commands that are confined (%s)", (co
 		child.kill("SIGKILL");
 		expect((await pipe.read(Buffer.alloc(1))).bytesRead).toBe(0);
 		await pipe.close();
+	});
+});
+
+test("what its launchers came to is no result of a command", async () => {
+	const options = {
+		cwd: desk,
+		env: {},
+		outputBytesMax: 1_000,
+		timeoutMs: 10_000,
+		signal: new AbortController().signal,
+	};
+	const end = await runCommand(["/bin/sh", "-c", "echo no such place >&2; exit 125"], options);
+	expect(end).toEqual({ kind: "not-started", why: "no such place" });
+	expect(await runCommand(["/bin/sh", "-c", "printf . >&3; exit 125"], options)).toMatchObject({
+		kind: "ended",
+		result: { exit: 125 },
 	});
 });
 
@@ -254,6 +304,15 @@ describe("the list of commands", () => {
 		expect(make([])).toThrow("is no rule");
 		expect(make(["*"])).toThrow("is no rule");
 		expect(make(["ls"], { verdict: "yes" })).toThrow("is no rule");
+		expect(make(["git", "*", "push"], { verdict: "deny" })).toThrow('"*" stands for further words only at the end');
+		const twice = (...verdicts: ("allow" | "deny" | undefined)[]) => {
+			const command = ["ls", "-l"];
+			const rules = verdicts.map((verdict) => (verdict ? { command, verdict } : { command }));
+			return () => shellTool({ cwd: desk, confine: "none", commands: rules });
+		};
+		expect(twice("allow", "deny")).toThrow("say different things of ls -l");
+		expect(twice(undefined, "deny")).toThrow("say different things of ls -l");
+		expect(twice("allow", "allow")).not.toThrow();
 		expect(make(["ls"], { veto: "deny" })).toThrow("is no rule");
 		writeFileSync(join(desk, "mine"), "#!/bin/sh\n", { mode: 0o755 });
 		expect(make([join(desk, "mine")])).toThrow("could put another one into its place");

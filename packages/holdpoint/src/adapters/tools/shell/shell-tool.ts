@@ -11,12 +11,13 @@ import type { Labels, Tool, ToolContext } from "../../../spec/tool.ts";
 import { defineTool } from "../../../tools/define-tool.ts";
 import { jsonSchema } from "../../../tools/json-schema.ts";
 import { OutcomeUnknown } from "../../../tools/outcome-unknown.ts";
-import { checkFolder, realPlaces, storePlaces } from "../rooted/forbidden-places.ts";
+import { checkFolder, configPlaces, realPlaces, storePlaces } from "../rooted/forbidden-places.ts";
 import { invalid } from "../rooted/root-folder.ts";
 import { type CommandRule, CommandRules, notAllowed, shellRules } from "./command-rules.ts";
 import { type Confinement, type ConfinementKind, confinement, usualConfinement } from "./confinement.ts";
 import { givenEnvironment } from "./given-environment.ts";
 import { type CommandResult, runCommand } from "./run-command.ts";
+import { keepApart } from "./shells-apart.ts";
 import { storesBelow } from "./stores-below.ts";
 
 export type { ShellLimits } from "../../../spec/limits.ts";
@@ -116,6 +117,8 @@ interface Shell {
 	/** What its launchers find in theirs. */
 	readonly env: Readonly<Record<string, string>>;
 	readonly asked: AskedCalls;
+	/** Whether the folder was looked through for stores deeper in it, before the first command. */
+	isLookedThrough: boolean;
 }
 
 /** Errors: `tool.invalid`. */
@@ -130,20 +133,25 @@ function openShell(options: ShellToolOptions, what: string): Shell {
 	try {
 		const folder = realpathSync(options.cwd);
 		if (!statSync(folder).isDirectory()) throw new Error(`${folder} is no folder`);
-		const places = [...storePlaces(folder), ...(options.forbid ?? []).map((place) => resolve(place))];
-		checkFolder(folder, places.flatMap(realPlaces));
+		const stores = storePlaces(folder);
+		const forbidden = (options.forbid ?? []).map((place) => resolve(place));
+		checkFolder(folder, [...stores, ...forbidden].flatMap(realPlaces));
 		const rules = new CommandRules(options.commands, { searchPath, folder });
 		const environment = givenEnvironment({ PATH: searchPath, HOME: "/nonexistent", LANG: "C.UTF-8", ...env });
 		const confined = confinement({
 			kind: options.confine ?? usualConfinement(),
-			...user,
+			user,
 			network,
 			folder,
-			places,
+			stores,
+			forbidden,
+			kept: configPlaces(),
 			limits,
 			environment,
 		});
-		return { folder, limits, rules, confined, env: environment.carried, asked: new AskedCalls() };
+		keepApart({ folder, confined, uid: user.uid });
+		const asked = new AskedCalls();
+		return { folder, limits, rules, confined, env: environment.carried, asked, isLookedThrough: false };
 	} catch (error) {
 		throw invalid(what, reasonOf(error), error);
 	}
@@ -164,10 +172,18 @@ async function execute(shell: Shell, command: readonly string[], context: ToolCo
 	if (command.some((word) => word.includes("\0"))) throw new Error("The command has a NUL in it");
 	signal.throwIfAborted();
 	const { outputBytesMax, commandTimeoutMs: timeoutMs, entriesMax } = limits;
-	const stores = shell.confined.kind === "none" ? [] : await storesBelow(cwd, entriesMax, signal);
-	const words = shell.confined.wrap([rule.executable, ...command.slice(1)], stores);
+	if (!shell.isLookedThrough && shell.confined.covered) {
+		const [store] = await storesBelow(cwd, entriesMax, signal);
+		if (store !== undefined) throw new Error(`no command is run: ${deeper(store)}`);
+		shell.isLookedThrough = true;
+	}
+	const words = shell.confined.wrap([rule.executable, ...command.slice(1)]);
 	const end = await runCommand(words, { cwd, env, outputBytesMax, timeoutMs, signal });
 	if (end.kind === "ended") return end.result;
 	if (end.kind === "not-started") throw new Error(`The command was not started: ${end.why}`);
 	throw new OutcomeUnknown(`The command was killed because ${end.why}; what it had done by then stands`);
+}
+
+function deeper(store: string): string {
+	return `there is a store in the agent's folder, ${store}, where a command could exchange it; keep stores in the folder's own .holdpoint, or outside, and remove this one if nobody needs it`;
 }

@@ -5,7 +5,7 @@ import { storeFolder } from "../rooted/forbidden-places.ts";
 import { foldName } from "../rooted/relative-path.ts";
 
 /**
- * Every `.holdpoint` below a folder, whoever's it is, also one that is a link. Other links are not followed: what they lead to
+ * Every folder `.holdpoint` below a folder, but for those at its top, whoever's it is. Links are not followed: what they lead to
  * has another name. Errors: where there is too much to look through, or what could not be looked into.
  */
 export async function storesBelow(folder: string, entriesMax: number, signal: AbortSignal): Promise<string[]> {
@@ -19,9 +19,9 @@ export async function storesBelow(folder: string, entriesMax: number, signal: Ab
 					`no command is run in a folder of more than ${entriesMax} entries (limits.entriesMax): whether a store is among them was not looked at`,
 				);
 			}
-			const isStore = foldName(entry.name) === storeFolder;
-			if (isStore && !entry.isFile()) stores.push(join(at, entry.name));
-			else if (entry.isDirectory()) queue.push(join(at, entry.name));
+			if (!entry.isDirectory()) continue;
+			if (foldName(entry.name) !== storeFolder) queue.push(join(at, entry.name));
+			else if (at !== folder) stores.push(join(at, entry.name));
 		}
 		// Each folder is read at once, which is ten times as fast; others have their turn in between.
 		await setImmediate();
@@ -42,11 +42,8 @@ function* entriesOf(folder: string): Generator<Dirent> {
 	} catch (error) {
 		const { code } = error as NodeJS.ErrnoException;
 		if (code === "ENOENT" || code === "ENOTDIR") return;
-		if (code !== "EACCES") throw error;
-		if (isClosed(folder)) return;
-		throw new Error(
-			`no command is run while ${folder} cannot be looked through for stores: its rights keep it from that`,
-		);
+		if (code === "EACCES" && isClosed(folder)) return;
+		throw new Error(`no command is run while ${folder.slice(0, 500)} cannot be looked through for stores: ${code}`);
 	}
 }
 
