@@ -417,7 +417,7 @@ export interface ShellLimits {
 	readonly wordsMax: number;
 	/** All of them together. Characters. */
 	readonly commandCharsMax: number;
-	/** Files and folders below `cwd` that are looked through for stores before a command; where there are more, none is run. */
+	/** Files and folders below `cwd` that are looked through for stores before the first command; where there are more, none is run. */
 	readonly entriesMax: number;
 }
 

@@ -171,6 +171,18 @@ describe("root mounts nothing that a command could exchange", () => {
 		await expect(echo()).rejects.toThrow("start the harness anew");
 	});
 
+	test("a configuration that a command wrote is none to rest on", () => {
+		const config = join(desk, "holdpoint.config.js");
+		writeFileSync(config, "evil.so");
+		chownSync(config, 65_530, 65_530);
+		expect(make()).toThrow(`(65530) can write the configuration ${config}: make it somebody else's`);
+		chownSync(config, 0, 0);
+		chmodSync(config, 0o666);
+		expect(make()).toThrow("can write the configuration");
+		chmodSync(config, 0o644);
+		expect(make()).not.toThrow();
+	});
+
 	test("of the folder itself nothing is mounted: a file that is kept is a copy", () => {
 		writeFileSync(join(desk, "holdpoint.config.ts"), "mine");
 		put(join(desk, "keys/a"));

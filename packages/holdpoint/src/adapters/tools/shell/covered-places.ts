@@ -119,7 +119,7 @@ export class CoveredPlaces {
 	}
 
 	#keepFile(named: string): void {
-		const { folder } = this.#options;
+		const { folder, user } = this.#options;
 		const { end, links } = wayTo(named);
 		if (!isWithin(folder, named) && !isWithin(folder, end)) return;
 		const isThere = existsSync(end) || links.length > 0;
@@ -129,6 +129,11 @@ export class CoveredPlaces {
 				`the configuration ${named} lies in the agent's folder, where a command could exchange it: it must be a file directly in the folder, or outside of it`,
 			);
 		}
+		// Root mounts a copy of it.
+		if (user && canWrite(user, statSync(end)))
+			throw new Error(
+				`the user that commands run as (${user.uid}) can write the configuration ${end}: make it somebody else's`,
+			);
 		this.#keep(this.#kept, end);
 	}
 
@@ -166,10 +171,12 @@ function storesIn(folder: string): string[] {
 }
 
 function canExchange({ uid, gid }: User, folder: Stats, entry: Stats): boolean {
-	const own = folder.uid === uid;
-	const canWrite = own || (folder.gid === gid && (folder.mode & 0o020) !== 0) || (folder.mode & 0o002) !== 0;
 	const isSticky = (folder.mode & 0o1000) !== 0;
-	return canWrite && (!isSticky || own || entry.uid === uid);
+	return canWrite({ uid, gid }, folder) && (!isSticky || folder.uid === uid || entry.uid === uid);
+}
+
+function canWrite({ uid, gid }: User, { uid: owner, gid: group, mode }: Stats): boolean {
+	return owner === uid || (group === gid && (mode & 0o020) !== 0) || (mode & 0o002) !== 0;
 }
 
 function isFolder(place: string): boolean {

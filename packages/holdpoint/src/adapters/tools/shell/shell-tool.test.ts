@@ -127,7 +127,6 @@ describe.each(["user", "bwrap"] as const)("commands that are confined (%s)", (co
 	test("a configuration of another name is kept where HOLDPOINT_CONFIG names it", async (context) => {
 		const file = join(desk, "ours.ts");
 		writeFileSync(file, "mine");
-		chmodSync(file, 0o666);
 		vi.stubEnv("HOLDPOINT_CONFIG", file);
 		const { stdout } = await sh("cat ours.ts; echo x > ours.ts; mv ours.ts gone; rm -f ours.ts; echo end", context);
 		expect(stdout).toBe("mineend\n");
