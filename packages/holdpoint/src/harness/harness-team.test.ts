@@ -76,6 +76,39 @@ test("in a team each member's own thread is kept within its window, and what was
 	expect([todos("desk"), todos("clerk")]).toEqual([[{ text: "the desk's", status: "open" }], []]);
 });
 
+test("whoever hands on while its background works is not asked again: that comes to its end first", async () => {
+	done.length = 0;
+	const helper = member("helper", (place) => (place === 1 ? use("pay", { n: 7 }) : { text: "paid 7" }));
+	const answers: (place: number) => PlacedAnswer = (place) =>
+		place === 1
+			? use("ask_helper", { task: "pay 7" })
+			: place === 2
+				? use("handoff_to_clerk", { reason: "go on" })
+				: use("pay", { n: 666 });
+	const desk = member("desk", answers, { agents: [helper.agent] });
+	const clerk = member("clerk", () => ({ text: "all is well" }));
+	const team = handoff({ name: "team" })
+		.participants([desk.agent, clerk.agent])
+		.coordinator(desk.agent)
+		.edge("desk", "clerk")
+		.build();
+	const policy = ({ args }: { readonly args: unknown }) =>
+		(args as { n?: number }).n === 7 ? ({ verdict: "ask", reason: "money" } as const) : ({ verdict: "allow" } as const);
+	const harness = createHarness({ keys: stageKeys, sandbox: "off", policy });
+	const waiting = await harness.run(team, "Pay 7 and go on.");
+	expect(waiting).toMatchObject({ status: "waiting" });
+	expect(desk.prompts).toHaveLength(2);
+	const [held] = await harness.approvals({ run: waiting.run });
+	await harness.approve(held?.approval ?? "", { by: { id: "ann", via: "test" } });
+	await harness.resume(waiting.run);
+	const events = (await harness.show(waiting.run)).events.map(({ event }) => event);
+	const types = events.map(({ type }) => type);
+	expect(types.lastIndexOf("call.finished")).toBeLessThan(types.indexOf("run.handed"));
+	expect(ofType(events, "run.handed")).toMatchObject([{ to: "clerk" }]);
+	expect(done).toEqual(["helper 7"]);
+	expect([desk.prompts.length, clerk.prompts.length]).toEqual([2, 1]);
+});
+
 test("a handoff does not lead out of plan mode, and a member that plans makes the team plan", async () => {
 	done.length = 0;
 	const desk = member("desk", () => use("handoff_to_clerk", { reason: "pay it" }), { modes: { start: "plan" } });

@@ -90,7 +90,8 @@ function stepOfThread({ state, doing }: Look, thread: Thread): Step | undefined 
 	if (thread.turn.length > 0 || thread.timer || doing.busy.has(thread.work)) return undefined;
 	if (isBeingWritten(state, thread, doing)) return undefined;
 	const isOpen = thread.late.length > 0;
-	if (thread.handing && !isOpen) return { do: "hand-on", thread };
+	// Whoever handed on says and does nothing more; what it began comes to its end first.
+	if (thread.handing) return isOpen ? undefined : { do: "hand-on", thread };
 	const { asked } = thread.of.team ?? {};
 	// Until the user has replied nobody else asks, and nobody begins anything.
 	if (asked && (thread.modelDue ? thread.isCalledUpon : asked.agent === thread.agent || doing.asksLater(thread)))
