@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { encode } from "gpt-tokenizer";
 import { afterAll, expect, test } from "vitest";
 import { z } from "zod";
@@ -96,6 +97,29 @@ test("a program asks several of its agents at once and waits for them, though th
 		true,
 	]);
 	expect(JSON.stringify(declared[0])).toContain("Also here, with the arguments that you know: ask_helper, todo,");
+});
+
+test("no more agents work for one program at once than may, and all of its calls are answered", async () => {
+	const inner = scriptedModel((ask) => say(`found ${ask.lastUser}`), { countTokens: false });
+	let [open, most] = [0, 0];
+	const doGenerate: typeof inner.doGenerate = async (request) => {
+		most = Math.max(most, ++open);
+		// So long that whoever may begin has begun.
+		for (let turn = 0; turn < 20; turn++) await setImmediate();
+		open--;
+		return inner.doGenerate(request);
+	};
+	const helper = defineAgent({ name: "helper", instructions: "Help.", model: { ...inner, doGenerate } });
+	const tasks = Array.from({ length: 20 }, (_, n) => `${n}`);
+	const asking = `return await Promise.all(${JSON.stringify(tasks)}.map((task) => tools.ask_helper({ task })));`;
+	const { harness, agent, events } = scene([code(asking), { text: "end" }], {
+		agents: [helper],
+		limits: { backgroundMax: 3 },
+	});
+	const { run } = await harness.run(agent, "Go.");
+	const end = ofType(await events(run), "call.finished").find(({ call }) => call === "c1");
+	expect(end?.outcome).toEqual({ ok: { value: tasks.map((task) => `found ${task}`) } });
+	expect(most).toBe(3);
 });
 
 test("a result that is shown in part, a program reads whole", async () => {

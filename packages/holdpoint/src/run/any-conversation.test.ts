@@ -169,6 +169,8 @@ async function examine({ scene, executed, observed, result, prompts }: Played): 
 		asksLater: () => true,
 		isSpent: () => false,
 		joins: () => false,
+		isForAgent: () => false,
+		agentsMax: 8,
 		endings: { has: () => false },
 		ended: new Set<string>(),
 		now: scene.clock.now(),

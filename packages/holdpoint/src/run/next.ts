@@ -41,6 +41,10 @@ export interface Doing {
 	isSpent(thread: Thread): boolean;
 	/** Whether all who worked beside each other in one of its teams are done. */
 	joins(of: Conversation): boolean;
+	/** Whether it is put to an agent. */
+	isForAgent(call: CallState): boolean;
+	/** How many agents may work for one program at the same time. */
+	readonly agentsMax: number;
 	readonly now: number;
 }
 
@@ -145,12 +149,24 @@ function stepsOfCall(look: Look, call: CallState): void {
 	if (inside && call.phase === "started") return stepsOfConversation(look, inside);
 	// A program's calls come first: what they return is what it can go on with.
 	if (program && call.phase === "started") {
-		for (const id of program.open) stepsOfCall(look, callOf(state, id));
+		stepsOfProgramCalls(look, program.open);
 		if (!doing.busy.has(call.id)) programStep(look, call);
 		return;
 	}
 	if (doing.busy.has(call.id) || !canMove(call, doing)) return;
 	if (steps.length < doing.room) steps.push({ do: "advance-call", call });
+}
+
+/** Those that are put to agents beyond their number wait until one of the others has answered. */
+function stepsOfProgramCalls(look: Look, open: Iterable<string>): void {
+	const { state, doing } = look;
+	const calls = [...open].map((id) => callOf(state, id));
+	let room = doing.agentsMax - calls.filter((call) => call.phase === "started" && call.inside).length;
+	for (const call of calls) {
+		const isToBegin = canMove(call, doing) && !call.inside && doing.isForAgent(call);
+		if (isToBegin && --room < 0) continue;
+		stepsOfCall(look, call);
+	}
 }
 
 function canMove(call: CallState, doing: Doing): boolean {

@@ -158,9 +158,11 @@ export class Segment {
 	}
 
 	get doing(): Doing {
-		const room = this.ready.limits.concurrencyMax - this.running;
-		const { busy, live, ended, endings, asksLater, isSpent, joins } = this;
-		return { busy, live, ended, endings, room, asksLater, isSpent, joins, now: this.ports.clock.now() };
+		const { concurrencyMax, backgroundMax: agentsMax } = this.ready.limits;
+		const { busy, live, ended, endings, asksLater, isSpent, joins, isForAgent } = this;
+		const room = concurrencyMax - this.running;
+		const now = this.ports.clock.now();
+		return { busy, live, ended, endings, room, asksLater, isSpent, joins, isForAgent, agentsMax, now };
 	}
 
 	private readonly asksLater = (thread: Thread): boolean => this.questions.get(thread) === thread.of.team?.asked;
@@ -171,6 +173,8 @@ export class Segment {
 		const { turnsMax = answers + 1 } = of.team ? this.readyOf(thread).agent.limits : {};
 		return of.turns >= this.readyFor(of).limits.turnsMax || answers >= turnsMax;
 	};
+
+	private readonly isForAgent = (call: CallState): boolean => this.toolOf(call)?.agent !== undefined;
 
 	private readonly joins = (of: Conversation): boolean => {
 		const { done } = of.team ?? {};

@@ -26,6 +26,8 @@ const idle: Doing = {
 	asksLater: () => false,
 	isSpent: ({ turns }) => turns >= 20,
 	joins: () => false,
+	isForAgent: () => false,
+	agentsMax: 8,
 	now: 1_000,
 };
 

@@ -51,7 +51,7 @@ export interface Limits {
 	readonly streamBufferMax: number;
 	/** How deep agents may put calls to other agents: 1 is an agent that is a tool of the run's own. */
 	readonly depthMax: number;
-	/** Agents that work in the background of a run at the same time. */
+	/** Agents that work in the background of a run at the same time; and those that work for one program, whose further calls wait. */
 	readonly backgroundMax: number;
 }
 
