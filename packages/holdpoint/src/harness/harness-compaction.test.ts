@@ -1,9 +1,16 @@
 import type { LanguageModelV4CallOptions } from "@ai-sdk/provider";
 import { expect, test } from "vitest";
 import { z } from "zod";
+import { memoryStore } from "../adapters/stores/memory.ts";
 import { createHarness } from "../holdpoint.ts";
+import { defineAgent } from "../run/define-agent.ts";
+import type { RunEvent } from "../spec/events.ts";
+import type { Store } from "../spec/store.ts";
+import type { Effect } from "../spec/tool.ts";
 import { isForSummary, type PlacedAnswer, placedModel } from "../testing/placed-model.ts";
-import { ofType, onlyWait, stageKeys } from "../testing/stage.ts";
+import { scriptedModel } from "../testing/scripted-model.ts";
+import { gate, ofType, onlyWait, stageKeys } from "../testing/stage.ts";
+import { call, say } from "../testing/story.ts";
 import { defineTool } from "../tools/define-tool.ts";
 import { harnessAgent } from "./harness-agent.ts";
 
@@ -77,4 +84,83 @@ test("whatever is folded, the request, the mode, todos and calls that wait for a
 	expect(await folds(waiting.run)).toBeGreaterThan(before);
 	// What is no longer open is not said to be.
 	expect(head()).toContain(`[Open now]\\n${open.slice(1, 3).join("\\n")}"`);
+});
+
+/** A helper in the background answers at length while the first summary is written. */
+function sceneWithHelper(store: Store) {
+	const requests: LanguageModelV4CallOptions[] = [];
+	const [free, told] = [gate(), gate()];
+	const look = defineTool({
+		name: "look",
+		description: "Looks.",
+		input: z.object({ n: z.number() }),
+		effect: "read",
+		execute: ({ n }) => `found ${n} ${"x".repeat(n === 5 ? 16_000 : 400)}`,
+	});
+	const slow = plainTool("slow", "read", () => free.promise);
+	const helper = defineAgent({
+		name: "helper",
+		instructions: "Help.",
+		tools: [slow],
+		model: scriptedModel([call("slow", {}), say(helped)], { countTokens: false }),
+	});
+	const agent = harnessAgent({
+		name: "clerk",
+		instructions: "Serve.",
+		tools: [look, plainTool("pay", "write", () => "paid")],
+		agents: [helper],
+		programs: false,
+		memory: false,
+		context: { windowTokens: 5_000 },
+		model: placedModel(
+			(place) =>
+				place === 1
+					? use("ask_helper", { task: "help" })
+					: place < 6
+						? use("look", { n: place })
+						: place === 6
+							? use("pay", {})
+							: { text: "done" },
+			{
+				onRequest: (request) => {
+					if (!isForSummary(request)) requests.push(structuredClone(request));
+				},
+				summarise: async (place) => {
+					free.resolve();
+					await told.promise;
+					return `All is found until §${place}.`;
+				},
+			},
+		),
+	});
+	const harness = createHarness({ store, keys: stageKeys, agents: [agent], sandbox: "off" });
+	const onEvent = (event: RunEvent) => {
+		if (event.type === "call.finished" && event.call === "c1") told.resolve();
+	};
+	return { harness, agent, requests, onEvent };
+}
+
+const helped = `This helps: ${"h".repeat(2_600)} all of it.`;
+const plainTool = (name: string, effect: Effect, execute: () => unknown) =>
+	defineTool({ name, description: `Does ${name}.`, input: z.object({}), effect, execute });
+
+test("what comes while a summary is written is shown whole, however short the rest is cut, and so in a process after it", async () => {
+	const store = memoryStore();
+	const { harness, agent, requests, onEvent } = sceneWithHelper(store);
+	const waiting = await harness.run(agent, "Find.", { runId: "run_cut", onEvent });
+	const { approval } = onlyWait(waiting, "approval");
+	const { events } = await harness.show("run_cut");
+	const [fold] = ofType(
+		events.map(({ event }) => event),
+		"context.compacted",
+	);
+	expect(fold).toMatchObject({ how: "fold", uncut: 1, kept: 3, fresh: 3 });
+	expect(fold?.cutTokensMax).toBeLessThan(650);
+	const { prompt = [] } = requests.at(-1) ?? {};
+	expect(JSON.stringify(prompt.slice(-1))).toContain(helped);
+	expect(JSON.stringify(prompt.slice(-2, -1))).toContain("characters are left out here");
+	const later = sceneWithHelper(store);
+	await later.harness.approve(approval, { by: ann });
+	expect(await later.harness.resume("run_cut")).toMatchObject({ status: "completed" });
+	expect(later.requests[0]?.prompt.slice(0, prompt.length)).toEqual(prompt);
 });
