@@ -191,7 +191,7 @@ describe.each(["quiet", "spoken"] as const)("random conversations within a small
 			const whole = await judge(seed, talk, []);
 			for (const plans of plansOf(seed, whole.commits)) await judge(seed, talk, plans, whole);
 		},
-		60_000,
+		isLong ? 600_000 : 60_000,
 	);
 });
 
