@@ -89,6 +89,14 @@ describe("todos", () => {
 		expect(JSON.stringify(requests.at(-1)?.prompt[1])).toContain("[Open now]\\n- [x] look\\n- [ ] pay");
 	});
 
+	test("switched off, there is no tool for them", async () => {
+		for (const todos of [true, false]) {
+			const { harness, agent, requests } = scene([{ text: "end" }], { todos });
+			await harness.run(agent, "Serve.");
+			expect(requests[0]?.tools?.some(({ name }) => name === "todo")).toBe(todos);
+		}
+	});
+
 	test.each([
 		[{ todos: "none" }, "todos: expected array, got string"],
 		[{ todos: [{ text: "", status: "open" }] }, "todos.0.text: 0 characters, fewer than 1"],

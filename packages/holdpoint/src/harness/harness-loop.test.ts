@@ -1,10 +1,12 @@
 import { expect, test } from "vitest";
+import { z } from "zod";
 import { createHarness, type HarnessOptions } from "../holdpoint.ts";
 import { tokenEstimate } from "../kit/token-estimate.ts";
 import { fakeClock } from "../testing/fake-clock.ts";
 import { scriptedModel } from "../testing/scripted-model.ts";
 import { ofType, onlyWait, stageKeys } from "../testing/stage.ts";
-import { failing, type StoryAsk, type StoryStep, say } from "../testing/story.ts";
+import { call, failing, type StoryAsk, type StoryStep, say } from "../testing/story.ts";
+import { defineTool } from "../tools/define-tool.ts";
 import { type HarnessAgentDefinition, harnessAgent } from "./harness-agent.ts";
 
 interface Scene extends Partial<HarnessAgentDefinition> {
@@ -112,4 +114,52 @@ test("what the judge takes is in the run's usage, with a budget and without one"
 		expect(judged?.spent).toHaveLength(budgets.length);
 		expect(usage.inputTokens).toBe((answered?.usage.inputTokens ?? 0) + (judged?.usage?.inputTokens ?? 0));
 	}
+});
+
+test("a loop waits for whoever must answer: nothing is judged before, and what came of it is", async () => {
+	const asked: string[] = [];
+	const paid: string[] = [];
+	const pay = defineTool({
+		name: "pay",
+		description: "Pays.",
+		input: z.object({ to: z.string() }),
+		effect: "write",
+		execute: ({ to }) => {
+			paid.push(to);
+			return "paid";
+		},
+	});
+	const { harness, agent, events } = scene({
+		judge: () => say("DONE"),
+		tools: [pay],
+		loop: {
+			until: (answer) => {
+				asked.push(answer);
+				return answer === "all is paid" || "Pay bob, too.";
+			},
+		},
+		model: scriptedModel(
+			[
+				say("ann wants to be paid"),
+				call("pay", { to: "bob" }),
+				say("it waits for an approval"),
+				{ when: /Result of the pending call pay/, ...say("all is paid") },
+			],
+			{ countTokens: false },
+		),
+	});
+	const { run, ...first } = await harness.run(agent, "Pay.");
+	const { approval } = onlyWait({ run, ...first } as never, "approval");
+	expect(asked).toEqual(["ann wants to be paid"]);
+	// Whoever speaks meanwhile is answered, and that answer is none to be judged.
+	await harness.tell(run, "How is it?");
+	expect(await harness.resume(run)).toMatchObject({ status: "waiting", text: "it waits for an approval" });
+	expect(await harness.resume(run)).toMatchObject({ status: "waiting" });
+	expect(asked).toHaveLength(1);
+	expect(paid).toEqual([]);
+	await harness.approve(approval, { by: { id: "ann", via: "test" } });
+	expect(await harness.resume(run)).toMatchObject({ status: "completed", text: "all is paid" });
+	expect(asked).toEqual(["ann wants to be paid", "all is paid"]);
+	expect(paid).toEqual(["bob"]);
+	expect(ofType(await events(run), "agent.continued").map(({ prompt }) => prompt)).toEqual(["Pay bob, too."]);
 });

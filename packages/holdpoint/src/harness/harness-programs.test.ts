@@ -1,7 +1,11 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { encode } from "gpt-tokenizer";
 import { afterAll, expect, test } from "vitest";
 import { z } from "zod";
+import { skills } from "../adapters/tools/skills/skills.ts";
 import { createHarness, type HarnessOptions } from "../holdpoint.ts";
 import { defineAgent } from "../run/define-agent.ts";
 import { type PlacedAnswer, placedModel } from "../testing/placed-model.ts";
@@ -71,6 +75,24 @@ test("its own tools work from inside programs, but for those that are the model'
 		failed: expect.stringContaining("tools.set_mode is not a tool of this program"),
 	});
 	expect(ofType(await events(run), "mode.changed")).toEqual([]);
+});
+
+test("a program reads a skill, and so does the model itself", async () => {
+	const folder = mkdtempSync(join(tmpdir(), "holdpoint-skills-"));
+	mkdirSync(join(folder, "refunds"));
+	writeFileSync(
+		join(folder, "refunds", "SKILL.md"),
+		"---\nname: refunds\ndescription: How to refund.\n---\nSay sorry.\n",
+	);
+	const reading = `return JSON.stringify(await tools.skill({ name: "refunds" })).includes("Say sorry.");`;
+	const { harness, agent, events, declared } = scene([code(reading), { text: "end" }], {
+		skills: await skills({ folder }),
+	});
+	const { run } = await harness.run(agent, "Go.");
+	rmSync(folder, { recursive: true });
+	const end = ofType(await events(run), "call.finished").find(({ call }) => call === "c1");
+	expect(end?.outcome).toEqual({ ok: { value: true } });
+	expect(declared.map((tool) => (tool as { readonly name: string }).name)).toContain("skill");
 });
 
 test("a program asks several of its agents at once and waits for them, though the model itself would not", async () => {

@@ -1,9 +1,15 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { createHarness } from "../holdpoint.ts";
+import { memoryStore } from "../adapters/stores/memory.ts";
+import { createHarness, type HarnessOptions } from "../holdpoint.ts";
+import { defineAgent } from "../run/define-agent.ts";
 import { handoff, pipeline } from "../teams.ts";
+import { crashingStore } from "../testing/crashing-store.ts";
+import { fakeClock } from "../testing/fake-clock.ts";
 import { isForSummary, type PlacedAnswer, placedModel } from "../testing/placed-model.ts";
-import { ofType, stageKeys } from "../testing/stage.ts";
+import { scriptedModel } from "../testing/scripted-model.ts";
+import { ofType, onlyWait, stageKeys } from "../testing/stage.ts";
+import { call, say } from "../testing/story.ts";
 import { defineTool } from "../tools/define-tool.ts";
 import { harnessAgent } from "./harness-agent.ts";
 
@@ -202,4 +208,136 @@ test("rounds of a loop and those of an agent that works by itself are counted ap
 	);
 	const round = [true, true, true];
 	expect(continued.map(({ loop }) => loop)).toEqual([...round, undefined, ...round, undefined, ...round]);
+});
+
+test("what a member notes and remembers all of the team find, each with its own todos", async () => {
+	const todos = (text: string) => use("todo", { todos: [{ text, status: "open" }] });
+	const steps: { [place: number]: PlacedAnswer } = {
+		1: todos("the desk's"),
+		2: use("note", { name: "order", text: "Order 7 is late." }),
+		3: use("remember", { name: "tea", text: "Likes green tea." }),
+		4: { text: "noted" },
+		5: use("memory", {}),
+		6: use("memory", { name: "order" }),
+		7: todos("the clerk's"),
+		8: { text: "read" },
+	};
+	const desk = member("desk", (place) => steps[place]);
+	const clerk = member("clerk", (place) => steps[place]);
+	const harness = createHarness({ keys: stageKeys, sandbox: "off", policy: () => ({ verdict: "allow" }) });
+	const line = pipeline([desk.agent, clerk.agent], { name: "line" });
+	const { run, status } = await harness.session("s", line).send("Serve him.", { principal: "ann" });
+	expect(status).toBe("completed");
+	const { events, state } = await harness.show(run);
+	const [, , , all, order] = ofType(
+		events.map(({ event }) => event),
+		"call.finished",
+	).map(({ outcome }) => JSON.stringify(outcome));
+	const systemOf = ([prompt = "[]"]: readonly string[]) => String(JSON.parse(prompt)[0][0].content);
+	for (const found of ["Order 7 is late.", "Likes green tea."]) {
+		// It is found when it is looked for, and stands behind the instructions of whoever begins after it was written.
+		expect(all).toContain(found);
+		expect(systemOf(clerk.prompts)).toContain(found);
+		expect(systemOf(desk.prompts)).not.toContain(found);
+	}
+	expect(order).toContain("Order 7 is late.");
+	const written = await harness.memory.list({ session: "s" });
+	expect(written).toMatchObject([{ name: "order", by: { run, call: "c2", agent: "desk" } }]);
+	expect(await harness.memory.list({ principal: "ann" })).toMatchObject([{ name: "tea", by: { agent: "desk" } }]);
+	const listOf = (name: string) => state.conversation.threads.get(name)?.context.todos.map(({ text }) => text);
+	expect([listOf("desk"), listOf("clerk")]).toEqual([["the desk's"], ["the clerk's"]]);
+});
+
+const ann = { id: "ann", via: "test" };
+
+/** A pipeline whose first one has a helper in its background, which must be allowed to pay. */
+function lineWithHelper(paid: Set<string>, ports: HarnessOptions = {}) {
+	const pay = defineTool({
+		name: "pay",
+		description: "Pays.",
+		input: z.object({}),
+		effect: "write",
+		repeat: "keyed",
+		execute: (_, { idempotencyKey }) => {
+			paid.add(idempotencyKey);
+			return "paid";
+		},
+	});
+	const helper = defineAgent({
+		name: "helper",
+		instructions: "Help.",
+		tools: [pay],
+		model: scriptedModel([call("pay", {}), say("helper is done")], { countTokens: false }),
+	});
+	const modelOf = (story: Parameters<typeof scriptedModel>[0]) => scriptedModel(story, { countTokens: false });
+	const desk = harnessAgent({
+		name: "desk",
+		instructions: "Lead.",
+		programs: false,
+		agents: [helper],
+		model: modelOf([
+			call("ask_helper", { task: "pay it" }),
+			say("it is under way"),
+			{ when: /Result of the pending call ask_helper .*helper is done/, ...say("desk is done") },
+		]),
+	});
+	const clerk = harnessAgent({
+		name: "clerk",
+		instructions: "Check.",
+		programs: false,
+		model: modelOf([{ when: /desk is done/, ...say("clerk is done") }]),
+	});
+	const line = pipeline([desk, clerk], { name: "line" });
+	return { harness: createHarness({ keys: stageKeys, sandbox: "off", agents: [line], ...ports }), line };
+}
+
+test("a member's helper in the background is waited for, and the next one begins when its answer was told", async () => {
+	const paid = new Set<string>();
+	const { harness, line } = lineWithHelper(paid);
+	const waiting = await harness.run(line, "Go.");
+	expect(waiting).toMatchObject({ status: "waiting", text: "it is under way" });
+	const wait = onlyWait(waiting, "approval");
+	expect(wait).toMatchObject({ agent: "helper", tool: "pay" });
+	await harness.approve(wait.approval, { by: ann });
+	expect(await harness.resume(waiting.run)).toMatchObject({ status: "completed", text: "clerk is done" });
+	expect(paid.size).toBe(1);
+	const { events } = await harness.show(waiting.run);
+	const answers = ofType(
+		events.map(({ event }) => event),
+		"model.answered",
+	);
+	// The helper's come in between.
+	expect(answers.flatMap(({ agent }) => agent ?? [])).toEqual(["desk", "desk", "desk", "clerk"]);
+	expect(answers.slice(-2).map(({ agent }) => agent)).toEqual(["desk", "clerk"]);
+});
+
+test("so it is when its process dies at any commit", async () => {
+	const play = async (at: number | undefined, when: "before" | "after") => {
+		const clock = fakeClock({ skipMs: 20_000 });
+		const inner = memoryStore();
+		const store = crashingStore(inner, at === undefined ? {} : { at, when });
+		const paid = new Set<string>();
+		for (const each of [store, inner]) {
+			const { harness, line } = lineWithHelper(paid, { store: each, clock });
+			try {
+				let result = await harness.run(line, "Go.", { runId: "run_line" });
+				while (result.status === "waiting") {
+					await harness.approve(onlyWait(result, "approval").approval, { by: ann });
+					result = await harness.resume("run_line");
+				}
+				return { ...result, paid: paid.size, commits: store.commits };
+			} catch (error) {
+				if (!store.crashed) throw error;
+				clock.advance(60_000);
+			}
+		}
+		throw new Error("The second process has no plan of a crash");
+	};
+	const { commits } = await play(undefined, "before");
+	expect(commits).toBeGreaterThan(3);
+	for (let at = 1; at <= commits; at++) {
+		for (const when of ["before", "after"] as const) {
+			expect(await play(at, when)).toMatchObject({ status: "completed", text: "clerk is done", paid: 1 });
+		}
+	}
 });

@@ -9,7 +9,7 @@ import type { ContextOptions } from "../spec/context.ts";
 import type { Mode } from "../spec/events.ts";
 import type { Tool } from "../spec/tool.ts";
 import { isForSummary, type PlacedAnswer, type PlacedModelOptions, placedModel } from "../testing/placed-model.ts";
-import { stageKeys } from "../testing/stage.ts";
+import { ofType, stageKeys } from "../testing/stage.ts";
 import { requestTokens } from "../testing/token-counter.ts";
 import { defineTool } from "../tools/define-tool.ts";
 
@@ -245,5 +245,27 @@ test("sixty results that came at once are shown in part, or as words where not e
 		expect(await harness.run(agent, "Find sixty things.")).toMatchObject({ status: "completed" });
 		const last = JSON.stringify(asked().at(-1)?.prompt.at(-1));
 		expect(last.match(/read_result/g)).toHaveLength(60);
+	}
+});
+
+test("what summaries take is in the run's usage, and each builds on the one before it", async () => {
+	const counted = { tokens: 0, transcripts: [] as string[] };
+	const summarise = (place: number, transcript: string) =>
+		`All is found until §${place}, says summary ${counted.transcripts.push(transcript)}.`;
+	const countTokens = (request: LanguageModelV4CallOptions) => {
+		counted.tokens += tokensOf(request);
+		return tokensOf(request);
+	};
+	const context = { windowTokens: 3_000, answerTokens: 500 };
+	const { harness, agent } = scene(until(35), { summarise, countTokens, context, found: () => "f".repeat(230) });
+	const { run, usage } = await harness.run(agent, "Find many things.");
+	expect(usage.inputTokens).toBe(counted.tokens);
+	const events = (await harness.show(run)).events.map(({ event }) => event);
+	const taken = [...ofType(events, "model.answered"), ...ofType(events, "context.compacted")].map(({ usage }) => usage);
+	expect(usage.outputTokens).toBe(taken.reduce((sum, one) => sum + (one?.outputTokens ?? 0), 0));
+	expect(counted.transcripts.length).toBeGreaterThan(1);
+	for (const [at, transcript] of counted.transcripts.entries()) {
+		if (at === 0) expect(transcript).not.toContain("Notes so far");
+		else expect(transcript).toMatch(new RegExp(`Notes so far:\\\\nAll is found until §\\d+, says summary ${at}\\.`));
 	}
 });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { extendView } from "../context/view.ts";
 import type { ContextCompacted, RunEvent, RunStarted } from "../spec/events.ts";
 import type { Thread } from "./conversation.ts";
 import { emptyState, mainThread, type RunState } from "./run-state.ts";
@@ -93,4 +94,16 @@ describe("the user's first and last words", () => {
 		expect(mainThread(state).queued).toEqual(["the last words"]);
 		expect(headOf(mainThread(state))).not.toContain("the last words");
 	});
+});
+
+test("what came while a summary was written is shown whole, however short all before it is cut", () => {
+	const words = (mark: string) => `${mark} ${"w".repeat(2_000)}`;
+	const state = fold(answered, told(words("before")), told(words("meanwhile")));
+	const thread = mainThread(state);
+	apply(state, { ...folded(2), cutTokensMax: 50, uncut: 1 });
+	const { view } = thread.context;
+	if (view) extendView(view, thread.messages);
+	const [before, meanwhile] = view?.messages.slice(-2) ?? [];
+	expect(JSON.stringify(before)).toMatch(/before w+.*characters are left out here/);
+	expect(meanwhile).toEqual({ role: "user", content: [{ type: "text", text: words("meanwhile") }] });
 });
