@@ -144,7 +144,7 @@ function isInside(state: RunState, conversation: Conversation, of: Conversation)
 }
 
 function stepsOfCall(look: Look, call: CallState): void {
-	const { state, doing, steps } = look;
+	const { doing, steps } = look;
 	const { program, inside } = call;
 	if (inside && call.phase === "started") return stepsOfConversation(look, inside);
 	// A program's calls come first: what they return is what it can go on with.

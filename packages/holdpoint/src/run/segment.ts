@@ -76,7 +76,8 @@ export class Segment {
 	private waker: (() => void) | undefined;
 	private alarm: PromiseWithResolvers<void> | undefined;
 	private fetching: Promise<void> | undefined;
-	private readonly foreignKeys = new Set<string>();
+	/** Keys that are not here, under which something was said: each is warned of once. */
+	readonly foreignKeys = new Set<string>();
 	/** Holders for which something was reserved here, or may have been by a process before. */
 	private readonly reserving = new Set<string>();
 	/** Another process advanced it before. */
@@ -425,14 +426,6 @@ export class Segment {
 		const stored = await this.ports.store.load(this.state.run, this.seq);
 		const known = new Set([...this.signals.map((signal) => signal.id), ...this.taken]);
 		for (const signal of stored?.signals ?? []) if (!known.has(signal.id)) this.signals.push(signal);
-	}
-
-	/** Something was said to the run under a key that is not here. It stays unread. */
-	warnOf(key: string): undefined {
-		if (this.foreignKeys.has(key)) return;
-		this.foreignKeys.add(key);
-		const what = `Something that was said to run ${this.state.run} is sealed with the key "${key}", which is not here`;
-		process.emitWarning(`${what}: it stays unread until a process that has the key goes on with the run.`);
 	}
 
 	/** Has somebody said something of these kinds that the run has not read yet? */

@@ -159,7 +159,7 @@ async function eventsFor(
 	const ignored = (why: string): RunEvent[] => [{ type: "signal.ignored", signal: id, why }];
 	if (segment.state.signals.has(id)) return ignored("it was taken before");
 	// Whoever has the key reads it; here it is left, and so is every yes beside it.
-	if (foreignKey !== undefined) return segment.warnOf(foreignKey);
+	if (foreignKey !== undefined) return warnOf(segment, foreignKey);
 	if (!signal) return ignored("its seal does not match: it was forged, changed, or meant for another run");
 	if (segment.state.status !== "running") {
 		// A session goes on: its next run reads what came too late for this one.
@@ -364,4 +364,12 @@ function settleEvents(segment: Segment, id: string, signal: Extract<Signal, { ki
 		return [{ type: "signal.ignored", signal: id, why: "the outcome of that call is not unknown" }];
 	const outcome = call.edited && "ok" in signal.outcome ? { ...signal.outcome, edited: true as const } : signal.outcome;
 	return [{ type: "call.settled", call: call.id, outcome, by: signal.by, signal: id }];
+}
+
+/** Something was said to the run under a key that is not here. It stays unread. */
+function warnOf({ state: { run }, foreignKeys }: Segment, key: string): undefined {
+	if (foreignKeys.has(key)) return;
+	foreignKeys.add(key);
+	const what = `Something that was said to run ${run} is sealed with the key "${key}", which is not here`;
+	process.emitWarning(`${what}: it stays unread until a process that has the key goes on with the run.`);
 }
