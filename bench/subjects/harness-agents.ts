@@ -1,4 +1,5 @@
 /** Harness agents: sessions of many messages, what a turn costs as its history grows, agents in the background, what is stored. */
+import { hash } from "node:crypto";
 import { copyFileSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -107,8 +108,22 @@ async function turns({ small: few = 100, large: many = 5_000 }: Numbers): Promis
 	return { small: at(few), large: at(many), ratio: at(many) / at(few) };
 }
 
-/** Of all that is sent beside the user's own, with everything on that is on by default. */
+/** What memory may be full of; ids and numbers take the most tokens. */
+const contents: readonly ((n: number) => string)[] = [
+	(n) => hash("sha256", String(n)),
+	(n) => `run_${BigInt(`0x${hash("sha256", String(n)).slice(0, 32)}`).toString(32)}`,
+	(n) => `${n * 7_919} 1.25 7 8 9 2026-11-24T10-15-30`,
+	(n) => `customers ann ${n} likes green tea and never coffee, and asked twice where her refund is`,
+];
+
+/** Of all that is sent beside the user's own, with everything on that is on by default: with empty memory, and the most with full. */
 async function promptTokens(): Promise<Numbers> {
+	const full: number[] = [];
+	for (const content of contents) full.push(await tokensWith(content));
+	return { tokens: await tokensWith(), full: Math.max(...full) };
+}
+
+async function tokensWith(content?: (n: number) => string): Promise<number> {
 	let text = "";
 	const model = scriptModel(({ prompt: [system], tools }) => {
 		text = JSON.stringify(tools) + (system?.role === "system" ? system.content : "");
@@ -116,9 +131,14 @@ async function promptTokens(): Promise<Numbers> {
 	});
 	const agent = harnessAgent({ name: "bare", instructions: "x", model });
 	const harness = createHarness({ store: memoryStore(), agents: [agent] });
-	await harness.run(agent, prompt);
+	const principal = "somebody";
+	for (let n = 0; content && n < 100; n++) {
+		await harness.memory.write(content(n).slice(0, 40).trim(), content(n + 1_000), { principal });
+	}
+	await harness.run(agent, prompt, { principal });
 	await harness.close();
-	return { tokens: encode(text).length };
+	check(text.includes("In memory") === (content !== undefined), "what is in memory stands in the prompt");
+	return encode(text).length;
 }
 
 let files = 0;

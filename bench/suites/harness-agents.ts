@@ -21,7 +21,14 @@ const tokenRows = {
 		unit: "tokens",
 		op: "<=",
 		target: 1_200,
-		says: "tokens of a prompt beside the user's own instructions, tools and messages, with every default on",
+		says: "tokens of a prompt beside the user's own instructions, tools and messages, with every default on and nothing in memory",
+	},
+	full: {
+		name: "harness.prompt_overhead_tokens_memory_full",
+		unit: "tokens",
+		op: "<=",
+		target: 1_200,
+		says: "the same with more in memory than its index may show: the most of prose, hex ids, ids of runs, and numbers",
 	},
 } as const satisfies { readonly [number: string]: Row };
 
