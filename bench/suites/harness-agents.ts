@@ -37,9 +37,10 @@ const backgroundRows = {
 	ms: {
 		name: `background.${agents}_agents`,
 		unit: "ms",
-		says: `${agents} agents in the background of one run, SQLite on disk`,
+		says: `${agents} agents in the background of one run, started one a turn, each of two answers and a read; none is answered before all are open, and no model takes time; SQLite on disk`,
 	},
 	each: { name: `background.${agents}_agents_each`, unit: "ms", says: "the same, divided by their number" },
+	peak: { name: `background.${agents}_agents_open`, unit: "agents", says: "of them open at once, by the journal" },
 } as const satisfies { readonly [number: string]: Row };
 
 const stored: Row = {
@@ -50,7 +51,7 @@ const stored: Row = {
 const storedBare: Row = {
 	...stored,
 	name: "journal.bytes_per_turn_features_off",
-	says: "the same with every feature off",
+	says: "the same with every feature off, memory, too",
 };
 
 /** What `harnessAgent` costs with its defaults. */
