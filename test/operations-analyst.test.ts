@@ -6,13 +6,16 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { createHarness, sqliteStore } from "holdpoint";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { openaiCompatible, startModelServer, type Turn } from "./model-servers.ts";
 
 /** The last example as a newcomer starts it, over a database of one's own, with a server that plays the model. */
 
 const example = fileURLToPath(new URL("../examples/19-operations-analyst.ts", import.meta.url));
 const store = ".holdpoint/holdpoint.db";
+// Each test starts up to five processes, on machines that may be at work with other things.
+vi.setConfig({ testTimeout: 120_000 });
+
 const usage = { input: 10, cached: 0, output: 5 };
 
 function newFolder(): string {
@@ -171,7 +174,7 @@ test("its plan and its change outlive the process until a person has answered; n
 	expect([ended, stdout]).toEqual([0, expect.stringContaining("That is all.")]);
 	expect(JSON.stringify(results.at(-1)?.content).match(/not authorized/g)).toHaveLength(2);
 	expect(guestsIn(folder)).toEqual(["ann", "eve"]);
-}, 120_000);
+});
 
 const missing = { status: 401, message: "Incorrect API key provided" };
 test.each([
