@@ -31,6 +31,7 @@ export type Unit =
 	| "B"
 	| "×"
 	| "calls"
+	| "agents"
 	| "calls/s"
 	| "events/s"
 	| "programs/s"

@@ -1,4 +1,5 @@
 /** Harness agents: sessions of many messages, what a turn costs as its history grows, agents in the background, what is stored. */
+import { hash } from "node:crypto";
 import { copyFileSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -107,8 +108,22 @@ async function turns({ small: few = 100, large: many = 5_000 }: Numbers): Promis
 	return { small: at(few), large: at(many), ratio: at(many) / at(few) };
 }
 
-/** Of all that is sent beside the user's own, with everything on that is on by default. */
+/** What memory may be full of; ids and numbers take the most tokens. */
+const contents: readonly ((n: number) => string)[] = [
+	(n) => hash("sha256", String(n)),
+	(n) => `run_${BigInt(`0x${hash("sha256", String(n)).slice(0, 32)}`).toString(32)}`,
+	(n) => `${n * 7_919} 1.25 7 8 9 2026-11-24T10-15-30`,
+	(n) => `customers ann ${n} likes green tea and never coffee, and asked twice where her refund is`,
+];
+
+/** Of all that is sent beside the user's own, with everything on that is on by default: with empty memory, and the most with full. */
 async function promptTokens(): Promise<Numbers> {
+	const full: number[] = [];
+	for (const content of contents) full.push(await tokensWith(content));
+	return { tokens: await tokensWith(), full: Math.max(...full) };
+}
+
+async function tokensWith(content?: (n: number) => string): Promise<number> {
 	let text = "";
 	const model = scriptModel(({ prompt: [system], tools }) => {
 		text = JSON.stringify(tools) + (system?.role === "system" ? system.content : "");
@@ -116,22 +131,52 @@ async function promptTokens(): Promise<Numbers> {
 	});
 	const agent = harnessAgent({ name: "bare", instructions: "x", model });
 	const harness = createHarness({ store: memoryStore(), agents: [agent] });
-	await harness.run(agent, prompt);
+	const principal = "somebody";
+	for (let n = 0; content && n < 100; n++) {
+		await harness.memory.write(content(n).slice(0, 40).trim(), content(n + 1_000), { principal });
+	}
+	await harness.run(agent, prompt, { principal });
 	await harness.close();
-	return { tokens: encode(text).length };
+	check(text.includes("In memory") === (content !== undefined), "what is in memory stands in the prompt");
+	return encode(text).length;
 }
 
 let files = 0;
 
-/** So many agents at once in the background of one run. */
+type Model = ReturnType<typeof scriptModel>;
+
+/** How long the agents may take to be open together, before the measure fails. */
+const openWithinMs = 30_000;
+
+/** Nobody's first answer comes before so many have been asked for one. */
+function answeringTogether(model: Model, agents: number): Model {
+	const { promise: allAsked, resolve: open } = Promise.withResolvers<void>();
+	setTimeout(open, openWithinMs).unref();
+	let asked = 0;
+	const turn = ({ prompt: { length } }: Parameters<Model["doGenerate"]>[0]) => {
+		if (length <= 2 && ++asked === agents) open();
+		return allAsked;
+	};
+	return {
+		...model,
+		doGenerate: (request) => turn(request).then(() => model.doGenerate(request)),
+		doStream: (request) => turn(request).then(() => model.doStream(request)),
+	};
+}
+
+/**
+ * So many agents in the background of one run, all open before the first of them answers. Their caller starts one a turn.
+ * What is measured is the harness's own: no model takes time.
+ */
 async function background({ agents = 50 }: Numbers): Promise<Numbers> {
+	const looking = scriptModel(({ prompt: messages }) =>
+		messages.length > 2 ? "done" : { tool: "lookup", args: { id: messages.length } },
+	);
 	const helper = defineAgent({
 		name: "helper",
 		instructions,
 		tools: [tool],
-		model: scriptModel(({ prompt: messages }) =>
-			messages.length > 2 ? "done" : { tool: "lookup", args: { id: messages.length } },
-		),
+		model: answeringTogether(looking, agents),
 	});
 	let asked = 0;
 	const boss = harnessAgent({
@@ -146,16 +191,27 @@ async function background({ agents = 50 }: Numbers): Promise<Numbers> {
 	const began = performance.now();
 	const { run, status } = await harness.run(boss, prompt);
 	const ms = performance.now() - began;
-	const { state } = await harness.show(run);
-	const answered = [...state.calls.values()].filter(
-		({ tool: name, phase }) => name === "ask_helper" && phase === "finished",
-	);
-	check(status === "completed" && answered.length === agents, `${status}, ${answered.length} of ${agents} agents`);
+	const { events, state } = await harness.show(run);
 	await harness.close();
-	return { ms, each: ms / agents };
+	const isAsk = (call: string) => state.calls.get(call)?.tool === "ask_helper";
+	let [open, peak, answered] = [0, 0, 0];
+	for (const { event } of events) {
+		if (event.type === "call.started" && isAsk(event.call)) peak = Math.max(peak, ++open);
+		if (event.type === "call.finished" && isAsk(event.call)) [open, answered] = [open - 1, answered + 1];
+	}
+	check(status === "completed" && answered === agents, `${status}, ${answered} of ${agents} agents`);
+	check(peak === agents, `at most ${peak} of ${agents} agents were open at once`);
+	return { ms, each: ms / agents, peak };
 }
 
-const featuresOff = { programs: false, context: false, todos: false, modes: false, lastAnswer: false } as const;
+const featuresOff = {
+	programs: false,
+	context: false,
+	memory: false,
+	todos: false,
+	modes: false,
+	lastAnswer: false,
+} as const;
 
 /** What a turn with one small read adds to the store: all rows and indexes. */
 async function storedTurn({ features = 1, few = 5, many = 35 }: Numbers): Promise<Numbers> {

@@ -21,7 +21,14 @@ const tokenRows = {
 		unit: "tokens",
 		op: "<=",
 		target: 1_200,
-		says: "tokens of a prompt beside the user's own instructions, tools and messages, with every default on",
+		says: "tokens of a prompt beside the user's own instructions, tools and messages, with every default on and nothing in memory",
+	},
+	full: {
+		name: "harness.prompt_overhead_tokens_memory_full",
+		unit: "tokens",
+		op: "<=",
+		target: 1_200,
+		says: "the same with more in memory than its index may show: the most of prose, hex ids, ids of runs, and numbers",
 	},
 } as const satisfies { readonly [number: string]: Row };
 
@@ -30,9 +37,10 @@ const backgroundRows = {
 	ms: {
 		name: `background.${agents}_agents`,
 		unit: "ms",
-		says: `${agents} agents in the background of one run, SQLite on disk`,
+		says: `${agents} agents in the background of one run, started one a turn, each of two answers and a read; none is answered before all are open, and no model takes time; SQLite on disk`,
 	},
 	each: { name: `background.${agents}_agents_each`, unit: "ms", says: "the same, divided by their number" },
+	peak: { name: `background.${agents}_agents_open`, unit: "agents", says: "of them open at once, by the journal" },
 } as const satisfies { readonly [number: string]: Row };
 
 const stored: Row = {
@@ -43,7 +51,7 @@ const stored: Row = {
 const storedBare: Row = {
 	...stored,
 	name: "journal.bytes_per_turn_features_off",
-	says: "the same with every feature off",
+	says: "the same with every feature off, memory, too",
 };
 
 /** What `harnessAgent` costs with its defaults. */

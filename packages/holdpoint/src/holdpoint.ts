@@ -196,12 +196,8 @@ async function tracerFor(
 	{ store, prices }: { readonly store: string; readonly prices: Prices },
 ): Promise<Tracer | undefined> {
 	if (!tracing || tracing.exporters.length === 0) return undefined;
-	const [{ Tracer }, { capturesContent, generationOf }] = await Promise.all([
-		import("./trace/tracer.ts"),
-		import("./trace/conventions.ts"),
-	]);
-	const { exporters, content = capturesContent(process.env), generation = generationOf(process.env) } = tracing;
-	return new Tracer({ store, exporters, content, generation, costOf: usdOf(prices) });
+	const { openTracer } = await import("./trace/tracer.ts");
+	return openTracer({ ...tracing, store, costOf: usdOf(prices) }, process.env);
 }
 
 /** The user whom the operating system logged in; a container may have none with a name. */

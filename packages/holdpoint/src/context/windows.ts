@@ -1,3 +1,5 @@
+import { defaultHarnessAgentLimits } from "../spec/limits.ts";
+
 /**
  * What well-known models can read, by the beginning of their names; the longest one that fits counts. Tokens, as their
  * makers publish them (November 2026). An agent says another number where it knows better.
@@ -33,7 +35,6 @@ const windows: readonly (readonly [string, number])[] = [
 ];
 
 const unknownTokens = 128_000;
-const answerTokensMax = 16_384;
 
 /** `modelId`: a provider's name of the model, perhaps behind a path (`openai/gpt-4o`). */
 export function windowOf(modelId: string): number {
@@ -48,6 +49,6 @@ export function windowOf(modelId: string): number {
  * settings takes, the latter up to three quarters of the window. Tokens.
  */
 export function inputBudget(windowTokens: number, answerTokens: number | undefined, maxOutputTokens = 0): number {
-	const own = answerTokens ?? Math.min(answerTokensMax, Math.floor(windowTokens / 4));
+	const own = answerTokens ?? Math.min(defaultHarnessAgentLimits.answerTokens, Math.floor(windowTokens / 4));
 	return windowTokens - Math.max(own, Math.min(maxOutputTokens, Math.floor((windowTokens * 3) / 4)));
 }

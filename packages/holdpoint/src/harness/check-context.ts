@@ -1,11 +1,12 @@
 import type { ContextOptions } from "../spec/context.ts";
 import { HoldpointError } from "../spec/errors.ts";
+import { defaultHarnessAgentLimits } from "../spec/limits.ts";
 
 const defaults: ContextOptions = {
 	windowTokens: undefined,
 	answerTokens: undefined,
-	compactAt: 0.8,
-	resultTokensMax: 4_000,
+	compactAt: defaultHarnessAgentLimits.compactAt,
+	resultTokensMax: defaultHarnessAgentLimits.resultTokensMax,
 	isSummarised: true,
 	providers: [],
 };

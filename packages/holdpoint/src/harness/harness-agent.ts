@@ -11,6 +11,7 @@ import type { Agent, AgentFeatures, LoopOptions, ProgramOptions } from "../spec/
 import type { ContextOptions } from "../spec/context.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import type { Mode } from "../spec/events.ts";
+import { defaultHarnessAgentLimits } from "../spec/limits.ts";
 import type { Participant } from "../spec/team.ts";
 import type { Tool } from "../spec/tool.ts";
 import { checkContext } from "./check-context.ts";
@@ -54,9 +55,7 @@ export type LoopSettings = { readonly roundsMax?: number } & (
 	| { readonly criteria: string }
 );
 
-const indexTokensMax = 400;
-const failedTurnsMax = 3;
-const roundsMax = 10;
+const { indexTokensMax, failedTurnsMax, roundsMax } = defaultHarnessAgentLimits;
 
 /** Declares an agent with the defaults of production. Errors: `agent.invalid`. */
 export function harnessAgent<const Name extends string>(definition: HarnessAgentDefinition<Name>): Agent<Name> {

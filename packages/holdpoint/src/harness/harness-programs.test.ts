@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -207,9 +208,21 @@ test("a program that is frozen in an approval goes on in plan mode with a denial
 	expect(ends).toContainEqual({ ok: { value: "ToolDenied" } });
 });
 
-test("its own tools, instructions and declarations take at most 1,200 tokens", async () => {
+const ids = (n: number) => createHash("sha256").update(String(n)).digest("hex");
+const runId = (n: number) => `run_${BigInt(`0x${ids(n).slice(0, 32)}`).toString(32)}`;
+
+test.each([
+	["nothing", undefined],
+	["hex ids", (n: number) => ({ name: ids(n).slice(0, 24), text: ids(n + 1_000) })],
+	["ids of runs", (n: number) => ({ name: runId(n), text: `${runId(n + 1_000)} ${runId(n + 2_000)} was refunded` })],
+	["digits", (n: number) => ({ name: `${n}`, text: `${n * 7_919} 1.25 7 8 9 2026-11-24T10:15:30Z` })],
+] as const)("with memory full of %s, what is its own takes at most 1,200 tokens", async (_what, entry) => {
 	const { harness, agent, declared, system } = scene([{ text: "hi" }], { tools: [] });
-	await harness.run(agent, "hi");
+	for (let n = 0; entry && n < 100; n++) {
+		const { name, text } = entry(n);
+		await harness.memory.write(name, text, { principal: "ann" });
+	}
+	await harness.run(agent, "hi", { principal: "ann" });
 	expect(declared.map((tool) => (tool as { readonly name: string }).name)).toEqual([
 		"execute_code",
 		"todo",
@@ -219,5 +232,8 @@ test("its own tools, instructions and declarations take at most 1,200 tokens", a
 		"remember",
 		"read_result",
 	]);
-	expect(encode(JSON.stringify(declared) + String(system[0])).length).toBeLessThanOrEqual(1_200);
+	expect(String(system[0]).includes("In memory")).toBe(entry !== undefined);
+	const tokens = encode(JSON.stringify(declared) + String(system[0])).length;
+	expect(tokens).toBeGreaterThan(entry ? 900 : 600);
+	expect(tokens).toBeLessThanOrEqual(1_200);
 });

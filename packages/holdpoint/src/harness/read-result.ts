@@ -1,15 +1,16 @@
 import { endWithin, wholeFrom } from "../kit/text-size.ts";
 import { charsPerToken } from "../kit/token-estimate.ts";
 import { runTool } from "../run/own-tools.ts";
+import { fixedLimits } from "../spec/limits.ts";
 import type { Tool } from "../spec/tool.ts";
 
-const pageTokensMax = 2_000;
+const { resultPageTokensMax } = fixedLimits;
 /** What it says around a page. */
 const aroundTokens = 20;
 
 /** Shows a result that was cleared, or shown in part: at a time less than what is shown of any result. */
 export function readResultTool(resultTokensMax: number): Tool {
-	const pageSize = (Math.min(pageTokensMax, resultTokensMax) - aroundTokens) * charsPerToken;
+	const pageSize = (Math.min(resultPageTokensMax, resultTokensMax) - aroundTokens) * charsPerToken;
 	return runTool({
 		name: "read_result",
 		description: `Shows a tool result or a text that was cleared or cut: ${pageSize} characters from \`from\` on.`,

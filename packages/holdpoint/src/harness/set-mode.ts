@@ -1,10 +1,11 @@
 import { runTool } from "../run/own-tools.ts";
 import { setModeName } from "../run/set-mode-name.ts";
 import type { Mode } from "../spec/events.ts";
+import { fixedLimits } from "../spec/limits.ts";
 import type { Tool } from "../spec/tool.ts";
 
 const modes: readonly Mode[] = ["plan", "execute"];
-const planCharsMax = 20_000;
+const { planCharsMax } = fixedLimits;
 
 /** In `plan` the harness denies whatever changes something; leaving it asks a person, who is shown the plan. */
 export function setModeTool(): Tool {

@@ -1,10 +1,10 @@
 import { runTool } from "../run/own-tools.ts";
 import type { Todo } from "../spec/events.ts";
+import { fixedLimits } from "../spec/limits.ts";
 import type { Tool } from "../spec/tool.ts";
 
 const statuses: readonly Todo["status"][] = ["open", "doing", "done"];
-const todosMax = 100;
-const todoCharsMax = 500;
+const { todosMax, todoCharsMax } = fixedLimits;
 
 /** The agent's list of what it has to do: whole at each call, kept whatever else is left out of what its model is shown. */
 export function todoTool(): Tool {

@@ -1,4 +1,6 @@
 import { escapeUnseen } from "../kit/escape-unseen.ts";
+import { sizeOf } from "../kit/text-size.ts";
+import { charsPerToken } from "../kit/token-estimate.ts";
 import type { MemoryEntry } from "../spec/memory.ts";
 
 /** An entry, and whose memory it is in. */
@@ -23,21 +25,21 @@ export function firstLine(text: string): string {
 }
 
 /**
- * What is in memory, a line each, newest first, as many as fit into so many characters; undefined: nothing is. The same
+ * What is in memory, a line each, newest first, as many as fit into so many tokens; undefined: nothing is. The same
  * entries make the same text. `total`: how many there are, those that are not given included.
  */
 export function indexText(
 	entries: readonly IndexedEntry[],
-	{ total, charsMax }: { readonly total: number; readonly charsMax: number },
+	{ total, tokensMax }: { readonly total: number; readonly tokensMax: number },
 ): IndexText | undefined {
 	const newest = [...entries].sort(byAge);
 	const head = "In memory, newest first:";
 	const lines: string[] = [];
 	// The line that says how many are left out has its room kept.
-	let left = charsMax - head.length - moreLine(total).length - 1;
+	let left = tokensMax - lineTokens(head) - lineTokens(moreLine(total));
 	for (const { of, entry } of newest) {
 		const line = `- ${entry.name}${of === "session" ? " (session)" : ""}: ${firstLine(entry.text)}`;
-		left -= line.length + 1;
+		left -= lineTokens(line);
 		if (left < 0) break;
 		lines.push(line);
 	}
@@ -47,6 +49,19 @@ export function indexText(
 		text: [head, ...lines, ...(more > 0 ? [moreLine(more)] : [])].join("\n"),
 		shown: newest.slice(0, lines.length),
 	};
+}
+
+/** What tokenizers never put together with what is beside it: a word, two capitals, three digits, a sign. */
+const pieces = /\p{Lu}?\p{Ll}+|\p{Lu}{1,2}|[\p{L}\p{M}]+|\p{N}{1,3}|[^\p{L}\p{M}\p{N}\s]|\s(?=\p{N})/gu;
+
+/**
+ * Of a line with its end, estimated: ids and numbers, of which names are often made, have three times as many tokens as
+ * prose of that length.
+ */
+function lineTokens(line: string): number {
+	let tokens = 1;
+	for (const [piece] of line.matchAll(pieces)) tokens += Math.max(1, sizeOf(piece) / charsPerToken);
+	return Math.max(tokens, (sizeOf(line) + 1) / charsPerToken);
 }
 
 function moreLine(count: number): string {

@@ -9,7 +9,7 @@ import { reasonOf } from "../kit/reason-of.ts";
 import { tokenEstimate } from "../kit/token-estimate.ts";
 import type { LoopOptions } from "../spec/agent.ts";
 import { HoldpointError } from "../spec/errors.ts";
-import { defaultTeamLimits } from "../spec/limits.ts";
+import { defaultTeamLimits, fixedLimits } from "../spec/limits.ts";
 import type { ModelRequest } from "../spec/model.ts";
 import type { AskAside } from "./ask-aside.ts";
 import { asideOf, unanswered } from "./ask-model.ts";
@@ -53,8 +53,6 @@ async function judged(
 	}
 }
 
-const feedbackCharsMax = 4_000;
-
 async function judgedByModel(
 	segment: Segment,
 	thread: Thread,
@@ -77,7 +75,7 @@ async function judgedByModel(
 		.join("")
 		.trim();
 	// Whatever begins otherwise says what is missing.
-	return /^DONE\b/.test(text) || text.slice(0, feedbackCharsMax);
+	return /^DONE\b/.test(text) || text.slice(0, fixedLimits.feedbackCharsMax);
 }
 
 const judgeInstructions =

@@ -6,8 +6,8 @@ import { fixedLimits } from "../spec/limits.ts";
 import { labelToReader, type RunOfMemory, spacesOf } from "./call-memory.ts";
 
 export interface MemoryIndexOptions {
-	/** What the text may take of a prompt, four characters a token. Default 400. Units: tokens. */
-	readonly tokensMax?: number;
+	/** What the text may take of a prompt, estimated. Units: tokens. */
+	readonly tokensMax: number;
 	/** Whose memory. Default: both. */
 	readonly of?: "session" | "principal";
 }
@@ -19,8 +19,8 @@ export interface MemoryIndex {
 	readonly label: Label | undefined;
 }
 
-/** More lines than of so many characters are not looked for. */
-const lineCharsMin = 20;
+/** Of the shortest line: a sign, a name, a colon, a text, its end. */
+const lineTokensMin = 5;
 
 /**
  * What a run may find in its memory, to be put into its prompt; undefined: nothing. The same memory makes the same text.
@@ -30,10 +30,9 @@ const lineCharsMin = 20;
 export async function memoryIndex(
 	ports: MemoryParts,
 	of: RunOfMemory,
-	{ tokensMax = 400, ...options }: MemoryIndexOptions = {},
+	{ tokensMax, ...options }: MemoryIndexOptions,
 ): Promise<MemoryIndex | undefined> {
-	const charsMax = 4 * tokensMax;
-	const limit = Math.min(fixedLimits.queryLimitMax, Math.max(1, Math.ceil(charsMax / lineCharsMin)));
+	const limit = Math.min(fixedLimits.queryLimitMax, Math.max(1, Math.ceil(tokensMax / lineTokensMin)));
 	const spaces = spacesOf(ports, of);
 	const entries: IndexedEntry[] = [];
 	let total = 0;
@@ -45,7 +44,7 @@ export async function memoryIndex(
 			...listed.map((entry) => ({ of: kind === "session" ? ("session" as const) : ("user" as const), entry })),
 		);
 	}
-	const index = indexText(entries, { total, charsMax });
+	const index = indexText(entries, { total, tokensMax });
 	if (!index) return undefined;
 	const reader = { source: "memory", principal: of.principal };
 	const labels = index.shown.map(({ entry }) => labelToReader(entry, reader));

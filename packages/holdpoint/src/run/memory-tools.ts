@@ -3,6 +3,7 @@ import { joinLabels } from "../labels/label.ts";
 import { firstLine } from "../memory/index-text.ts";
 import type { JsonSchema } from "../spec/json.ts";
 import type { Label } from "../spec/label.ts";
+import { fixedLimits } from "../spec/limits.ts";
 import type { MemoryEntry } from "../spec/memory.ts";
 import type { CallingRun, CallMemory, DoneInRun, Tool } from "../spec/tool.ts";
 import { runTool } from "./own-tools.ts";
@@ -14,12 +15,12 @@ export interface MemoryToolsOptions {
 	readonly principal?: boolean;
 }
 
-/** Entries of one list. */
-const listMax = 50;
-/** Entries that a search returns, the characters of each, and those of a query in which words to be shown are looked for. */
-const foundMax = 10;
-const foundCharsMax = 500;
-const queryCharsMax = 500;
+const {
+	memoryListMax: listMax,
+	memoryFoundMax: foundMax,
+	memoryFoundCharsMax: foundCharsMax,
+	memoryQueryCharsMax: queryCharsMax,
+} = fixedLimits;
 
 /**
  * Tools with which an agent reads and keeps entries of memory: `memory` lists, reads and searches; `note` keeps something for

@@ -108,6 +108,31 @@ export const defaultTeamLimits: TeamLimits = {
 	conditionTimeoutMs: 10_000,
 };
 
+/** What a harness agent shows and repeats. Each agent sets its own where it is made. */
+export interface HarnessAgentLimits {
+	/** Kept free for the answer (`context.answerTokens`), at most a quarter of the window; more where the agent's settings allow an answer more. Tokens. */
+	readonly answerTokens: number;
+	/** The share of the rest of the window from which on what is shown is made smaller (`context.compactAt`). */
+	readonly compactAt: number;
+	/** What is shown of one result (`context.resultTokensMax`). Tokens. */
+	readonly resultTokensMax: number;
+	/** What names and first lines of memory may take of the context, ids and numbers counted as what they are (`memory.indexTokensMax`); 0: none are shown. Tokens. */
+	readonly indexTokensMax: number;
+	/** Answers in a row whose calls all failed, before the last answer is asked for (`lastAnswer.failedTurnsMax`). */
+	readonly failedTurnsMax: number;
+	/** How often a loop sends an answer back (`loop.roundsMax`). */
+	readonly roundsMax: number;
+}
+
+export const defaultHarnessAgentLimits: HarnessAgentLimits = {
+	answerTokens: 16_384,
+	compactAt: 0.8,
+	resultTokensMax: 4_000,
+	indexTokensMax: 400,
+	failedTurnsMax: 3,
+	roundsMax: 10,
+};
+
 /** What nobody sets: bounds that keep a mistake small, and times that only have to be long enough. */
 export interface FixedLimits {
 	/** How long tools in flight may take to stop when their run is cancelled. Milliseconds. */
@@ -230,6 +255,24 @@ export interface FixedLimits {
 	readonly memoryWordsMax: number;
 	/** Files of one import, and of the folder that they are in. */
 	readonly memoryFilesMax: number;
+	/** Newest entries of a space that the tool `memory` lists; it says how many more there are. */
+	readonly memoryListMax: number;
+	/** Entries of a space that its search returns. */
+	readonly memoryFoundMax: number;
+	/** What it shows of each, around the first of the words. Characters. */
+	readonly memoryFoundCharsMax: number;
+	/** Of the query of a search: where in an entry the words are is looked for by these. Characters. */
+	readonly memoryQueryCharsMax: number;
+	/** Steps in the list of the tool `todo`. */
+	readonly todosMax: number;
+	/** Text of one step. Characters. */
+	readonly todoCharsMax: number;
+	/** The plan of `set_mode`. Characters. */
+	readonly planCharsMax: number;
+	/** What a judge says that is missing, in a loop with criteria. Characters. */
+	readonly feedbackCharsMax: number;
+	/** What `read_result` shows at a time, at most less than `resultTokensMax`. Tokens. */
+	readonly resultPageTokensMax: number;
 	/** How often in a row a run is looked at without anything that happens or is waited for; beyond it, it is left as it is. */
 	readonly looksMax: number;
 	/** How long the SQLite store tries while another process holds the database; its `busyTimeoutMs` sets it. Milliseconds. */
@@ -315,6 +358,15 @@ export const fixedLimits: FixedLimits = {
 	memoryBytesMax: 8 * 1_048_576,
 	memoryWordsMax: 32,
 	memoryFilesMax: 10_000,
+	memoryListMax: 50,
+	memoryFoundMax: 10,
+	memoryFoundCharsMax: 500,
+	memoryQueryCharsMax: 500,
+	todosMax: 100,
+	todoCharsMax: 500,
+	planCharsMax: 20_000,
+	feedbackCharsMax: 4_000,
+	resultPageTokensMax: 2_000,
 	looksMax: 1_000,
 	busyTimeoutMs: 5_000,
 	spanEventsMax: 128,

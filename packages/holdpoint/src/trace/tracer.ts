@@ -7,12 +7,25 @@ import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
 import type { RunEvent } from "../spec/events.ts";
 import { fixedLimits } from "../spec/limits.ts";
 import type { TraceExporter } from "../spec/trace.ts";
+import { capturesContent, generationOf } from "./conventions.ts";
 import type { KnownRun } from "./run-memory.ts";
 import { type Commit, RunTrace, type SegmentBegin, type SegmentEnd, type TraceOptions } from "./run-trace.ts";
 
 export type TracerOptions = Pick<TraceOptions, "store" | "generation" | "content" | "costOf"> & {
 	readonly exporters: readonly TraceExporter[];
 };
+
+/** What is not said the environment says: one import for the front door, which opens tracers only where there are exporters. */
+export function openTracer(
+	{ content, generation, ...options }: Omit<TracerOptions, "content" | "generation"> & Partial<TracerOptions>,
+	env: { readonly [name: string]: string | undefined },
+): Tracer {
+	return new Tracer({
+		...options,
+		content: content ?? capturesContent(env),
+		generation: generation ?? generationOf(env),
+	});
+}
 
 export interface TracedEvent {
 	readonly at: number;
