@@ -368,7 +368,7 @@ describe("context providers", () => {
 		[{ compactAt: 0 }, "compactAt"],
 		[{ resultTokensMax: 1 }, "resultTokensMax"],
 		[{ providers: [provider(() => ""), provider(() => "")] }, "each provider"],
-		[{ windows: 3 }, "windows is not known"],
+		[{ windows: 3 }, '"windows", which is no option'],
 	])("%j is no context", (context, why) => {
 		expect(() => harnessAgent({ name: "a", instructions: "b", context: context as never })).toThrow(why);
 	});
