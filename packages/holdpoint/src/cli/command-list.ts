@@ -251,6 +251,7 @@ export const commands: readonly CommandSpec[] = [
 		options: [
 			{ name: "principal", value: "name", about: "whose memory (default: yours)" },
 			{ name: "session", value: "id", about: "memory of this session instead" },
+			{ name: "run", value: "run", about: "what this run noted: in its session, or by itself where it has none" },
 			{ name: "tenant", value: "id", about: "of this tenant" },
 			{ name: "limit", value: "n", about: "list: how many (default 100)" },
 			{ name: "yes", about: "forget: it cannot be undone" },
