@@ -164,7 +164,7 @@ async function provideAnew({ segment, thread, options }: Providing): Promise<voi
 	segment.check();
 	const { provided } = thread.context;
 	// Where it is as before, the journal has it already; that they were asked is an event all the same.
-	const isSame = parts.length > 0 && JSON.stringify(provided) === JSON.stringify(parts);
+	const isSame = JSON.stringify(provided) === JSON.stringify(parts);
 	segment.emit({
 		type: "context.provided",
 		...whoOf(thread),

@@ -1,3 +1,4 @@
+import { counted } from "../../kit/counted.ts";
 import type { HarnessMemory, MemoryOf } from "../../run/memory-doors.ts";
 import type { MemoryAuthor, MemoryEntry } from "../../spec/memory.ts";
 import { exitCodes, type Invocation, textOption } from "../command.ts";
@@ -149,7 +150,7 @@ async function exportAll({ invocation, memory, of }: Asked): Promise<number> {
 	const folder = exportFolder(host.cwd, only(invocation, "folder"));
 	const entries = await writeFiles(folder, memory.export(of));
 	terminal.answer({ folder, entries }, () => [
-		`${terminal.style.green("✓")} ${shownPath(folder, host.cwd)}: ${count(entries)} of the memory ${whoseText(of)}, a file each`,
+		`${terminal.style.green("✓")} ${shownPath(folder, host.cwd)}: ${counted(entries, "entry", "entries")} of the memory ${whoseText(of)}, a file each`,
 		`  Back with: ${commandLine(invocation, "memory", "import", shownPath(folder, host.cwd), ...optionWords(of))}`,
 	]);
 	return exitCodes.done;
@@ -164,7 +165,7 @@ async function importAll({ invocation, memory, of }: Asked): Promise<number> {
 	const files = filesIn(host.cwd, only(invocation, "folder"));
 	const done = await memory.import(files, { ...of, by: osApprover(invocation).id });
 	terminal.answer(done, () => [
-		`${terminal.style.green("✓")} ${count(done.entries)} in the memory ${whoseText(of)}`,
+		`${terminal.style.green("✓")} ${counted(done.entries, "entry", "entries")} in the memory ${whoseText(of)}`,
 		...(done.untrusted > 0 ? [`  ${done.untrusted} of them untrusted: somebody else's words may be in them`] : []),
 	]);
 	return exitCodes.done;
@@ -192,11 +193,7 @@ async function forget({ invocation, memory, of }: Asked): Promise<number> {
 	const where = session === undefined ? "written on behalf" : "of the memory";
 	const also = session === undefined ? ", in sessions and runs, too" : "";
 	terminal.answer({ ...whose, forgotten: entries, by }, () => [
-		`${terminal.style.green("✓")} Forgotten: ${count(entries)} ${where} ${what}${also}`,
+		`${terminal.style.green("✓")} Forgotten: ${counted(entries, "entry", "entries")} ${where} ${what}${also}`,
 	]);
 	return exitCodes.done;
-}
-
-function count(entries: number): string {
-	return `${entries} ${entries === 1 ? "entry" : "entries"}`;
 }

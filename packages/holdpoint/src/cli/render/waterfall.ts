@@ -1,4 +1,5 @@
 /** Where each span of a segment stands: how deep, from when to when; and the same as lines of a terminal. */
+import { counted, numberText } from "../../kit/counted.ts";
 import type { Span } from "../../spec/trace.ts";
 import { duration } from "./duration.ts";
 import { inlineText } from "./safe-text.ts";
@@ -62,8 +63,8 @@ function factsOf({ attributes, status, parentSpanId }: Span): string {
 	};
 	if (status.code === "error") add("error.type", (type) => String(type));
 	if (attributes["gen_ai.operation.name"] === "chat") {
-		add("gen_ai.usage.input_tokens", (tokens) => `${tokens} tokens in`);
-		add("gen_ai.usage.output_tokens", (tokens) => `${tokens} out`);
+		add("gen_ai.usage.input_tokens", (tokens) => `${counted(Number(tokens), "token")} in`);
+		add("gen_ai.usage.output_tokens", (tokens) => `${numberText(Number(tokens))} out`);
 		add("holdpoint.cost.usd", (usd) => `$${Number(usd).toFixed(4)}`);
 	}
 	add("holdpoint.approval.outcome", (answer) => (answer === "open" ? "waits" : String(answer)));
