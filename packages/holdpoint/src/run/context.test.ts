@@ -189,8 +189,12 @@ test("instructions larger than the window end the run with what they take", asyn
 	const big = { ...agent, instructions: "word ".repeat(2_000), name: "big" };
 	const result = await harness.run(big, "Find.");
 	expect(result).toMatchObject({ status: "failed", error: { code: "limit.context" } });
-	expect(result.status === "failed" && result.error.message).toMatch(
-		/2[5-9]\d\d tokens, 2[5-9]\d\d of them instructions and tools/,
+	const message = result.status === "failed" ? result.error.message : "";
+	expect(message).toMatch(/what providers gave take 2,[5-9]\d\d tokens, the conversation \d+, and 720 is the most/);
+	expect(message).toContain("Of the window of 1,000 tokens 100 are kept for the answer (answerTokens)");
+	expect(message).toContain("a prompt has 80 % of the rest (compactAt)");
+	expect(message).toContain(
+		"Shorten the instructions, give the agent fewer tools, or take a model with a larger window",
 	);
 	expect(requests).toHaveLength(0);
 });
