@@ -149,6 +149,8 @@ describe("holdpoint memory", () => {
 	});
 
 	test("tells what it takes", async () => {
+		for (const argv of [["forget"], ["import", "nowhere"], ["list", "--limit", "0"], ["show"]])
+			expect((await cli(...argv)).err, argv.join(" ")).toContain("Run `holdpoint memory --help`.");
 		for (const argv of [["what"], ["show"], ["search"], ["export"], ["show", "no"], ["list", "--limit", "0"]])
 			expect((await cli(...argv)).code, argv.join(" ")).toBe(2);
 	});
