@@ -13,6 +13,7 @@ import { checkKeys, loadKeys, newKey } from "./journal/keys.ts";
 import { type Clock, systemClock } from "./kit/clock.ts";
 import { digest } from "./kit/digest.ts";
 import { newId } from "./kit/id.ts";
+import { type OptionShape, optionProblem, shapes } from "./kit/option-problem.ts";
 import { ownerIsDead, processOwner } from "./kit/owner.ts";
 import { keyRing, type SealKey } from "./kit/seal.ts";
 import { labelRules } from "./labels/label-rules.ts";
@@ -94,6 +95,7 @@ export interface TracingOptions {
 
 /** Puts a harness together. Nothing is opened before it is needed; `close()` ends what was. Errors: `key.invalid`, `config.invalid`. */
 export function createHarness(options: HarnessOptions = {}): Harness {
+	checkOptions(options);
 	const store = options.store ?? memoryStore();
 	const clock = options.clock ?? systemClock;
 	const labels = labelRules(options.labels);
@@ -162,6 +164,33 @@ export function createHarness(options: HarnessOptions = {}): Harness {
 			await store.close();
 		},
 	});
+}
+
+/** What has a check of its own is looked at there. */
+const harnessOptions: { readonly [Name in keyof HarnessOptions]-?: OptionShape } = {
+	agents: shapes.list,
+	model: shapes.object,
+	store: shapes.object,
+	policy: shapes.any,
+	sandbox: [(value) => value === "auto" || value === "off" || shapes.object[0](value), '"auto", "off", or a sandbox'],
+	isolation: [(value) => value === "hardware" || value === "any", '"hardware" or "any"'],
+	keys: shapes.list,
+	approvers: shapes.any,
+	rolesOf: shapes.function,
+	audit: shapes.flagOrOptions,
+	labels: shapes.any,
+	webhooks: shapes.list,
+	limits: shapes.object,
+	budgets: shapes.any,
+	prices: shapes.any,
+	tracing: shapes.object,
+	clock: shapes.object,
+};
+
+/** One that is misspelt would be a policy that nobody asks. Errors: `config.invalid`. */
+function checkOptions(options: HarnessOptions): void {
+	const found = optionProblem(options, harnessOptions);
+	if (found) throw new HoldpointError("config.invalid", `createHarness sets ${found.problem}`, { hint: found.hint });
 }
 
 /** Errors: `config.invalid`. */

@@ -67,7 +67,7 @@ describe("holdpoint audit", () => {
 		rmSync(join(cwd, "holdpoint.config.mjs"));
 		const verified = await cli("audit", "verify", "audit.jsonl", "--key", own);
 		expect(verified).toMatchObject({ code: 0, err: "" });
-		expect(verified.out).toContain("1 executions, each permitted");
+		expect(verified.out).toContain("1 execution, each permitted");
 		expect(verified.out).toContain("--since");
 		expect(verified.out).not.toContain("without an end");
 	});

@@ -7,8 +7,12 @@ const model: readonly OptionSpec[] = [
 ];
 
 /** Of commands that ask no model: they print the one that goes on, and that one needs it. */
-const carried: readonly OptionSpec[] = model.map((option) => ({ ...option, hidden: true }));
-const carriedNote = "--store, --config, --model and --base-url go into the commands that are printed.";
+const carried: readonly OptionSpec[] = model.map((option) => ({
+	...option,
+	about: "goes into the commands that are printed",
+}));
+/** Of those that print none: a command is changed into another one by its name. */
+const uncarried: readonly OptionSpec[] = model.map((option) => ({ ...option, hidden: true }));
 
 /** Known so that it can be refused with a reason. */
 const claim: OptionSpec = {
@@ -111,7 +115,6 @@ export const commands: readonly CommandSpec[] = [
 		summary: "the timeline of a run, from its verified journal",
 		positionals: [{ ...runId, about: `${runId.about} (default: the newest run)`, optional: true }],
 		options: carried,
-		notes: [carriedNote],
 		load: async () => (await import("./commands/show.ts")).show,
 	},
 	{
@@ -119,11 +122,10 @@ export const commands: readonly CommandSpec[] = [
 		summary: "what a model was shown at one of a run's answers, by share",
 		positionals: [{ ...runId, about: `${runId.about} (default: the newest run)`, optional: true }],
 		options: [
-			...carried,
+			...uncarried,
 			{ name: "turn", value: "n", about: "which answer of the run, from 1 (default: the last one)" },
 			{ name: "messages", about: "the messages, too, as they were shown" },
 		],
-		notes: [carriedNote],
 		load: async () => (await import("./commands/context.ts")).context,
 	},
 	{
@@ -144,7 +146,6 @@ export const commands: readonly CommandSpec[] = [
 		summary: "calls that wait for a person, with the program that asks",
 		positionals: [{ ...runId, about: "only those of this run", optional: true }],
 		options: carried,
-		notes: [carriedNote],
 		load: async () => (await import("./commands/approvals.ts")).approvals,
 	},
 	{
@@ -163,7 +164,6 @@ export const commands: readonly CommandSpec[] = [
 		notes: [
 			"Nothing is executed here: resume the run.",
 			"With --always, fields that are not named must be what was shown: the whole grant is printed first.",
-			carriedNote,
 		],
 		load: async () => (await import("./commands/approve.ts")).approve,
 	},
@@ -172,7 +172,6 @@ export const commands: readonly CommandSpec[] = [
 		summary: "say no to held calls; the program and the model read why",
 		positionals: [approvalIds],
 		options: [ofRun, { name: "reason", value: "text", about: "why; needed" }, ...rowsOfRehearsal, claim, ...carried],
-		notes: [carriedNote],
 		load: async () => (await import("./commands/deny.ts")).deny,
 	},
 	{
@@ -196,7 +195,7 @@ export const commands: readonly CommandSpec[] = [
 		summary: "say something to a run that waits, such as the reply that one of its agents asked for",
 		positionals: [runId, { name: "message", about: "what to say; - reads it from standard input" }],
 		options: [{ name: "queue", about: "read after the calls that are held now, instead of beside them" }, ...carried],
-		notes: ["Nothing goes on here: resume the run, or use `holdpoint chat`.", carriedNote],
+		notes: ["Nothing goes on here: resume the run, or use `holdpoint chat`."],
 		load: async () => (await import("./commands/tell.ts")).tell,
 	},
 	{
@@ -209,7 +208,6 @@ export const commands: readonly CommandSpec[] = [
 			claim,
 			...carried,
 		],
-		notes: [carriedNote],
 		load: async () => (await import("./commands/settle.ts")).settle,
 	},
 	{
@@ -251,6 +249,7 @@ export const commands: readonly CommandSpec[] = [
 		options: [
 			{ name: "principal", value: "name", about: "whose memory (default: yours)" },
 			{ name: "session", value: "id", about: "memory of this session instead" },
+			{ name: "run", value: "run", about: "what this run noted: in its session, or by itself where it has none" },
 			{ name: "tenant", value: "id", about: "of this tenant" },
 			{ name: "limit", value: "n", about: "list: how many (default 100)" },
 			{ name: "yes", about: "forget: it cannot be undone" },
@@ -258,8 +257,8 @@ export const commands: readonly CommandSpec[] = [
 			...carried,
 		],
 		notes: [
-			"export <folder>: a file for each entry. import <folder>: what this store exported for the same principal keeps its",
-			"author and its label; everything else is untrusted.",
+			"export <folder>: a file for each entry.",
+			"import <folder>: what this store exported for the same principal keeps its author and its label; everything else is untrusted.",
 			"forget --principal <name> --yes: all that was written on behalf of a person, in sessions, too.",
 		],
 		load: async () => (await import("./commands/memory.ts")).memory,
@@ -293,7 +292,6 @@ export const commands: readonly CommandSpec[] = [
 		name: "grants",
 		summary: "what was granted for good, and what is switched off",
 		options: carried,
-		notes: [carriedNote],
 		load: async () => (await import("./commands/grants.ts")).grants,
 	},
 	{
@@ -308,7 +306,7 @@ export const commands: readonly CommandSpec[] = [
 		summary: "kill switch: deny a tool, an agent, a tenant or everything from now on",
 		positionals: switchNames,
 		options: [{ name: "reason", value: "text", about: "why; needed" }, claim, ...carried],
-		notes: ["It holds for every run of this store, running ones included. `holdpoint grants` lists it.", carriedNote],
+		notes: ["It holds for every run of this store, running ones included. `holdpoint grants` lists it."],
 		load: async () => (await import("./commands/switch.ts")).off,
 	},
 	{
@@ -326,7 +324,6 @@ export const commands: readonly CommandSpec[] = [
 			{ name: "retry", about: "send what was given up, too, and what waits for its next attempt" },
 			...carried,
 		],
-		notes: [carriedNote],
 		load: async () => (await import("./commands/webhooks.ts")).webhooks,
 	},
 	{

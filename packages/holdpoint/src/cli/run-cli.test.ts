@@ -48,6 +48,20 @@ describe("the command line", () => {
 		}
 	});
 
+	test("help speaks of no option that it does not list, and breaks lines where the terminal ends alone", async () => {
+		for (const { name, notes = [] } of commands) {
+			const { out } = await recorded([name, "--help"], { columns: 100 });
+			const listed = new Set([...out.matchAll(/^ {2}(--[\w-]+)/gm)].map(([, option]) => option));
+			for (const [option] of notes.join("\n").matchAll(/--[\w-]+/g))
+				expect(listed, `${name}: ${option}`).toContain(option);
+		}
+		expect((await recorded(["memory", "--help"], { columns: 100 })).out.replaceAll(/\s+/g, " ")).toContain(
+			"keeps its author and its label; everything else is untrusted. forget",
+		);
+		const half = commands.flatMap(({ notes = [] }) => notes.filter((note) => /^[a-z]+ [a-z]+ [^:]*\.$/.test(note)));
+		expect(half).toEqual([]);
+	});
+
 	test("every command can be loaded", async () => {
 		for (const spec of commands) expect(await spec.load(), spec.name).toBeTypeOf("function");
 	});

@@ -1,4 +1,5 @@
 /** One invocation: finds the command, runs it, and turns whatever happens into output and an exit code. */
+import { errorCodes, HoldpointError, isHoldpointError } from "../spec/errors.ts";
 import { type CommandSpec, exitCodes } from "./command.ts";
 import { commands } from "./command-list.ts";
 import type { Host } from "./host.ts";
@@ -31,7 +32,20 @@ async function dispatch(argv: readonly string[], host: Host, terminal: Terminal)
 	const { positionals, options } = parseArguments(spec, rest);
 	if (options["help"] !== undefined) return printHelp(terminal, spec.name);
 	const command = await spec.load();
-	return command({ host, terminal, positionals, options });
+	try {
+		return await command({ host, terminal, positionals, options });
+	} catch (error) {
+		throw withHelp(error, spec);
+	}
+}
+
+/** Wrong usage that says no more is a matter of that command's help. */
+function withHelp(error: unknown, { name }: CommandSpec): unknown {
+	const isBare =
+		isHoldpointError(error) && error.code === "usage.invalid" && error.hint === errorCodes[error.code].hint;
+	if (!isBare) return error;
+	const { code, message, details } = error;
+	return new HoldpointError(code, message, { details, cause: error, hint: `Run \`holdpoint ${name} --help\`.` });
 }
 
 async function printVersion(terminal: Terminal): Promise<number> {

@@ -1,3 +1,5 @@
+import { type OptionShape, shapes } from "../kit/option-problem.ts";
+import { checkOptions } from "../run/define-agent.ts";
 import type { ContextOptions } from "../spec/context.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import { defaultHarnessAgentLimits } from "../spec/limits.ts";
@@ -11,13 +13,21 @@ const defaults: ContextOptions = {
 	providers: [],
 };
 
+const contextOptions: { readonly [Name in keyof ContextOptions]: OptionShape } = {
+	windowTokens: shapes.any,
+	answerTokens: shapes.any,
+	compactAt: shapes.any,
+	resultTokensMax: shapes.any,
+	isSummarised: shapes.flag,
+	providers: [areObjects, "a list of `{ name, tokensMax, provide }`"],
+};
+
 const windowMin = 1_000;
 const resultMin = 50;
 
 /** Errors: `agent.invalid`. */
 export function checkContext(agent: string, given: Partial<ContextOptions>): ContextOptions {
-	const strange = Object.keys(given).find((name) => !Object.hasOwn(defaults, name));
-	check(agent, strange === undefined, `${strange} is not known`);
+	checkOptions(given, contextOptions, `agent ${agent} sets, in its context,`);
 	const options = { ...defaults, ...given };
 	const { windowTokens, answerTokens, compactAt, resultTokensMax, providers } = options;
 	check(
@@ -38,6 +48,10 @@ export function checkContext(agent: string, given: Partial<ContextOptions>): Con
 		names.add(name);
 	}
 	return options;
+}
+
+function areObjects(value: unknown): boolean {
+	return Array.isArray(value) && value.every((one) => typeof one === "object" && one !== null);
 }
 
 function isCount(value: unknown, min: number): boolean {

@@ -2,8 +2,9 @@
  * An agent with what production asks for, in one call: programs, a context that is kept within the model's window, todos,
  * plan mode, a last answer at the bound. Everything is an option, and false switches it off.
  */
+import { type OptionShape, shapes } from "../kit/option-problem.ts";
 import { agentTool } from "../run/agent-tool.ts";
-import { type AgentDefinition, defineAgent } from "../run/define-agent.ts";
+import { type AgentDefinition, agentOptions, checkAgentName, checkOptions, defineAgent } from "../run/define-agent.ts";
 import { memoryIndex } from "../run/memory-index.ts";
 import { type MemoryToolsOptions, memoryTools } from "../run/memory-tools.ts";
 import type { OwnProvider } from "../run/prepare-context.ts";
@@ -59,33 +60,42 @@ const { indexTokensMax, failedTurnsMax, roundsMax } = defaultHarnessAgentLimits;
 
 /** Declares an agent with the defaults of production. Errors: `agent.invalid`. */
 export function harnessAgent<const Name extends string>(definition: HarnessAgentDefinition<Name>): Agent<Name> {
+	checkDefinition(definition);
 	const {
+		context: _context,
+		memory: _memory,
+		todos: _todos,
+		modes = { start: "execute" },
+		lastAnswer = true,
+		skills,
+		agents = [],
+		loop,
 		programs = true,
 		tools = [],
-		agents = [],
-		lastAnswer = true,
-		modes = { start: "execute" },
-		loop,
-		skills,
+		...plain
 	} = definition;
 	const { context, providers } = contextOf(definition);
-	const own = ownTools(definition, context);
 	// A program waits for the answer.
 	const asking = agents.map((one) => ({ ...agentTool(one, { background: true }), isEverywhere: true as const }));
+	const own: readonly OwnTool[] = [
+		...asking.map((tool) => ({ tool, from: "agents" as const })),
+		...ownTools(definition, context),
+	];
+	checkNames(plain.name, tools, own);
 	const agent = defineAgent({
-		...definition,
-		...(skills ? { instructions: `${definition.instructions}\n\n${skills.index}` } : {}),
-		tools: [...tools, ...asking, ...own],
-		programs: programs && withDirect(programs, [...asking, ...own]),
+		...plain,
+		...(skills ? { instructions: `${plain.instructions}\n\n${skills.index}` } : {}),
+		tools: [...tools, ...own.map(({ tool }) => tool)],
+		programs: programs && withDirect(programs, own),
 	});
 	return {
 		...agent,
 		features: {
 			context,
 			providers,
-			mode: modes ? checkedMode(definition.name, modes.start) : undefined,
-			loop: loop && checkedLoop(definition.name, loop),
-			failedTurnsMax: checkedFailedTurns(definition.name, lastAnswer),
+			mode: modes ? checkedMode(plain.name, modes.start) : undefined,
+			loop: loop && checkedLoop(plain.name, loop),
+			failedTurnsMax: checkedFailedTurns(plain.name, lastAnswer),
 		},
 	};
 }
@@ -124,20 +134,21 @@ function memoryProvider(agent: string, memory: false | MemorySettings): OwnProvi
 function ownTools(
 	{ todos = true, modes, agents = [], memory = {}, skills }: HarnessAgentDefinition,
 	context: ContextOptions | undefined,
-): readonly Tool[] {
+): readonly OwnTool[] {
+	const from = (option: OwnTool["from"], tools: readonly Tool[]) => tools.map((tool) => ({ tool, from: option }));
 	return [
-		...(todos ? [todoTool()] : []),
-		...(modes === false ? [] : [setModeTool()]),
-		...(memory ? memoryTools(memory) : []),
-		...(skills ? [{ ...skills.tool, isEverywhere: true as const }] : []),
-		...(context ? [readResultTool(context.resultTokensMax)] : []),
-		...(agents.length > 0 ? [stopAgentTool()] : []),
+		...from("todos", todos ? [todoTool()] : []),
+		...from("modes", modes === false ? [] : [setModeTool()]),
+		...from("memory", memory ? memoryTools(memory) : []),
+		...from("skills", skills ? [{ ...skills.tool, isEverywhere: true as const }] : []),
+		...from("context", context ? [readResultTool(context.resultTokensMax)] : []),
+		...from("agents", agents.length > 0 ? [stopAgentTool()] : []),
 	];
 }
 
-function withDirect(programs: true | Partial<ProgramOptions>, tools: readonly Tool[]): Partial<ProgramOptions> {
+function withDirect(programs: true | Partial<ProgramOptions>, own: readonly OwnTool[]): Partial<ProgramOptions> {
 	const given = typeof programs === "object" ? programs : {};
-	return { ...given, direct: [...(given.direct ?? []), ...tools.map(({ name }) => name)] };
+	return { ...given, direct: [...(given.direct ?? []), ...own.map(({ tool }) => tool.name)] };
 }
 
 /** One that is misspelt would let it do everything. */
@@ -169,4 +180,74 @@ function checkedLoop(agent: string, settings: LoopSettings): LoopOptions {
 		});
 	}
 	return { until, criteria, roundsMax: rounds };
+}
+
+type OptionsOf<Definition> = { readonly [Name in keyof Definition]-?: OptionShape };
+type Known<Union> = Union extends unknown ? keyof Union : never;
+
+const ownOptions = {
+	...agentOptions,
+	context: shapes.offOrOptions,
+	memory: shapes.offOrOptions,
+	todos: shapes.flag,
+	modes: shapes.offOrOptions,
+	lastAnswer: shapes.flagOrOptions,
+	skills: [isSkills, "what `await skills({ folder })` returns"],
+	agents: [areParticipants, "a list of agents and teams, as `defineAgent` and teams' builders make them"],
+	loop: shapes.object,
+} as const satisfies OptionsOf<HarnessAgentDefinition>;
+
+const memoryOptions: OptionsOf<MemorySettings> = {
+	session: shapes.flag,
+	principal: shapes.flag,
+	indexTokensMax: shapes.any,
+};
+const modeOptions = { start: shapes.any };
+const lastAnswerOptions = { failedTurnsMax: shapes.any };
+const loopOptions: { readonly [Name in Known<LoopSettings>]: OptionShape } = {
+	until: shapes.any,
+	criteria: shapes.any,
+	roundsMax: shapes.any,
+};
+
+/** That each option is one, of the kind that it must be; what it says is looked at where it is used. Errors: `agent.invalid`. */
+function checkDefinition(definition: HarnessAgentDefinition): void {
+	checkAgentName(definition.name);
+	const { name, memory, modes, lastAnswer, loop } = definition;
+	checkOptions(definition, ownOptions, `agent ${name} sets`);
+	if (memory) checkOptions(memory, memoryOptions, `agent ${name} sets, in its memory,`);
+	if (modes) checkOptions(modes, modeOptions, `agent ${name} sets, in its modes,`);
+	if (typeof lastAnswer === "object")
+		checkOptions(lastAnswer, lastAnswerOptions, `agent ${name} sets, in its lastAnswer,`);
+	if (loop) checkOptions(loop, loopOptions, `agent ${name} sets, in its loop,`);
+}
+
+/** The option that brings a tool of the harness agent's own. */
+interface OwnTool {
+	readonly tool: Tool;
+	readonly from: keyof Omit<HarnessAgentDefinition, keyof AgentDefinition>;
+}
+
+/** Errors: `agent.invalid`. */
+function checkNames(agent: string, tools: readonly Tool[], own: readonly OwnTool[]): void {
+	const names = new Set(tools.map((tool) => tool?.name));
+	const twice = own.find(({ tool }) => names.has(tool.name));
+	if (!twice) return;
+	const { tool, from } = twice;
+	const without =
+		from === "agents" || from === "skills" ? `leave out \`${from}\`` : `switch its own off, with \`${from}: false\``;
+	throw new HoldpointError("agent.invalid", `agent ${agent} has two tools named ${tool.name}: yours, and its own`, {
+		hint: `Give yours another name, or ${without}.`,
+	});
+}
+
+function isSkills(value: unknown): boolean {
+	const { index, tool } = (value ?? {}) as Partial<NonNullable<HarnessAgentDefinition["skills"]>>;
+	return typeof index === "string" && typeof tool?.execute === "function";
+}
+
+function areParticipants(value: unknown): boolean {
+	const isOne = (one: { name?: unknown; digest?: unknown } | null | undefined) =>
+		typeof one?.name === "string" && typeof one.digest === "string";
+	return Array.isArray(value) && value.every(isOne);
 }

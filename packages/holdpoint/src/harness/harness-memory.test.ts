@@ -153,3 +153,25 @@ test("what memory gave a run stands in no prompt of the session's next one, unle
 	await harness.audit.erase({ run });
 	expect(await shown()).toContain("Ann's secret");
 });
+
+test("a run keeps the index that it was given: what is forgotten meanwhile is gone from the next one on", async () => {
+	const policy = () => ({ verdict: "ask" as const, reason: "money" });
+	const { harness, agent, systems } = scene([use("pay", { to: "bob" }), end, end], { policy });
+	await harness.memory.write("tea", "Ann drinks green tea.", { principal: "ann" });
+	const session = harness.session("s", agent);
+	const held = await session.send("Hello.", { principal: "ann" });
+	const [approval] = await harness.approvals();
+	await harness.memory.forget({ principal: "ann" });
+	await harness.approve(approval?.approval ?? "", { by: { id: "bob", via: "test" } });
+	await harness.resume(held.run);
+	// The same prompt as if it had never waited.
+	expect(systems()).toHaveLength(2);
+	expect(systems()[1]).toBe(systems()[0]);
+	expect(systems()[1]).toContain("green tea");
+	const later = await session.send("Hello.", { principal: "ann" });
+	expect(systems().at(-1)).toBe("Serve.");
+	const { events } = await harness.show(later.run);
+	const provided = events.map(({ event }) => event).filter(({ type }) => type === "context.provided");
+	// Nothing was there, and nothing is: no part is written down.
+	expect(provided).toEqual([{ type: "context.provided" }]);
+});

@@ -68,7 +68,8 @@ function moreLine(count: number): string {
 	return `- and ${count} more`;
 }
 
-function byAge(a: IndexedEntry, b: IndexedEntry): number {
+/** Newest first; the same entries in the same order. */
+export function byAge(a: IndexedEntry, b: IndexedEntry): number {
 	if (a.entry.at !== b.entry.at) return b.entry.at - a.entry.at;
 	const [first, second] = [`${a.entry.name}\n${a.of}`, `${b.entry.name}\n${b.of}`];
 	return first < second ? -1 : first > second ? 1 : 0;

@@ -1,3 +1,4 @@
+import { counted } from "../kit/counted.ts";
 import { callModel, type ModelOutcome } from "../model/call-model.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
 import type { ModelAnswered, RunFailureCode, Spent } from "../spec/events.ts";
@@ -50,7 +51,7 @@ export async function askModel(segment: Segment, thread: Thread): Promise<void> 
 			asking = await newAsking(segment, { thread, ready, askAside, isTooLong: true });
 			answer = await answerTo(segment, asking);
 		}
-		if (!answer) throw new NoRoom("The provider refuses the prompt for its length, also after it was compacted");
+		if (!answer) throw new NoRoom(stillTooLong);
 	} catch (error) {
 		return unanswered(segment, { thread, asked: asking?.asked, error });
 	}
@@ -76,6 +77,9 @@ export async function askModel(segment: Segment, thread: Thread): Promise<void> 
 		...(room ? saidOf(room, { thread, isAsAsked: isAsAsked(asked, answer) }) : {}),
 	});
 }
+
+const stillTooLong =
+	"The provider refuses the prompt for its length, also after it was compacted. Say how large the model's window is (windowTokens), shorten the instructions, or give the agent fewer tools.";
 
 /**
  * Without its calls. Where no word is left, nothing is: what a model thought before a call is worth nothing to a provider
@@ -389,7 +393,7 @@ async function callHeld(segment: Segment, calling: Calling & { readonly held: He
 
 function setTimer(segment: Segment, thread: Thread, later: AskLater): void {
 	if (thread.timers >= segment.readyOf(thread).limits.modelWaitsMax) {
-		const message = `The model asked for patience ${thread.timers} times in a row (modelWaitsMax): ${later.reason}`;
+		const message = `The model asked for patience ${counted(thread.timers, "time")} in a row (modelWaitsMax): ${later.reason}`;
 		throw new HoldpointError("model.unavailable", message, { details: { run: segment.state.run } });
 	}
 	const who = thread.work === "model" ? "" : `${thread.work.slice(6)} `;

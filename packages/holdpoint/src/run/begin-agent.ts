@@ -1,4 +1,5 @@
 /** Calls that are put to agents: their beginning, and their end before the answer. */
+import { counted } from "../kit/counted.ts";
 import { entryOf } from "../routing/topology.ts";
 import type { Tool } from "../spec/tool.ts";
 import { modeOf } from "./begin-mode.ts";
@@ -21,7 +22,10 @@ export function beginAgent(segment: Segment, call: CallState, { agent, isInBackg
 	const background = isInBackground && call.parent === undefined;
 	const atWork = [...state.delegated].filter((one) => one.isInBackground).length;
 	if (background && atWork >= backgroundMax) {
-		return refuse("limit.background", `${atWork} agents work in the background, as many as may (backgroundMax)`);
+		return refuse(
+			"limit.background",
+			`${counted(atWork, "agent works", "agents work")} in the background, as many as may (backgroundMax)`,
+		);
 	}
 	const { task = "" } = call.args as { readonly task?: string };
 	const ready = segment.readyOf({ agent: agent.name });

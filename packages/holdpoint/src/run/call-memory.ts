@@ -81,9 +81,9 @@ function memoryIn(space: MemorySpace, segment: Segment, call: CallState): CallMe
 		return ports.labels ? joinLabels(labelSeen(state, call), labelOfEdit(call)) : worstLabel(call.id);
 	};
 	return {
-		async list(limit) {
+		async list(limit, before) {
 			await segment.flushKept();
-			return (await space.list(limit)).map(asRead);
+			return (await space.list(limit, before)).map(asRead);
 		},
 		async get(name) {
 			await segment.flushKept();

@@ -1,3 +1,4 @@
+import { counted } from "../kit/counted.ts";
 import { fixedLimits } from "../spec/limits.ts";
 import { closeCall } from "./close-call.ts";
 import { doneOf } from "./conclude.ts";
@@ -54,8 +55,8 @@ function stop(segment: Segment, of: Conversation, call: string): void {
 function turnsReason(segment: Segment, of: Conversation): string {
 	const { turnsMax } = segment.readyFor(of).limits;
 	const spent = of.turns >= turnsMax ? undefined : of.active.find((thread) => segment.isSpent(thread));
-	if (spent) return `${spent.agent} answered ${spent.answers} times without coming to an end (turnsMax)`;
-	return `The model answered ${of.turns} times without coming to an end (turnsMax)`;
+	if (spent) return `${spent.agent} answered ${counted(spent.answers, "time")} without coming to an end (turnsMax)`;
+	return `The model answered ${counted(of.turns, "time")} without coming to an end (turnsMax)`;
 }
 
 interface Closing {

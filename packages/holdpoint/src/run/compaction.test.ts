@@ -220,6 +220,7 @@ test("where that does not help, the run ends with limit.context, and no model is
 	const { harness, agent } = scene(until(3), { onRequest, context: { windowTokens: 32_000, isSummarised: false } });
 	const result = await harness.run(agent, `Find. ${"word ".repeat(2_000)}`);
 	expect(result).toMatchObject({ status: "failed", error: { code: "limit.context" } });
+	expect(result.status === "failed" && result.error.message).toContain("(windowTokens)");
 	expect(refusals()).toBe(2);
 });
 

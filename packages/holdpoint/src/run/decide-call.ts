@@ -7,9 +7,11 @@
  * 2. The policy is asked at the moment of execution; after a wait it is asked again, with today's answers (I5).
  * 3. Nothing here has an effect outside the journal.
  */
+
 import { approvalId, callDigest } from "../approvals/approvals.ts";
 import { askOf, lacking, type Need, needOf } from "../approvals/need.ts";
 import { canonicalJson } from "../kit/canonical-json.ts";
+import { counted } from "../kit/counted.ts";
 import { inTime } from "../kit/in-time.ts";
 import { reasonOf } from "../kit/reason-of.ts";
 import type { FailureCode } from "../spec/errors.ts";
@@ -67,11 +69,12 @@ export function decideCall(segment: Segment, call: CallState): void | Promise<vo
 	if (call.attempt > 0) return decideAgain(place, tool);
 	if (typeof tool === "string") return fail(place, "tool.unknown", tool);
 	const { callsMax } = segment.ready.limits;
-	if (call.ordinal > callsMax) return fail(place, "limit.calls", `This run has made its ${callsMax} calls (callsMax)`);
+	if (call.ordinal > callsMax)
+		return fail(place, "limit.calls", `This run has made its ${counted(callsMax, "call")} (callsMax)`);
 	const ready = segment.readyOf(call.thread);
 	const { callsMax: ownMax = callsMax } = ready.agent.limits;
 	if (call.ordinalOfAgent > ownMax) {
-		return fail(place, "limit.calls", `${call.thread.agent} has made its ${ownMax} calls (callsMax)`);
+		return fail(place, "limit.calls", `${call.thread.agent} has made its ${counted(ownMax, "call")} (callsMax)`);
 	}
 	if (call.phase === "asked" && ready.handoffs.has(tool.name) && isSecondHandoff(call, segment.state.calls, ready)) {
 		return fail(place, "handoff.second", "Another handoff of the same answer goes first");
@@ -480,7 +483,7 @@ function decideAgain(place: Place, tool: Tool | string): void | Promise<void> {
 		return unknown("it was started, its outcome was never written, and the tool has changed since");
 	if (tool.repeat === "once") return unknown("it was started, and its outcome was never written");
 	if (call.attempt >= segment.readyOf(call.thread).limits.attemptsMax && tool.effect !== "internal") {
-		return unknown(`it was started ${call.attempt} times and no outcome was ever written`);
+		return unknown(`it was started ${counted(call.attempt, "time")} and no outcome was ever written`);
 	}
 	return askPolicy(candidate);
 }

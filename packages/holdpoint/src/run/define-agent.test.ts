@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { createHarness } from "../holdpoint.ts";
+import { createHarness, type HarnessOptions } from "../holdpoint.ts";
 import { isHoldpointError } from "../spec/errors.ts";
 import { defineTool } from "../tools/define-tool.ts";
 import { type AgentDefinition, defineAgent } from "./define-agent.ts";
@@ -18,12 +18,29 @@ function refusal(act: () => unknown, code: string): string {
 	throw new Error("It was accepted");
 }
 
+describe("a harness", () => {
+	test.each([
+		["a policy that is misspelt", { polcy: () => ({ verdict: "deny" }) }, '"polcy", which is no option'],
+		["agents that are no list", { agents: "clerk" }, 'sets agents to "clerk"'],
+		["an isolation that is misspelt", { isolation: "hardwre" }, 'sets isolation to "hardwre"'],
+		["a sandbox that is none", { sandbox: false }, "sets sandbox to false"],
+		["nothing as its store", { store: null }, "sets store to null"],
+	])("with %s is refused, and the message says so", (_, options, message) => {
+		expect(refusal(() => createHarness(options as HarnessOptions), "config.invalid")).toContain(message);
+	});
+});
+
 describe("an agent", () => {
 	test.each([
 		["no name", { name: undefined }, "no agent name"],
 		["a name with a space", { name: "a b" }, "no agent name"],
 		["no instructions", { instructions: "" }, "no instructions"],
-		["tools that are no list", { tools: look }, "no list"],
+		["tools that are no list", { tools: look }, "sets tools to an object"],
+		["middleware that is no list", { middleware: "log" }, 'sets middleware to "log"'],
+		["an option that is none", { tool: [look] }, '"tool", which is no option'],
+		["an option with the name of a method", { toString: 1 }, '"toString", which is no option'],
+		["an option of programs that is none", { programs: { drect: [] } }, 'in its programs, "drect", which is no option'],
+		["programs that are a word", { programs: "yes" }, 'sets programs to "yes"'],
 		["a tool that is only an object", { tools: [{ name: "look", execute: () => 1 }] }, "did not make: look"],
 		["a tool that is nothing", { tools: [undefined] }, "did not make"],
 		["two tools of one name", { tools: [look, look] }, "two tools named look"],
@@ -46,6 +63,20 @@ describe("an agent", () => {
 			expect(refusal(() => createHarness({ limits }), "config.invalid")).toContain("turnsMax");
 		},
 	);
+
+	test("what is refused says what to pass", () => {
+		const hint = (change: object) => {
+			try {
+				defineAgent({ ...good, ...change } as AgentDefinition);
+			} catch (error) {
+				return isHoldpointError(error) ? error.hint : undefined;
+			}
+			return undefined;
+		};
+		expect(hint({ tool: [] })).toMatch(/^Known: name, instructions, .*middleware\.$/);
+		expect(hint({ tools: "look" })).toBe("Pass a list.");
+		expect(hint({ tools: undefined, model: undefined })).toBeUndefined();
+	});
 
 	test("its digest changes with what a run of it must be told about, and with nothing else", () => {
 		const digest = (change: Partial<AgentDefinition> = {}) => defineAgent({ ...good, ...change }).digest;

@@ -1,6 +1,7 @@
 import { canonicalJson } from "../kit/canonical-json.ts";
 import { digest } from "../kit/digest.ts";
 import { limitProblem } from "../kit/limit-problem.ts";
+import { type OptionShape, optionProblem, shapes } from "../kit/option-problem.ts";
 import type { Agent, Middleware, ProgramOptions } from "../spec/agent.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import { defaultLimits, defaultProgramLimits, type Limits } from "../spec/limits.ts";
@@ -25,13 +26,32 @@ export interface AgentDefinition<Name extends string = string> {
 	readonly middleware?: readonly Middleware[];
 }
 
+export const agentOptions = {
+	name: shapes.any,
+	instructions: shapes.any,
+	model: shapes.object,
+	settings: shapes.object,
+	tools: shapes.list,
+	programs: shapes.flagOrOptions,
+	output: shapes.any,
+	limits: shapes.object,
+	middleware: shapes.list,
+} as const satisfies { readonly [Name in keyof AgentDefinition]-?: OptionShape };
+
+const programOptionNames: { readonly [Name in keyof ProgramOptions]: OptionShape } = {
+	direct: shapes.list,
+	limits: shapes.object,
+	rehearse: shapes.flag,
+	declarationTokensMax: shapes.any,
+};
+
 /** Declares an agent. Errors: `agent.invalid`. */
 export function defineAgent<const Name extends string>(definition: AgentDefinition<Name>): Agent<Name> {
 	const { name, instructions, tools = [], limits = {}, output } = definition;
-	check(
-		typeof name === "string" && /^[A-Za-z_][A-Za-z0-9_-]{0,63}$/.test(name),
-		`"${String(name).slice(0, 80)}" is no agent name`,
-	);
+	checkAgentName(name);
+	checkOptions(definition, agentOptions, `agent ${name} sets`);
+	if (typeof definition.programs === "object")
+		checkOptions(definition.programs, programOptionNames, `agent ${name} sets, in its programs,`);
 	check(typeof instructions === "string" && instructions !== "", `agent ${name} has no instructions`);
 	checkLimits(name, limits, defaultLimits);
 	const programs = programOptions(definition.programs);
@@ -63,7 +83,6 @@ function programOptions(programs: AgentDefinition["programs"]): ProgramOptions |
 }
 
 function checkTools(agent: string, tools: readonly Tool[], programs: ProgramOptions | undefined): void {
-	check(Array.isArray(tools), `agent ${agent} has tools that are no list`);
 	const names = new Set<string>();
 	for (const tool of tools) {
 		const made = typeof tool?.execute === "function" && typeof tool.version === "string";
@@ -79,6 +98,20 @@ function checkTools(agent: string, tools: readonly Tool[], programs: ProgramOpti
 function checkLimits(agent: string, limits: object, known: object): void {
 	const problem = limitProblem(limits, known);
 	check(problem === undefined, `agent ${agent} sets ${problem}`);
+}
+
+/** Errors: `agent.invalid`. */
+export function checkAgentName(name: unknown): void {
+	check(
+		typeof name === "string" && /^[A-Za-z_][A-Za-z0-9_-]{0,63}$/.test(name),
+		`"${String(name).slice(0, 80)}" is no agent name`,
+	);
+}
+
+/** `sets`: who sets them, where, as the message begins. Errors: `agent.invalid`. */
+export function checkOptions(options: object, known: { readonly [name: string]: OptionShape }, sets: string): void {
+	const found = optionProblem(options, known);
+	if (found) throw new HoldpointError("agent.invalid", `${sets} ${found.problem}`, { hint: found.hint });
 }
 
 function check(condition: boolean, message: string): void {

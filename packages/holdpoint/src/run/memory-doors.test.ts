@@ -41,6 +41,17 @@ describe("memory for people", () => {
 		await expect(harness.memory.list({ session: "" })).rejects.toMatchObject({ code: "run.input_invalid" });
 	});
 
+	test("what a run without a session noted is shown by the run's name, and to no other tenant", async () => {
+		const story = [call("note", { name: "n", text: "kept" }), say("ok")];
+		const { harness, agent } = stage({ story, tools: memoryTools() });
+		const { run } = await harness.run(agent, "go", { tenant: "t" });
+		expect(await harness.memory.list({ run, tenant: "t" })).toMatchObject([{ name: "n", text: "kept" }]);
+		expect(await harness.memory.list({ run })).toEqual([]);
+		expect(await harness.memory.list({ session: run, tenant: "t" })).toEqual([]);
+		await expect(harness.memory.list({ run, session: "s" })).rejects.toMatchObject({ code: "memory.invalid" });
+		await expect(harness.memory.list({ run: "" })).rejects.toMatchObject({ code: "run.input_invalid" });
+	});
+
 	test("what people write is as trusted as what they say, unless they say that it is not, or labels are not kept", async () => {
 		const store = memoryStore();
 		const labelled = scene({ labels: { input: ["principal", "shop"] } }, store).harness;

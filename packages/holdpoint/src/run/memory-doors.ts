@@ -5,14 +5,16 @@ import { type MemoryHolder, MemorySpace, memoryRoom, ownerOf } from "../memory/m
 import { fixedLimits } from "../spec/limits.ts";
 import type { MemoryEntry, MemoryPlace } from "../spec/memory.ts";
 import { noRun, type Write } from "../spec/store.ts";
-import { checkSessionId } from "./check-request.ts";
+import { checkRunId, checkSessionId } from "./check-request.ts";
 import type { RunPorts } from "./run-ports.ts";
 
-/** Whose memory is meant: the session's where one is named, else the principal's. */
+/** Whose memory is meant: that of the session or run where one is named, else the principal's. */
 export interface MemoryOf {
 	/** Default: the user of this process. */
 	readonly principal?: string;
 	readonly session?: string;
+	/** One without a session, which has notes of its own. Not with `session`. */
+	readonly run?: string;
 	readonly tenant?: string;
 }
 
@@ -113,7 +115,13 @@ interface OpenedSpace {
 	readonly tenant: string | undefined;
 }
 
-function holderOf({ session, tenant }: MemoryOf, principal: string): MemoryHolder {
+function holderOf({ session, run, tenant }: MemoryOf, principal: string): MemoryHolder {
+	if (session !== undefined && run !== undefined)
+		throw invalid("Memory is that of a session or of a run, and not of both");
+	if (run !== undefined) {
+		checkRunId(run);
+		return { tenant, kind: "run", name: run };
+	}
 	if (session === undefined) return { tenant, kind: "principal", name: principal };
 	checkSessionId(session);
 	return { tenant, kind: "session", name: session };

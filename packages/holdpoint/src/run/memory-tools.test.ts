@@ -18,7 +18,7 @@ import { defineTool } from "../tools/define-tool.ts";
 import { jsonSchema } from "../tools/json-schema.ts";
 import { agentTool } from "./agent-tool.ts";
 import { defineAgent } from "./define-agent.ts";
-import { memoryTools } from "./memory-tools.ts";
+import { type MemoryToolsOptions, memoryTools } from "./memory-tools.ts";
 
 const allow: Policy = { version: "p", decide: () => ({ verdict: "allow" }) };
 const nothing = jsonSchema({ type: "object", properties: {}, additionalProperties: false });
@@ -96,6 +96,49 @@ describe("the tools of memory", () => {
 			"There is no entry of this name",
 			none,
 		]);
+	});
+
+	test("a list has the newest 50 of both kinds and says how many more there are; those are had by what to skip", async () => {
+		const store = memoryStore();
+		const storeId = await store.id();
+		const spaceOf = (kind: "principal" | "session", name: string) =>
+			new MemorySpace({ store, storeId, ring: keyRing(stageKeys) }, { tenant: undefined, kind, name });
+		const [own, session] = [spaceOf("principal", "ann"), spaceOf("session", "s")];
+		const write = (space: MemorySpace, n: number) =>
+			space.write({ name: `e${n}`, text: "x", at: n, by: { person: "p" }, principal: "ann", label: undefined });
+		const writes = Array.from({ length: 1_120 }, (_, n) => write(n % 2 === 0 && n < 200 ? session : own, n));
+		await store.commit(noRun, 0, writes);
+		const skips = [0, 50, 1_080, 1_120, 5_000];
+		const scene = play(
+			[
+				call("memory"),
+				...skips.slice(1).map((skip) => call("memory", { skip })),
+				call("memory", { skip: -1 }),
+				call("memory", { skip: 1, name: "e1" }),
+				say("ok"),
+			],
+			{ store },
+		);
+		const { run } = await scene.harness.session("s", scene.agent).send("go", { principal: "ann" });
+		const [first, second, last, ...beyond] = await results(scene, run);
+		const from = (newest: number, count: number) => ({
+			entries: Array.from({ length: count }, (_, n) => expect.objectContaining({ name: `e${newest - n}` })),
+		});
+		expect(first).toEqual({ ...from(1_119, 50), more: 1_070 });
+		expect(second).toEqual({ ...from(1_069, 50), more: 1_020 });
+		expect(last).toEqual(from(39, 40));
+		expect(beyond.slice(0, 2)).toEqual([none, none]);
+		expect(beyond[2]).toMatch(/skip/);
+		expect(beyond[3]).toMatch(/skip is for the list, without name and search/);
+	});
+
+	test("each says what it gives and that it deletes, whichever of them there are", () => {
+		const described = (options: MemoryToolsOptions) =>
+			Object.fromEntries(memoryTools(options).map(({ name, description }) => [name, description]));
+		expect(described({})["memory"]).toContain("the newest 50 entries after `skip` ones");
+		expect(described({})["note"]).toMatch(/Without a text: deletes it\.$/);
+		expect(described({})["remember"]).toMatch(/^The same as note,.* Without a text: deletes it\.$/);
+		expect(described({ session: false })["remember"]).toMatch(/^Keeps a text .* Without a text: deletes it\.$/);
 	});
 
 	test("memory of the principal is there in other sessions, that of a session in its later runs, and nowhere else", async () => {

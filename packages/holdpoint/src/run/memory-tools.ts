@@ -1,6 +1,6 @@
 /** The tools of memory. Every default tool costs tokens with every answer of a model: few words, and one tool that reads. */
 import { joinLabels } from "../labels/label.ts";
-import { firstLine } from "../memory/index-text.ts";
+import { byAge, firstLine, type IndexedEntry } from "../memory/index-text.ts";
 import type { JsonSchema } from "../spec/json.ts";
 import type { Label } from "../spec/label.ts";
 import { fixedLimits } from "../spec/limits.ts";
@@ -29,18 +29,29 @@ const {
 export function memoryTools({ session = true, principal = true }: MemoryToolsOptions = {}): readonly Tool[] {
 	const kinds = [...(session ? (["session"] as const) : []), ...(principal ? (["principal"] as const) : [])];
 	if (kinds.length === 0) return [];
-	return [readingTool(kinds), ...(session ? [note] : []), ...(principal ? [remember] : [])];
+	return [readingTool(kinds), ...(session ? [note] : []), ...(principal ? [rememberBeside(session)] : [])];
 }
 
 type Kind = keyof CallingRun["memory"];
+interface ToRead {
+	readonly name?: string;
+	readonly search?: string;
+	readonly skip?: number;
+}
 type Texts = { readonly [name: string]: string | undefined };
 
 function readingTool(kinds: readonly Kind[]): Tool {
 	const tool = runTool({
 		name: "memory",
-		description: "Memory: lists all entries, reads the one of that name, or searches for words.",
-		inputSchema: textsSchema([], ["name", "search"]),
-		inRun: (input, run) => read(input as Texts, run, kinds),
+		description: `Memory: lists the newest ${listMax} entries after \`skip\` ones, reads the one of that name, or finds the best ${foundMax} for words.`,
+		inputSchema: {
+			type: "object",
+			properties: { name: { type: "string" }, search: { type: "string" }, skip: { type: "integer", minimum: 0 } },
+			additionalProperties: false,
+		},
+		misfit: ({ name, search, skip }) =>
+			skip && (name ?? search) !== undefined ? "skip is for the list, without name and search" : undefined,
+		inRun: (input, run) => read(input as ToRead, run, kinds),
 	});
 	// It sends nothing to anybody.
 	return { ...tool, effect: "read", labels: { audience: [] } };
@@ -51,10 +62,11 @@ const note = writingTool(
 	"session",
 	"Keeps a text in memory under a name, for this session. Without a text: deletes it.",
 );
-const remember: Tool = {
-	...writingTool("remember", "principal", "The same as note, for later sessions with this user, too."),
-	effect: "write",
-};
+function rememberBeside(hasNote: boolean): Tool {
+	const what = hasNote ? "The same as note," : "Keeps a text in memory under a name,";
+	const description = `${what} for later sessions with this user, too. Without a text: deletes it.`;
+	return { ...writingTool("remember", "principal", description), effect: "write" };
+}
 
 function writingTool(name: string, kind: Kind, description: string): Tool {
 	const tool = runTool({
@@ -82,30 +94,42 @@ function said({ text }: Texts): string {
 	return text === undefined || text === "" ? "deleted" : "kept";
 }
 
-async function read({ name, search }: Texts, run: CallingRun, kinds: readonly Kind[]): Promise<DoneInRun> {
-	const found: { readonly of: "session" | "user"; readonly entry: MemoryEntry }[] = [];
+async function read({ name, search, skip = 0 }: ToRead, run: CallingRun, kinds: readonly Kind[]): Promise<DoneInRun> {
+	const isList = name === undefined && search === undefined;
+	const found: IndexedEntry[] = [];
 	let total = 0;
 	for (const kind of kinds) {
 		const memory = run.memory[kind];
-		const entries = await entriesOf(memory, { name, search });
-		if (name === undefined && search === undefined) total += await memory.count();
-		found.push(
-			...entries.map((entry) => ({ of: kind === "session" ? ("session" as const) : ("user" as const), entry })),
-		);
+		const of = kind === "session" ? "session" : "user";
+		if (isList) total += await memory.count();
+		const entries = isList ? await newestOf(memory, skip + listMax) : await entriesOf(memory, { name, search });
+		found.push(...entries.map((entry) => ({ of, entry }) as const));
 	}
-	const shown = found.map(({ of, entry }) => {
-		if (name !== undefined) return { name: entry.name, of, text: entry.text };
-		if (search !== undefined) return { name: entry.name, of, text: excerpt(entry.text, search) };
-		return { name: entry.name, of, text: firstLine(entry.text) };
-	});
-	const more = Math.max(0, total - shown.length);
-	const label = found.reduce<Label | undefined>((joined, { entry }) => joinLabels(joined, entry.label), undefined);
-	return { value: { entries: shown, ...(more > 0 ? { more } : {}) }, label };
+	const shown = isList ? found.sort(byAge).slice(skip, skip + listMax) : found;
+	const entries = shown.map(({ of, entry }) => ({ name: entry.name, of, text: textOf(entry, { name, search }) }));
+	const more = isList ? Math.max(0, total - skip - shown.length) : 0;
+	const label = shown.reduce<Label | undefined>((joined, { entry }) => joinLabels(joined, entry.label), undefined);
+	return { value: { entries, ...(more > 0 ? { more } : {}) }, label };
 }
 
-async function entriesOf(memory: CallMemory, { name, search }: Texts): Promise<readonly MemoryEntry[]> {
+function textOf({ text }: MemoryEntry, { name, search }: Texts): string {
+	if (name !== undefined) return text;
+	return search === undefined ? firstLine(text) : excerpt(text, search);
+}
+
+async function newestOf(memory: CallMemory, count: number): Promise<readonly MemoryEntry[]> {
+	const found: MemoryEntry[] = [];
+	while (found.length < count) {
+		const limit = Math.min(count - found.length, fixedLimits.queryLimitMax);
+		const page = await memory.list(limit, found.at(-1));
+		found.push(...page);
+		if (page.length < limit) break;
+	}
+	return found;
+}
+
+async function entriesOf(memory: CallMemory, { name = "", search }: Texts): Promise<readonly MemoryEntry[]> {
 	if (search !== undefined) return memory.search(search, foundMax);
-	if (name === undefined) return memory.list(listMax);
 	const entry = await memory.get(name);
 	return entry ? [entry] : [];
 }

@@ -11,6 +11,7 @@ import { cutText } from "../context/shown-message.ts";
 import { summaryRequest, usableSummary } from "../context/summary.ts";
 import { extendView, newView, type View, wholeFrame } from "../context/view.ts";
 import { inputBudget, windowOf } from "../context/windows.ts";
+import { counted, numberText } from "../kit/counted.ts";
 import { inTime } from "../kit/in-time.ts";
 import { reasonOf } from "../kit/reason-of.ts";
 import { charsPerToken, tokenEstimate } from "../kit/token-estimate.ts";
@@ -88,9 +89,16 @@ function planFor(view: View, { messages }: Thread, room: Room): Plan | undefined
 	return plan?.how === "hopeless" && room.ratio > 1 ? planCompaction(view, messages, { ...room, ratio: 1 }) : plan;
 }
 
-function noRoom({ budget, fixed, ratio, compactAt }: Room, view: View): string {
-	const [all, own] = [(fixed + view.tokens) * ratio, fixed * ratio].map(Math.ceil);
-	return `The prompt has ${all} tokens, ${own} of them instructions and tools, and may have ${Math.floor(budget * compactAt)} of the ${budget} that the model can read: compacting it makes no room`;
+/** What takes the room, how much there is, and what whoever made the agent can do. */
+function noRoom({ budget, fixed, ratio, compactAt, window, answer }: FoundRoom, view: View): string {
+	const [own, said] = [fixed * ratio, view.tokens * ratio].map(Math.ceil).map(numberText);
+	const most = numberText(Math.floor(budget * compactAt));
+	const isRefused = budget < window - answer;
+	const why = isRefused
+		? "The provider refused more for its length"
+		: `Of the window of ${counted(window, "token")} ${numberText(answer)} are kept for the answer (answerTokens), and a prompt has ${Math.round(compactAt * 100)} % of the rest (compactAt)`;
+	const larger = `a model with a larger window${isRefused ? "" : ", or say that it is larger (windowTokens)"}`;
+	return `The prompt does not fit: instructions, tools and what providers gave take ${own} tokens, the conversation ${said}, and ${most} is the most; compacting it makes no room. ${why}. Shorten the instructions, give the agent fewer tools, or take ${larger}.`;
 }
 
 function shownTo(thread: Thread, { resultTokensMax }: ContextOptions): View {
@@ -99,12 +107,20 @@ function shownTo(thread: Thread, { resultTokensMax }: ContextOptions): View {
 	return thread.context.view;
 }
 
-function roomFor({ thread, ready, options, beside }: Preparing): Room & { readonly system: ModelMessage } {
+interface FoundRoom extends Room {
+	readonly system: ModelMessage;
+	/** What the model can read, and what of it is kept for its answer. Tokens. */
+	readonly window: number;
+	readonly answer: number;
+}
+
+function roomFor({ thread, ready, options, beside }: Preparing): FoundRoom {
 	const window = options.windowTokens ?? windowOf(ready.model?.modelId ?? "");
 	const system = systemWith(ready, thread.context);
 	const fixed = tokenEstimate(system.content) + tokensBeside(beside);
 	const budget = inputBudget(window, options.answerTokens, ready.agent.settings?.maxOutputTokens);
-	return { budget, fixed, ratio: thread.context.ratio, compactAt: options.compactAt, system };
+	const { compactAt } = options;
+	return { budget, fixed, ratio: thread.context.ratio, compactAt, system, window, answer: window - budget };
 }
 
 const tokensOf = new WeakMap<object, number>();
@@ -164,7 +180,7 @@ async function provideAnew({ segment, thread, options }: Providing): Promise<voi
 	segment.check();
 	const { provided } = thread.context;
 	// Where it is as before, the journal has it already; that they were asked is an event all the same.
-	const isSame = parts.length > 0 && JSON.stringify(provided) === JSON.stringify(parts);
+	const isSame = JSON.stringify(provided) === JSON.stringify(parts);
 	segment.emit({
 		type: "context.provided",
 		...whoOf(thread),

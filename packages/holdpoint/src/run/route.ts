@@ -6,6 +6,7 @@
  * 2. A team inside a team has its own order; where that is at its end, its answer is that of one participant.
  * 3. Whatever functions of the user's say is asked in time; one that fails keeps the run as it is.
  */
+import { counted } from "../kit/counted.ts";
 import { tokenEstimate } from "../kit/token-estimate.ts";
 import { agentsOf, entryOf, participantOf, teamsAround, teamToJoin, type Way } from "../routing/topology.ts";
 import { HoldpointError } from "../spec/errors.ts";
@@ -337,11 +338,11 @@ function boundOf({ of, agent, trail: { last } }: Thread, { team }: Way, to: stri
 	const { name, handoffsMax, pingPongMax } = team;
 	const made = of.team?.handoffs.get(name) ?? 0;
 	if (made >= handoffsMax) {
-		return `The agents of ${name} handed on ${made} times without coming to an end (handoffsMax)`;
+		return `The agents of ${name} handed on ${counted(made, "time")} without coming to an end (handoffsMax)`;
 	}
 	const isBack = last?.from === to && last.to === agent;
 	if (!isBack || last.times < pingPongMax) return undefined;
-	return `${agent} and ${to} handed on to each other ${last.times} times with nothing done in between (pingPongMax)`;
+	return `${agent} and ${to} handed on to each other ${counted(last.times, "time")} with nothing done in between (pingPongMax)`;
 }
 
 /** Before an agent works that was spoken to: whether that is needed any more. */

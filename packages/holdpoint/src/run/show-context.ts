@@ -2,7 +2,9 @@
  * What an agent's model was shown at one of its answers, made again from the journal: the same fold, the same view.
  * Instructions and declarations are the agent's, not the journal's: of these it knows how much they were.
  */
+
 import { extendView, messageTokens, newView, wholeFrame } from "../context/view.ts";
+import { counted } from "../kit/counted.ts";
 import { tokenEstimate } from "../kit/token-estimate.ts";
 import { HoldpointError } from "../spec/errors.ts";
 import type { ModelAnswered, RunEvent } from "../spec/events.ts";
@@ -55,9 +57,13 @@ export async function contextAt(ports: RunPorts, { state: now, events, turn }: A
 	const turns = events.filter(({ type }) => type === "model.answered").length;
 	const wanted = turn ?? turns;
 	if (!started || turns === 0 || wanted < 1 || wanted > turns) {
-		throw new HoldpointError("run.no_such_turn", `Run ${run} has ${turns} answers of models, and no answer ${wanted}`, {
-			details: { run, turns },
-		});
+		throw new HoldpointError(
+			"run.no_such_turn",
+			`Run ${run} has ${counted(turns, "answer")} of models, and no answer ${wanted}`,
+			{
+				details: { run, turns },
+			},
+		);
 	}
 	const { before } = await historyOf(ports, started);
 	const state = emptyState(run, before, blobs);

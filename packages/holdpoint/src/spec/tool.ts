@@ -72,8 +72,11 @@ export interface NamedAgent {
 
 /** What a call may do with one space of its run's memory. The space comes from the run, never from arguments. */
 export interface CallMemory {
-	/** Newest first; at most so many. Labels of entries are as they are to the calling run. Errors: `memory.tampered`. */
-	list(limit: number): Promise<readonly MemoryEntry[]>;
+	/**
+	 * Newest first, from behind `before` on; at most so many. Labels of entries are as they are to the calling run.
+	 * Errors: `memory.tampered`.
+	 */
+	list(limit: number, before?: Pick<MemoryEntry, "at" | "name">): Promise<readonly MemoryEntry[]>;
 	get(name: string): Promise<MemoryEntry | undefined>;
 	search(query: string, limit: number): Promise<readonly MemoryEntry[]>;
 	count(): Promise<number>;

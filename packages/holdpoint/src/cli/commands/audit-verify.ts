@@ -2,6 +2,7 @@ import { createReadStream, readFileSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import type { AuditReport, Finding } from "../../audit/verifier/verify.ts";
 import { keyProblem, verifyExport, verifyProof } from "../../audit/verifier/verify.ts";
+import { counted } from "../../kit/counted.ts";
 import { reasonOf } from "../../kit/reason-of.ts";
 import { HoldpointError } from "../../spec/errors.ts";
 import { exitCodes, type Invocation, textOption } from "../command.ts";
@@ -103,7 +104,11 @@ function reportLines(
 ): string[] {
 	const { style } = terminal;
 	const { leaves, checkpoints, executions, payloads, findings, more, origin, checkpoint } = report;
-	const counts = `${leaves} leaves, ${checkpoints} checkpoints, ${executions} executions`;
+	const counts = [
+		counted(leaves, "leaf", "leaves"),
+		counted(checkpoints, "checkpoint"),
+		counted(executions, "execution"),
+	].join(", ");
 	if (!report.ok) {
 		return [
 			...findings.map((finding) => findingLine(finding, terminal)),

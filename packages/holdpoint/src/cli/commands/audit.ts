@@ -1,6 +1,7 @@
 import { createWriteStream, renameSync, rmSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { counted } from "../../kit/counted.ts";
 import { reasonOf } from "../../kit/reason-of.ts";
 import type { AuditedEvent } from "../../run/audit-doors.ts";
 import { HoldpointError } from "../../spec/errors.ts";
@@ -73,7 +74,7 @@ async function exportLog(invocation: Invocation): Promise<number> {
 		}
 		const own = await harness.audit.key();
 		terminal.answer({ file: path, lines, payloads, key: own }, () => [
-			`${terminal.style.green("✓")} ${shownPath(path, host.cwd)}: ${lines} lines, ${payloads ? "with payloads" : "facts alone"}`,
+			`${terminal.style.green("✓")} ${shownPath(path, host.cwd)}: ${counted(lines, "line")}, ${payloads ? "with payloads" : "facts alone"}`,
 			`  Verify with: holdpoint audit verify ${shownPath(path, host.cwd)} --key '${own}'`,
 		]);
 		return exitCodes.done;

@@ -1,3 +1,4 @@
+import { counted } from "../../kit/counted.ts";
 import { newId } from "../../kit/id.ts";
 import { castOf } from "../../run/ready-agent.ts";
 import { isTeam, type Participant } from "../../spec/team.ts";
@@ -88,5 +89,5 @@ async function showOpening(
 	const { events } = await shownRun(harness, latest.run);
 	const lines = pastLines(terminal, { run: latest.run, voices, isEchoing: true }, events);
 	const left = lines.length - pastLinesMax;
-	terminal.print(...(left > 0 ? [style.dim(`… ${left} lines before`)] : []), ...lines.slice(-pastLinesMax));
+	terminal.print(...(left > 0 ? [style.dim(`… ${counted(left, "line")} before`)] : []), ...lines.slice(-pastLinesMax));
 }

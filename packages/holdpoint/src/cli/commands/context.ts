@@ -1,3 +1,4 @@
+import { counted, numberText } from "../../kit/counted.ts";
 import type { ContextPart, ContextView } from "../../run/show-context.ts";
 import { HoldpointError } from "../../spec/errors.ts";
 import type { ModelMessage } from "../../spec/model.ts";
@@ -57,11 +58,11 @@ const barMax = 72;
 export function contextLines(view: ContextView, { style, width }: Pick<Terminal, "style" | "width">): string[] {
 	const { run, turn, turns, agent, tokens, budget, compactions, parts } = view;
 	const whole = Math.max(tokens, budget ?? tokens, 1);
-	const of = budget === undefined ? "" : ` of ${count(budget)} (${percent(tokens, budget)})`;
+	const of = budget === undefined ? "" : ` of ${numberText(budget)} (${percent(tokens, budget)})`;
 	const times = compactions === 0 ? "" : ` · compacted ${compactions === 1 ? "once" : `${compactions} times`} before`;
 	return [
 		`${style.bold(run)}  answer ${turn} of ${turns}, by ${inlineText(agent, 64)}`,
-		style.dim(`${count(tokens)} tokens${of}${times}`),
+		style.dim(`${counted(tokens, "token")}${of}${times}`),
 		"",
 		barOf(parts, { whole, columns: Math.min(barMax, width - 2), style }),
 		"",
@@ -96,7 +97,7 @@ function paint(at: number, style: Style): (text: string) => string {
 function rowsOf({ parts, budget, tokens }: ContextView, style: Style, whole: number): Cell[][] {
 	const rows = parts.map(({ kind, name, tokens: own }, at): Cell[] => [
 		{ text: `  ${signs[at % signs.length] ?? ""}`, colour: paint(at, style) },
-		{ text: count(own).padStart(7) },
+		{ text: numberText(own).padStart(7) },
 		{ text: percent(own, whole).padStart(5) },
 		{ text: name === undefined ? names[kind] : `${names[kind]} ${name}` },
 	]);
@@ -104,12 +105,13 @@ function rowsOf({ parts, budget, tokens }: ContextView, style: Style, whole: num
 	const free = budget - tokens;
 	return [
 		...rows,
-		[{ text: "  ·" }, { text: count(free).padStart(7) }, { text: percent(free, whole).padStart(5) }, { text: "free" }],
+		[
+			{ text: "  ·" },
+			{ text: numberText(free).padStart(7) },
+			{ text: percent(free, whole).padStart(5) },
+			{ text: "free" },
+		],
 	];
-}
-
-function count(tokens: number): string {
-	return tokens.toLocaleString("en-US");
 }
 
 function percent(part: number, whole: number): string {

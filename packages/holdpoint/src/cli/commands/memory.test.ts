@@ -106,9 +106,29 @@ describe("holdpoint memory", () => {
 		expect((await cli("forget", "--principal", me)).err).toContain("cannot be undone");
 		expect((await cli("forget", "--principal", me, "--yes", "--as", "root")).err).toContain("--as is refused");
 		expect((await cli("forget", "--principal", me, "--yes")).out).toBe(
-			`✓ Forgotten: 2 entries of the memory of ${me}\n`,
+			`✓ Forgotten: 2 entries written on behalf of ${me}, in sessions and runs, too\n`,
 		);
 		expect((await cli("list", "--session", "s")).out).toBe("Nothing is in the memory of the session s.\n");
+	});
+
+	test("shows what a run noted, by itself or in its session, and names both where a person is forgotten", async () => {
+		await recorded(["run", "go again", "--run-id", "run_alone", "--json"], { cwd });
+		const listed = await cli("list", "--run", "run_alone");
+		expect(listed.out).toMatch(/todo .*untrusted +Answer the mail/);
+		expect((await cli("show", "todo", "--run", "alone")).out).toContain("in call c3 of run run_alone");
+		expect((await cli("search", "mail", "--run", "run_alone")).out).toContain("todo");
+		const { runs } = JSON.parse((await recorded(["runs", "--json"], { cwd })).out) as {
+			runs: readonly { readonly run: string; readonly session?: string }[];
+		};
+		const inSession = runs.find(({ session }) => session !== undefined);
+		expect((await cli("list", "--run", inSession?.run ?? "")).out).toContain("Answer the mail");
+		expect((await cli("search", "zebra", "--run", inSession?.run ?? "")).out).toContain("of the session s.");
+		expect((await cli("delete", "todo", "--run", "run_alone")).out).toContain("Deleted: todo");
+		expect((await cli("list", "--run", "run_alone")).out).toBe("Nothing is in the memory of the run run_alone.\n");
+		expect((await cli("list", "--run", "run_nobody")).err).toContain("No run of this store");
+		expect((await cli("list", "--run", "run_alone", "--session", "s")).code).toBe(2);
+		const refused = await cli("forget", "--run", "run_alone", "--yes");
+		expect([refused.code, refused.err]).toEqual([2, expect.stringContaining("holdpoint audit erase")]);
 	});
 
 	test("says which entry somebody changed in the database, and deletes it", async () => {
@@ -129,6 +149,8 @@ describe("holdpoint memory", () => {
 	});
 
 	test("tells what it takes", async () => {
+		for (const argv of [["forget"], ["import", "nowhere"], ["list", "--limit", "0"], ["show"]])
+			expect((await cli(...argv)).err, argv.join(" ")).toContain("Run `holdpoint memory --help`.");
 		for (const argv of [["what"], ["show"], ["search"], ["export"], ["show", "no"], ["list", "--limit", "0"]])
 			expect((await cli(...argv)).code, argv.join(" ")).toBe(2);
 	});

@@ -1,3 +1,4 @@
+import { counted } from "../../kit/counted.ts";
 import { waitsOf } from "../../run/conclude.ts";
 import type { RunView } from "../../run/show-run.ts";
 import { exitCodes, type Invocation } from "../command.ts";
@@ -57,7 +58,7 @@ function headLines({ terminal }: Invocation, view: RunView): string[] {
 	const first = events[0]?.at ?? 0;
 	const last = events.at(-1)?.at ?? first;
 	const took = state.status === "running" ? `began ${age(Date.now() - first)} ago` : `took ${duration(last - first)}`;
-	const facts = `${dateTime(first)} · ${took} · ${events.length} events, verified`;
+	const facts = `${dateTime(first)} · ${took} · ${counted(events.length, "event")}, verified`;
 	return [`${style.bold(view.run)}  ${statusOf(view)}`, style.dim(facts)];
 }
 

@@ -1,3 +1,4 @@
+import { counted } from "../../kit/counted.ts";
 import { handoffsOf, teamsAround } from "../../routing/topology.ts";
 import { castOf } from "../../run/ready-agent.ts";
 import type { Agent } from "../../spec/agent.ts";
@@ -94,15 +95,15 @@ function flowText(flow: Flow, { start }: Team): string {
 			return `${first} begins; an answer without a handoff asks the user, and ${reader} reads the reply.`;
 		}
 		case "autonomous":
-			return `${first} begins; whoever answers without a handoff goes on by itself, ${flow.turnsMax} times at most, before the user is asked.`;
+			return `${first} begins; whoever answers without a handoff goes on by itself, ${counted(flow.turnsMax, "time")} at most, before the user is asked.`;
 		case "pipeline":
 			return "One after the other; the last one's answer is the team's.";
 		case "parallel":
 			return "All work beside each other on the same; their answers are joined.";
 		case "group-chat":
 			return flow.choose
-				? `A function chooses who speaks next, ${flow.roundsMax} times at most.`
-				: `${first} chooses who speaks next, ${flow.roundsMax} times at most; its own answer is the team's.`;
+				? `A function chooses who speaks next, ${counted(flow.roundsMax, "time")} at most.`
+				: `${first} chooses who speaks next, ${counted(flow.roundsMax, "time")} at most; its own answer is the team's.`;
 	}
 }
 

@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { renameSync, rmSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
+import { counted } from "../../kit/counted.ts";
 import { HoldpointError } from "../../spec/errors.ts";
 import { exitCodes, type Invocation, textOption } from "../command.ts";
 import { shownPath } from "../command-line.ts";
@@ -65,7 +66,7 @@ function headOf({ epoch, source, spans }: ShownSegment): string {
 		dateTime(root.start),
 		duration((root.end ?? root.start) - root.start),
 		...(typeof status === "string" ? [status] : []),
-		source === "recorded" ? `recorded, ${commits.length} commits in ${duration(took)}` : "from the journal",
+		source === "recorded" ? `recorded, ${counted(commits.length, "commit")} in ${duration(took)}` : "from the journal",
 	];
 	return facts.join(" · ");
 }

@@ -1,3 +1,4 @@
+import { counted } from "../../kit/counted.ts";
 import type { WebhookStatus } from "../../run/webhooks.ts";
 import { exitCodes, type Invocation } from "../command.ts";
 import { commandLine } from "../command-line.ts";
@@ -14,7 +15,7 @@ export async function webhooks(invocation: Invocation): Promise<number> {
 		const report = isDelivering ? await harness.webhooks.deliver() : undefined;
 		const all = await harness.webhooks.status();
 		terminal.answer({ webhooks: all, ...(report ? { sent: report.sent } : {}) }, () => [
-			...(report ? [`${report.sent} ${report.sent === 1 ? "message was" : "messages were"} taken.`] : []),
+			...(report ? [`${counted(report.sent, "message was", "messages were")} taken.`] : []),
 			...(all.length === 0 ? ["The config has no webhooks."] : all.flatMap((one) => lines(invocation, one))),
 		]);
 		return exitCodes.done;

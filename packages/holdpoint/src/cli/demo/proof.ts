@@ -2,6 +2,7 @@
  * What the demo claims, held against what can be asked: the operating system's process ids, the run's verified journal,
  * and the shop's own database, which knows nothing of Holdpoint.
  */
+import { counted } from "../../kit/counted.ts";
 import type { CallState } from "../../run/call-state.ts";
 import { executeCodeName } from "../../run/execute-code-name.ts";
 import { emptyState } from "../../run/run-state.ts";
@@ -109,7 +110,7 @@ function everythingOnce({ events, shop, processes }: DemoFacts, calls: readonly 
 		return does === "run" || does === "resume" ? [`${count} in process ${pid}`] : [];
 	});
 	const log = `${shop.accesses.length} in the shop's own log (${per.join(", ")})`;
-	const says = `${done.length} calls in the journal, ${log}, ${once ? "none of them twice" : "some of them twice"}`;
+	const says = `${counted(done.length, "call")} in the journal, ${log}, ${once ? "none of them twice" : "some of them twice"}`;
 	return { name: "every-call-once", ok: once && done.length > 0 && shop.accesses.length === done.length, says };
 }
 
@@ -148,7 +149,7 @@ export function finished({ events }: DemoFacts): Check {
 	return {
 		name: "finished",
 		ok: status === "completed",
-		says: `the run is ${status}; its journal of ${events.length} events is verified`,
+		says: `the run is ${status}; its journal of ${counted(events.length, "event")} is verified`,
 	};
 }
 

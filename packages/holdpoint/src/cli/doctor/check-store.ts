@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import { isWritable } from "../../adapters/stores/sqlite/connection.ts";
 import { applicationId, migrations } from "../../adapters/stores/sqlite/schema.ts";
 import { nodeSqlite, type SqlDriver } from "../../adapters/stores/sqlite/sql-engine.ts";
+import { counted } from "../../kit/counted.ts";
 import { byteSize } from "../render/duration.ts";
 import { inlineText } from "../render/safe-text.ts";
 import type { Finding } from "./finding.ts";
@@ -78,7 +79,7 @@ function examine(database: SqlDriver, path: string): Finding {
 	const check = String(pragma("quick_check(1)"));
 	if (check !== "ok") return bad(`is damaged: ${inlineText(check, 200)}`, "Restore it from a backup.");
 	const runs = Number(Object.values(database.prepare("SELECT count(*) FROM runs").get() ?? {})[0]);
-	const holds = `${runs} ${runs === 1 ? "run" : "runs"}, ${byteSize(facts.bytes)}`;
+	const holds = `${counted(runs, "run")}, ${byteSize(facts.bytes)}`;
 	const says = `${path}: opens, ${facts.journalMode} journal, schema ${version}, ${holds}`;
 	return { name, state: "ok", says, facts: { ...facts, runs } };
 }

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { sqliteStore } from "../../adapters/stores/sqlite.ts";
 import { createHarness } from "../../holdpoint.ts";
+import { counted } from "../../kit/counted.ts";
 import { isHoldpointError } from "../../spec/errors.ts";
 import { switchText } from "../render/grant-text.ts";
 import { inlineText } from "../render/safe-text.ts";
@@ -20,7 +21,7 @@ export async function checkSwitches(path: string): Promise<Finding | undefined> 
 			return { name, state: "note", says: switches.map(switchText).join("; "), mend, facts };
 		}
 		if (grants.length === 0) return undefined;
-		const says = `nothing is switched off; ${grants.length} standing ${grants.length === 1 ? "grant" : "grants"}`;
+		const says = `nothing is switched off; ${counted(grants.length, "standing grant")}`;
 		return { name, state: "ok", says, facts };
 	} catch (error) {
 		// A store or a key that is not right has a finding of its own.

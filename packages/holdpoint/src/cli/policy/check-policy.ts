@@ -4,6 +4,7 @@ import {
 	type PolicyProblem,
 	type ToolFacts,
 } from "../../adapters/policies/cedar/cedar-policy.ts";
+import { counted } from "../../kit/counted.ts";
 import { exitCodes, type Invocation } from "../command.ts";
 import { duration } from "../render/duration.ts";
 import { inlineText, proseText } from "../render/safe-text.ts";
@@ -58,10 +59,6 @@ function checkLines(check: PolicyCheck, paper: Paper): string[] {
 		verdict,
 		...beside,
 	];
-}
-
-function counted(count: number, one: string, many: string): string {
-	return `${count} ${count === 1 ? one : many}`;
 }
 
 function toolLines({ name, agents, effects, fields, leftOut, notes }: ToolFacts, { style, width }: Paper): string[] {

@@ -128,7 +128,7 @@ describe("policy test", () => {
 		const { code, out } = await cli("policy", "test", "cases.yaml");
 		expect(code).toBe(1);
 		expect(out).toMatch(/✗ large {2}cases\.yaml:8\n {2}- ask boss\n {2}\+ allow/);
-		expect(out).toContain("1 of 7 cases are decided otherwise");
+		expect(out).toContain("1 of 7 cases is decided otherwise");
 		const [json] = (await cli("policy", "test", "--json")).json();
 		expect(json).toMatchObject({ ok: false, passed: 6, failed: 1 });
 	});

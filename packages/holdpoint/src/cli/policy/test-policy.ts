@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { isCedarPolicy } from "../../adapters/policies/cedar/cedar-policy.ts";
+import { counted, numberText } from "../../kit/counted.ts";
 import { decide } from "../../policy/decide.ts";
 import { canonicalArguments } from "../../run/canonical-arguments.ts";
 import { isHoldpointError } from "../../spec/errors.ts";
@@ -38,8 +39,8 @@ export async function testPolicy(invocation: Invocation): Promise<number> {
 		...failed.flatMap((result) => ["", ...differenceLines(result, file, invocation)]),
 		"",
 		isWell
-			? `${terminal.style.green("✓")} ${counts.passed} cases are decided as expected  ${terminal.style.dim(own.policy.version)}`
-			: `${terminal.style.red("✗")} ${counts.failed} of ${results.length} cases are decided otherwise`,
+			? `${terminal.style.green("✓")} ${counted(counts.passed, "case is", "cases are")} decided as expected  ${terminal.style.dim(own.policy.version)}`
+			: `${terminal.style.red("✗")} ${numberText(counts.failed)} of ${counted(results.length, "case")} ${counts.failed === 1 ? "is" : "are"} decided otherwise`,
 	]);
 	return isWell ? exitCodes.done : exitCodes.failed;
 }

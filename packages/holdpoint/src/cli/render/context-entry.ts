@@ -1,3 +1,4 @@
+import { counted, numberText } from "../../kit/counted.ts";
 import { type ContextEvent, todoLine } from "../../run/context-events.ts";
 import type { Entry } from "./entry.ts";
 import { inlineText } from "./safe-text.ts";
@@ -14,19 +15,19 @@ export function contextEntry(
 			if (!event.parts && !event.failed) return undefined;
 			const given = event.parts?.map(({ name }) => name) ?? [];
 			const failed = event.failed?.map(({ name, why }) => `${name} failed: ${why}`) ?? [];
-			const names = [...given, ...failed].join(", ") || "nothing";
+			const names = [...given, ...failed].join(", ") || "nothing any more";
 			return { mark: style.dim("·"), text: style.dim(`reads beside its instructions: ${inlineText(names, 80)}`) };
 		}
 		case "context.compacted": {
 			const what = event.how === "clear" ? "old results are cleared" : "what is older is folded into a summary";
-			const size = `${event.tokens} of ${event.budget} tokens`;
+			const size = `${numberText(event.tokens)} of ${counted(event.budget, "token")}`;
 			return { mark: style.dim("⇣"), text: style.dim(`${what}, at ${size}`) };
 		}
 		case "todos.set": {
 			const done = event.todos.filter(({ status }) => status === "done").length;
 			return {
 				mark: style.cyan("☰"),
-				text: `has ${event.todos.length} things to do, ${done} of them done`,
+				text: `has ${counted(event.todos.length, "thing")} to do, ${done} done`,
 				below: event.todos.flatMap((todo) => wrapped(todoLine(todo))),
 			};
 		}

@@ -1,3 +1,4 @@
+import { counted } from "../../kit/counted.ts";
 import type { Grant, GrantedArguments, GrantedValue, Switch } from "../../spec/governance.ts";
 import { dateTime } from "./duration.ts";
 import { visibleText } from "./safe-text.ts";
@@ -13,7 +14,7 @@ export function grantLines(
 	const where = session === undefined ? "in every session" : `in ${visibleText(session, 220)}`;
 	const whom = scope.principal === undefined ? "anybody" : visibleText(scope.principal, 80);
 	const tenant = scope.tenant === undefined ? "" : `, tenant ${visibleText(scope.tenant, 80)}`;
-	const left = usesMax === undefined ? "any number of calls" : `${usesMax} ${usesMax === 1 ? "call" : "calls"}`;
+	const left = usesMax === undefined ? "any number of calls" : counted(usesMax, "call");
 	const used = facts.used === undefined || usesMax === undefined ? "" : `, ${facts.used} of them used`;
 	return aligned([
 		["tool", `${visibleText(tool, 80)}, as it is now`],

@@ -1,3 +1,4 @@
+import { counted } from "../../kit/counted.ts";
 import { escapeUnseen } from "../../kit/escape-unseen.ts";
 import { visibleText } from "./safe-text.ts";
 import { clip } from "./text-width.ts";
@@ -48,7 +49,7 @@ function fieldText(value: unknown): string {
 	const shown = typeof value === "object" ? text.replace(/\n\s*/g, " ") : text;
 	const left = shown.length - fieldCharsMax;
 	return left > 0
-		? `${visibleText(shown, fieldCharsMax)} [${left} more characters; --json shows all]`
+		? `${visibleText(shown, fieldCharsMax)} [${counted(left, "more character")}; --json shows all]`
 		: visibleText(shown, fieldCharsMax);
 }
 

@@ -1,3 +1,4 @@
+import { counted } from "../../kit/counted.ts";
 import { codeInside } from "../../sandbox/fenced-code.ts";
 import { sourceLines } from "../../sandbox/source-lines.ts";
 import { visibleText } from "./safe-text.ts";
@@ -44,7 +45,7 @@ export function programLines(view: ProgramView): string[] {
 		if (marked.has(number)) shown.push(style.marked(`▶ ${gutter} ${first}`), ...more);
 		else shown.push(`  ${style.dim(gutter)} ${first}`.trimEnd(), ...more);
 	}
-	if (isGap && context === undefined) shown.push(style.dim(`  … ${lines.length - linesMax} more lines`));
+	if (isGap && context === undefined) shown.push(style.dim(`  … ${counted(lines.length - linesMax, "more line")}`));
 	return shown;
 }
 

@@ -1,3 +1,4 @@
+import { counted } from "../../kit/counted.ts";
 import type { RehearsalView } from "../../run/rehearsal-view.ts";
 import { jsonText } from "./json-text.ts";
 import { inlineText, visibleText } from "./safe-text.ts";
@@ -21,10 +22,12 @@ const argsCharsMax = 2_000;
 export function rehearsalLines(rehearsal: RehearsalView, options: RehearsalOptions): string[] {
 	const { style, width } = options;
 	const { rows, reads } = rehearsal;
-	const made = reads > 0 ? `; ${reads} ${reads === 1 ? "read was" : "reads were"} made to find it out` : "";
+	const made = reads > 0 ? `; ${counted(reads, "read was", "reads were")} made to find it out` : "";
 	const done = rows.filter(({ became }) => became === "ok").length;
 	const soFar =
-		done === 0 ? "Nothing of it was done" : `${done} of ${rows.length} calls are done, and nothing else of it`;
+		done === 0
+			? "Nothing of it was done"
+			: `${done} of ${counted(rows.length, "call")} ${done === 1 ? "is" : "are"} done, and nothing else of it`;
 	const head = `What the program would do from here. ${soFar}${made}:`;
 	const digits = String(rows.length).length;
 	return [
@@ -61,7 +64,7 @@ function rowLines(row: Row, { at, digits, style, width, reason }: RowPlace): str
 function argsText(args: Row["args"]): string {
 	const left = JSON.stringify(args).length - argsCharsMax;
 	const text = jsonText(args, argsCharsMax);
-	return left > 0 ? `${text} [${left} more characters; --json shows all]` : text;
+	return left > 0 ? `${text} [${counted(left, "more character")}; --json shows all]` : text;
 }
 
 /** How it stands, and in which colour that is said. */

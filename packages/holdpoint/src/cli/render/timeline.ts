@@ -2,6 +2,7 @@
  * A run as a person reads it: each event of its journal becomes no line, one, or a few. The same lines come live and
  * from the store, because both are the same events.
  */
+import { counted, numberText } from "../../kit/counted.ts";
 import type { CallState } from "../../run/call-state.ts";
 import { isContextEvent } from "../../run/context-events.ts";
 import type { Conversation, Thread } from "../../run/conversation.ts";
@@ -282,7 +283,7 @@ export class Timeline {
 						? ""
 						: `; it ${event.end === "threw" ? "would throw" : "was not followed to its end"}`;
 				const asked = event.rows.filter(({ verdict }) => verdict === "ask").length;
-				const text = `${style.bold("rehearsed")}: ${event.rows.length} calls, ${asked} of them to be decided${ended}`;
+				const text = `${style.bold("rehearsed")}: ${counted(event.rows.length, "call")}, ${asked} of them to be decided${ended}`;
 				return { mark: style.cyan("≈"), text, below: this.wrapped("Nothing of it was done.") };
 			}
 			case "program.restored": {
@@ -304,7 +305,7 @@ export class Timeline {
 		const lines = wrap(proseText(text.trim(), 8_000), this.room() - 2);
 		const shown = lines.slice(0, proseLinesMax).map((line) => `${style.dim("│")} ${line}`);
 		return lines.length > proseLinesMax
-			? [...shown, style.dim(`│ … ${lines.length - proseLinesMax} more lines`)]
+			? [...shown, style.dim(`│ … ${counted(lines.length - proseLinesMax, "more line")}`)]
 			: shown;
 	}
 
@@ -321,7 +322,7 @@ export class Timeline {
 		const { who } = this.at;
 		const { inputTokens, outputTokens } = event.usage;
 		const tokens =
-			inputTokens + outputTokens > 0 ? ` · ${count(inputTokens)} tokens in, ${count(outputTokens)} out` : "";
+			inputTokens + outputTokens > 0 ? ` · ${counted(inputTokens, "token")} in, ${numberText(outputTokens)} out` : "";
 		const named = event.model === undefined ? "" : `${inlineText(event.model, 80)} · `;
 		const text = event.content.map((part) => (part.type === "text" ? part.text : "")).join("");
 		const unmade = (event.unmade ?? []).map((tool) => inlineText(tool, 60)).join(", ");
@@ -381,8 +382,7 @@ export class Timeline {
 		const by = inlineText(`${event.by.id} (${event.by.via})`, 40);
 		const reason = event.reason ? this.wrapped(`"${event.reason}"`) : [];
 		const { rows = [] } = event;
-		const wide =
-			rows.length === 0 ? "" : `, with ${rows.length} ${rows.length === 1 ? "row" : "rows"} of its rehearsal`;
+		const wide = rows.length === 0 ? "" : `, with ${counted(rows.length, "row")} of its rehearsal`;
 		const more = `${wide}${event.open ? "; others must answer too" : ""}`;
 		if (event.answer === "deny")
 			return { mark: style.red("⊘"), text: `${style.red("denied")} by ${by}${wide}`, below: reason };
@@ -432,10 +432,10 @@ export class Timeline {
 		const tokens = usage.inputTokens + usage.outputTokens;
 		const totals = style.dim(
 			[
-				`${turns} model ${turns === 1 ? "answer" : "answers"}`,
-				`${made} ${made === 1 ? "call" : "calls"}`,
-				...(handoffs > 0 ? [`${handoffs} ${handoffs === 1 ? "handoff" : "handoffs"}`] : []),
-				...(tokens > 0 ? [`${count(tokens)} tokens`] : []),
+				counted(turns, "model answer"),
+				counted(made, "call"),
+				...(handoffs > 0 ? [counted(handoffs, "handoff")] : []),
+				...(tokens > 0 ? [counted(tokens, "token")] : []),
 			].join(" · "),
 		);
 		if (event.status === "completed") return { mark: style.green("✓"), text: `${style.bold("completed")}  ${totals}` };
@@ -455,8 +455,4 @@ export class Timeline {
 function outcomeMark(outcome: Outcome, style: Style): string {
 	if ("unknown" in outcome) return style.yellow("?");
 	return style.red("denied" in outcome || "cancelled" in outcome ? "⊘" : "✗");
-}
-
-function count(value: number): string {
-	return value.toLocaleString("en-US");
 }

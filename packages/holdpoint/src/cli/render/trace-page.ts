@@ -2,7 +2,9 @@
  * The traces of a run as one HTML file: no script, nothing from elsewhere, and every text in it escaped. Where a bar stands
  * is drawn, so that the page needs no styles but its own.
  */
+
 import { hash } from "node:crypto";
+import { counted } from "../../kit/counted.ts";
 import { text } from "../../server/decision-text.ts";
 import type { Span, SpanEvent } from "../../spec/trace.ts";
 import type { ShownSegment } from "../shown-trace.ts";
@@ -79,7 +81,9 @@ function segmentPart({ epoch, source, spans }: ShownSegment): string {
 		dateTime(root.span.start),
 		duration(root.ms),
 		...(typeof status === "string" ? [status] : []),
-		source === "recorded" ? `recorded as it ran, ${commits} commits` : "derived from the journal, without commits",
+		source === "recorded"
+			? `recorded as it ran, ${counted(commits, "commit")}`
+			: "derived from the journal, without commits",
 		`trace ${root.span.traceId}`,
 	];
 	return `<section aria-label="Segment ${epoch}"><h2>Segment ${epoch}</h2><p>${facts.map(text).join(" · ")}</p>

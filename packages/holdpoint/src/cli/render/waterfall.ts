@@ -1,9 +1,10 @@
 /** Where each span of a segment stands: how deep, from when to when; and the same as lines of a terminal. */
+import { counted, numberText } from "../../kit/counted.ts";
 import type { Span } from "../../spec/trace.ts";
 import { duration } from "./duration.ts";
 import { inlineText } from "./safe-text.ts";
 import type { Style } from "./style.ts";
-import { clip, padEnd, padStart } from "./text-width.ts";
+import { clip, padEnd, padStart, widthOf } from "./text-width.ts";
 
 export interface WaterfallRow {
 	readonly span: Span;
@@ -62,41 +63,72 @@ function factsOf({ attributes, status, parentSpanId }: Span): string {
 	};
 	if (status.code === "error") add("error.type", (type) => String(type));
 	if (attributes["gen_ai.operation.name"] === "chat") {
-		add("gen_ai.usage.input_tokens", (tokens) => `${tokens} tokens in`);
-		add("gen_ai.usage.output_tokens", (tokens) => `${tokens} out`);
+		add("gen_ai.usage.input_tokens", (tokens) => `${counted(Number(tokens), "token")} in`);
+		add("gen_ai.usage.output_tokens", (tokens) => `${numberText(Number(tokens))} out`);
 		add("holdpoint.cost.usd", (usd) => `$${Number(usd).toFixed(4)}`);
 	}
-	add("holdpoint.approval.outcome", (answer) => (answer === "open" ? "waits" : String(answer)));
-	add("holdpoint.approval.waited_s", (seconds) => `after ${duration(Number(seconds) * 1_000)}`);
+	const isOpen = attributes["holdpoint.approval.outcome"] === "open";
+	add("holdpoint.approval.outcome", (answer) => (isOpen ? "waits" : String(answer)));
 	add("holdpoint.call.id", (call) => String(call));
+	add("holdpoint.approval.waited_s", (seconds) => `after ${duration(Number(seconds) * 1_000)}`);
 	if (attributes["holdpoint.continued"] === true) facts.push("goes on from before");
-	if (attributes["holdpoint.unfinished"] === true && parentSpanId !== undefined) facts.push("not over");
+	const isOver = attributes["holdpoint.unfinished"] !== true || parentSpanId === undefined;
+	// What waits is not over.
+	if (!isOver && !isOpen) facts.push("not over");
 	return facts.join(" · ");
 }
 
 const durationColumns = 8;
 const barColumnsMin = 8;
-const nameShare = 0.5;
+const labelShareMax = 0.6;
+const nameColumnsMin = 22;
 
-/** One line for each span; what does not fit is cut. */
+/** One line for each span. Where a label does not fit, words of the conventions go first, then the end of the name. */
 export function waterfallLines(
 	rows: readonly WaterfallRow[],
 	{ style, width }: { readonly style: Style; readonly width: number },
 ): string[] {
-	const nameColumns = Math.floor(width * nameShare);
-	const barColumns = Math.max(barColumnsMin, width - nameColumns - durationColumns - 2);
-	return rows.map((row) => {
-		const { span, depth, ms, kind, facts } = row;
-		const name = `${"  ".repeat(Math.min(depth, 8))}${inlineText(span.name, 200)}`;
-		const text = clip(facts === "" ? name : `${name}  ${inlineText(facts, 200)}`, nameColumns);
-		const shown = clip(name, nameColumns);
-		const label =
-			shown +
-			style.dim(text.slice(shown.length)) +
-			" ".repeat(Math.max(0, padEnd(text, nameColumns).length - text.length));
-		const bar = colourOf(style, kind)(barOf(row, barColumns));
-		return `${label} ${bar} ${style.dim(padStart(duration(ms), durationColumns))}`.trimEnd();
+	const most = Math.min(Math.floor(width * labelShareMax), width - barColumnsMin - durationColumns - 2);
+	const plain = rows.map((row) => labelOf(row, inlineText(row.span.name, 200)));
+	const fit = plain.every((label) => columnsOf(label) <= most);
+	const labels = fit ? plain : rows.map((row) => labelOf(row, shortName(inlineText(row.span.name, 200))));
+	const columns = Math.min(most, Math.max(...labels.map(columnsOf)));
+	const barColumns = Math.max(barColumnsMin, width - columns - durationColumns - 2);
+	return rows.map((row, at) => {
+		const { name, facts } = fitted(labels[at] as Label, columns);
+		const gap = " ".repeat(Math.max(0, columns - columnsOf({ name, facts })));
+		const bar = colourOf(style, row.kind)(barOf(row, barColumns));
+		const took = style.dim(padStart(duration(row.ms), durationColumns));
+		return `${name}${facts === "" ? "" : style.dim(`  ${facts}`)}${gap} ${bar} ${took}`.trimEnd();
 	});
+}
+
+interface Label {
+	/** Indented by its depth. */
+	readonly name: string;
+	readonly facts: string;
+}
+
+function labelOf({ depth, facts }: WaterfallRow, name: string): Label {
+	return { name: "  ".repeat(Math.min(depth, 8)) + name, facts: inlineText(facts, 200) };
+}
+
+function columnsOf({ name, facts }: Label): number {
+	return widthOf(name) + (facts === "" ? 0 : 2 + widthOf(facts));
+}
+
+/** Of a tool's span its name is left, and of one of ours what it is. */
+function shortName(name: string): string {
+	return name.replace(/^(?:holdpoint\.|execute_tool )/, "");
+}
+
+/** What a span came to is worth more than the end of a long name; how long it waited is worth least. */
+function fitted(label: Label, columns: number): Label {
+	if (columnsOf(label) <= columns) return label;
+	const nameMax = Math.max(nameColumnsMin, columns - widthOf(label.facts) - 2);
+	const name = clip(label.name, Math.min(nameMax, columns));
+	const left = columns - widthOf(name) - 2;
+	return { name, facts: left > 0 ? clip(label.facts, left) : "" };
 }
 
 function barOf({ from, to }: WaterfallRow, columns: number): string {
