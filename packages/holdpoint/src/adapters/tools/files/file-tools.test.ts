@@ -401,6 +401,14 @@ describe("what belongs to a store", () => {
 		expect(await call("read_file", { path: "notes/twice.txt" })).toMatchObject({ text: "the secret\n" });
 	});
 
+	test("also where more than ten thousand files are forbidden", async () => {
+		for (let at = 0; at < 10_001; at++) writeFileSync(join(scene.desk, `.holdpoint/${at}`), "");
+		linkSync(join(scene.desk, ".holdpoint/7"), join(scene.desk, "notes/harmless.txt"));
+		linkSync(join(scene.folder, "outside/secret.txt"), join(scene.desk, "notes/twice.txt"));
+		await expect(call("read_file", { path: "notes/harmless.txt" })).rejects.toThrow("no tool reads");
+		expect(await call("read_file", { path: "notes/twice.txt" })).toMatchObject({ text: "the secret\n" });
+	});
+
 	test("a store elsewhere is named by forbid, with what lies beside it", async () => {
 		for (const name of ["data/my.db", "data/my.db-wal", "data/my.db.keys", "data/other.txt"])
 			scene.put(`desk/${name}`, name);

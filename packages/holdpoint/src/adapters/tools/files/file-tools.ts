@@ -8,6 +8,7 @@ import type { Policy } from "../../../spec/policy.ts";
 import type { Effect, Labels, Lookup, Tool } from "../../../spec/tool.ts";
 import { defineTool } from "../../../tools/define-tool.ts";
 import { jsonSchema } from "../../../tools/json-schema.ts";
+import { wholeText, wholeTextIn } from "../rooted/read-text.ts";
 import { pathOf } from "../rooted/relative-path.ts";
 import { invalid, RootFolder } from "../rooted/root-folder.ts";
 import { checkRoom, deleteFile, replaceFile } from "./change-file.ts";
@@ -23,7 +24,6 @@ import {
 	readFilePart,
 	type SearchArguments,
 	searchFiles,
-	wholeText,
 } from "./look-into-files.ts";
 
 export type { FileLimits } from "../../../spec/limits.ts";
@@ -286,7 +286,7 @@ function write(desk: Desk, args: WriteArguments, call: CallIds): Promise<Written
 			if (!(await desk.root.lookAt(folder, name))) await checkRoom(folder, desk.limits.folderEntriesMax);
 			return replaceFile(desk.root, folder, { name, text: args.text });
 		};
-		const { bytes, isNew } = await desk.root.inFolder(folders, work, true);
+		const { bytes, isNew } = await desk.root.inFolder(folders, work, { makes: true });
 		return { path: args.path, bytes, ...(isNew ? { isNew: true as const } : {}) };
 	});
 }
@@ -296,7 +296,8 @@ function edit(desk: Desk, args: EditArguments, call: CallIds): Promise<Edited> {
 		const [folders, name] = split(segments);
 		return desk.root.inFolder(folders, async (folder) => {
 			const was = await desk.root.lookAt(folder, name);
-			const before = await wholeText(desk.looking(args.path, call), segments);
+			const { root, limits } = desk.looking(args.path, call);
+			const before = await wholeTextIn(root, folder, { name, bytesMax: limits.readBytesMax });
 			const at = before.indexOf(args.old);
 			if (at < 0) throw new Error(`${args.path} does not hold old; read it again`);
 			if (before.indexOf(args.old, at + 1) >= 0)
@@ -337,7 +338,7 @@ async function found(desk: Desk, place: string, answer: (now: string) => object 
 		const segments = desk.root.segmentsOf(place, false);
 		if (desk.rules.verdictOf(segments, "read") === "deny") return nobodyKnows;
 		// It says no more than that the text is the call's own: nobody has to be asked for that.
-		const now = await wholeText(desk, segments);
+		const now = await wholeText(desk.root, segments, desk.limits.readBytesMax);
 		const happened = answer(now);
 		return happened ? { happened } : nobodyKnows;
 	} catch {

@@ -1,10 +1,9 @@
 /** What the tools that change nothing find. Everything is bounded, and says where it ended. */
 import { wholeFrom, wholeUntil } from "../../../kit/text-size.ts";
 import type { FileLimits } from "../../../spec/limits.ts";
-import { type FileText, readText } from "../rooted/read-text.ts";
-import { pathOf } from "../rooted/relative-path.ts";
+import { textIn, wholeText } from "../rooted/read-text.ts";
 import type { RootFolder } from "../rooted/root-folder.ts";
-import { entryPath, type WalkEntry, walkFolder } from "../rooted/walk-folder.ts";
+import { entryPath, walkFolder } from "../rooted/walk-folder.ts";
 import { pathPattern } from "./path-pattern.ts";
 
 export interface Looking {
@@ -67,8 +66,8 @@ export interface FilePart {
 }
 
 export async function readFilePart(looking: Looking, args: ReadArguments): Promise<FilePart> {
-	const { readLinesMax, readCharsMax } = looking.limits;
-	const text = await wholeText(looking, looking.root.segmentsOf(args.path, false));
+	const { readLinesMax, readCharsMax, readBytesMax } = looking.limits;
+	const text = await wholeText(looking.root, looking.root.segmentsOf(args.path, false), readBytesMax);
 	const lines = linesOf(text);
 	const { from = 1, column = 1 } = args;
 	if (from > Math.max(1, lines.length))
@@ -106,24 +105,6 @@ function within(lines: readonly string[], charsMax: number): readonly string[] {
 function linesOf(text: string): string[] {
 	const lines = text.split(/(?<=\n)/);
 	return lines.at(-1) === "" ? lines.slice(0, -1) : lines;
-}
-
-export async function wholeText(
-	{ root, limits }: Pick<Looking, "root" | "limits">,
-	segments: readonly string[],
-): Promise<string> {
-	const name = segments.at(-1);
-	if (name === undefined) throw new Error("The root folder is no file");
-	return root.inFolder(segments.slice(0, -1), async (folder) => {
-		const { handle } = await root.openFile(folder, name);
-		try {
-			const read = await readText(handle, limits.readBytesMax);
-			if ("text" in read) return read.text;
-			throw new Error(`${pathOf(segments)} ${read.problem}`);
-		} finally {
-			await handle.close();
-		}
-	});
 }
 
 export interface SearchArguments {
@@ -168,7 +149,8 @@ export async function searchFiles(looking: Looking, args: SearchArguments, signa
 			if (entry.kind !== "file" || !looking.mayRead(segments) || !wanted.matches(segments.slice(start.length)))
 				return true;
 			if (bytes >= limits.searchBytesMax) return false;
-			const read = await textOf(looking, entry);
+			const file = { name: entry.name, bytesMax: limits.readBytesMax };
+			const read = await textIn(root, entry.folder, file).catch(() => undefined);
 			bytes += read?.bytes ?? 0;
 			const text = read && "text" in read ? read.text : undefined;
 			if (text === undefined) skipped++;
@@ -183,19 +165,6 @@ export async function searchFiles(looking: Looking, args: SearchArguments, signa
 		},
 	});
 	return { matches, ...(skipped > 0 ? { skipped } : {}), ...(isWhole ? {} : { truncated: true }) };
-}
-
-async function textOf({ root, limits }: Looking, { folder, name }: WalkEntry): Promise<FileText | undefined> {
-	try {
-		const { handle } = await root.openFile(folder, name);
-		try {
-			return await readText(handle, limits.readBytesMax);
-		} finally {
-			await handle.close();
-		}
-	} catch {
-		return undefined;
-	}
 }
 
 /** The part of a long line where it is. */
