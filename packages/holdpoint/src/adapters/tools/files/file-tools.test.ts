@@ -16,7 +16,7 @@ import {
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
-import { callTool, type FileScene, fileScene, toolContext } from "./file-scene.ts";
+import { callTool, execute, type FileScene, fileScene, toolContext } from "./file-scene.ts";
 import { type FileToolsOptions, fileTools } from "./file-tools.ts";
 
 let scene: FileScene;
@@ -199,6 +199,21 @@ describe("changing", () => {
 		].map(([old, now]) => callTool(tools, "edit_file", { path: "notes/a.md", old, new: now }));
 		await Promise.all(edits);
 		expect(readFileSync(join(scene.desk, "notes/a.md"), "utf8")).toBe("1\n2\n3\n");
+	});
+
+	test("I7: a change whose call is stopped while it waits for another one is not made", async () => {
+		const { tools } = fileTools({ root: scene.desk });
+		const stop = new AbortController();
+		const write = (text: string, signal?: AbortSignal) => {
+			const tool = tools.find(({ name }) => name === "write_file");
+			return tool && execute(tool, { path: "notes/a.md", text }, signal);
+		};
+		const changes = Promise.allSettled([write("first"), write("stopped", stop.signal)]);
+		stop.abort(new Error("stopped"));
+		expect(await changes).toMatchObject([{ status: "fulfilled" }, { reason: { message: "stopped" } }]);
+		expect(readFileSync(join(scene.desk, "notes/a.md"), "utf8")).toBe("first");
+		await write("next");
+		expect(readFileSync(join(scene.desk, "notes/a.md"), "utf8")).toBe("next");
 	});
 
 	test("what would be too much is not written", async () => {

@@ -5,7 +5,7 @@ import type { PolicyLike } from "../../../policy/decide.ts";
 import { ruledPolicy } from "../../../policy/ruled-policy.ts";
 import { defaultFileLimits, type FileLimits } from "../../../spec/limits.ts";
 import type { Policy } from "../../../spec/policy.ts";
-import type { Effect, Labels, Lookup, Tool } from "../../../spec/tool.ts";
+import type { Effect, Labels, Lookup, Tool, ToolContext } from "../../../spec/tool.ts";
 import { defineTool } from "../../../tools/define-tool.ts";
 import { jsonSchema } from "../../../tools/json-schema.ts";
 import { wholeText, wholeTextIn } from "../rooted/read-text.ts";
@@ -94,6 +94,8 @@ function rulesOf(rules: readonly FileRule[], what: string): FileRules {
 	}
 }
 
+type Call = CallIds & Pick<ToolContext, "signal">;
+
 /** One folder with its rules; changes of it come one after the other. */
 class Desk {
 	readonly asked = new AskedCalls();
@@ -119,12 +121,15 @@ class Desk {
 		return { root, limits, mayRead };
 	}
 
-	/** Errors: where the rules do not let it be changed. */
-	change<T>(path: string, call: CallIds, work: (segments: readonly string[]) => Promise<T>): Promise<T> {
+	/** Errors: where the rules do not let it be changed, or its call is stopped before its turn comes. */
+	change<T>(path: string, call: Call, work: (segments: readonly string[]) => Promise<T>): Promise<T> {
 		const segments = this.root.segmentsOf(path, true);
 		if (segments.length === 0) throw new Error("The root folder is no file");
 		this.#check(segments, "write", call);
-		const done = this.#last.then(() => work(segments));
+		const done = this.#last.then(() => {
+			call.signal.throwIfAborted();
+			return work(segments);
+		});
 		this.#last = done.catch(() => undefined);
 		return done;
 	}
@@ -278,7 +283,7 @@ function schema<T>(properties: Record<string, object>, required: string[] = []) 
 	return jsonSchema<T>({ type: "object", properties, required, additionalProperties: false } as never);
 }
 
-function write(desk: Desk, args: WriteArguments, call: CallIds): Promise<Written> {
+function write(desk: Desk, args: WriteArguments, call: Call): Promise<Written> {
 	return desk.change(args.path, call, async (segments) => {
 		checkText(desk, args.path, args.text);
 		const [folders, name] = split(segments);
@@ -291,7 +296,7 @@ function write(desk: Desk, args: WriteArguments, call: CallIds): Promise<Written
 	});
 }
 
-function edit(desk: Desk, args: EditArguments, call: CallIds): Promise<Edited> {
+function edit(desk: Desk, args: EditArguments, call: Call): Promise<Edited> {
 	return desk.change(args.path, call, async (segments) => {
 		const [folders, name] = split(segments);
 		return desk.root.inFolder(folders, async (folder) => {
@@ -310,7 +315,7 @@ function edit(desk: Desk, args: EditArguments, call: CallIds): Promise<Edited> {
 	});
 }
 
-function remove(desk: Desk, place: string, call: CallIds): Promise<Deleted> {
+function remove(desk: Desk, place: string, call: Call): Promise<Deleted> {
 	return desk.change(place, call, async (segments) => {
 		const [folders, name] = split(segments);
 		await desk.root.inFolder(folders, (folder) => deleteFile(desk.root, folder, name));
