@@ -108,7 +108,7 @@ describe("reading", () => {
 		expect(listing).toMatchObject({ truncated: true });
 		expect(listing.entries).toHaveLength(20);
 		const found = await call("search_files", { text: "nothing" }, { limits });
-		expect(found).toEqual({ matches: [], truncated: true });
+		expect(found).toEqual({ matches: [], truncated: true, leftOut: "many/, notes/; to look there, give path" });
 	});
 
 	test("I8: links are looked at like anything else, and a folder full of them does not keep a call from being stopped", async () => {
@@ -152,6 +152,53 @@ describe("reading", () => {
 		scene.put("desk/long.md", `${"İ".repeat(500)}needle`);
 		expect(await call("search_files", { text: "NEEDLE", ignoreCase: true })).toMatchObject({
 			matches: [{ text: expect.stringContaining("needle") }],
+		});
+	});
+
+	test("I8: a pattern is no longer than a path", async () => {
+		const pattern = "**/".repeat(30_000);
+		await expect(call("list_files", { pattern })).rejects.toThrow("pattern is longer than 1024 characters");
+		await expect(call("search_files", { text: "one", pattern })).rejects.toThrow("longer than 1024 characters");
+	});
+
+	test("packages and versions are not looked into unless they are named, and it is told", async () => {
+		for (let at = 0; at < 110; at++) scene.put(`desk/node_modules/p${at}/index.js`, "needle");
+		scene.put("desk/.git/config", "needle");
+		scene.put("desk/part/node_modules/q/index.js", "needle");
+		scene.put("desk/src/deep/main.ts", "needle");
+		const limits = { visitsMax: 100 };
+		const found = (args: object) => call("search_files", { text: "needle", ...args }, { limits });
+		const match = (path: string) => ({ path, line: 1, text: "needle" });
+		expect(await found({})).toEqual({
+			matches: [match("src/deep/main.ts")],
+			leftOut: ".git/, node_modules/, part/node_modules/; to look there, give path",
+		});
+		expect(await found({ pattern: "src/**" })).toEqual({ matches: [match("src/deep/main.ts")] });
+		expect(await found({ path: "node_modules/p7" })).toEqual({ matches: [match("node_modules/p7/index.js")] });
+		expect(await found({ path: "part", pattern: "node_modules/**" })).toEqual({
+			matches: [match("part/node_modules/q/index.js")],
+		});
+		expect(await found({ path: ".git" })).toEqual({ matches: [match(".git/config")] });
+		expect(await call("list_files", {})).toEqual({ entries: [".git/", "node_modules/", "notes/", "part/", "src/"] });
+		expect(await call("list_files", { pattern: "**/*.js" })).toEqual({
+			entries: [],
+			leftOut: ".git/, node_modules/, part/node_modules/; to look there, give path",
+		});
+		// What may not be seen is not told either.
+		const rules = [{ path: "**/node_modules", read: "deny" }] as const;
+		expect(await call("list_files", { pattern: "**/*.ts" }, { rules })).toEqual({
+			entries: ["src/deep/main.ts"],
+			leftOut: ".git/; to look there, give path",
+		});
+	});
+
+	test("what a search does not come to any more is told", async () => {
+		for (let at = 0; at < 8; at++) scene.put(`desk/d${at}/1.txt`, "needle");
+		const found = await call("search_files", { text: "none", path: "." }, { limits: { visitsMax: 10 } });
+		expect(found).toEqual({
+			matches: [],
+			truncated: true,
+			leftOut: "d1/, d2/, d3/, d4/, d5/ and 3 more; to look there, give path",
 		});
 	});
 

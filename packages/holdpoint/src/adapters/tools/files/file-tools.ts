@@ -164,7 +164,9 @@ function lookingTools(desk: Desk, prefix: string, labels: Labels): Tool[] {
 			effect: "read",
 			labels,
 			input: schema<ListArguments>({ path, pattern: text() }),
-			output: schema<Listing>({ entries: list(text("folders end with /")), truncated: flag }, ["entries"]),
+			output: schema<Listing>({ entries: list(text("folders end with /")), truncated: flag, leftOut: text() }, [
+				"entries",
+			]),
 			execute: (args, call) => listFiles(desk.looking(args.path ?? ".", call), args, call.signal),
 		}),
 		defineTool({
@@ -196,7 +198,7 @@ function lookingTools(desk: Desk, prefix: string, labels: Labels): Tool[] {
 				},
 				["text"],
 			),
-			output: schema<Found>({ matches: list(match), skipped: count, truncated: flag }, ["matches"]),
+			output: schema<Found>({ matches: list(match), skipped: count, truncated: flag, leftOut: text() }, ["matches"]),
 			execute: (args, call) => searchFiles(desk.looking(args.path ?? ".", call), args, call.signal),
 		}),
 	];
