@@ -86,9 +86,12 @@ describe("URLs of a model's", () => {
 			"\t",
 			"ａ",
 		);
+		const tail = fc.array(part, { maxLength: 8 }).map((parts) => parts.join(""));
 		const host = fc.oneof(
 			fc.webUrl(),
-			fc.array(part, { maxLength: 8 }).map((parts) => `https://${parts.join("")}`),
+			tail.map((text) => `https://${text}`),
+			// One in four of these gets through, hardly any of the others.
+			tail.map((text) => `https://example.com${text}`),
 		);
 		let taken = 0;
 		fc.assert(
@@ -112,7 +115,7 @@ describe("URLs of a model's", () => {
 			}),
 			{ numRuns: 10_000 },
 		);
-		expect(taken).toBeGreaterThan(50);
+		expect(taken).toBeGreaterThan(400);
 	});
 });
 

@@ -119,21 +119,27 @@ function pageOf(answer: Answer, url: URL, textCharsMax: number): FetchedPage {
 	const { status, location, type, body, isCut } = answer;
 	const moved = location === undefined ? {} : { location: location.slice(0, 2_048) };
 	const page = { url: url.href, status, contentType: type.slice(0, 200), ...moved };
-	const read = answer.problem === undefined ? textOf(body, type, url) : { problem: answer.problem };
+	const read =
+		answer.problem === undefined ? textOf(body, type, { url, charsMax: textCharsMax }) : { problem: answer.problem };
 	if ("problem" in read) return { ...page, text: "", problem: read.problem };
 	const isLong = read.text.length > textCharsMax;
 	const text = isLong ? read.text.slice(0, textCharsMax).toWellFormed() : read.text;
 	return { ...page, text, ...(isLong || isCut ? { truncated: true } : {}) };
 }
 
-function textOf(body: Buffer | undefined, type: string, url: URL): { text: string } | { problem: string } {
+/** `charsMax`: what is longer may be only the beginning. */
+function textOf(
+	body: Buffer | undefined,
+	type: string,
+	{ url, charsMax }: { readonly url: URL; readonly charsMax: number },
+): { text: string } | { problem: string } {
 	if (!isText(type)) return { problem: `it is ${JSON.stringify(type.slice(0, 100))}, and only text is read` };
 	if (!body) return { text: "" };
 	if (body.includes(0)) return { problem: "it is no text: it has a NUL byte" };
 	const charset = /;\s*charset="?([\w.:-]{1,40})/i.exec(type)?.[1] ?? "utf-8";
 	try {
 		const text = new TextDecoder(charset).decode(body);
-		return { text: /\bhtml\b/i.test(type) ? readableText(text, url.href) : text };
+		return { text: /\bhtml\b/i.test(type) ? readableText(text, url.href, charsMax) : text };
 	} catch {
 		return { problem: `it is written in ${charset}, which is not known here` };
 	}

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { readableText } from "./readable-text.ts";
 
-const read = (html: string): string => readableText(html, "https://example.com/a/");
+const read = (html: string): string => readableText(html, "https://example.com/a/", 1_000_000);
 
 describe("HTML as text", () => {
 	test("a page", () => {
@@ -33,6 +33,8 @@ describe("HTML as text", () => {
 		["<!-- never closed", ""],
 		['<a href="javascript:alert(1)">x</a>', "x"],
 		["<a href='#top'>x</a>", "x"],
+		['<a href=" mailto:a@b.example">x</a>', "x"],
+		["<a href=&#47;&#47;[>x</a>", "x"],
 		["<a href=/y>x</a>", "x (https://example.com/y)"],
 		["&#0;&#xD800;&#x110000;", "\ufffd\ufffd\ufffd"],
 		["<p>&lt;script&gt;</p>", "<script>"],
@@ -67,5 +69,16 @@ describe("HTML as text", () => {
 		);
 		for (const piece of ["<", "<script>", "<!--", "<a href='", "&", "</script", "<p ", "<style></script>"])
 			read(piece.repeat(200_000));
+	});
+
+	test("I8: it ends with what is kept, however long each link would be", () => {
+		const base = `https://example.com/${"x/".repeat(999)}`;
+		for (const piece of ["<a href=x>", "<p>word", "<td>", "<li>"]) {
+			const text = readableText(piece.repeat(200_000), base, 10_000);
+			expect(text.length).toBeGreaterThan(10_000);
+			expect(text.length).toBeLessThan(13_000);
+		}
+		// What is not kept does not count.
+		expect(readableText(`${"<p> </p>".repeat(20_000)}end`, base, 10)).toBe("end");
 	});
 });

@@ -51,22 +51,26 @@ const entities: Readonly<Record<string, string>> = {
 	szlig: "ß",
 };
 
-export function readableText(html: string, base: string): string {
+/** Ends soon after `charsMax` characters: what is longer than that is only the beginning. */
+export function readableText(html: string, base: string, charsMax: number): string {
 	const reader = new Reader(base);
 	let at = 0;
-	while (at < html.length) {
+	while (at < html.length && reader.chars <= charsMax) {
 		const open = html.indexOf("<", at);
 		if (open < 0) break;
 		reader.text(html.slice(at, open));
 		at = reader.markup(html, open);
 	}
-	reader.text(html.slice(at));
+	if (reader.chars <= charsMax) reader.text(html.slice(at));
 	return reader.written();
 }
 
 class Reader {
 	readonly #base: string;
 	readonly #parts: string[] = [];
+	#chars = 0;
+	/** What parts the last text from the next one. */
+	#gap: "" | " " | "\n" = "";
 	/** Where the open link leads. */
 	#href: string | undefined;
 	/** What is now at its end is not found again, however often it is looked for. */
@@ -76,8 +80,28 @@ class Reader {
 		this.#base = base;
 	}
 
+	/** Written so far. */
+	get chars(): number {
+		return this.#chars;
+	}
+
 	text(text: string): void {
-		if (text !== "") this.#parts.push(decoded(text).replace(/[\s\u00a0]+/g, " "));
+		if (text !== "") this.#write(decoded(text).replace(/[\s\u00a0]+/g, " "));
+	}
+
+	/** Blanks and empty lines are not kept: they are made where something comes after them. Shape: no other white space. */
+	#write(text: string): void {
+		if (text.startsWith(" ")) this.#separate(" ");
+		const words = text.trim();
+		if (words === "") return;
+		const part = this.#chars === 0 ? words : this.#gap + words;
+		this.#parts.push(part);
+		this.#chars += part.length;
+		this.#gap = text.endsWith(" ") ? " " : "";
+	}
+
+	#separate(gap: " " | "\n"): void {
+		if (this.#gap !== "\n") this.#gap = gap;
 	}
 
 	/** Reads what begins with `<`; returns where it ends. */
@@ -111,27 +135,23 @@ class Reader {
 		const isEnd = tag.startsWith("/");
 		if (name === "a") this.#link(isEnd ? undefined : hrefOf(tag, this.#base));
 		if (!blocks.has(name)) {
-			if (name === "td" || name === "th") this.#parts.push(isEnd ? "" : " | ");
+			if (name === "td" || name === "th") this.#write(isEnd ? "" : " | ");
 			return;
 		}
-		this.#parts.push("\n");
+		this.#separate("\n");
 		if (isEnd) return;
 		const level = /^h([1-6])$/.exec(name)?.[1];
-		if (level !== undefined) this.#parts.push(`${"#".repeat(Number(level))} `);
-		if (name === "li") this.#parts.push("- ");
+		if (level !== undefined) this.#write(`${"#".repeat(Number(level))} `);
+		if (name === "li") this.#write("- ");
 	}
 
 	#link(href: string | undefined): void {
-		if (this.#href !== undefined) this.#parts.push(` (${this.#href})`);
+		if (this.#href !== undefined) this.#write(` (${this.#href})`);
 		this.#href = href;
 	}
 
 	written(): string {
-		const lines = this.#parts
-			.join("")
-			.split("\n")
-			.map((line) => line.replace(/ {2,}/g, " ").trim());
-		return lines.filter((line) => line !== "").join("\n");
+		return this.#parts.join("");
 	}
 }
 
@@ -146,8 +166,11 @@ function indexOfTag(html: string, tag: string, from: number): number {
 function hrefOf(tag: string, base: string): string | undefined {
 	const [, double, single, bare] = /\shref\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))/i.exec(tag.slice(0, 4_096)) ?? [];
 	const href = double ?? single ?? bare;
-	if (href === undefined || href.startsWith("#") || !URL.canParse(href, base)) return undefined;
-	const url = new URL(decoded(href), base);
+	if (href === undefined || href.startsWith("#")) return undefined;
+	const place = decoded(href).trim();
+	// Told before it is parsed, which takes its time.
+	if (/^(?!https?:)[a-z][a-z0-9+.-]*:/i.test(place) || !URL.canParse(place, base)) return undefined;
+	const url = new URL(place, base);
 	return /^https?:$/.test(url.protocol) ? url.href : undefined;
 }
 

@@ -16,7 +16,7 @@ import {
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from "vitest";
-import { callTool, type FileScene, fileScene, toolContext } from "./file-scene.ts";
+import { callTool, execute, type FileScene, fileScene, toolContext } from "./file-scene.ts";
 import { type FileToolsOptions, fileTools } from "./file-tools.ts";
 
 let scene: FileScene;
@@ -108,7 +108,7 @@ describe("reading", () => {
 		expect(listing).toMatchObject({ truncated: true });
 		expect(listing.entries).toHaveLength(20);
 		const found = await call("search_files", { text: "nothing" }, { limits });
-		expect(found).toEqual({ matches: [], truncated: true });
+		expect(found).toEqual({ matches: [], truncated: true, leftOut: "many/, notes/; to look there, give path" });
 	});
 
 	test("I8: links are looked at like anything else, and a folder full of them does not keep a call from being stopped", async () => {
@@ -152,6 +152,53 @@ describe("reading", () => {
 		scene.put("desk/long.md", `${"İ".repeat(500)}needle`);
 		expect(await call("search_files", { text: "NEEDLE", ignoreCase: true })).toMatchObject({
 			matches: [{ text: expect.stringContaining("needle") }],
+		});
+	});
+
+	test("I8: a pattern is no longer than a path", async () => {
+		const pattern = "**/".repeat(30_000);
+		await expect(call("list_files", { pattern })).rejects.toThrow("pattern is longer than 1024 characters");
+		await expect(call("search_files", { text: "one", pattern })).rejects.toThrow("longer than 1024 characters");
+	});
+
+	test("packages and versions are not looked into unless they are named, and it is told", async () => {
+		for (let at = 0; at < 110; at++) scene.put(`desk/node_modules/p${at}/index.js`, "needle");
+		scene.put("desk/.git/config", "needle");
+		scene.put("desk/part/node_modules/q/index.js", "needle");
+		scene.put("desk/src/deep/main.ts", "needle");
+		const limits = { visitsMax: 100 };
+		const found = (args: object) => call("search_files", { text: "needle", ...args }, { limits });
+		const match = (path: string) => ({ path, line: 1, text: "needle" });
+		expect(await found({})).toEqual({
+			matches: [match("src/deep/main.ts")],
+			leftOut: ".git/, node_modules/, part/node_modules/; to look there, give path",
+		});
+		expect(await found({ pattern: "src/**" })).toEqual({ matches: [match("src/deep/main.ts")] });
+		expect(await found({ path: "node_modules/p7" })).toEqual({ matches: [match("node_modules/p7/index.js")] });
+		expect(await found({ path: "part", pattern: "node_modules/**" })).toEqual({
+			matches: [match("part/node_modules/q/index.js")],
+		});
+		expect(await found({ path: ".git" })).toEqual({ matches: [match(".git/config")] });
+		expect(await call("list_files", {})).toEqual({ entries: [".git/", "node_modules/", "notes/", "part/", "src/"] });
+		expect(await call("list_files", { pattern: "**/*.js" })).toEqual({
+			entries: [],
+			leftOut: ".git/, node_modules/, part/node_modules/; to look there, give path",
+		});
+		// What may not be seen is not told either.
+		const rules = [{ path: "**/node_modules", read: "deny" }] as const;
+		expect(await call("list_files", { pattern: "**/*.ts" }, { rules })).toEqual({
+			entries: ["src/deep/main.ts"],
+			leftOut: ".git/; to look there, give path",
+		});
+	});
+
+	test("what a search does not come to any more is told", async () => {
+		for (let at = 0; at < 8; at++) scene.put(`desk/d${at}/1.txt`, "needle");
+		const found = await call("search_files", { text: "none", path: "." }, { limits: { visitsMax: 10 } });
+		expect(found).toEqual({
+			matches: [],
+			truncated: true,
+			leftOut: "d1/, d2/, d3/, d4/, d5/ and 3 more; to look there, give path",
 		});
 	});
 
@@ -199,6 +246,21 @@ describe("changing", () => {
 		].map(([old, now]) => callTool(tools, "edit_file", { path: "notes/a.md", old, new: now }));
 		await Promise.all(edits);
 		expect(readFileSync(join(scene.desk, "notes/a.md"), "utf8")).toBe("1\n2\n3\n");
+	});
+
+	test("I7: a change whose call is stopped while it waits for another one is not made", async () => {
+		const { tools } = fileTools({ root: scene.desk });
+		const stop = new AbortController();
+		const write = (text: string, signal?: AbortSignal) => {
+			const tool = tools.find(({ name }) => name === "write_file");
+			return tool && execute(tool, { path: "notes/a.md", text }, signal);
+		};
+		const changes = Promise.allSettled([write("first"), write("stopped", stop.signal)]);
+		stop.abort(new Error("stopped"));
+		expect(await changes).toMatchObject([{ status: "fulfilled" }, { reason: { message: "stopped" } }]);
+		expect(readFileSync(join(scene.desk, "notes/a.md"), "utf8")).toBe("first");
+		await write("next");
+		expect(readFileSync(join(scene.desk, "notes/a.md"), "utf8")).toBe("next");
 	});
 
 	test("what would be too much is not written", async () => {
@@ -398,6 +460,14 @@ describe("what belongs to a store", () => {
 		await expect(call("write_file", { path: "notes/harmless.txt", text: "x" })).rejects.toThrow("no tool reads");
 		await expect(call("delete_file", { path: "notes/harmless.txt" })).rejects.toThrow("no tool reads");
 		// A file with two names is no crime by itself.
+		expect(await call("read_file", { path: "notes/twice.txt" })).toMatchObject({ text: "the secret\n" });
+	});
+
+	test("also where more than ten thousand files are forbidden", async () => {
+		for (let at = 0; at < 10_001; at++) writeFileSync(join(scene.desk, `.holdpoint/${at}`), "");
+		linkSync(join(scene.desk, ".holdpoint/7"), join(scene.desk, "notes/harmless.txt"));
+		linkSync(join(scene.folder, "outside/secret.txt"), join(scene.desk, "notes/twice.txt"));
+		await expect(call("read_file", { path: "notes/harmless.txt" })).rejects.toThrow("no tool reads");
 		expect(await call("read_file", { path: "notes/twice.txt" })).toMatchObject({ text: "the secret\n" });
 	});
 

@@ -5,9 +5,10 @@ import type { PolicyLike } from "../../../policy/decide.ts";
 import { ruledPolicy } from "../../../policy/ruled-policy.ts";
 import { defaultFileLimits, type FileLimits } from "../../../spec/limits.ts";
 import type { Policy } from "../../../spec/policy.ts";
-import type { Effect, Labels, Lookup, Tool } from "../../../spec/tool.ts";
+import type { Effect, Labels, Lookup, Tool, ToolContext } from "../../../spec/tool.ts";
 import { defineTool } from "../../../tools/define-tool.ts";
 import { jsonSchema } from "../../../tools/json-schema.ts";
+import { wholeText, wholeTextIn } from "../rooted/read-text.ts";
 import { pathOf } from "../rooted/relative-path.ts";
 import { invalid, RootFolder } from "../rooted/root-folder.ts";
 import { checkRoom, deleteFile, replaceFile } from "./change-file.ts";
@@ -23,7 +24,6 @@ import {
 	readFilePart,
 	type SearchArguments,
 	searchFiles,
-	wholeText,
 } from "./look-into-files.ts";
 
 export type { FileLimits } from "../../../spec/limits.ts";
@@ -94,6 +94,8 @@ function rulesOf(rules: readonly FileRule[], what: string): FileRules {
 	}
 }
 
+type Call = CallIds & Pick<ToolContext, "signal">;
+
 /** One folder with its rules; changes of it come one after the other. */
 class Desk {
 	readonly asked = new AskedCalls();
@@ -119,12 +121,15 @@ class Desk {
 		return { root, limits, mayRead };
 	}
 
-	/** Errors: where the rules do not let it be changed. */
-	change<T>(path: string, call: CallIds, work: (segments: readonly string[]) => Promise<T>): Promise<T> {
+	/** Errors: where the rules do not let it be changed, or its call is stopped before its turn comes. */
+	change<T>(path: string, call: Call, work: (segments: readonly string[]) => Promise<T>): Promise<T> {
 		const segments = this.root.segmentsOf(path, true);
 		if (segments.length === 0) throw new Error("The root folder is no file");
 		this.#check(segments, "write", call);
-		const done = this.#last.then(() => work(segments));
+		const done = this.#last.then(() => {
+			call.signal.throwIfAborted();
+			return work(segments);
+		});
 		this.#last = done.catch(() => undefined);
 		return done;
 	}
@@ -159,7 +164,9 @@ function lookingTools(desk: Desk, prefix: string, labels: Labels): Tool[] {
 			effect: "read",
 			labels,
 			input: schema<ListArguments>({ path, pattern: text() }),
-			output: schema<Listing>({ entries: list(text("folders end with /")), truncated: flag }, ["entries"]),
+			output: schema<Listing>({ entries: list(text("folders end with /")), truncated: flag, leftOut: text() }, [
+				"entries",
+			]),
 			execute: (args, call) => listFiles(desk.looking(args.path ?? ".", call), args, call.signal),
 		}),
 		defineTool({
@@ -191,7 +198,7 @@ function lookingTools(desk: Desk, prefix: string, labels: Labels): Tool[] {
 				},
 				["text"],
 			),
-			output: schema<Found>({ matches: list(match), skipped: count, truncated: flag }, ["matches"]),
+			output: schema<Found>({ matches: list(match), skipped: count, truncated: flag, leftOut: text() }, ["matches"]),
 			execute: (args, call) => searchFiles(desk.looking(args.path ?? ".", call), args, call.signal),
 		}),
 	];
@@ -278,7 +285,7 @@ function schema<T>(properties: Record<string, object>, required: string[] = []) 
 	return jsonSchema<T>({ type: "object", properties, required, additionalProperties: false } as never);
 }
 
-function write(desk: Desk, args: WriteArguments, call: CallIds): Promise<Written> {
+function write(desk: Desk, args: WriteArguments, call: Call): Promise<Written> {
 	return desk.change(args.path, call, async (segments) => {
 		checkText(desk, args.path, args.text);
 		const [folders, name] = split(segments);
@@ -286,17 +293,18 @@ function write(desk: Desk, args: WriteArguments, call: CallIds): Promise<Written
 			if (!(await desk.root.lookAt(folder, name))) await checkRoom(folder, desk.limits.folderEntriesMax);
 			return replaceFile(desk.root, folder, { name, text: args.text });
 		};
-		const { bytes, isNew } = await desk.root.inFolder(folders, work, true);
+		const { bytes, isNew } = await desk.root.inFolder(folders, work, { makes: true });
 		return { path: args.path, bytes, ...(isNew ? { isNew: true as const } : {}) };
 	});
 }
 
-function edit(desk: Desk, args: EditArguments, call: CallIds): Promise<Edited> {
+function edit(desk: Desk, args: EditArguments, call: Call): Promise<Edited> {
 	return desk.change(args.path, call, async (segments) => {
 		const [folders, name] = split(segments);
 		return desk.root.inFolder(folders, async (folder) => {
 			const was = await desk.root.lookAt(folder, name);
-			const before = await wholeText(desk.looking(args.path, call), segments);
+			const { root, limits } = desk.looking(args.path, call);
+			const before = await wholeTextIn(root, folder, { name, bytesMax: limits.readBytesMax });
 			const at = before.indexOf(args.old);
 			if (at < 0) throw new Error(`${args.path} does not hold old; read it again`);
 			if (before.indexOf(args.old, at + 1) >= 0)
@@ -309,7 +317,7 @@ function edit(desk: Desk, args: EditArguments, call: CallIds): Promise<Edited> {
 	});
 }
 
-function remove(desk: Desk, place: string, call: CallIds): Promise<Deleted> {
+function remove(desk: Desk, place: string, call: Call): Promise<Deleted> {
 	return desk.change(place, call, async (segments) => {
 		const [folders, name] = split(segments);
 		await desk.root.inFolder(folders, (folder) => deleteFile(desk.root, folder, name));
@@ -337,7 +345,7 @@ async function found(desk: Desk, place: string, answer: (now: string) => object 
 		const segments = desk.root.segmentsOf(place, false);
 		if (desk.rules.verdictOf(segments, "read") === "deny") return nobodyKnows;
 		// It says no more than that the text is the call's own: nobody has to be asked for that.
-		const now = await wholeText(desk, segments);
+		const now = await wholeText(desk.root, segments, desk.limits.readBytesMax);
 		const happened = answer(now);
 		return happened ? { happened } : nobodyKnows;
 	} catch {

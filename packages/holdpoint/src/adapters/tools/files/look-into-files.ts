@@ -1,7 +1,7 @@
 /** What the tools that change nothing find. Everything is bounded, and says where it ended. */
 import { wholeFrom, wholeUntil } from "../../../kit/text-size.ts";
 import type { FileLimits } from "../../../spec/limits.ts";
-import { type FileText, readText } from "../rooted/read-text.ts";
+import { textIn, wholeText } from "../rooted/read-text.ts";
 import { pathOf } from "../rooted/relative-path.ts";
 import type { RootFolder } from "../rooted/root-folder.ts";
 import { entryPath, type WalkEntry, walkFolder } from "../rooted/walk-folder.ts";
@@ -14,10 +14,16 @@ export interface Looking {
 	mayRead(segments: readonly string[]): boolean;
 }
 
-export interface Listing {
+/** What a call did not look at. */
+interface Left {
+	readonly truncated?: true;
+	/** Folders that were not entered, and how to look there. */
+	readonly leftOut?: string;
+}
+
+export interface Listing extends Left {
 	/** Folders end with `/`. */
 	readonly entries: readonly string[];
-	readonly truncated?: true;
 }
 
 export interface ListArguments {
@@ -26,24 +32,67 @@ export interface ListArguments {
 }
 
 export async function listFiles(looking: Looking, args: ListArguments, signal: AbortSignal): Promise<Listing> {
-	const start = looking.root.segmentsOf(args.path ?? ".", false);
-	const wanted = args.pattern === undefined ? undefined : pathPattern(args.pattern);
-	const below = (segments: readonly string[]) => segments.slice(start.length);
 	const entries: string[] = [];
-	const { isWhole } = await walkFolder(looking.root, start, {
-		visitsMax: looking.limits.visitsMax,
-		depthMax: looking.limits.depthMax,
+	const left = await lookThrough(looking, { pattern: "*", ...args, signal }, async (entry) => {
+		if (entries.length >= looking.limits.rowsMax) return false;
+		entries.push(entryPath(entry));
+		return true;
+	});
+	return { entries, ...left };
+}
+
+/** Not entered unless they are named: they hold more than all else does, and are rarely what is looked for. */
+const rarelyMeant: ReadonlySet<string> = new Set([".git", "node_modules"]);
+
+interface Place {
+	readonly path?: string;
+	/** Of paths below it. */
+	readonly pattern: string;
+	readonly signal: AbortSignal;
+}
+
+/** Everything of a place that may be read and fits a pattern. `visit`: false where it was seen enough. */
+async function lookThrough(
+	looking: Looking,
+	{ path = ".", pattern, signal }: Place,
+	visit: (entry: WalkEntry) => Promise<boolean>,
+): Promise<Left> {
+	const { root, limits } = looking;
+	if (pattern.length > limits.pathCharsMax) throw new Error(`pattern is longer than ${limits.pathCharsMax} characters`);
+	const start = root.segmentsOf(path, false);
+	const wanted = pathPattern(pattern);
+	const named = new Set([...start, ...pattern.split("/")]);
+	const below = (segments: readonly string[]) => segments.slice(start.length);
+	const leftOut: (readonly string[])[] = [];
+	const { isWhole, rest } = await walkFolder(root, start, {
+		visitsMax: limits.visitsMax,
+		depthMax: limits.depthMax,
 		signal,
-		enters: (segments) => wanted?.mayMatchBelow(below(segments)) ?? false,
+		enters(segments) {
+			if (!wanted.mayMatchBelow(below(segments))) return false;
+			const name = segments.at(-1) ?? "";
+			if (!rarelyMeant.has(name) || named.has(name)) return true;
+			leftOut.push(segments);
+			return false;
+		},
 		async visit(entry) {
 			const segments = [...entry.folder.segments, entry.name];
-			if (!looking.mayRead(segments) || (wanted && !wanted.matches(below(segments)))) return true;
-			if (entries.length >= looking.limits.rowsMax) return false;
-			entries.push(entryPath(entry));
-			return true;
+			return !looking.mayRead(segments) || !wanted.matches(below(segments)) || visit(entry);
 		},
 	});
-	return { entries, ...(isWhole ? {} : { truncated: true }) };
+	const folders = [...rest, ...leftOut].filter((segments) => looking.mayRead(segments));
+	return {
+		...(isWhole ? {} : { truncated: true }),
+		...(folders.length > 0 ? { leftOut: `${namesOf(folders)}; to look there, give path` } : {}),
+	};
+}
+
+const namesMax = 5;
+
+function namesOf(folders: readonly (readonly string[])[]): string {
+	const names = folders.slice(0, namesMax).map((segments) => `${pathOf(segments)}/`);
+	const others = folders.length - names.length;
+	return names.join(", ") + (others > 0 ? ` and ${others} more` : "");
 }
 
 export interface ReadArguments {
@@ -67,8 +116,8 @@ export interface FilePart {
 }
 
 export async function readFilePart(looking: Looking, args: ReadArguments): Promise<FilePart> {
-	const { readLinesMax, readCharsMax } = looking.limits;
-	const text = await wholeText(looking, looking.root.segmentsOf(args.path, false));
+	const { readLinesMax, readCharsMax, readBytesMax } = looking.limits;
+	const text = await wholeText(looking.root, looking.root.segmentsOf(args.path, false), readBytesMax);
 	const lines = linesOf(text);
 	const { from = 1, column = 1 } = args;
 	if (from > Math.max(1, lines.length))
@@ -108,24 +157,6 @@ function linesOf(text: string): string[] {
 	return lines.at(-1) === "" ? lines.slice(0, -1) : lines;
 }
 
-export async function wholeText(
-	{ root, limits }: Pick<Looking, "root" | "limits">,
-	segments: readonly string[],
-): Promise<string> {
-	const name = segments.at(-1);
-	if (name === undefined) throw new Error("The root folder is no file");
-	return root.inFolder(segments.slice(0, -1), async (folder) => {
-		const { handle } = await root.openFile(folder, name);
-		try {
-			const read = await readText(handle, limits.readBytesMax);
-			if ("text" in read) return read.text;
-			throw new Error(`${pathOf(segments)} ${read.problem}`);
-		} finally {
-			await handle.close();
-		}
-	});
-}
-
 export interface SearchArguments {
 	readonly text: string;
 	readonly path?: string;
@@ -141,61 +172,39 @@ interface Match {
 	readonly column?: number;
 }
 
-export interface Found {
+export interface Found extends Left {
 	readonly matches: readonly Match[];
 	/** Files that are too large, or no text. */
 	readonly skipped?: number;
-	readonly truncated?: true;
 }
 
 const lineCharsMax = 300;
 
 export async function searchFiles(looking: Looking, args: SearchArguments, signal: AbortSignal): Promise<Found> {
 	const { root, limits } = looking;
-	const start = root.segmentsOf(args.path ?? ".", false);
-	const wanted = pathPattern(args.pattern ?? "**");
-	const fold = (text: string): string => (args.ignoreCase ? text.toLowerCase() : text);
-	const needle = fold(args.text);
+	const { text: wanted, ignoreCase, ...place } = args;
+	const fold = (text: string): string => (ignoreCase ? text.toLowerCase() : text);
+	const needle = fold(wanted);
 	const matches: Match[] = [];
 	let [skipped, bytes] = [0, 0];
-	const { isWhole } = await walkFolder(root, start, {
-		visitsMax: limits.visitsMax,
-		depthMax: limits.depthMax,
-		signal,
-		enters: (segments) => wanted.mayMatchBelow(segments.slice(start.length)),
-		async visit(entry) {
-			const segments = [...entry.folder.segments, entry.name];
-			if (entry.kind !== "file" || !looking.mayRead(segments) || !wanted.matches(segments.slice(start.length)))
-				return true;
-			if (bytes >= limits.searchBytesMax) return false;
-			const read = await textOf(looking, entry);
-			bytes += read?.bytes ?? 0;
-			const text = read && "text" in read ? read.text : undefined;
-			if (text === undefined) skipped++;
-			if (text === undefined || !fold(text).includes(needle)) return true;
-			for (const [at, line] of linesOf(text).entries()) {
-				const place = fold(line).indexOf(needle);
-				if (place < 0) continue;
-				if (matches.length >= limits.rowsMax) return false;
-				matches.push({ path: entryPath(entry), line: at + 1, ...around(line, place) });
-			}
-			return true;
-		},
-	});
-	return { matches, ...(skipped > 0 ? { skipped } : {}), ...(isWhole ? {} : { truncated: true }) };
-}
-
-async function textOf({ root, limits }: Looking, { folder, name }: WalkEntry): Promise<FileText | undefined> {
-	try {
-		const { handle } = await root.openFile(folder, name);
-		try {
-			return await readText(handle, limits.readBytesMax);
-		} finally {
-			await handle.close();
+	const left = await lookThrough(looking, { pattern: "**", ...place, signal }, async (entry) => {
+		if (entry.kind !== "file") return true;
+		if (bytes >= limits.searchBytesMax) return false;
+		const file = { name: entry.name, bytesMax: limits.readBytesMax };
+		const read = await textIn(root, entry.folder, file).catch(() => undefined);
+		bytes += read?.bytes ?? 0;
+		const text = read && "text" in read ? read.text : undefined;
+		if (text === undefined) skipped++;
+		if (text === undefined || !fold(text).includes(needle)) return true;
+		for (const [at, line] of linesOf(text).entries()) {
+			const found = fold(line).indexOf(needle);
+			if (found < 0) continue;
+			if (matches.length >= limits.rowsMax) return false;
+			matches.push({ path: entryPath(entry), line: at + 1, ...around(line, found) });
 		}
-	} catch {
-		return undefined;
-	}
+		return true;
+	});
+	return { matches, ...(skipped > 0 ? { skipped } : {}), ...left };
 }
 
 /** The part of a long line where it is. */

@@ -51,9 +51,30 @@ describe("patterns of paths", () => {
 		);
 	});
 
+	test("what was asked before changes nothing", () => {
+		const part = fc.constantFrom("**", "*", "a", "b", "a*");
+		const path = fc.array(fc.constantFrom("a", "b", "ab"), { minLength: 1, maxLength: 3 });
+		fc.assert(
+			fc.property(fc.array(part, { maxLength: 4 }), fc.array(path, { maxLength: 8 }), (parts, paths) => {
+				const asked = pathPattern(parts.join("/"));
+				for (const each of paths) {
+					expect(asked.matches(each)).toBe(pathPattern(parts.join("/")).matches(each));
+					expect(asked.mayMatchBelow(each)).toBe(pathPattern(parts.join("/")).mayMatchBelow(each));
+				}
+			}),
+		);
+	});
+
 	test("I8: a pattern that makes others try for ever is answered", () => {
 		expect(matches(`${"a*".repeat(200)}b`, "a".repeat(400))).toBe(false);
-		expect(matches(`${"**/".repeat(100)}b`, Array.from({ length: 30 }, () => "a").join("/"))).toBe(false);
+		const deep = Array.from({ length: 30 }, () => "a");
+		expect(matches(`${"**/".repeat(100)}b`, deep.join("/"))).toBe(false);
+		const many = pathPattern(`${"**/".repeat(300_000)}z`);
+		for (let at = 0; at < 200; at++) expect(many.matches([...deep, `${at}`])).toBe(false);
+		expect(many.matches([...deep, "z"])).toBe(true);
+		// As many names as one listing looks at, in one folder.
+		const mixed = pathPattern(`${"**/a*/".repeat(170)}z`);
+		for (let at = 0; at < 10_000; at++) mixed.matches([...deep, `a${at}`]);
 	});
 });
 

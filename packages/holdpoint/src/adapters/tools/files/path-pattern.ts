@@ -1,6 +1,7 @@
 /**
  * Patterns of paths: `*` is any part of a name, `?` one character of it with its marks, `**` any number of folders; all else
- * is itself. Matching takes at most (length of the pattern) × (length of the path) steps, whatever either says.
+ * is itself. Matching takes at most (length of the pattern) × (length of the path) steps, whatever either says, and of paths
+ * in one folder, asked about one after the other, × (length of the name).
  */
 import { foldText } from "../rooted/relative-path.ts";
 
@@ -40,22 +41,30 @@ function compile(pattern: string, { forms, namesOf }: Writing): PathPattern {
 	const parts = pattern
 		.split("/")
 		.filter((part) => part !== "" && part !== ".")
+		// Any number of folders, and then any number, is any number.
+		.filter((part, at, all) => part !== "**" || all[at - 1] !== "**")
 		.map((part) => (part === "**" ? part : forms.map((form) => wantedBy(part, form))));
-	const reached = (segments: readonly string[]): Set<number> => {
-		let open = skipping(parts, new Set([0]));
-		// All that is left open at once, so that nothing is retried.
-		for (const segment of segments) {
-			if (open.size === 0) break;
-			const names = [...new Set(namesOf(segment))].map(charactersOf);
-			const next = new Set<number>();
-			for (const at of open) {
-				const part = parts[at];
-				if (part === "**") next.add(at);
-				else if (part?.some((wanted) => names.some((name) => nameMatches(wanted, name)))) next.add(at + 1);
-			}
-			open = skipping(parts, next);
+	/** All that is left open at once, so that nothing is retried. */
+	const after = (open: ReadonlySet<number>, segment: string): ReadonlySet<number> => {
+		const names = [...new Set(namesOf(segment))].map(charactersOf);
+		const next = new Set<number>();
+		for (const at of open) {
+			const part = parts[at];
+			if (part === "**") next.add(at);
+			else if (part?.some((wanted) => names.some((name) => nameMatches(wanted, name)))) next.add(at + 1);
 		}
-		return open;
+		return skipping(parts, next);
+	};
+	const start: ReadonlySet<number> = skipping(parts, new Set([0]));
+	/** The folder that was last asked about. */
+	let [known, knownOpen] = ["", start];
+	const reached = (segments: readonly string[]): ReadonlySet<number> => {
+		const name = segments.at(-1);
+		if (name === undefined) return start;
+		const folder = segments.slice(0, -1);
+		const key = folder.map((each) => `${each}/`).join("");
+		if (key !== known) [knownOpen, known] = [reached(folder), key];
+		return after(knownOpen, name);
 	};
 	return {
 		matches: (segments) => reached(segments).has(parts.length),

@@ -11,7 +11,9 @@ import { foldName, foldPath } from "./relative-path.ts";
 export const storeFolder = ".holdpoint";
 /** What says which policy holds and who approves is read by the next harness. */
 export const configName = /^holdpoint\.config\./i;
-const inodesMax = 10_000;
+/** Looked at for one call, where a file has several names. */
+const filesMax = 100_000;
+const filesAtOnce = 64;
 
 /** Where stores of this process lie as far as it is known here. */
 export function storePlaces(root: string): string[] {
@@ -39,6 +41,8 @@ type Identity = Pick<BigIntStats, "dev" | "ino">;
 export interface Refused {
 	/** Is it one of them? */
 	has(stats: Identity): boolean;
+	/** Is it any file in them, under whatever name? Errors: where they are too many to be told apart. */
+	hasFile(stats: Identity): Promise<boolean>;
 	/** Is, or would be, what has this name in that folder one of them? */
 	isNamed(folder: Identity, name: string): boolean;
 	/** Is, or would be, what has this name in that folder one that is read and not changed? */
@@ -78,36 +82,46 @@ export class ForbiddenPlaces {
 
 	/** The folders and files themselves with what lies beside them, as they are now, under whatever name. */
 	async refused(): Promise<Refused> {
+		const found: string[] = [];
+		for (const place of this.#places) found.push(place, ...(await siblings(place)));
 		const inodes = new Set<string>();
-		for (const place of this.#places) {
-			for (const each of [place, ...(await siblings(place))]) {
-				const found = await stat(each, { bigint: true }).catch(() => undefined);
-				if (found) inodes.add(inodeOf(found));
-			}
+		for (const place of found) {
+			const stats = await stat(place, { bigint: true }).catch(() => undefined);
+			if (stats) inodes.add(inodeOf(stats));
 		}
 		const [names, kept] = [await namesIn(this.#places), await namesIn(this.#kept)];
+		let files: Promise<ReadonlySet<string>> | undefined;
 		return {
 			has: (stats) => inodes.has(inodeOf(stats)),
+			async hasFile(stats) {
+				files ??= filesIn(found);
+				return (await files).has(inodeOf(stats));
+			},
 			isNamed: (folder, name) => names(folder).some((place) => belongsTo(place, foldName(name))),
 			isKept: (folder, name) => kept(folder).includes(foldName(name)),
 		};
 	}
+}
 
-	/** Every file in them, for one that has several names. Errors: where they are too many to be told apart. */
-	async fileInodes(): Promise<ReadonlySet<string>> {
-		const inodes = new Set<string>();
-		const queue = [...this.#places];
-		for (const place of this.#places) queue.push(...(await siblings(place)));
-		for (const place of queue) {
-			const found = await lstat(place, { bigint: true }).catch(() => undefined);
-			if (!found) continue;
-			inodes.add(inodeOf(found));
-			if (inodes.size >= inodesMax)
-				throw new Error("Whether it belongs to the store cannot be told: the store has too many files");
-			if (found.isDirectory()) queue.push(...(await readdir(place)).map((name) => join(place, name)));
-		}
-		return inodes;
+/** Every file in these places, for one that has several names. Errors: where they are too many to be looked at. */
+async function filesIn(places: readonly string[]): Promise<ReadonlySet<string>> {
+	const inodes = new Set<string>();
+	const queue = [...places];
+	while (queue.length > 0) {
+		if (inodes.size + queue.length > filesMax)
+			throw new Error(`Whether it is forbidden cannot be told: more than ${filesMax} files are`);
+		const some = queue.splice(-filesAtOnce);
+		for (const inside of await Promise.all(some.map((place) => lookAt(place, inodes))))
+			for (const each of inside) queue.push(each);
 	}
+	return inodes;
+}
+
+/** What is in it. */
+async function lookAt(place: string, inodes: Set<string>): Promise<readonly string[]> {
+	const found = await lstat(place, { bigint: true }).catch(() => undefined);
+	if (found) inodes.add(inodeOf(found));
+	return found?.isDirectory() ? (await readdir(place)).map((name) => join(place, name)) : [];
 }
 
 function below(root: string, places: readonly string[]): string[] {

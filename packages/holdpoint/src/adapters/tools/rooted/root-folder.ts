@@ -8,10 +8,21 @@
  * 4. What belongs to a store is refused by name before, and by inode after it is found.
  * 5. The root is the folder that it was when the tool was made, whatever stands at its path since.
  *
- * It needs the `/proc` of Linux.
+ * What only names things is called synchronously: it takes microseconds, and ten times as long by way of another thread.
+ * What reads or writes is not. It needs the `/proc` of Linux.
  */
-import { type BigIntStats, constants, existsSync, readFileSync, realpathSync, statSync } from "node:fs";
-import { type FileHandle, mkdir, open, readdir, stat } from "node:fs/promises";
+import {
+	type BigIntStats,
+	closeSync,
+	constants,
+	existsSync,
+	fstatSync,
+	openSync,
+	readFileSync,
+	realpathSync,
+	statSync,
+} from "node:fs";
+import { mkdir, open, readdir, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { reasonOf } from "../../../kit/reason-of.ts";
 import { HoldpointError } from "../../../spec/errors.ts";
@@ -47,15 +58,23 @@ export interface OpenFolder {
 	readonly self: string;
 	/** See `mountOf`. */
 	readonly mount: string;
+	readonly refused: Refused;
 	/** Whether this name in it is one of a forbidden place, whatever way led here. */
 	isForbidden(name: string): boolean;
 	/** Whether what has this name is read and not changed. */
 	isKept(name: string): boolean;
 }
 
+export interface Opening {
+	/** Missing folders are made on the way. */
+	readonly makes?: boolean;
+	/** Of the same call. Left out: they are looked for. */
+	readonly refused?: Refused;
+}
+
 /** A folder's descriptor, and what is known of it. */
 interface Opened {
-	readonly handle: FileHandle;
+	readonly fd: number;
 	readonly stats: BigIntStats;
 	readonly refused: Refused;
 }
@@ -93,48 +112,56 @@ export class RootFolder {
 		return this.#forbidden.isNamed(segments, writes);
 	}
 
-	/** Opens a folder for as long as `use` takes. `makes`: missing ones are made on the way. */
-	async inFolder<T>(segments: readonly string[], use: (folder: OpenFolder) => Promise<T>, makes = false): Promise<T> {
-		const refused = await this.#forbidden.refused();
-		let handle = await open(this.path, O_PATH | constants.O_DIRECTORY);
+	/** The forbidden places as they are now, for all that one call opens. */
+	refused(): Promise<Refused> {
+		return this.#forbidden.refused();
+	}
+
+	/** Opens a folder for as long as `use` takes. */
+	async inFolder<T>(
+		segments: readonly string[],
+		use: (folder: OpenFolder) => Promise<T>,
+		{ makes = false, ...known }: Opening = {},
+	): Promise<T> {
+		const refused = known.refused ?? (await this.refused());
+		let fd = openSync(this.path, O_PATH | constants.O_DIRECTORY);
 		try {
-			const top = await handle.stat({ bigint: true });
+			const top = fstatSync(fd, { bigint: true });
 			if (inodeOf(top) !== this.#inode)
 				throw new Error("The root folder was exchanged for another one; make the tools again");
-			let folder = openFolder({ handle, stats: top, refused }, []);
+			let folder = openFolder({ fd, stats: top, refused }, []);
 			for (const [at, name] of segments.entries()) {
 				const way = segments.slice(0, at + 1);
 				const next = await enter(folder, name, makes);
-				await handle.close();
-				handle = next;
-				const stats = await handle.stat({ bigint: true });
+				closeSync(fd);
+				fd = next;
+				const stats = fstatSync(fd, { bigint: true });
 				if (!stats.isDirectory()) throw new Error(`${pathOf(way)} is ${kindOf(stats)} and no folder`);
 				if (refused.has(stats)) throw forbidden(way);
-				if (stats.dev !== top.dev || mountOf(handle) !== folder.mount) throw mounted(way);
-				folder = openFolder({ handle, stats, refused }, way);
+				if (stats.dev !== top.dev || mountOf(fd) !== folder.mount) throw mounted(way);
+				folder = openFolder({ fd, stats, refused }, way);
 			}
 			return await use(folder);
 		} finally {
-			await handle.close();
+			closeSync(fd);
 		}
 	}
 
-	/** Opens a regular file for reading. Errors: one for the model. */
-	async openFile(folder: OpenFolder, name: string): Promise<{ handle: FileHandle; stats: BigIntStats }> {
+	/** Opens a regular file for reading; `fd` is to be closed. Errors: one for the model. */
+	async openFile(folder: OpenFolder, name: string): Promise<{ fd: number; stats: BigIntStats }> {
 		const way = [...folder.segments, name];
-		const found = await open(folder.at(name), look).catch((error) => Promise.reject(failure(way, error)));
+		const found = openAt(folder, name);
 		try {
-			const stats = await found.stat({ bigint: true });
+			const stats = fstatSync(found, { bigint: true });
 			if (!stats.isFile()) throw new Error(`${pathOf(way)} is ${kindOf(stats)} and no file`);
 			await this.checkFile(folder, name, stats);
 			if (mountOf(found) !== folder.mount) throw mounted(way);
 			const flags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
-			const handle = await open(`/proc/self/fd/${found.fd}`, flags);
-			return { handle, stats };
+			return { fd: openSync(`/proc/self/fd/${found}`, flags), stats };
 		} catch (error) {
 			throw failure(way, error);
 		} finally {
-			await found.close();
+			closeSync(found);
 		}
 	}
 
@@ -143,8 +170,8 @@ export class RootFolder {
 		const way = [...folder.segments, name];
 		if (folder.isForbidden(name)) throw forbidden(way);
 		if (!stats) return;
-		if ((await this.#forbidden.refused()).has(stats)) throw forbidden(way);
-		if (stats.nlink > 1n && (await this.#forbidden.fileInodes()).has(inodeOf(stats))) throw forbidden(way);
+		if (folder.refused.has(stats)) throw forbidden(way);
+		if (stats.nlink > 1n && (await folder.refused.hasFile(stats))) throw forbidden(way);
 	}
 
 	/** The same, and where the file is not to be changed. */
@@ -155,18 +182,32 @@ export class RootFolder {
 
 	/** What lies there, without opening it; undefined: nothing. */
 	async lookAt(folder: OpenFolder, name: string): Promise<BigIntStats | undefined> {
+		let found: number;
 		try {
-			const found = await open(folder.at(name), look);
-			try {
-				return await found.stat({ bigint: true });
-			} finally {
-				await found.close();
-			}
+			found = openAt(folder, name);
 		} catch (error) {
-			if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-			throw failure([...folder.segments, name], error);
+			if (isMissing(error)) return undefined;
+			throw error;
+		}
+		try {
+			return fstatSync(found, { bigint: true });
+		} finally {
+			closeSync(found);
 		}
 	}
+}
+
+/** A descriptor of what lies there. Errors: one for the model, with the system's as its cause. */
+function openAt(folder: OpenFolder, name: string): number {
+	try {
+		return openSync(folder.at(name), look);
+	} catch (error) {
+		throw failure([...folder.segments, name], error);
+	}
+}
+
+function isMissing(error: unknown): boolean {
+	return ((error as Error).cause as NodeJS.ErrnoException | undefined)?.code === "ENOENT";
 }
 
 /** What root makes in somebody's folder is theirs. A folder has one name, so that this is no other one. */
@@ -182,12 +223,13 @@ async function giveTo(path: string, { uid, gid }: { readonly uid: number; readon
 	}
 }
 
-function openFolder({ handle, stats, refused }: Opened, segments: readonly string[]): OpenFolder {
-	const self = `/proc/self/fd/${handle.fd}`;
+function openFolder({ fd, stats, refused }: Opened, segments: readonly string[]): OpenFolder {
+	const self = `/proc/self/fd/${fd}`;
 	return {
 		segments,
 		self,
-		mount: mountOf(handle),
+		mount: mountOf(fd),
+		refused,
 		at: (name) => `${self}/${name}`,
 		isForbidden: (name) => refused.isNamed(stats, name),
 		isKept: (name) => refused.isKept(stats, name),
@@ -195,23 +237,23 @@ function openFolder({ handle, stats, refused }: Opened, segments: readonly strin
 }
 
 /** A place that is mounted once more has the device and the inode that it has elsewhere. Empty: the system does not say. */
-function mountOf({ fd }: FileHandle): string {
+function mountOf(fd: number): string {
 	return /^mnt_id:\s*(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, "utf8"))?.[1] ?? "";
 }
 
-async function enter(folder: OpenFolder, name: string, makes: boolean): Promise<FileHandle> {
+async function enter(folder: OpenFolder, name: string, makes: boolean): Promise<number> {
 	const [path, way] = [folder.at(name), [...folder.segments, name]];
 	if (folder.isForbidden(name)) throw forbidden(way);
 	try {
-		return await open(path, look);
+		return openAt(folder, name);
 	} catch (error) {
-		if (!makes || (error as NodeJS.ErrnoException).code !== "ENOENT") throw failure(way, error);
+		if (!makes || !isMissing(error)) throw error;
 		await mkdir(path).catch((cause) => {
 			if ((cause as NodeJS.ErrnoException).code !== "EEXIST") throw failure(way, cause);
 		});
 		const owner = await stat(folder.self);
 		await giveTo(path, owner).catch((cause) => Promise.reject(failure(way, cause)));
-		return open(path, look).catch((cause) => Promise.reject(failure(way, cause)));
+		return openAt(folder, name);
 	}
 }
 

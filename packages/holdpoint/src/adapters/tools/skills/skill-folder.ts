@@ -1,6 +1,6 @@
 import { opendir } from "node:fs/promises";
 import type { SkillLimits } from "../../../spec/limits.ts";
-import { readText } from "../rooted/read-text.ts";
+import { wholeText } from "../rooted/read-text.ts";
 import { isUsableName, pathOf } from "../rooted/relative-path.ts";
 import type { RootFolder } from "../rooted/root-folder.ts";
 import { walkFolder } from "../rooted/walk-folder.ts";
@@ -43,7 +43,7 @@ async function folderNames(root: RootFolder, problems: string[]): Promise<string
 async function headOf(root: RootFolder, folder: string, limits: SkillLimits): Promise<SkillHead | undefined> {
 	const isSkill = await root.inFolder([folder], async (opened) => (await root.lookAt(opened, headFile)) !== undefined);
 	if (!isSkill) return undefined;
-	const text = await fileText(root, [folder, headFile], limits);
+	const text = await wholeText(root, [folder, headFile], limits.skillBytesMax);
 	try {
 		const { head } = skillDocument(text);
 		if (head.name !== folder) throw new Error(`has the name ${head.name}, and its folder another one`);
@@ -51,24 +51,6 @@ async function headOf(root: RootFolder, folder: string, limits: SkillLimits): Pr
 	} catch (error) {
 		throw new Error(`${folder}/${headFile} ${(error as Error).message}`, { cause: error });
 	}
-}
-
-/** Errors: one for whoever reads it. */
-export async function fileText(
-	root: RootFolder,
-	segments: readonly string[],
-	{ skillBytesMax }: SkillLimits,
-): Promise<string> {
-	return root.inFolder(segments.slice(0, -1), async (folder) => {
-		const { handle } = await root.openFile(folder, segments.at(-1) ?? "");
-		try {
-			const read = await readText(handle, skillBytesMax);
-			if ("text" in read) return read.text;
-			throw new Error(`${pathOf(segments)} ${read.problem}`);
-		} finally {
-			await handle.close();
-		}
-	});
 }
 
 export interface SkillText {
@@ -87,7 +69,7 @@ export async function readSkill(
 	name: string,
 	{ limits, signal }: { readonly limits: SkillLimits; readonly signal: AbortSignal },
 ): Promise<SkillText> {
-	const { body } = skillDocument(await fileText(root, [name, headFile], limits));
+	const { body } = skillDocument(await wholeText(root, [name, headFile], limits.skillBytesMax));
 	const files: string[] = [];
 	const { isWhole } = await walkFolder(root, [name], {
 		visitsMax: limits.skillFilesMax,

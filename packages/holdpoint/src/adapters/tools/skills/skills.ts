@@ -4,9 +4,10 @@ import { defaultSkillLimits, type SkillLimits } from "../../../spec/limits.ts";
 import type { Labels, Tool } from "../../../spec/tool.ts";
 import { defineTool } from "../../../tools/define-tool.ts";
 import { jsonSchema } from "../../../tools/json-schema.ts";
+import { wholeText } from "../rooted/read-text.ts";
 import { invalid, RootFolder } from "../rooted/root-folder.ts";
 import type { SkillHead } from "./frontmatter.ts";
-import { fileText, readHeads, readSkill, type SkillText } from "./skill-folder.ts";
+import { readHeads, readSkill, type SkillText } from "./skill-folder.ts";
 
 export type { SkillLimits } from "../../../spec/limits.ts";
 export type { SkillHead } from "./frontmatter.ts";
@@ -91,7 +92,7 @@ function skillTool(
 			if (file === undefined) return readSkill(root, name, { limits, signal });
 			const segments = root.segmentsOf(file, false);
 			if (segments.length === 0) throw new Error("file names no file");
-			return { name, file, text: await fileText(root, [name, ...segments], limits) };
+			return { name, file, text: await wholeText(root, [name, ...segments], limits.skillBytesMax) };
 		},
 	});
 }
