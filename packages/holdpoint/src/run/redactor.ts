@@ -17,7 +17,7 @@ import type { ToolMarks } from "../spec/marks.ts";
 import type { AnswerPart, ModelDelta } from "../spec/model.ts";
 import { executeCodeName } from "./execute-code-name.ts";
 import { type Hiding, rulesFor } from "./mark-rules.ts";
-import { eventsOf, type OpenedRun } from "./open-run.ts";
+import { eventsOf, type History, type OpenedRun } from "./open-run.ts";
 import { shownTerms, valuesIn } from "./shown-grant.ts";
 
 interface ToolRules {
@@ -49,19 +49,19 @@ export class Redactor {
 	}
 
 	/** Of a whole run, and of what its session said before, as far as that was opened. */
-	static ofRun(opened: Pick<OpenedRun, "entries" | "earlier">, hiding: Hiding): Redactor {
-		return Redactor.of([...opened.earlier, ...eventsOf(opened)], hiding);
+	static ofRun(opened: Pick<OpenedRun, "entries" | "earlier" | "values">, hiding: Hiding): Redactor {
+		return Redactor.of({ events: [...opened.earlier, ...eventsOf(opened)], values: opened.values }, hiding);
 	}
 
 	/** Of these events; those of several runs one after the other. */
-	static of(events: readonly RunEvent[], hiding: Hiding): Redactor {
+	static of({ events, values }: Pick<History, "events" | "values">, hiding: Hiding): Redactor {
 		const redactor = new Redactor(hiding);
-		for (const event of events) redactor.learn(event);
+		for (const event of events) redactor.learn(event, values);
 		return redactor;
 	}
 
-	/** What is marked, and what stood there. Events in their order. */
-	learn(event: RunEvent): void {
+	/** What is marked, and what stood there. Events in their order. `values`: results that lie beside the journal, by digest. */
+	learn(event: RunEvent, values: ReadonlyMap<string, Json>): void {
 		switch (event.type) {
 			case "run.started":
 				// Of a run that goes on from others: their words are known, and nothing else of theirs.
@@ -86,8 +86,7 @@ export class Redactor {
 				return this.note(event.args, this.calls.get(event.call)?.args);
 			case "call.finished":
 			case "call.settled":
-				if ("ok" in event.outcome) this.note(event.outcome.ok, this.calls.get(event.call)?.result);
-				return;
+				return this.note(valueIn(event.outcome, values), this.calls.get(event.call)?.result);
 			default:
 		}
 	}
@@ -241,6 +240,10 @@ export class Redactor {
 			? replaced(delta, "text", this.text(delta.text))
 			: delta;
 	}
+}
+
+function valueIn(outcome: Outcome, values: ReadonlyMap<string, Json>): Json | undefined {
+	return "ok" in outcome ? outcome.ok : "blob" in outcome ? values.get(outcome.blob) : undefined;
 }
 
 function replaced<T, Name extends keyof T>(from: T, name: Name, value: T[Name]): T {

@@ -196,7 +196,7 @@ export class Segment {
 		if ("signal" in event && event.signal !== undefined) this.taken.push(event.signal);
 		apply(this.state, event);
 		this.looks = 0;
-		this.redactor.learn(event);
+		this.redactor.learn(event, this.state.blobs);
 		this.trace?.event(event, now);
 		this.buffer.push(event);
 		this.times.push(now);
