@@ -6,6 +6,8 @@ import { traceRecorder } from "../testing/trace-recorder.ts";
 import { defineTool } from "../tools/define-tool.ts";
 import { RunMemory } from "../trace/run-memory.ts";
 import { Redactor } from "./redactor.ts";
+import { emptyState } from "./run-state.ts";
+import { SegmentTrace } from "./segment-trace.ts";
 
 const pay = defineTool({
 	name: "pay",
@@ -37,3 +39,81 @@ test.each([false, true])(
 		expect(counts).toEqual([events.length, events.length]);
 	},
 );
+
+test.each([1_500, 2_500])(
+	"a result that is nested %i levels deep ends no run, is hidden, and what follows it is told",
+	async (depth) => {
+		const mark = defineTool({
+			name: "mark",
+			description: "Marks.",
+			input: z.object({ who: z.string().meta({ sensitive: "secret" }) }),
+			effect: "read",
+			execute: () => true,
+		});
+		const nest = defineTool({
+			name: "nest",
+			description: "Nests.",
+			input: z.object({}),
+			effect: "write",
+			execute: () => JSON.parse(`${"[".repeat(depth)}"tok-4711"${"]".repeat(depth)}`),
+		});
+		const recorder = traceRecorder();
+		const story = [call("mark", { who: "tok-4711" }), call("nest"), say("done")];
+		const harness = {
+			policy: () => ({ verdict: "allow" as const }),
+			tracing: { exporters: [recorder], content: true },
+		};
+		const scene = stage({ story, tools: [mark, nest], harness });
+		const seen: unknown[] = [];
+		const result = await scene.harness.run(scene.agent, "go", { onEvent: (event) => void seen.push(event) });
+		const { length } = await scene.events(result.run);
+		await scene.harness.close();
+		expect(result.status).toBe("completed");
+		expect(seen).toHaveLength(length);
+		expect(JSON.stringify(seen)).not.toContain("tok-4711");
+		expect(JSON.stringify(recorder.spans)).not.toContain("tok-4711");
+		expect(recorder.spans.at(-1)?.attributes["holdpoint.run.status"]).toBe("completed");
+	},
+);
+
+test("an event that cannot be redacted is left out with a warning, and the rest is told", () => {
+	const warned = vi.spyOn(process, "emitWarning").mockImplementation(() => undefined);
+	const told: unknown[] = [];
+	const tracing = {
+		event: (event: unknown) => void told.push(event),
+		committed: () => void told.push("commit"),
+		ended: () => void told.push("end"),
+	};
+	const redactor = new Redactor("all");
+	const trace = new SegmentTrace(
+		{ begin: () => tracing },
+		{ state: emptyState("r1", [], new Map()), askedAt: new Map(), redactor, epoch: 2, entries: [], now: () => 0 },
+	);
+	const event = vi.spyOn(redactor, "event").mockImplementationOnce(() => {
+		throw new RangeError("too deep");
+	});
+	trace.event({ type: "cancel.requested", by: "ann" } as never, 0);
+	trace.event({ type: "cancel.requested", by: "bob" } as never, 0);
+	trace.ended("completed");
+	expect(event).toHaveBeenCalledTimes(2);
+	expect(told).toEqual([{ type: "cancel.requested", by: "bob" }, "end"]);
+	expect(warned.mock.calls).toEqual([["Traces are incomplete: too deep"]]);
+	vi.restoreAllMocks();
+});
+
+test("what killed a segment is told without what is marked", () => {
+	const ends: unknown[] = [];
+	const tracing = { event: () => undefined, committed: () => undefined, ended: (end: unknown) => void ends.push(end) };
+	const redactor = new Redactor("all");
+	for (const event of [
+		{ type: "run.started", marks: { t: { args: { "": "secret" } } } },
+		{ type: "call.asked", call: "c1.1", parent: "c1", tool: "t", args: "tok-4711", line: 1 },
+	])
+		redactor.learn(event as never, new Map());
+	const trace = new SegmentTrace(
+		{ begin: () => tracing },
+		{ state: emptyState("r1", [], new Map()), askedAt: new Map(), redactor, epoch: 2, entries: [], now: () => 0 },
+	);
+	trace.died(new Error("no such tok-4711"));
+	expect(ends).toEqual([{ at: 0, error: { type: "_OTHER", message: "no such [secret]" } }]);
+});

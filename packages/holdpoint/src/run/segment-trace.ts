@@ -3,6 +3,7 @@
  * has it: another process may have created it under the same id.
  */
 import type { Entry } from "../journal/journal.ts";
+import { reasonOf } from "../kit/reason-of.ts";
 import { isHoldpointError } from "../spec/errors.ts";
 import type { RunEvent } from "../spec/events.ts";
 import type { Commit } from "../trace/run-trace.ts";
@@ -51,10 +52,11 @@ export class SegmentTrace {
 	}
 
 	event(event: RunEvent, at: number): void {
-		if (this.isOver) return;
-		const shown = this.redactor.event(event);
-		if (this.tracing) this.tracing.event(shown, at);
-		else this.held.push({ at, event: shown });
+		this.guarded(() => {
+			const shown = this.redactor.event(event);
+			if (this.tracing) this.tracing.event(shown, at);
+			else this.held.push({ at, event: shown });
+		});
 	}
 
 	/** A commit; told once it is durable. */
@@ -69,28 +71,38 @@ export class SegmentTrace {
 	}
 
 	private committed(commit: Commit): void {
-		if (this.isOver) return;
-		this.tracing ??= this.begin?.();
-		for (const { event, at } of this.held.splice(0)) this.tracing?.event(event, at);
-		this.tracing?.committed(commit);
+		this.guarded(() => {
+			this.tracing ??= this.begin?.();
+			for (const { event, at } of this.held.splice(0)) this.tracing?.event(event, at);
+			this.tracing?.committed(commit);
+		});
 	}
 
 	/** It let the lease go. */
 	ended(status: string): void {
-		this.end({ at: this.now(), status });
+		this.end(() => ({ at: this.now(), status }));
 	}
 
 	/** What killed it. */
 	died(error: unknown): void {
 		const type = isHoldpointError(error) ? error.code : "_OTHER";
-		const message = this.redactor.text(error instanceof Error ? error.message : String(error));
-		this.end({ at: this.now(), error: { type, message } });
+		this.end(() => ({ at: this.now(), error: { type, message: this.redactor.text(reasonOf(error)) } }));
 	}
 
-	private end(end: Parameters<SegmentTracing["ended"]>[0]): void {
-		if (!this.isOver) this.tracing?.ended(end);
+	private end(endOf: () => Parameters<SegmentTracing["ended"]>[0]): void {
+		this.guarded(() => this.tracing?.ended(endOf()));
 		this.isOver = true;
 		this.held = [];
+	}
+
+	/** What cannot be told is left out: the run is none of its business, and nothing is told as it is instead. */
+	private guarded(tell: () => void): void {
+		if (this.isOver) return;
+		try {
+			tell();
+		} catch (error) {
+			process.emitWarning(`Traces are incomplete: ${reasonOf(error)}`);
+		}
 	}
 }
 
