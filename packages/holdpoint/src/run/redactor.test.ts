@@ -278,6 +278,37 @@ test("a sensitive text is hidden as a whole, also where a part of it is sensitiv
 	expect(redactor.text("card 9999567812345678123456")).toBe("card [secret]");
 });
 
+describe("what is said again", () => {
+	const learned = (...words: readonly string[]) => {
+		const started = { type: "run.started", marks: { pay: { args: { "/*": "secret" } } } };
+		const asked = { type: "call.asked", call: "c1.1", tool: "pay", args: { ...words } };
+		return Redactor.of({ events: [started, asked] as unknown as RunEvent[], values: new Map() }, "all");
+	};
+	const answered = (...content: readonly unknown[]) => ({ type: "model.answered", content }) as unknown as RunEvent;
+
+	test.each([
+		["Müller", '{"text":"M\\u00fcller"}'],
+		["https://x/tok123", '{"text":"https:\\/\\/x\\/tok123"}'],
+		["12 Main St\nTown", JSON.stringify({ code: `f(${JSON.stringify("12 Main St\nTown")})` })],
+		[password, JSON.stringify({ text: JSON.stringify({ text: password }) })],
+	])("is hidden in what a model writes as JSON, however it is escaped: %j", (word, input) => {
+		const part = { type: "tool-call", toolCallId: "x", toolName: "note", input };
+		const [shown] = (learned(word).event(answered(part)) as unknown as { content: { input: string }[] }).content;
+		expect(JSON.parse(shown?.input ?? "")).toEqual({ [Object.keys(JSON.parse(input))[0] ?? ""]: expect.anything() });
+		expect(shown?.input).toMatch(/\[secret\]/);
+		expect(shown?.input).not.toMatch(/ller|tok123|Main|tr0ub4dor/);
+	});
+
+	test("is hidden in JSON that a result has as a text, and in what a provider's own tool gave", () => {
+		const redactor = learned(password, email);
+		const ok = { text: JSON.stringify({ inner: JSON.stringify([password]) }) };
+		const finished = redactor.event({ type: "call.finished", call: "c9", outcome: { ok } });
+		const given = answered({ type: "tool-result", toolCallId: "x", toolName: "search", result: { hits: [email] } });
+		expect(found([finished, redactor.event(given)], ["tr0ub4dor", email])).toEqual([]);
+		expect(redactor.event(given)).toMatchObject({ content: [{ result: { hits: ["[secret]"] } }] });
+	});
+});
+
 test("any value at a marked place is hidden, whatever else is there", async () => {
 	const place = fc.constantFrom("/a", "/a/*", "/b/c", "/b/*/d", "");
 	await fc.assert(

@@ -3,14 +3,15 @@
  * The model and the tools get the values; so does the journal, which is sealed and not shown.
  *
  * 1. Arguments and results are redacted at the places that the tool's schema marks.
- * 2. A text that stood at such a place is also taken out of every other text that is shown later: a model repeats what it
- *    read. Before it is known, and where it was said in other words, it is not found.
+ * 2. A text that stood at such a place is also taken out of every other text that is shown later, however it is escaped
+ *    there: a model repeats what it read. Before it is known, and where it was said in other words, it is not found.
  * 3. A field is such a text unless it is named as something else: what a later event says is not shown by oversight.
  * 4. A run of a session knows the texts of the runs that it goes on from, as far back as they are opened for it.
  * 5. Pure. An event without anything to hide stays the same object.
  */
 import { isFact } from "../audit/event-facts.ts";
 import { mapTexts, type Rule, redactJson, textsAt } from "../kit/redact-json.ts";
+import { WordList } from "../kit/word-list.ts";
 import type { ApprovalResolved, Outcome, RunEvent, RunStarted } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
 import type { ToolMarks } from "../spec/marks.ts";
@@ -25,8 +26,6 @@ interface ToolRules {
 	readonly result: readonly Rule[];
 }
 
-/** Shorter texts are everywhere. */
-const wordCharsMin = 4;
 /** Names, digests and numbers beside the facts of the audit log. Every other field may hold what somebody said or got. */
 const names: ReadonlySet<string> = new Set(
 	"approval approvers by counted digest done except holds label marks principal session signal snapshot sources spent tenant tool type".split(
@@ -39,9 +38,7 @@ export class Redactor {
 	private readonly hiding: Hiding;
 	private readonly tools = new Map<string, ToolRules>();
 	private readonly calls = new Map<string, ToolRules>();
-	private readonly words = new Map<string, string>();
-	/** The longest first: a part of it that is sensitive too must not tear it apart. Undefined: a word came. */
-	private inOrder: readonly (readonly [word: string, instead: string])[] | undefined;
+	private readonly words = new WordList();
 	private directCalls = 0;
 
 	constructor(hiding: Hiding) {
@@ -110,15 +107,7 @@ export class Redactor {
 
 	private note(value: Json | undefined, rules: readonly Rule[] | undefined): void {
 		if (value === undefined || !rules) return;
-		for (const rule of rules) {
-			for (const text of textsAt(value, [rule])) {
-				if (text.length < wordCharsMin) continue;
-				this.inOrder = undefined;
-				this.words.set(text, rule.instead);
-				// As it stands in JSON, which a model writes and a program holds.
-				this.words.set(JSON.stringify(text).slice(1, -1), rule.instead);
-			}
-		}
+		for (const rule of rules) for (const text of textsAt(value, [rule])) this.words.add(text, rule.instead);
 	}
 
 	private rulesOf({ args, result }: ToolMarks): ToolRules {
@@ -216,10 +205,7 @@ export class Redactor {
 
 	/** A text without what is known to be sensitive. */
 	text(text: string): string {
-		let shown = text;
-		this.inOrder ??= [...this.words].sort(([one], [other]) => other.length - one.length);
-		for (const [word, instead] of this.inOrder) if (shown.includes(word)) shown = shown.replaceAll(word, instead);
-		return shown;
+		return this.words.replaceIn(text);
 	}
 
 	/** Arguments of a call as they are shown, made or foreseen; or any other value. */
