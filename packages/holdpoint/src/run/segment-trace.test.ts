@@ -1,7 +1,7 @@
 import { expect, test, vi } from "vitest";
 import { z } from "zod";
 import { onlyWait, stage } from "../testing/stage.ts";
-import { call, say } from "../testing/story.ts";
+import { call, failing, say } from "../testing/story.ts";
 import { traceRecorder } from "../testing/trace-recorder.ts";
 import { defineTool } from "../tools/define-tool.ts";
 import { RunMemory } from "../trace/run-memory.ts";
@@ -82,6 +82,7 @@ test("an event that cannot be redacted is left out with a warning, and the rest 
 	const tracing = {
 		event: (event: unknown) => void told.push(event),
 		committed: () => void told.push("commit"),
+		modelAsked: () => void told.push("model"),
 		ended: () => void told.push("end"),
 	};
 	const redactor = new Redactor("all");
@@ -103,7 +104,12 @@ test("an event that cannot be redacted is left out with a warning, and the rest 
 
 test("what killed a segment is told without what is marked", () => {
 	const ends: unknown[] = [];
-	const tracing = { event: () => undefined, committed: () => undefined, ended: (end: unknown) => void ends.push(end) };
+	const tracing = {
+		event: () => undefined,
+		committed: () => undefined,
+		modelAsked: () => undefined,
+		ended: (end: unknown) => void ends.push(end),
+	};
 	const redactor = new Redactor("all");
 	for (const event of [
 		{ type: "run.started", marks: { t: { args: { "": "secret" } } } },
@@ -116,4 +122,48 @@ test("what killed a segment is told without what is marked", () => {
 	);
 	trace.died(new Error("no such tok-4711"));
 	expect(ends).toEqual([{ at: 0, error: { type: "_OTHER", message: "no such [secret]" } }]);
+});
+
+test.each([
+	["after what another process did", true],
+	["in a run that is created with it", false],
+])("a model that fails %s leaves a span, and one that was asked again says so", async (_, isResumed) => {
+	const before = isResumed ? [call("pay", { cents: 1 })] : [];
+	const recorder = traceRecorder();
+	const story = [...before, failing(503), say("done")];
+	const scene = stage({
+		story,
+		tools: [pay],
+		limits: { modelAttemptsMax: 1 },
+		harness: { tracing: { exporters: [recorder] } },
+	});
+	let run: Promise<unknown> = scene.harness.run(scene.agent, "go", { runId: "r1" });
+	if (isResumed) {
+		await scene.harness.approve(onlyWait((await run) as never, "approval").approval);
+		run = scene.harness.resume("r1");
+	}
+	await expect(run).rejects.toMatchObject({ code: "model.unavailable" });
+	expect((await scene.harness.resume("r1")).status).toBe("completed");
+	await scene.harness.close();
+	const failed = recorder.spans.filter(({ name, status }) => name === "chat scripted" && status.code === "error");
+	expect(failed.map(({ attributes }) => attributes["error.type"])).toEqual(["model.unavailable"]);
+	expect(recorder.spans.filter(({ name }) => name.startsWith("chat"))).toHaveLength(isResumed ? 3 : 2);
+	expect(failed[0]?.status).toEqual({ code: "error" });
+});
+
+test("an answer says how often its model was asked before it came", async () => {
+	const recorder = traceRecorder();
+	const story = [failing(503), failing(503), call("look"), say("done")];
+	const look = defineTool({
+		name: "look",
+		description: "Looks.",
+		input: z.object({}),
+		effect: "read",
+		execute: () => 1,
+	});
+	const scene = stage({ story, tools: [look], harness: { tracing: { exporters: [recorder] } } });
+	await scene.harness.run(scene.agent, "go");
+	await scene.harness.close();
+	const chats = recorder.spans.filter(({ name }) => name.startsWith("chat"));
+	expect(chats.map(({ attributes }) => attributes["holdpoint.model.retries"])).toEqual([2, undefined]);
 });

@@ -6,8 +6,8 @@ import type { Entry } from "../journal/journal.ts";
 import { reasonOf } from "../kit/reason-of.ts";
 import { isHoldpointError } from "../spec/errors.ts";
 import type { RunEvent } from "../spec/events.ts";
-import type { Commit } from "../trace/run-trace.ts";
-import type { SegmentTracing, TracedEvent, Tracer } from "../trace/tracer.ts";
+import type { Commit, ModelCall } from "../trace/segment-facts.ts";
+import type { SegmentTracing, Tracer } from "../trace/tracer.ts";
 import { type GoingOn, knownRun } from "./known-run.ts";
 
 export interface TraceStart extends Pick<GoingOn, "state" | "askedAt" | "redactor"> {
@@ -33,7 +33,7 @@ export class SegmentTrace {
 	private readonly now: () => number;
 	private tracing: SegmentTracing | undefined;
 	/** Until the run is there. */
-	private held: TracedEvent[] = [];
+	private held: ((tracing: SegmentTracing) => void)[] = [];
 	private isOver = false;
 
 	constructor(tracer: Pick<Tracer, "begin">, start: TraceStart) {
@@ -54,8 +54,7 @@ export class SegmentTrace {
 	event(event: RunEvent, at: number): void {
 		this.guarded(() => {
 			const shown = this.redactor.event(event);
-			if (this.tracing) this.tracing.event(shown, at);
-			else this.held.push({ at, event: shown });
+			this.tell((tracing) => tracing.event(shown, at));
 		});
 	}
 
@@ -73,9 +72,28 @@ export class SegmentTrace {
 	private committed(commit: Commit): void {
 		this.guarded(() => {
 			this.tracing ??= this.begin?.();
-			for (const { event, at } of this.held.splice(0)) this.tracing?.event(event, at);
+			if (this.tracing) for (const say of this.held.splice(0)) say(this.tracing);
 			this.tracing?.committed(commit);
 		});
+	}
+
+	/** A model was asked; told before its answer. */
+	modelAsked(call: Omit<ModelCall, "end" | "failed">, error?: unknown): void {
+		this.guarded(() => {
+			const failed = error === undefined ? {} : { failed: this.failureOf(error) };
+			const told = { ...call, end: this.now(), ...failed };
+			this.tell((tracing) => tracing.modelAsked(told));
+		});
+	}
+
+	private tell(say: (tracing: SegmentTracing) => void): void {
+		if (this.tracing) say(this.tracing);
+		else this.held.push(say);
+	}
+
+	private failureOf(error: unknown): { readonly type: string; readonly message: string } {
+		const type = isHoldpointError(error) ? error.code : "_OTHER";
+		return { type, message: this.redactor.text(reasonOf(error)) };
 	}
 
 	/** It let the lease go. */
@@ -85,8 +103,7 @@ export class SegmentTrace {
 
 	/** What killed it. */
 	died(error: unknown): void {
-		const type = isHoldpointError(error) ? error.code : "_OTHER";
-		this.end(() => ({ at: this.now(), error: { type, message: this.redactor.text(reasonOf(error)) } }));
+		this.end(() => ({ at: this.now(), error: this.failureOf(error) }));
 	}
 
 	private end(endOf: () => Parameters<SegmentTracing["ended"]>[0]): void {

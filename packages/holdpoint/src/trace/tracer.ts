@@ -9,7 +9,9 @@ import type { RunEvent } from "../spec/events.ts";
 import { fixedLimits } from "../spec/limits.ts";
 import type { TraceExporter } from "../spec/trace.ts";
 import type { KnownRun } from "./run-memory.ts";
-import { type Commit, RunTrace, type SegmentBegin, type SegmentEnd, type TraceOptions } from "./run-trace.ts";
+import { RunTrace } from "./run-trace.ts";
+import type { Commit, ModelCall, SegmentBegin, SegmentEnd } from "./segment-facts.ts";
+import type { TraceOptions } from "./trace-options.ts";
 
 export type TracerOptions = Pick<TraceOptions, "store" | "generation" | "content" | "costOf"> & {
 	readonly exporters: readonly TraceExporter[];
@@ -30,6 +32,8 @@ export interface TracedSegment extends SegmentBegin {
 export interface SegmentTracing {
 	event(event: RunEvent, at: number): void;
 	committed(commit: Commit): void;
+	/** Before the event of its answer. */
+	modelAsked(call: ModelCall): void;
 	ended(end: SegmentEnd): void;
 }
 
@@ -39,6 +43,7 @@ interface Put {
 	readonly at?: number;
 	readonly begin?: SegmentBegin;
 	readonly commit?: Commit;
+	readonly call?: ModelCall;
 	readonly end?: SegmentEnd;
 }
 
@@ -69,6 +74,7 @@ export class Tracer {
 		return {
 			event: (event, at) => this.put({ to, event, at }),
 			committed: (commit) => this.put({ to, commit }),
+			modelAsked: (call) => this.put({ to, call }),
 			ended: (end) => this.put({ to, end }),
 		};
 	}
@@ -155,10 +161,11 @@ export class Tracer {
 	}
 
 	private fold(puts: readonly Put[]): void {
-		for (const { to, event, at, begin, commit, end } of puts) {
+		for (const { to, event, at, begin, commit, call, end } of puts) {
 			try {
 				if (event) to.event(event, at as number);
 				else if (commit) to.committed(commit);
+				else if (call) to.modelAsked(call);
 				else if (end) to.end(end);
 				else if (begin) to.begin(begin);
 			} catch (error) {
