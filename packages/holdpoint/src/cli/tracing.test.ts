@@ -127,8 +127,20 @@ describe("holdpoint trace", () => {
 		expect(after.segments[1]?.spans.map(({ name }) => name)).toContain("execute_tool pay");
 	});
 
-	test("HOLDPOINT_TRACES=off keeps none", async () => {
-		await wholeRun({ HOLDPOINT_TRACES: "off" });
+	test("an exporter that is not known here is said, and stops no run", async () => {
+		const more = {
+			OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:9",
+			OTEL_TRACES_EXPORTER: "console",
+			OTEL_METRICS_EXPORTER: "none",
+		};
+		const { err, code } = await recorded(["run", "go"], { cwd, env: { ...env, ...more } });
+		expect(code).not.toBe(1);
+		expect(err).toContain("OTEL_TRACES_EXPORTER=console is not known here");
+		expect(err).not.toContain("OTEL_METRICS_EXPORTER");
+	});
+
+	test.each(["off", " OFF "])("HOLDPOINT_TRACES=%s keeps none", async (value) => {
+		await wholeRun({ HOLDPOINT_TRACES: value });
 		expect(existsSync(traces())).toBe(false);
 	});
 
