@@ -314,6 +314,25 @@ describe("the local trace store", () => {
 		await reader.close();
 	});
 
+	test.each([
+		{ daysMax: Number.NaN },
+		{ daysMax: -1 },
+		{ daysMax: Number.POSITIVE_INFINITY },
+		{ tracesMax: 0 },
+		{ tracesMax: 1.5 },
+		{ bytesMax: Number.NaN },
+	])("bounds that are none are refused: %j", (options) => {
+		expect(() => sqliteTraces(path, options)).toThrow(expect.objectContaining({ code: "config.invalid" }));
+	});
+
+	test("why it cannot be used is said", async () => {
+		writeFileSync(join(folder, "file"), "");
+		const other = sqliteTraces(join(folder, "file", "runs.traces"), { now });
+		put(other, trace("a", 1));
+		expect(() => other.flush()).toThrow(/cannot be used: (ENOTDIR|EEXIST)/);
+		await other.close().catch(() => undefined);
+	});
+
 	test("telling it a span never throws", async () => {
 		const warned = vi.spyOn(process, "emitWarning").mockImplementation(() => undefined);
 		const file = join(folder, "other");

@@ -11,6 +11,7 @@
 import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { reasonOf } from "../../kit/reason-of.ts";
 import { withoutWarning } from "../../kit/without-warning.ts";
 import { HoldpointError } from "../../spec/errors.ts";
 import { fixedLimits } from "../../spec/limits.ts";
@@ -73,8 +74,9 @@ interface Owner {
 	isKept: boolean;
 }
 
-/** The file is made when it is first written. Errors, when it is used: `store.failed`, `store.damaged`, `store.newer`. */
+/** The file is made when it is first written. Errors: `config.invalid`; when it is used: `store.failed`, `store.damaged`, `store.newer`. */
 export function sqliteTraces(path: string, options: SqliteTracesOptions = {}): SqliteTraces {
+	checkBounds(options);
 	const traces = new Traces(resolve(path), options);
 	return {
 		began: (span) => traces.began(span),
@@ -84,6 +86,15 @@ export function sqliteTraces(path: string, options: SqliteTracesOptions = {}): S
 		flush: () => traces.flush(),
 		close: () => traces.close(),
 	};
+}
+
+function checkBounds({ daysMax = 1, tracesMax = 1, bytesMax = 1 }: SqliteTracesOptions): void {
+	for (const [name, value] of Object.entries({ daysMax, tracesMax, bytesMax })) {
+		const isBound = name === "daysMax" ? Number.isFinite(value) : Number.isSafeInteger(value);
+		if (isBound && value > 0) continue;
+		const message = `${name} of the trace store is ${String(value)}`;
+		throw new HoldpointError("config.invalid", message, { hint: "It takes a number above 0, or is left out." });
+	}
 }
 
 class Traces {
@@ -129,7 +140,7 @@ class Traces {
 		try {
 			this.flush();
 		} catch (error) {
-			this.lose(this.pending.splice(0), `Traces are not kept: ${String(error)}`);
+			this.lose(this.pending.splice(0), `Traces are not kept: ${reasonOf(error)}`);
 		}
 	}
 
@@ -154,7 +165,7 @@ class Traces {
 			database.exec("COMMIT");
 		} catch (error) {
 			rollback(database);
-			this.lose(spans, `Traces are not kept: ${String(error)}`);
+			this.lose(spans, `Traces are not kept: ${reasonOf(error)}`);
 			throw failure(this.path, error);
 		}
 	}
@@ -387,10 +398,14 @@ function failure(path: string, error: unknown): unknown {
 	if (error instanceof HoldpointError) return error;
 	const { errcode } = (error ?? {}) as { errcode?: unknown };
 	const isDamaged = errcode === 11 || errcode === 26 || error instanceof NoSpans;
-	return new HoldpointError(isDamaged ? "store.damaged" : "store.failed", `The trace store ${path} cannot be used`, {
-		cause: error,
-		details: { path },
-		...(isDamaged ? { hint: "It holds nothing but traces: delete it, and it is made anew." } : {}),
-		...(error instanceof StillBusy ? { hint: "Another process is using it: end that, or try again." } : {}),
-	});
+	return new HoldpointError(
+		isDamaged ? "store.damaged" : "store.failed",
+		`The trace store ${path} cannot be used: ${reasonOf(error)}`,
+		{
+			cause: error,
+			details: { path },
+			...(isDamaged ? { hint: "It holds nothing but traces: delete it, and it is made anew." } : {}),
+			...(error instanceof StillBusy ? { hint: "Another process is using it: end that, or try again." } : {}),
+		},
+	);
 }
