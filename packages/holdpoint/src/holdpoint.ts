@@ -34,6 +34,7 @@ import type { Store } from "./spec/store.ts";
 import type { Participant } from "./spec/team.ts";
 import type { Generation, TraceExporter } from "./spec/trace.ts";
 import type { Webhook } from "./spec/webhooks.ts";
+import { checkTracing } from "./trace/check-tracing.ts";
 import type { Tracer } from "./trace/tracer.ts";
 import { readyWebhooks } from "./webhooks/ready-webhook.ts";
 
@@ -102,6 +103,7 @@ export function createHarness(options: HarnessOptions = {}): Harness {
 	const approvers = approversOf(options);
 	const budgets = checkedBudgets(options.budgets ?? []);
 	const prices = checkPrices(options.prices ?? {});
+	if (options.tracing !== undefined) checkTracing(options.tracing);
 	let sandbox: Promise<SandboxProvider> | undefined;
 	// What a machine lacks now it may have at the next try.
 	const forget = (error: unknown): never => {

@@ -19,12 +19,13 @@ export async function tracingOf(
 ): Promise<HarnessOptions["tracing"]> {
 	const { env } = host;
 	const exporters: TraceExporter[] = [...(tracing?.exporters ?? [])];
-	if (env["HOLDPOINT_TRACES"] !== "off") {
+	if (env["HOLDPOINT_TRACES"]?.trim().toLowerCase() !== "off") {
 		const { sqliteTraces } = await import("../adapters/tracing/sqlite.ts");
 		exporters.push(sqliteTraces(tracesPath(store)));
 	}
 	try {
-		const { isOtlpWanted } = await import("../adapters/tracing/opentelemetry/otlp-environment.ts");
+		const { isOtlpWanted, unspokenExporters } = await import("../adapters/tracing/opentelemetry/otlp-environment.ts");
+		for (const unspoken of unspokenExporters(env)) terminal.note(unspoken);
 		if (isOtlpWanted(env)) {
 			const { otlpTracing } = await import("../adapters/tracing/opentelemetry/otlp.ts");
 			exporters.push(await otlpTracing({ env }));

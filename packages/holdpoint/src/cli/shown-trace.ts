@@ -66,11 +66,11 @@ async function recordedOf(
 	}
 }
 
-/** The root comes last, and not at all where something was dropped. */
+/** The root comes last, and not at all where something was dropped. All of it hangs together: nothing else can be shown. */
 function isWhole(spans: readonly Span[]): boolean {
 	const ids = new Set(spans.map(({ spanId }) => spanId));
-	const hasRoot = spans.some(({ parentSpanId }) => parentSpanId === undefined);
-	return hasRoot && spans.every(({ parentSpanId }) => parentSpanId === undefined || ids.has(parentSpanId));
+	const roots = spans.filter(({ parentSpanId }) => parentSpanId === undefined);
+	return roots.length === 1 && ids.size === spans.length && inOrder(spans).length === spans.length;
 }
 
 function segmentsOf({ events, segments, state, lease }: RunView): readonly DerivedSegment[] {
@@ -82,6 +82,7 @@ function segmentsOf({ events, segments, state, lease }: RunView): readonly Deriv
 	});
 }
 
+/** From the root; what does not hang on it is left out. Every id is there once. */
 function inOrder(spans: readonly Span[]): Span[] {
 	const children = new Map<string | undefined, Span[]>();
 	for (const span of spans) {
@@ -89,9 +90,14 @@ function inOrder(spans: readonly Span[]): Span[] {
 		if (siblings) siblings.push(span);
 		else children.set(span.parentSpanId, [span]);
 	}
-	const below = (parent: string | undefined): Span[] =>
-		(children.get(parent) ?? [])
-			.sort((one, other) => one.start - other.start)
-			.flatMap((span) => [span, ...below(span.spanId)]);
-	return below(undefined);
+	// The last one first, so that the first one is taken first.
+	const below = (parent?: string) =>
+		(children.get(parent) ?? []).toSorted((one, other) => one.start - other.start).reverse();
+	const ordered: Span[] = [];
+	const open = below();
+	for (let span = open.pop(); span; span = open.pop()) {
+		ordered.push(span);
+		open.push(...below(span.spanId));
+	}
+	return ordered;
 }

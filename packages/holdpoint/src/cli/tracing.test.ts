@@ -54,7 +54,7 @@ beforeEach(() => {
 afterEach(() => rmSync(cwd, { recursive: true, force: true }));
 
 const env = { TERM: "dumb" };
-const cli = (...argv: string[]) => recorded(argv, { cwd, env });
+const cli = (...argv: string[]) => recorded(argv, { cwd, env: { ...env } });
 const traces = () => join(cwd, ".holdpoint/holdpoint.db.traces");
 
 /** Held, approved and gone on with. */
@@ -127,8 +127,20 @@ describe("holdpoint trace", () => {
 		expect(after.segments[1]?.spans.map(({ name }) => name)).toContain("execute_tool pay");
 	});
 
-	test("HOLDPOINT_TRACES=off keeps none", async () => {
-		await wholeRun({ HOLDPOINT_TRACES: "off" });
+	test("an exporter that is not known here is said, and stops no run", async () => {
+		const more = {
+			OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:9",
+			OTEL_TRACES_EXPORTER: "console",
+			OTEL_METRICS_EXPORTER: "none",
+		};
+		const { err, code } = await recorded(["run", "go"], { cwd, env: { ...env, ...more } });
+		expect(code).not.toBe(1);
+		expect(err).toContain("OTEL_TRACES_EXPORTER=console is not known here");
+		expect(err).not.toContain("OTEL_METRICS_EXPORTER");
+	});
+
+	test.each(["off", " OFF "])("HOLDPOINT_TRACES=%s keeps none", async (value) => {
+		await wholeRun({ HOLDPOINT_TRACES: value });
 		expect(existsSync(traces())).toBe(false);
 	});
 
@@ -144,6 +156,19 @@ describe("holdpoint trace", () => {
 		expect(readFileSync(traces(), "latin1")).not.toContain(run);
 	});
 
+	test("whoever erases tells the exporters of the config, too", async () => {
+		const told = join(cwd, "forgotten");
+		const exporter = `{ ended: () => undefined, close: async () => undefined, forget: (run) => fs.writeFileSync(${JSON.stringify(told)}, run) }`;
+		writeFileSync(
+			join(cwd, "holdpoint.config.mjs"),
+			`import fs from "node:fs";\n${config.replace("export const config = {", `export const config = { tracing: { exporters: [${exporter}] },`)}`,
+		);
+		const run = await wholeRun();
+		expect((await cli("audit", "erase", run, "--yes")).code).toBe(0);
+		expect(readFileSync(told, "utf8")).toBe(run);
+		expect(readFileSync(traces(), "latin1")).not.toContain(run);
+	});
+
 	test("a trace store that is broken is said, and stops nothing", async () => {
 		const run = await wholeRun();
 		writeFileSync(traces(), "x".repeat(9_000));
@@ -151,6 +176,28 @@ describe("holdpoint trace", () => {
 		expect(code).toBe(0);
 		expect(err).toContain("derived from the journal");
 		expect(out).toContain("execute_tool pay");
+	});
+
+	const span = (id: string, more = "") => `{"id":"${id}",${more}"name":"x","start":1,"end":2,"attributes":{}}`;
+	test.each([
+		["no spans", "[null]", "derived from the journal"],
+		["two of one id", `[${span("r")},${span("r", '"parent":"r",')}]`, ""],
+		["two roots", `[${span("r")},${span("q")}]`, ""],
+		[
+			"some that are below each other",
+			`[${span("r")},${span("a", '"parent":"b",')},${span("b", '"parent":"a",')}]`,
+			"",
+		],
+	])("where there are %s in it the journal's are shown", async (_, spans, said) => {
+		const run = await wholeRun();
+		const database = new DatabaseSync(traces());
+		database.prepare("DELETE FROM part WHERE id NOT IN (SELECT min(id) FROM part GROUP BY trace_id)").run();
+		database.prepare("UPDATE part SET spans = ?").run(spans);
+		database.close();
+		const { err, code } = await cli("trace", run);
+		expect(code).toBe(0);
+		expect(err).toContain(said);
+		expect((await shown(run)).segments.map(({ source }) => source)).toEqual(["journal", "journal"]);
 	});
 
 	test("fits a narrow terminal, and nothing in it moves the cursor", async () => {

@@ -40,17 +40,31 @@ export function textsAt(value: Json, rules: readonly Rule[]): string[] {
 	return Object.entries(value).flatMap(([key, child]) => textsAt(child as Json, rulesBelow(rules, key)));
 }
 
+/** However deep it is. */
 function textsIn(value: Json): string[] {
-	if (typeof value === "string") return [value];
-	if (typeof value !== "object" || value === null) return [];
-	return Object.values(value).flatMap((child) => textsIn(child as Json));
+	const texts: string[] = [];
+	const open: Json[] = [value];
+	for (let one = open.pop(); one !== undefined; one = open.pop()) {
+		if (typeof one === "string") texts.push(one);
+		else if (typeof one === "object" && one !== null) for (const child of Object.values(one)) open.push(child as Json);
+	}
+	return texts;
 }
 
-/** The value with every text in it changed, names of fields apart; the same value where none changes. */
-export function mapTexts(value: Json, change: (text: string) => string): Json {
+const depthMax = 500;
+const tooDeep = "[hidden: nested too deep to be looked through]";
+
+/**
+ * The value with every text in it changed, names of fields apart; the same value where none changes. What is nested deeper
+ * than 500 levels is left out: a stack has an end.
+ */
+export function mapTexts(value: Json, change: (text: string) => string, depth = 0): Json {
 	if (typeof value === "string") return change(value);
 	if (typeof value !== "object" || value === null) return value;
-	const entries = Object.entries(value).map(([key, child]) => [key, child, mapTexts(child as Json, change)] as const);
+	if (depth >= depthMax) return tooDeep;
+	const entries = Object.entries(value).map(
+		([key, child]) => [key, child, mapTexts(child as Json, change, depth + 1)] as const,
+	);
 	if (entries.every(([, before, after]) => before === after)) return value;
 	if (Array.isArray(value)) return entries.map(([, , after]) => after);
 	return Object.fromEntries(entries.map(([key, , after]) => [key, after]));

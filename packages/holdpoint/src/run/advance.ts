@@ -78,7 +78,7 @@ export async function startRun(ports: RunPorts, ready: ReadyAgent, request: Star
 			leaves,
 			entries: [],
 			askedAt: new Map(),
-			redactor: Redactor.of(history.events, "all"),
+			redactor: Redactor.of(history, "all"),
 			epoch: 0,
 			seq: 0,
 			lastMac: firstMac,

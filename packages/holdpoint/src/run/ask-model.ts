@@ -345,17 +345,34 @@ interface Calling {
 	readonly signal: AbortSignal;
 }
 
-function callFree(segment: Segment, calling: Calling): Promise<ModelOutcome> {
+async function callFree(segment: Segment, calling: Calling): Promise<ModelOutcome> {
 	const { thread, model, limits, request, signal, isAside } = calling;
-	const { ports } = segment;
+	const { clock, random } = segment.ports;
 	const onDelta = isAside ? undefined : deltasOf(segment, thread);
-	return callModel(model, request, {
-		limits,
-		clock: ports.clock,
-		random: ports.random,
-		signal,
-		...(onDelta ? { onDelta } : {}),
-	});
+	const at = clock.now();
+	let retries = 0;
+	const onRetry = () => void retries++;
+	const tell = (error?: unknown) => {
+		const { provider, modelId } = model;
+		segment.trace?.modelAsked({ ...whoOf(thread), provider, modelId, at, retries }, error);
+	};
+	try {
+		const result = await callModel(model, request, {
+			limits,
+			clock,
+			random,
+			signal,
+			onRetry,
+			...(onDelta ? { onDelta } : {}),
+		});
+		// What is asked beside the conversation has no event of its own.
+		if (result.kind === "answer" && !isAside) tell();
+		return result;
+	} catch (error) {
+		// Whoever was stopped was not left without an answer.
+		if (!signal.aborted) tell(error);
+		throw error;
+	}
 }
 
 /** Where others may be at work, whoever reads is told whose words they are. */

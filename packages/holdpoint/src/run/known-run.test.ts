@@ -39,7 +39,7 @@ const closed: RunEvent = { type: "approval.closed", approval: "apr_1", call: "c1
 function known(events: readonly RunEvent[], content = false) {
 	const state = emptyState("r1", [], new Map());
 	for (const event of events) apply(state, event);
-	const redactor = Redactor.of(events, "all");
+	const redactor = Redactor.of({ events, values: new Map() }, "all");
 	return knownRun({ state, askedAt: new Map([["apr_1", 5]]), redactor, content });
 }
 

@@ -27,6 +27,7 @@ export function knownRun(run: GoingOn): KnownRun {
 	return {
 		asked: { name: conversation.name, isTeam: conversation.team !== undefined },
 		session: started?.session?.id,
+		tools: state.tools.keys(),
 		directCalls,
 		calls: [...calls].map((call) => knownCall(run, call)),
 		approvals: new Map([...calls].flatMap(({ approval }) => approvalIn(approval, askedAt))),

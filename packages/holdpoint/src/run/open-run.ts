@@ -25,6 +25,8 @@ export interface OpenedRun {
 	readonly askedAt: ReadonlyMap<string, number>;
 	/** What happened in the runs of its session that it goes on from, as far as they were opened. */
 	readonly earlier: readonly RunEvent[];
+	/** Results that lie beside the journals, by digest: its own and those of `earlier`. */
+	readonly values: ReadonlyMap<string, Json>;
 }
 
 export function eventsOf({ entries }: Pick<OpenedRun, "entries">): readonly RunEvent[] {
@@ -34,13 +36,14 @@ export function eventsOf({ entries }: Pick<OpenedRun, "entries">): readonly RunE
 /** Errors: `journal.*`. */
 export async function openRun(ports: RunPorts, stored: StoredRun): Promise<OpenedRun> {
 	const verified = await verify(ports, stored);
-	const { before, events } = await historyOf(ports, verified.started);
+	const { before, events, values: earlier } = await historyOf(ports, verified.started);
 	const askedAt = new Map<string, number>();
-	return { ...verified, state: fold(verified, before, askedAt), askedAt, earlier: events };
+	const values = new Map([...earlier, ...verified.values]);
+	return { ...verified, state: fold(verified, before, askedAt), askedAt, earlier: events, values };
 }
 
 /** A run whose seals match, not yet folded. */
-interface VerifiedRun extends Omit<OpenedRun, "state" | "askedAt" | "earlier"> {
+interface VerifiedRun extends Pick<OpenedRun, "entries" | "lastMac"> {
 	readonly run: string;
 	readonly started: RunStarted;
 	readonly values: Map<string, Json>;
@@ -94,6 +97,8 @@ export interface History {
 	readonly label: Label | undefined;
 	/** Of the runs that were opened for it, oldest first. */
 	readonly events: readonly RunEvent[];
+	/** Their results that lie beside the journals, by digest. */
+	readonly values: ReadonlyMap<string, Json>;
 	/** Where the history of the next run may begin, if nobody is shown what is folded; undefined: where the session does. */
 	readonly from: SessionFrom | undefined;
 }
@@ -139,8 +144,10 @@ export async function historyOf(
 		conversation = last.conversation;
 	}
 	if (last) keepLabels(principal, last);
+	const label = last && labelFor(principal, last);
 	const events = before.flatMap(eventsOf);
-	return { before: conversation, label: last && labelFor(principal, last), events, from: start.next() };
+	const values = new Map(before.flatMap((run) => [...run.values]));
+	return { before: conversation, label, events, values, from: start.next() };
 }
 
 /** Of each result, with the messages that the next run goes on from: `read_result` shows it there, too. */
@@ -172,8 +179,8 @@ function labelFor(principal: string, state: RunState): Label | undefined {
 	return started?.principal === principal ? label : forOthers(label);
 }
 
-/** Values that lie beside the journal; their digests are in it, so that a changed one is noticed. */
-async function loadValues(ports: RunPorts, run: string, entries: readonly Entry[]): Promise<Map<string, Json>> {
+/** Values that lie beside the journal; their digests are in it, so that a changed one is noticed. Errors: `journal.tampered`. */
+export async function loadValues(ports: RunPorts, run: string, entries: readonly Entry[]): Promise<Map<string, Json>> {
 	const values = new Map<string, Json>();
 	for (const blob of blobsOf(entries)) {
 		const body = await ports.store.blob(run, blob);

@@ -152,6 +152,75 @@ describe("what a tool's schemas mark", () => {
 		expect(found(recorder.spans)).toEqual([]);
 	});
 
+	test("is hidden where it came in a result that lies beside the journal: live, after a resume, and in the next run", async () => {
+		await using there = await webhookReceiver();
+		const look = defineTool({
+			name: "look",
+			description: "Looks.",
+			input: z.object({}),
+			output: z.object({ card: z.string().meta({ sensitive: "secret" }), pad: z.string() }),
+			effect: "read",
+			execute: () => ({ card: token, pad: "x".repeat(20_000) }),
+		});
+		const pay = defineTool({
+			name: "pay",
+			description: "Pays.",
+			input: z.object({ memo: z.string() }),
+			effect: "write",
+			execute: () => true,
+		});
+		const asked = call("pay", { memo: `for ${token}` });
+		const recorders = [traceRecorder(), traceRecorder()];
+		const [first, second] = recorders.map((exporter) => ({
+			policy: ({ tool }: { readonly tool: { readonly name: string } }) =>
+				tool.name === "pay" ? ({ verdict: "ask", reason: `pay ${token}` } as const) : ({ verdict: "allow" } as const),
+			tracing: { exporters: [exporter], content: true },
+			audit: { key: auditSigner.secretText },
+			webhooks: [
+				{
+					url: there.url,
+					secret: webhookSecret,
+					payload: "arguments" as const,
+					events: ["approval.requested" as const],
+				},
+			],
+		}));
+		const stories = [call("look"), asked, say(`Paid ${token}.`), asked, say(`Again ${token}.`)];
+		const scene = stage({ story: stories, tools: [look, pay], harness: first ?? {} });
+		const events: RunEvent[] = [];
+		const watch = { onEvent: (event: RunEvent) => void events.push(event) };
+		const waiting = await scene.harness.session("s1", scene.agent).send("go", watch);
+		expect(found(await scene.harness.approvals(), [token])).toEqual([]);
+		await scene.harness.webhooks.deliver();
+		await scene.harness.approve(onlyWait(waiting, "approval").approval, { by: { id: "ann", via: "test" } });
+		const other = scene.again({ harness: second ?? {} });
+		await other.harness.resume(waiting.run, watch);
+		const next = await other.harness.session("s1", other.agent).send("once more", watch);
+		await other.harness.webhooks.deliver();
+		expect(found(await other.harness.approvals(), [token])).toEqual([]);
+		expect(found(await exportOf(other, { payloads: true }), [token])).toEqual([]);
+		for (const run of [waiting.run, next.run]) {
+			const view = await other.harness.show(run);
+			expect(found(view.events, [token])).toEqual([token]);
+			expect(
+				found(
+					view.events.map(({ event }) => view.redactor.event(event)),
+					[token],
+				),
+			).toEqual([]);
+		}
+		await scene.harness.close();
+		await other.harness.close();
+		expect(there.received).toHaveLength(2);
+		expect(found(there.received, [token])).toEqual([]);
+		expect(events.filter(({ type }) => type === "model.answered")).toHaveLength(4);
+		expect(found(events, [token])).toEqual([]);
+		for (const { spans } of recorders) {
+			expect(JSON.stringify(spans)).toContain("[secret]");
+			expect(found(spans, [token])).toEqual([]);
+		}
+	});
+
 	test("is hidden after a resume in another process, too: the journal says what is marked", async () => {
 		const { played: stage } = scene(story);
 		const { approval } = onlyWait(await stage.harness.run(stage.agent, "go", { runId: "r1" }), "approval");
@@ -178,7 +247,7 @@ describe("what a tool's schemas mark", () => {
 	test("a call that marks nothing costs nothing: its events are the journal's own objects", async () => {
 		const redactor = new Redactor("all");
 		const event: RunEvent = { type: "call.finished", call: "c1", outcome: { ok: "x" } };
-		redactor.learn(event);
+		redactor.learn(event, new Map());
 		expect(redactor.event(event)).toBe(event);
 	});
 });
@@ -203,10 +272,41 @@ test("a sensitive text is hidden as a whole, also where a part of it is sensitiv
 		{ type: "call.asked", call: "c1", tool: "pay", args: { pin: "1234", card: "1234567812345678" } },
 		{ type: "call.asked", call: "c2", tool: "pay", args: { pin: "9999", card: "9999567812345678123456" } },
 	] as unknown as RunEvent[];
-	const redactor = Redactor.of(events.slice(0, 2), "all");
+	const redactor = Redactor.of({ events: events.slice(0, 2), values: new Map() }, "all");
 	expect(redactor.text("card 1234567812345678, pin 1234")).toBe("card [secret], pin [secret]");
-	redactor.learn(events[2] as RunEvent);
+	redactor.learn(events[2] as RunEvent, new Map());
 	expect(redactor.text("card 9999567812345678123456")).toBe("card [secret]");
+});
+
+describe("what is said again", () => {
+	const learned = (...words: readonly string[]) => {
+		const started = { type: "run.started", marks: { pay: { args: { "/*": "secret" } } } };
+		const asked = { type: "call.asked", call: "c1.1", tool: "pay", args: { ...words } };
+		return Redactor.of({ events: [started, asked] as unknown as RunEvent[], values: new Map() }, "all");
+	};
+	const answered = (...content: readonly unknown[]) => ({ type: "model.answered", content }) as unknown as RunEvent;
+
+	test.each([
+		["Müller", '{"text":"M\\u00fcller"}'],
+		["https://x/tok123", '{"text":"https:\\/\\/x\\/tok123"}'],
+		["12 Main St\nTown", JSON.stringify({ code: `f(${JSON.stringify("12 Main St\nTown")})` })],
+		[password, JSON.stringify({ text: JSON.stringify({ text: password }) })],
+	])("is hidden in what a model writes as JSON, however it is escaped: %j", (word, input) => {
+		const part = { type: "tool-call", toolCallId: "x", toolName: "note", input };
+		const [shown] = (learned(word).event(answered(part)) as unknown as { content: { input: string }[] }).content;
+		expect(JSON.parse(shown?.input ?? "")).toEqual({ [Object.keys(JSON.parse(input))[0] ?? ""]: expect.anything() });
+		expect(shown?.input).toMatch(/\[secret\]/);
+		expect(shown?.input).not.toMatch(/ller|tok123|Main|tr0ub4dor/);
+	});
+
+	test("is hidden in JSON that a result has as a text, and in what a provider's own tool gave", () => {
+		const redactor = learned(password, email);
+		const ok = { text: JSON.stringify({ inner: JSON.stringify([password]) }) };
+		const finished = redactor.event({ type: "call.finished", call: "c9", outcome: { ok } });
+		const given = answered({ type: "tool-result", toolCallId: "x", toolName: "search", result: { hits: [email] } });
+		expect(found([finished, redactor.event(given)], ["tr0ub4dor", email])).toEqual([]);
+		expect(redactor.event(given)).toMatchObject({ content: [{ result: { hits: ["[secret]"] } }] });
+	});
 });
 
 test("any value at a marked place is hidden, whatever else is there", async () => {
@@ -214,11 +314,12 @@ test("any value at a marked place is hidden, whatever else is there", async () =
 	await fc.assert(
 		fc.property(fc.jsonValue(), place, (value, marked) => {
 			const redactor = new Redactor("all");
-			redactor.learn({ type: "run.started", marks: { t: { args: { [marked]: "secret" } } } } as unknown as RunEvent);
+			const started = { type: "run.started", marks: { t: { args: { [marked]: "secret" } } } };
+			redactor.learn(started as unknown as RunEvent, new Map());
 			const word = "a-very-secret-word";
 			const args = planted(value as Json, marked.split("/").slice(1), word);
 			const event = { type: "call.asked", call: "c1.1", parent: "c1", tool: "t", args, line: 1 } as RunEvent;
-			redactor.learn(event);
+			redactor.learn(event, new Map());
 			expect(JSON.stringify(redactor.event(event))).not.toContain(word);
 		}),
 	);
@@ -298,7 +399,7 @@ test("every field of every event hides a marked text, but for those that are nam
 		{ type: "run.started", marks: { t: { args: { "": "secret" } } } },
 		{ type: "call.asked", call: "c1.1", parent: "c1", tool: "t", args: word, line: 1 },
 	])
-		redactor.learn(event as unknown as RunEvent);
+		redactor.learn(event as unknown as RunEvent, new Map());
 	const hidden = fieldsOfEvents().flatMap(([type, fields]) => {
 		const wordsIn = fields.filter((name) => {
 			const values: { readonly [name: string]: unknown } = {

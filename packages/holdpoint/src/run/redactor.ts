@@ -3,21 +3,22 @@
  * The model and the tools get the values; so does the journal, which is sealed and not shown.
  *
  * 1. Arguments and results are redacted at the places that the tool's schema marks.
- * 2. A text that stood at such a place is also taken out of every other text that is shown later: a model repeats what it
- *    read. Before it is known, and where it was said in other words, it is not found.
+ * 2. A text that stood at such a place is also taken out of every other text that is shown later, however it is escaped
+ *    there: a model repeats what it read. Before it is known, and where it was said in other words, it is not found.
  * 3. A field is such a text unless it is named as something else: what a later event says is not shown by oversight.
  * 4. A run of a session knows the texts of the runs that it goes on from, as far back as they are opened for it.
  * 5. Pure. An event without anything to hide stays the same object.
  */
 import { isFact } from "../audit/event-facts.ts";
 import { mapTexts, type Rule, redactJson, textsAt } from "../kit/redact-json.ts";
+import { WordList } from "../kit/word-list.ts";
 import type { ApprovalResolved, Outcome, RunEvent, RunStarted } from "../spec/events.ts";
 import type { Json } from "../spec/json.ts";
 import type { ToolMarks } from "../spec/marks.ts";
 import type { AnswerPart, ModelDelta } from "../spec/model.ts";
 import { executeCodeName } from "./execute-code-name.ts";
 import { type Hiding, rulesFor } from "./mark-rules.ts";
-import { eventsOf, type OpenedRun } from "./open-run.ts";
+import { eventsOf, type History, type OpenedRun } from "./open-run.ts";
 import { shownTerms, valuesIn } from "./shown-grant.ts";
 
 interface ToolRules {
@@ -25,8 +26,6 @@ interface ToolRules {
 	readonly result: readonly Rule[];
 }
 
-/** Shorter texts are everywhere. */
-const wordCharsMin = 4;
 /** Names, digests and numbers beside the facts of the audit log. Every other field may hold what somebody said or got. */
 const names: ReadonlySet<string> = new Set(
 	"approval approvers by counted digest done except holds label marks principal session signal snapshot sources spent tenant tool type".split(
@@ -39,9 +38,7 @@ export class Redactor {
 	private readonly hiding: Hiding;
 	private readonly tools = new Map<string, ToolRules>();
 	private readonly calls = new Map<string, ToolRules>();
-	private readonly words = new Map<string, string>();
-	/** The longest first: a part of it that is sensitive too must not tear it apart. Undefined: a word came. */
-	private inOrder: readonly (readonly [word: string, instead: string])[] | undefined;
+	private readonly words = new WordList();
 	private directCalls = 0;
 
 	constructor(hiding: Hiding) {
@@ -49,19 +46,19 @@ export class Redactor {
 	}
 
 	/** Of a whole run, and of what its session said before, as far as that was opened. */
-	static ofRun(opened: Pick<OpenedRun, "entries" | "earlier">, hiding: Hiding): Redactor {
-		return Redactor.of([...opened.earlier, ...eventsOf(opened)], hiding);
+	static ofRun(opened: Pick<OpenedRun, "entries" | "earlier" | "values">, hiding: Hiding): Redactor {
+		return Redactor.of({ events: [...opened.earlier, ...eventsOf(opened)], values: opened.values }, hiding);
 	}
 
 	/** Of these events; those of several runs one after the other. */
-	static of(events: readonly RunEvent[], hiding: Hiding): Redactor {
+	static of({ events, values }: Pick<History, "events" | "values">, hiding: Hiding): Redactor {
 		const redactor = new Redactor(hiding);
-		for (const event of events) redactor.learn(event);
+		for (const event of events) redactor.learn(event, values);
 		return redactor;
 	}
 
-	/** What is marked, and what stood there. Events in their order. */
-	learn(event: RunEvent): void {
+	/** What is marked, and what stood there. Events in their order. `values`: results that lie beside the journal, by digest. */
+	learn(event: RunEvent, values: ReadonlyMap<string, Json>): void {
 		switch (event.type) {
 			case "run.started":
 				// Of a run that goes on from others: their words are known, and nothing else of theirs.
@@ -86,8 +83,7 @@ export class Redactor {
 				return this.note(event.args, this.calls.get(event.call)?.args);
 			case "call.finished":
 			case "call.settled":
-				if ("ok" in event.outcome) this.note(event.outcome.ok, this.calls.get(event.call)?.result);
-				return;
+				return this.note(valueIn(event.outcome, values), this.calls.get(event.call)?.result);
 			default:
 		}
 	}
@@ -111,15 +107,7 @@ export class Redactor {
 
 	private note(value: Json | undefined, rules: readonly Rule[] | undefined): void {
 		if (value === undefined || !rules) return;
-		for (const rule of rules) {
-			for (const text of textsAt(value, [rule])) {
-				if (text.length < wordCharsMin) continue;
-				this.inOrder = undefined;
-				this.words.set(text, rule.instead);
-				// As it stands in JSON, which a model writes and a program holds.
-				this.words.set(JSON.stringify(text).slice(1, -1), rule.instead);
-			}
-		}
+		for (const rule of rules) for (const text of textsAt(value, [rule])) this.words.add(text, rule.instead);
 	}
 
 	private rulesOf({ args, result }: ToolMarks): ToolRules {
@@ -217,10 +205,7 @@ export class Redactor {
 
 	/** A text without what is known to be sensitive. */
 	text(text: string): string {
-		let shown = text;
-		this.inOrder ??= [...this.words].sort(([one], [other]) => other.length - one.length);
-		for (const [word, instead] of this.inOrder) if (shown.includes(word)) shown = shown.replaceAll(word, instead);
-		return shown;
+		return this.words.replaceIn(text);
 	}
 
 	/** Arguments of a call as they are shown, made or foreseen; or any other value. */
@@ -241,6 +226,10 @@ export class Redactor {
 			? replaced(delta, "text", this.text(delta.text))
 			: delta;
 	}
+}
+
+function valueIn(outcome: Outcome, values: ReadonlyMap<string, Json>): Json | undefined {
+	return "ok" in outcome ? outcome.ok : "blob" in outcome ? values.get(outcome.blob) : undefined;
 }
 
 function replaced<T, Name extends keyof T>(from: T, name: Name, value: T[Name]): T {

@@ -3,10 +3,11 @@
  * has it: another process may have created it under the same id.
  */
 import type { Entry } from "../journal/journal.ts";
+import { reasonOf } from "../kit/reason-of.ts";
 import { isHoldpointError } from "../spec/errors.ts";
 import type { RunEvent } from "../spec/events.ts";
-import type { Commit } from "../trace/run-trace.ts";
-import type { SegmentTracing, TracedEvent, Tracer } from "../trace/tracer.ts";
+import type { Commit, ModelCall } from "../trace/segment-facts.ts";
+import type { SegmentTracing, Tracer } from "../trace/tracer.ts";
 import { type GoingOn, knownRun } from "./known-run.ts";
 
 export interface TraceStart extends Pick<GoingOn, "state" | "askedAt" | "redactor"> {
@@ -32,7 +33,7 @@ export class SegmentTrace {
 	private readonly now: () => number;
 	private tracing: SegmentTracing | undefined;
 	/** Until the run is there. */
-	private held: TracedEvent[] = [];
+	private held: ((tracing: SegmentTracing) => void)[] = [];
 	private isOver = false;
 
 	constructor(tracer: Pick<Tracer, "begin">, start: TraceStart) {
@@ -51,10 +52,10 @@ export class SegmentTrace {
 	}
 
 	event(event: RunEvent, at: number): void {
-		if (this.isOver) return;
-		const shown = this.redactor.event(event);
-		if (this.tracing) this.tracing.event(shown, at);
-		else this.held.push({ at, event: shown });
+		this.guarded(() => {
+			const shown = this.redactor.event(event);
+			this.tell((tracing) => tracing.event(shown, at));
+		});
 	}
 
 	/** A commit; told once it is durable. */
@@ -69,28 +70,56 @@ export class SegmentTrace {
 	}
 
 	private committed(commit: Commit): void {
-		if (this.isOver) return;
-		this.tracing ??= this.begin?.();
-		for (const { event, at } of this.held.splice(0)) this.tracing?.event(event, at);
-		this.tracing?.committed(commit);
+		this.guarded(() => {
+			this.tracing ??= this.begin?.();
+			if (this.tracing) for (const say of this.held.splice(0)) say(this.tracing);
+			this.tracing?.committed(commit);
+		});
+	}
+
+	/** A model was asked; told before its answer. */
+	modelAsked(call: Omit<ModelCall, "end" | "failed">, error?: unknown): void {
+		this.guarded(() => {
+			const failed = error === undefined ? {} : { failed: this.failureOf(error) };
+			const told = { ...call, end: this.now(), ...failed };
+			this.tell((tracing) => tracing.modelAsked(told));
+		});
+	}
+
+	private tell(say: (tracing: SegmentTracing) => void): void {
+		if (this.tracing) say(this.tracing);
+		else this.held.push(say);
+	}
+
+	private failureOf(error: unknown): { readonly type: string; readonly message: string } {
+		const type = isHoldpointError(error) ? error.code : "_OTHER";
+		return { type, message: this.redactor.text(reasonOf(error)) };
 	}
 
 	/** It let the lease go. */
 	ended(status: string): void {
-		this.end({ at: this.now(), status });
+		this.end(() => ({ at: this.now(), status }));
 	}
 
 	/** What killed it. */
 	died(error: unknown): void {
-		const type = isHoldpointError(error) ? error.code : "_OTHER";
-		const message = this.redactor.text(error instanceof Error ? error.message : String(error));
-		this.end({ at: this.now(), error: { type, message } });
+		this.end(() => ({ at: this.now(), error: this.failureOf(error) }));
 	}
 
-	private end(end: Parameters<SegmentTracing["ended"]>[0]): void {
-		if (!this.isOver) this.tracing?.ended(end);
+	private end(endOf: () => Parameters<SegmentTracing["ended"]>[0]): void {
+		this.guarded(() => this.tracing?.ended(endOf()));
 		this.isOver = true;
 		this.held = [];
+	}
+
+	/** What cannot be told is left out: the run is none of its business, and nothing is told as it is instead. */
+	private guarded(tell: () => void): void {
+		if (this.isOver) return;
+		try {
+			tell();
+		} catch (error) {
+			process.emitWarning(`Traces are incomplete: ${reasonOf(error)}`);
+		}
 	}
 }
 

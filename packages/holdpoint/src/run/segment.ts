@@ -44,7 +44,7 @@ export class Segment {
 	private readonly leaves: SegmentStart["leaves"];
 	private readonly redactor: Redactor;
 	/** Undefined: nobody traces. */
-	private readonly trace: SegmentTrace | undefined;
+	readonly trace: SegmentTrace | undefined;
 	/** Whether an entry says already under which lease it was written; the first one's goes without saying. */
 	private isMarked: boolean;
 	/** What is in flight and can be told to stop: attempts of calls, and what models are asked inside of calls. */
@@ -201,7 +201,7 @@ export class Segment {
 		if ("signal" in event && event.signal !== undefined) this.taken.push(event.signal);
 		apply(this.state, event);
 		this.looks = 0;
-		this.redactor.learn(event);
+		this.redactor.learn(event, this.state.blobs);
 		this.trace?.event(event, now);
 		this.buffer.push(event);
 		this.times.push(now);

@@ -1,6 +1,7 @@
 /** What of a run's journal is told to webhooks, and in which words. Pure. */
 import { type Entry, timeOf } from "../journal/journal.ts";
 import type { RunEvent } from "../spec/events.ts";
+import type { Json } from "../spec/json.ts";
 import type { RunStatus } from "../spec/store.ts";
 import { type WebhookData, type WebhookEvent, type WebhookMessage, webhookEvents } from "../spec/webhooks.ts";
 import type { EventPlace } from "../webhooks/outbox.ts";
@@ -15,8 +16,10 @@ export interface ToldRun {
 	readonly run: string;
 	readonly entries: readonly Entry[];
 	readonly status: RunStatus;
-	/** What happened in the runs of its session that it goes on from, where its words are told; else empty. */
+	/** Where its words are told, what happened in the runs of its session that it goes on from; else nothing. */
 	readonly earlier: readonly RunEvent[];
+	/** And the results of all of them that lie beside the journals. */
+	readonly values: ReadonlyMap<string, Json>;
 }
 
 const told: ReadonlySet<string> = new Set(webhookEvents);
@@ -61,7 +64,7 @@ export function placeKey({ seq, index }: Pick<EventPlace, "seq" | "index">): Pla
 
 /** What is told of each of these places: the same for the same place, however far the run has come since. */
 export function messagesAt(
-	{ run, entries, earlier }: ToldRun,
+	{ run, entries, earlier, values }: ToldRun,
 	places: readonly EventPlace[],
 	webhook: ReadyWebhook,
 ): ReadonlyMap<PlaceKey, WebhookMessage> {
@@ -69,7 +72,7 @@ export function messagesAt(
 	const messages = new Map<PlaceKey, WebhookMessage>();
 	const state = emptyState(run, [], new Map());
 	// What is known by then, so that the same place is told in the same words.
-	const redactor = Redactor.of(earlier, "secret");
+	const redactor = Redactor.of({ events: earlier, values }, "secret");
 	const tell = (key: PlaceKey, at: number, event?: RunEvent): void => {
 		const type = wanted.get(key);
 		if (type)
@@ -83,7 +86,7 @@ export function messagesAt(
 		if (messages.size === wanted.size) break;
 		for (const [index, event] of entry.events.entries()) {
 			apply(state, event);
-			redactor.learn(event);
+			redactor.learn(event, values);
 			tell(placeKey({ seq: entry.seq, index }), timeOf(entry, index), event);
 		}
 		tell(placeKey({ seq: entry.seq }), lastTime(entry));

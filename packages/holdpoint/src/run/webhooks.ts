@@ -29,7 +29,7 @@ import {
 } from "../webhooks/outbox.ts";
 import type { ReadyWebhook } from "../webhooks/ready-webhook.ts";
 import { send } from "../webhooks/send.ts";
-import { historyOf, startOf } from "./open-run.ts";
+import { historyOf, loadValues, startOf } from "./open-run.ts";
 import type { RunPorts } from "./run-ports.ts";
 import { messagesAt, placeKey, placesIn, type ToldRun } from "./webhook-messages.ts";
 
@@ -259,14 +259,24 @@ async function toldRun(
 		const stored = await ports.store.load(run);
 		if (!stored) return "unreadable";
 		const { entries } = runSeal(ports.ring, ports.storeId, run).open(stored);
-		const { events: earlier } = withWords ? await historyOf(ports, startOf(run, entries)) : { events: [] };
-		return { run, entries, status: stored.head.status, earlier };
+		const words = withWords ? await wordsOf(ports, run, entries) : { earlier: [], values: new Map() };
+		return { run, entries, status: stored.head.status, ...words };
 	} catch (error) {
 		if (!isHoldpointError(error)) throw error;
 		if (error.code === "run.erased") return "erased";
 		if (error.code.startsWith("journal.")) return "unreadable";
 		throw error;
 	}
+}
+
+/** What says which words are hidden. */
+async function wordsOf(
+	ports: RunPorts,
+	run: string,
+	entries: ToldRun["entries"],
+): Promise<Pick<ToldRun, "earlier" | "values">> {
+	const { events: earlier, values } = await historyOf(ports, startOf(run, entries));
+	return { earlier, values: new Map([...values, ...(await loadValues(ports, run, entries))]) };
 }
 
 async function attemptAll(delivering: Delivering, due: readonly Pending[], signal: AbortSignal): Promise<Attempted[]> {

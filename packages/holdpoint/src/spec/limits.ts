@@ -289,6 +289,8 @@ export interface FixedLimits {
 	readonly traceQueueMax: number;
 	/** How long it waits. Milliseconds. */
 	readonly traceDelayMs: number;
+	/** How long an exporter of traces may take to end, or to drop a run. Milliseconds. */
+	readonly traceWaitMs: number;
 	/** How long the local trace store keeps a trace, where it is not told otherwise. Days. */
 	readonly traceDaysMax: number;
 	/** Traces that it keeps, likewise. */
@@ -375,6 +377,7 @@ export const fixedLimits: FixedLimits = {
 	spanTextsMax: 64,
 	traceQueueMax: 20_000,
 	traceDelayMs: 200,
+	traceWaitMs: 10_000,
 	traceDaysMax: 30,
 	tracesMax: 10_000,
 	traceBytesMax: 256 * 1_048_576,

@@ -65,7 +65,7 @@ export interface Measurement {
 
 /**
  * Whoever keeps or sends traces. It is told beside runs and never within one: nothing waits for it. One that throws is
- * told nothing more of what runs.
+ * told nothing more of what runs, and so is one whose promise is rejected, where it is written as `async`.
  */
 export interface TraceExporter {
 	/** A span began; what it is in the end comes with `ended`. One that has an end already is whole. Parents come first. */
@@ -74,10 +74,10 @@ export interface TraceExporter {
 	ended(span: Span): void;
 	measured?(measurement: Measurement): void;
 	/**
-	 * The run is being erased: what is kept of it, or on its way, is to be dropped. Where it throws the run is not erased yet;
-	 * one that threw before is told, too, and it may be told twice.
+	 * The run is being erased: what is kept of it, or on its way, is to be dropped. Where it throws, or takes more than ten
+	 * seconds, the run is not erased yet; one that threw before is told, too, and it may be told twice.
 	 */
 	forget?(run: string): void | Promise<void>;
-	/** What is on its way is kept or sent, as far as that can be had in time; then it is over. */
+	/** What is on its way is kept or sent, as far as that can be had in time: ten seconds; then it is over. */
 	close(): Promise<void>;
 }

@@ -48,6 +48,8 @@ export const attr = {
 	isUnfinished: "holdpoint.unfinished",
 	/** The provider did not report its tokens. */
 	isEstimated: "holdpoint.usage.estimated",
+	/** How often the model was asked again before it answered, or did not. */
+	retries: "holdpoint.model.retries",
 	cost: "holdpoint.cost.usd",
 	verdict: "holdpoint.decision.verdict",
 	policy: "holdpoint.decision.policy",

@@ -1,6 +1,7 @@
 /** The traces of a run as its journal alone tells them: what became durable, without what commits took. */
 import type { Span } from "../spec/trace.ts";
-import { RunTrace, type TraceOptions } from "./run-trace.ts";
+import { RunTrace } from "./run-trace.ts";
+import type { TraceOptions } from "./trace-options.ts";
 import type { TracedEvent } from "./tracer.ts";
 
 /** What happened under one lease. */

@@ -4,6 +4,12 @@ import type { Attributes, Generation, Measurement } from "../spec/trace.ts";
 import { attr, metrics, operations } from "./conventions.ts";
 
 type Tell = (measurement: Measurement) => void;
+/** The provider's well-known name, and the model's. */
+interface Named {
+	readonly provider: string;
+	readonly model: string;
+}
+
 type Answered = Extract<RunEvent, { type: "model.answered" }>;
 
 /** From milliseconds to the seconds of the conventions. */
@@ -28,10 +34,9 @@ export class Meter {
 		this.isLatest = generation === "latest";
 	}
 
-	answered({ usage, ms }: Answered, of: { readonly provider: string; readonly model: string }, cost?: number): void {
-		const about = { [attr.operation]: operations.chat, [attr.provider]: of.provider, [attr.requestModel]: of.model };
-		const duration = this.isLatest ? metrics.inferenceDuration : metrics.operationDuration;
-		this.tell(histogram({ name: duration, unit: "s", value: seconds(ms) }, about));
+	answered({ usage, ms }: Answered, of: Named, cost?: number): void {
+		const about = chatAttributes(of);
+		this.asked(ms, about);
 		if (this.isLatest) this.countTokens(usage, about);
 		else
 			for (const [type, tokens] of [
@@ -42,6 +47,16 @@ export class Meter {
 					histogram({ name: metrics.tokenUsage, unit: "{token}", value: tokens }, { ...about, [attr.tokenType]: type }),
 				);
 		if (cost !== undefined) this.tell(counter({ name: metrics.cost, unit: "USD", value: cost }, about));
+	}
+
+	/** `type`: of the error. */
+	unanswered(of: Named, ms: number, type: string): void {
+		this.asked(ms, { ...chatAttributes(of), [attr.errorType]: type });
+	}
+
+	private asked(ms: number, about: Attributes): void {
+		const name = this.isLatest ? metrics.inferenceDuration : metrics.operationDuration;
+		this.tell(histogram({ name, unit: "s", value: seconds(ms) }, about));
 	}
 
 	private countTokens(usage: Answered["usage"], about: Attributes): void {
@@ -114,6 +129,10 @@ export class Meter {
 	committed(ms: number, kind: string): void {
 		this.tell(histogram({ name: metrics.commitDuration, unit: "s", value: seconds(ms) }, { [attr.commitKind]: kind }));
 	}
+}
+
+function chatAttributes({ provider, model }: Named): Attributes {
+	return { [attr.operation]: operations.chat, [attr.provider]: provider, [attr.requestModel]: model };
 }
 
 /** What kind of end it is, and, where it is a failure, which one. */

@@ -7,6 +7,7 @@ import { placeOf, type Who } from "./who.ts";
 
 export interface KnownCall {
 	readonly id: string;
+	/** Its name, where there is such a tool. */
 	readonly tool: string;
 	/** The program that made it. */
 	readonly parent: string | undefined;
@@ -39,6 +40,8 @@ export type Decided = Pick<Extract<RunEvent, { type: "call.decided" }>, "verdict
 export interface KnownRun {
 	readonly asked: Asked;
 	readonly session: string | undefined;
+	/** Names of all tools that there were. */
+	readonly tools: Iterable<string>;
 	/** Calls that models themselves made. */
 	readonly directCalls: number;
 	/** Those that are open, and those inside of which they were made. */
@@ -53,6 +56,9 @@ export interface KnownRun {
 	readonly talks: readonly KnownTalk[];
 }
 
+/** In place of a name that a model made up: it may hold what was said, and metrics would have a series for each. */
+const unknownTool = "unknown";
+
 export class RunMemory {
 	asked: Asked = { name: "", isTeam: false };
 	session: string | undefined;
@@ -63,6 +69,7 @@ export class RunMemory {
 	/** When each is due. */
 	readonly timers = new Map<string, number>();
 	private readonly models = new Map<string, string>();
+	private readonly tools = new Set<string>();
 	private directCalls = 0;
 	private readonly keepsInput: boolean;
 
@@ -72,11 +79,12 @@ export class RunMemory {
 	}
 
 	/** What happened before, in place of its events. */
-	know({ asked, session, directCalls, calls, approvals, timers, models }: KnownRun): void {
+	know({ asked, session, tools, directCalls, calls, approvals, timers, models }: KnownRun): void {
 		this.asked = asked;
 		this.session = session;
 		this.directCalls = directCalls;
-		for (const call of calls) this.calls.set(call.id, call);
+		for (const tool of tools) this.tools.add(tool);
+		for (const call of calls) this.add(call);
 		for (const [approval, at] of approvals) this.approvals.set(approval, at);
 		for (const [timer, dueAt] of timers) this.timers.set(timer, dueAt);
 		for (const [who, model] of models) this.models.set(placeOf(who), model);
@@ -87,7 +95,9 @@ export class RunMemory {
 			case "run.started":
 				this.asked = { name: event.agent.name, isTeam: event.team !== undefined };
 				this.session = event.session?.id;
-				return;
+				return this.learnTools(event);
+			case "run.resumed":
+				return this.learnTools(event);
 			case "model.answered":
 				if (event.model !== undefined) this.models.set(placeOf(event), event.model);
 				for (const part of event.content) this.learnPart(event, part);
@@ -104,6 +114,10 @@ export class RunMemory {
 			default:
 				this.learnOfCall(event, at);
 		}
+	}
+
+	private learnTools({ tools }: { readonly tools?: { readonly [name: string]: string } }): void {
+		for (const tool in tools) this.tools.add(tool);
 	}
 
 	private learnOfCall(event: RunEvent, at: number): void {
@@ -146,6 +160,7 @@ export class RunMemory {
 			decision: undefined,
 			attempt: 0,
 			...call,
+			tool: this.tools.has(call.tool) ? call.tool : unknownTool,
 		});
 	}
 

@@ -4,7 +4,8 @@ import type { Measurement, Span, TraceExporter } from "../spec/trace.ts";
 import { traceRecorder } from "../testing/trace-recorder.ts";
 import { capturesContent, generationOf, providerName } from "./conventions.ts";
 import type { KnownRun } from "./run-memory.ts";
-import { RunTrace, type TraceOptions } from "./run-trace.ts";
+import { RunTrace } from "./run-trace.ts";
+import type { TraceOptions } from "./trace-options.ts";
 import { Tracer } from "./tracer.ts";
 
 const usage = { inputTokens: 100, outputTokens: 20, cachedInputTokens: 60, reasoningTokens: 5 };
@@ -13,7 +14,7 @@ const started: RunEvent = {
 	v: 1,
 	lib: "0",
 	agent: { name: "a", digest: "d" },
-	tools: {},
+	tools: { look: "1", ask_b: "1", handoff_to_bea: "1" },
 	principal: "p",
 	input: "hello",
 	session: { id: "s" },
@@ -353,6 +354,7 @@ describe("the tracer", () => {
 		const known: KnownRun = {
 			asked: { name: "a", isTeam: false },
 			session: "s",
+			tools: ["look"],
 			directCalls: 1,
 			calls: [{ ...call, modelId: "x", input: undefined, inside: undefined, decision: undefined }],
 			approvals: new Map(),

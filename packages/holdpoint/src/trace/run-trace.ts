@@ -11,8 +11,7 @@
  */
 
 import type { RunEvent } from "../spec/events.ts";
-import type { ModelUsage } from "../spec/model.ts";
-import type { AttributeValue, Generation, Measurement, Span } from "../spec/trace.ts";
+import type { AttributeValue, Span } from "../spec/trace.ts";
 import { attr, operations, ownSpans, providerName, spanEvents } from "./conventions.ts";
 import { rootName, spanIdOf, traceIdOf } from "./ids.ts";
 import { endOf, Meter } from "./measure.ts";
@@ -20,49 +19,9 @@ import { notesOf } from "./notes.ts";
 import { type NewSpan, OpenSpan, short } from "./open-span.ts";
 import { type Decided, type KnownCall, type KnownRun, RunMemory } from "./run-memory.ts";
 import { answerText, cut, resultText, Said } from "./said.ts";
-import type { Who } from "./who.ts";
-
-export interface TraceOptions {
-	readonly store: string;
-	readonly run: string;
-	readonly generation: Generation;
-	/** What was said may be recorded. */
-	readonly content: boolean;
-	/** In USD; undefined where nobody said what it costs. */
-	readonly costOf: (
-		model: { readonly provider: string; readonly modelId: string },
-		usage: ModelUsage,
-	) => number | undefined;
-	readonly began: (span: Span) => void;
-	readonly ended: (span: Span) => void;
-	/** Undefined: nobody wants to know. */
-	readonly measured: ((measurement: Measurement) => void) | undefined;
-}
-
-export interface SegmentBegin {
-	readonly epoch: number;
-	readonly at: number;
-	/** Epoch of the segment before that left something in the journal. */
-	readonly previous: number | undefined;
-}
-
-export interface Commit {
-	/** When it began. */
-	readonly at: number;
-	readonly end: number;
-	/** What it took; finer than the times. Milliseconds. */
-	readonly ms: number;
-	readonly events: number;
-	readonly kind: "create" | "advance" | "release";
-}
-
-export interface SegmentEnd {
-	readonly at: number;
-	/** `waiting`, or how the run ended. */
-	readonly status?: string;
-	/** What killed the segment. */
-	readonly error?: { readonly type: string; readonly message: string };
-}
+import type { Commit, ModelCall, SegmentBegin, SegmentEnd } from "./segment-facts.ts";
+import type { TraceOptions } from "./trace-options.ts";
+import { placeOf, type Who } from "./who.ts";
 
 interface Trace extends SegmentBegin {
 	readonly id: string;
@@ -80,6 +39,8 @@ export class RunTrace {
 	private readonly memory: RunMemory;
 	private readonly said: Said | undefined;
 	private readonly meter: Meter | undefined;
+	/** Of the answer that comes next there. */
+	private readonly retries = new Map<string, number>();
 	private trace: Trace | undefined;
 	private now = 0;
 
@@ -154,6 +115,36 @@ export class RunTrace {
 			attributes,
 		});
 		this.meter?.committed(commit.ms, commit.kind);
+	}
+
+	/** Told before the event of its answer, which has the rest. */
+	modelAsked(call: ModelCall): void {
+		const { failed, retries, at, end } = call;
+		if (!this.trace) return;
+		if (!failed) {
+			if (retries > 0) this.retries.set(placeOf(call), retries);
+			return;
+		}
+		this.now = Math.max(this.now, end);
+		const provider = short(providerName(call.provider));
+		const model = short(call.modelId);
+		const start = Math.min(at, this.now);
+		const span = this.made(this.threadSpan(call, start), {
+			// Spans of answers have the ids that follow from the journal.
+			what: "chat that failed",
+			name: `chat ${model}`,
+			kind: "client",
+			start,
+			attributes: {
+				[attr.operation]: operations.chat,
+				[attr.provider]: provider,
+				[attr.requestModel]: model,
+				...(retries > 0 ? { [attr.retries]: retries } : {}),
+			},
+		});
+		span.fail(short(failed.type), this.said && cut(failed.message));
+		this.over(span);
+		this.meter?.unanswered({ provider, model }, this.now - start, failed.type);
 	}
 
 	end({ at, status, error }: SegmentEnd): void {
@@ -283,7 +274,8 @@ export class RunTrace {
 			[attr.toolName]: tool,
 			[attr.toolType]: "function",
 			[attr.call]: call.id,
-			...(call.modelId === undefined ? {} : { [attr.toolCallId]: short(call.modelId) }),
+			// Models that run by themselves make it up.
+			...(this.said && call.modelId !== undefined ? { [attr.toolCallId]: short(call.modelId) } : {}),
 			...(call.attempt > 1 ? { [attr.attempt]: call.attempt } : {}),
 			...(call.line ? { [attr.line]: call.line } : {}),
 			...(call.input === undefined ? {} : { [attr.toolArguments]: call.input }),
@@ -384,6 +376,9 @@ export class RunTrace {
 		const cost = this.options.costOf(named, usage);
 		const start = this.now - Math.max(0, ms);
 		const parent = this.threadSpan(event, start);
+		const place = placeOf(event);
+		const retries = this.retries.get(place);
+		this.retries.delete(place);
 		trace.provider = provider;
 		trace.inputTokens += usage.inputTokens;
 		trace.outputTokens += usage.outputTokens;
@@ -398,6 +393,7 @@ export class RunTrace {
 			...(usage.cachedInputTokens === undefined ? {} : { [attr.cacheReadTokens]: usage.cachedInputTokens }),
 			...(usage.reasoningTokens === undefined ? {} : { [attr.reasoningTokens]: usage.reasoningTokens }),
 			...(usage.estimated ? { [attr.isEstimated]: true } : {}),
+			...(retries === undefined ? {} : { [attr.retries]: retries }),
 			...(cost === undefined ? {} : { [attr.cost]: cost }),
 			...(this.memory.session === undefined ? {} : { [attr.conversation]: short(this.memory.session) }),
 		};
@@ -422,7 +418,10 @@ export class RunTrace {
 
 	/** It is over, and all of it is known. */
 	private whole(parent: OpenSpan, given: NewSpan): void {
-		const span = this.made(parent, given);
+		this.over(this.made(parent, given));
+	}
+
+	private over(span: OpenSpan): void {
 		span.finish(this.now);
 		this.options.began(span);
 		this.options.ended(span);

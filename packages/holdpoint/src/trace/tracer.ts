@@ -2,6 +2,7 @@
  * Tells exporters how runs go, beside the runs: a run only puts down what happened, and it is made into spans a little
  * later. What a process that is killed had put down last is lost; the journal has it.
  */
+import { inTime } from "../kit/in-time.ts";
 import { reasonOf } from "../kit/reason-of.ts";
 import { HoldpointError, isHoldpointError } from "../spec/errors.ts";
 import type { RunEvent } from "../spec/events.ts";
@@ -9,7 +10,9 @@ import { fixedLimits } from "../spec/limits.ts";
 import type { TraceExporter } from "../spec/trace.ts";
 import { capturesContent, generationOf } from "./conventions.ts";
 import type { KnownRun } from "./run-memory.ts";
-import { type Commit, RunTrace, type SegmentBegin, type SegmentEnd, type TraceOptions } from "./run-trace.ts";
+import { RunTrace } from "./run-trace.ts";
+import type { Commit, ModelCall, SegmentBegin, SegmentEnd } from "./segment-facts.ts";
+import type { TraceOptions } from "./trace-options.ts";
 
 export type TracerOptions = Pick<TraceOptions, "store" | "generation" | "content" | "costOf"> & {
 	readonly exporters: readonly TraceExporter[];
@@ -42,6 +45,8 @@ export interface TracedSegment extends SegmentBegin {
 export interface SegmentTracing {
 	event(event: RunEvent, at: number): void;
 	committed(commit: Commit): void;
+	/** Before the event of its answer. */
+	modelAsked(call: ModelCall): void;
 	ended(end: SegmentEnd): void;
 }
 
@@ -51,6 +56,7 @@ interface Put {
 	readonly at?: number;
 	readonly begin?: SegmentBegin;
 	readonly commit?: Commit;
+	readonly call?: ModelCall;
 	readonly end?: SegmentEnd;
 }
 
@@ -81,23 +87,28 @@ export class Tracer {
 		return {
 			event: (event, at) => this.put({ to, event, at }),
 			committed: (commit) => this.put({ to, commit }),
+			modelAsked: (call) => this.put({ to, call }),
 			ended: (end) => this.put({ to, end }),
 		};
 	}
 
-	/** A run is erased. Each one is told, whatever becomes of the others. Errors: `store.*`. */
+	/** A run is erased. Each one is told, whatever becomes of the others. Errors: `store.*`, also of one that does not answer. */
 	async forget(run: string): Promise<void> {
 		this.drain();
-		const told = await Promise.allSettled(this.options.exporters.map(async (exporter) => exporter.forget?.(run)));
+		const told = await this.each("An exporter that was to drop a run", (exporter) => exporter.forget?.(run));
 		const failed = told.flatMap((one): unknown[] => (one.status === "rejected" ? [one.reason] : []));
 		if (failed.length === 0) return;
 		const [cause] = failed;
 		if (isHoldpointError(cause) && cause.code.startsWith("store.")) throw cause;
-		throw new HoldpointError("store.failed", `The traces of run ${run} could not be dropped: ${reasonOf(cause)}`, {
-			cause,
-			details: { run },
-			hint: "Erase the run again, without the exporter that fails if it always does.",
-		});
+		throw new HoldpointError(
+			"store.failed",
+			`It is not sure that the traces of run ${run} are dropped: ${reasonOf(cause)}`,
+			{
+				cause,
+				details: { run },
+				hint: "Erase the run again, without the exporter that fails if it always does.",
+			},
+		);
 	}
 
 	/** Everything that happened so far is told to the exporters. */
@@ -106,12 +117,22 @@ export class Tracer {
 		while (this.queue.length > 0) this.fold(this.queue.splice(0));
 	}
 
-	/** Exporters end, too; one that cannot is no reason for others not to. */
+	/** Exporters end, too; one that cannot is no reason for others not to, and none is waited for without end. */
 	async close(): Promise<void> {
 		this.drain();
 		this.isClosed = true;
-		const ended = await Promise.allSettled(this.options.exporters.map(async (exporter) => exporter.close()));
+		const ended = await this.each("An exporter that was to end", (exporter) => exporter.close());
 		for (const one of ended) if (one.status === "rejected") warn(one.reason);
+	}
+
+	private each(
+		what: string,
+		ask: (exporter: TraceExporter) => unknown,
+	): Promise<readonly PromiseSettledResult<unknown>[]> {
+		const timeoutMs = fixedLimits.traceWaitMs;
+		return Promise.allSettled(
+			this.options.exporters.map((exporter) => inTime((async () => ask(exporter))(), what, { timeoutMs })),
+		);
 	}
 
 	private traceOf(run: string): RunTrace {
@@ -153,10 +174,11 @@ export class Tracer {
 	}
 
 	private fold(puts: readonly Put[]): void {
-		for (const { to, event, at, begin, commit, end } of puts) {
+		for (const { to, event, at, begin, commit, call, end } of puts) {
 			try {
 				if (event) to.event(event, at as number);
 				else if (commit) to.committed(commit);
+				else if (call) to.modelAsked(call);
 				else if (end) to.end(end);
 				else if (begin) to.begin(begin);
 			} catch (error) {
@@ -165,15 +187,23 @@ export class Tracer {
 		}
 	}
 
-	private tell(say: (exporter: TraceExporter) => void): void {
+	private tell(say: (exporter: TraceExporter) => unknown): void {
 		for (const exporter of this.listening) {
 			try {
-				say(exporter);
+				const told = say(exporter);
+				// One that is written as `async` is heard, too: nobody else would be.
+				if (typeof told === "object" && told !== null)
+					Promise.resolve(told).catch((error: unknown) => this.drop(exporter, error));
 			} catch (error) {
-				this.listening = this.listening.filter((other) => other !== exporter);
-				warn(error);
+				this.drop(exporter, error);
 			}
 		}
+	}
+
+	private drop(exporter: TraceExporter, error: unknown): void {
+		if (!this.listening.includes(exporter)) return;
+		this.listening = this.listening.filter((other) => other !== exporter);
+		warn(error);
 	}
 }
 

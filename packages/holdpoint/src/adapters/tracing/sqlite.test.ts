@@ -249,6 +249,90 @@ describe("the local trace store", () => {
 		await traces.close();
 	});
 
+	test.each([
+		[
+			"swept away",
+			async (traces: Traces) => {
+				for (let batch = 0; batch < 20; batch++) {
+					put(traces, trace("b", batch, { at: 1_000 + batch }));
+					traces.flush();
+				}
+			},
+		],
+		[
+			"erased by another process",
+			async () => {
+				const other = sqliteTraces(path, { now });
+				await other.forget?.("a");
+				await other.close();
+			},
+		],
+	])("a trace that was %s while it went on does not come back", async (_, drop) => {
+		const traces = sqliteTraces(path, { now, tracesMax: 1 });
+		const [root, child] = trace("a", 1) as [Span, Span];
+		traces.began?.(root);
+		traces.ended(child);
+		traces.flush();
+		expect(await traces.read("a")).toHaveLength(1);
+		await drop(traces);
+		expect(await traces.read("a")).toEqual([]);
+		traces.ended({ ...child, spanId: "d".repeat(16) });
+		traces.ended(root);
+		expect(await traces.read("a")).toEqual([]);
+		await traces.close();
+	});
+
+	const whole = '{"id":"r","name":"x","start":1,"end":2,"attributes":{}}';
+	test.each([
+		"null",
+		"{}",
+		"[null]",
+		"[1]",
+		"[{}]",
+		"[",
+		'[{"id":"r"}]',
+		'[{"id":"r","name":"x","start":"a","end":2,"attributes":{}}]',
+		'[{"id":"r","name":"x","start":1e999,"end":2,"attributes":{}}]',
+		'[{"id":"r","name":"x","start":1,"end":2,"attributes":null}]',
+		'[{"id":"r","name":"x","start":1,"end":2,"attributes":{"a":null}}]',
+		'[{"id":"r","name":5,"start":1,"end":2,"attributes":{}}]',
+		`[${whole.replace("}}", '},"events":[{}]}')}]`,
+		`[${whole.replace("}}", '},"links":[null]}')}]`,
+		`[${whole.replace("}}", '},"status":{"code":"fine"}}')}]`,
+		`[${whole.replace("}}", '},"kind":"server"}')}]`,
+	])("what lies there and is no span is damage: %s", async (spans) => {
+		const traces = sqliteTraces(path, { now });
+		put(traces, trace("a", 1));
+		await traces.close();
+		const database = new DatabaseSync(path);
+		database.prepare("UPDATE part SET spans = ?").run(`[${whole}]`);
+		const reader = sqliteTraces(path, { readOnly: true });
+		expect(await reader.read("a")).toHaveLength(1);
+		database.prepare("UPDATE part SET spans = ?").run(spans);
+		database.close();
+		await expect(reader.read("a")).rejects.toMatchObject({ code: "store.damaged" });
+		await reader.close();
+	});
+
+	test.each([
+		{ daysMax: Number.NaN },
+		{ daysMax: -1 },
+		{ daysMax: Number.POSITIVE_INFINITY },
+		{ tracesMax: 0 },
+		{ tracesMax: 1.5 },
+		{ bytesMax: Number.NaN },
+	])("bounds that are none are refused: %j", (options) => {
+		expect(() => sqliteTraces(path, options)).toThrow(expect.objectContaining({ code: "config.invalid" }));
+	});
+
+	test("why it cannot be used is said", async () => {
+		writeFileSync(join(folder, "file"), "");
+		const other = sqliteTraces(join(folder, "file", "runs.traces"), { now });
+		put(other, trace("a", 1));
+		expect(() => other.flush()).toThrow(/cannot be used: (ENOTDIR|EEXIST)/);
+		await other.close().catch(() => undefined);
+	});
+
 	test("telling it a span never throws", async () => {
 		const warned = vi.spyOn(process, "emitWarning").mockImplementation(() => undefined);
 		const file = join(folder, "other");

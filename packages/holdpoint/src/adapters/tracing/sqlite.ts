@@ -5,16 +5,18 @@
  *    and the file is whole.
  * 2. It stays small: old traces go first, by age, number and bytes.
  * 3. Not being able to write is no reason for a run to stop. What does not fit in memory meanwhile is dropped, and said.
- * 4. A trace of which a span was dropped never gets its root: whoever reads can tell that it is not whole.
+ * 4. A trace of which a span was dropped, or swept away, never gets its root: whoever reads can tell that it is not whole.
  * 5. A run that is forgotten is in no byte of the file afterwards, or the error says that it may be.
  */
 import { closeSync, existsSync, mkdirSync, openSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { reasonOf } from "../../kit/reason-of.ts";
 import { withoutWarning } from "../../kit/without-warning.ts";
 import { HoldpointError } from "../../spec/errors.ts";
 import { fixedLimits } from "../../spec/limits.ts";
 import { epochAttribute, runAttribute, type Span, type TraceExporter } from "../../spec/trace.ts";
+import { keptSpan, NoSpans, readSpan, spansIn } from "./sqlite/kept-span.ts";
 
 export interface SqliteTracesOptions {
 	/** Default 30. Days. */
@@ -68,10 +70,13 @@ PRAGMA user_version = ${version};
 interface Owner {
 	readonly run: string;
 	readonly epoch: number;
+	/** Some of it was written. */
+	isKept: boolean;
 }
 
-/** The file is made when it is first written. Errors, when it is used: `store.failed`, `store.damaged`, `store.newer`. */
+/** The file is made when it is first written. Errors: `config.invalid`; when it is used: `store.failed`, `store.damaged`, `store.newer`. */
 export function sqliteTraces(path: string, options: SqliteTracesOptions = {}): SqliteTraces {
+	checkBounds(options);
 	const traces = new Traces(resolve(path), options);
 	return {
 		began: (span) => traces.began(span),
@@ -81,6 +86,15 @@ export function sqliteTraces(path: string, options: SqliteTracesOptions = {}): S
 		flush: () => traces.flush(),
 		close: () => traces.close(),
 	};
+}
+
+function checkBounds({ daysMax = 1, tracesMax = 1, bytesMax = 1 }: SqliteTracesOptions): void {
+	for (const [name, value] of Object.entries({ daysMax, tracesMax, bytesMax })) {
+		const isBound = name === "daysMax" ? Number.isFinite(value) : Number.isSafeInteger(value);
+		if (isBound && value > 0) continue;
+		const message = `${name} of the trace store is ${String(value)}`;
+		throw new HoldpointError("config.invalid", message, { hint: "It takes a number above 0, or is left out." });
+	}
 }
 
 class Traces {
@@ -105,7 +119,8 @@ class Traces {
 
 	began(span: Span): void {
 		const { [runAttribute]: run, [epochAttribute]: epoch } = span.attributes;
-		if (span.parentSpanId === undefined) this.owners.set(span.traceId, { run: String(run), epoch: Number(epoch) });
+		if (span.parentSpanId !== undefined) return;
+		this.owners.set(span.traceId, { run: String(run), epoch: Number(epoch), isKept: false });
 	}
 
 	ended(span: Span): void {
@@ -125,7 +140,7 @@ class Traces {
 		try {
 			this.flush();
 		} catch (error) {
-			this.lose(this.pending.splice(0), `Traces are not kept: ${String(error)}`);
+			this.lose(this.pending.splice(0), `Traces are not kept: ${reasonOf(error)}`);
 		}
 	}
 
@@ -150,7 +165,7 @@ class Traces {
 			database.exec("COMMIT");
 		} catch (error) {
 			rollback(database);
-			this.lose(spans, `Traces are not kept: ${String(error)}`);
+			this.lose(spans, `Traces are not kept: ${reasonOf(error)}`);
 			throw failure(this.path, error);
 		}
 	}
@@ -176,9 +191,16 @@ class Traces {
 		const text = JSON.stringify(spans.map(keptSpan));
 		let at = 0;
 		for (const { start, end = start } of spans) at = Math.max(at, Math.floor(end));
-		this.sql(
-			"INSERT INTO trace VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET at = max(at, excluded.at), bytes = bytes + excluded.bytes",
-		).run(traceId, owner.run, owner.epoch, at, Buffer.byteLength(text));
+		const bytes = Buffer.byteLength(text);
+		if (!owner.isKept)
+			this.sql("INSERT OR IGNORE INTO trace VALUES (?, ?, ?, 0, 0)").run(traceId, owner.run, owner.epoch);
+		owner.isKept = true;
+		const grown = this.sql("UPDATE trace SET at = max(at, ?), bytes = bytes + ? WHERE trace_id = ?");
+		// Swept away meanwhile, or its run was erased, here or by another process: what comes now is a rest of it.
+		if (grown.run(at, bytes, traceId).changes === 0) {
+			this.owners.delete(traceId);
+			return;
+		}
 		this.sql("INSERT INTO part (trace_id, spans) VALUES (?, ?)").run(traceId, text);
 		// After its root comes nothing of a trace.
 		if (spans.some(({ parentSpanId }) => parentSpanId === undefined)) this.owners.delete(traceId);
@@ -216,7 +238,7 @@ class Traces {
 				.all(run) as { epoch: number; traceId: string; spans: string }[];
 			const found = new Map<number, Span[]>();
 			for (const { epoch, traceId, spans } of rows) {
-				const kept = (JSON.parse(spans) as KeptSpan[]).map((span) => readSpan(traceId, span));
+				const kept = spansIn(spans).map((span) => readSpan(traceId, span));
 				found.set(epoch, [...(found.get(epoch) ?? []), ...kept]);
 			}
 			return [...found].map(([epoch, spans]) => ({ epoch, spans }));
@@ -269,39 +291,6 @@ class Traces {
 		this.database ??= openFile(this.path, this.options.readOnly ?? false);
 		return this.database;
 	}
-}
-
-/** As it lies in the file: what is the same for nearly all is left out. */
-interface KeptSpan extends Pick<Span, "name" | "start" | "attributes"> {
-	readonly id: string;
-	readonly parent?: string | undefined;
-	readonly end: number | undefined;
-	readonly kind?: Span["kind"] | undefined;
-	readonly events?: Span["events"] | undefined;
-	readonly links?: Span["links"] | undefined;
-	readonly status?: Span["status"] | undefined;
-}
-
-function keptSpan({ spanId: id, parentSpanId: parent, name, kind, start, end, ...span }: Span): KeptSpan {
-	const { attributes, events, links, status } = span;
-	return {
-		id,
-		parent,
-		name,
-		start,
-		end,
-		kind: kind === "internal" ? undefined : kind,
-		attributes,
-		events: events.length > 0 ? events : undefined,
-		links: links.length > 0 ? links : undefined,
-		status: status.code === "unset" ? undefined : status,
-	};
-}
-
-function readSpan(traceId: string, kept: KeptSpan): Span {
-	const { id: spanId, parent: parentSpanId, name, start, end, attributes } = kept;
-	const { kind = "internal", events = [], links = [], status = { code: "unset" } as const } = kept;
-	return { traceId, spanId, parentSpanId, name, kind, start, end, attributes, events, links, status };
 }
 
 function byTrace(spans: readonly Span[]): Map<string, Span[]> {
@@ -408,11 +397,15 @@ function newer(path: string): HoldpointError {
 function failure(path: string, error: unknown): unknown {
 	if (error instanceof HoldpointError) return error;
 	const { errcode } = (error ?? {}) as { errcode?: unknown };
-	const isDamaged = errcode === 11 || errcode === 26;
-	return new HoldpointError(isDamaged ? "store.damaged" : "store.failed", `The trace store ${path} cannot be used`, {
-		cause: error,
-		details: { path },
-		...(isDamaged ? { hint: "It holds nothing but traces: delete it, and it is made anew." } : {}),
-		...(error instanceof StillBusy ? { hint: "Another process is using it: end that, or try again." } : {}),
-	});
+	const isDamaged = errcode === 11 || errcode === 26 || error instanceof NoSpans;
+	return new HoldpointError(
+		isDamaged ? "store.damaged" : "store.failed",
+		`The trace store ${path} cannot be used: ${reasonOf(error)}`,
+		{
+			cause: error,
+			details: { path },
+			...(isDamaged ? { hint: "It holds nothing but traces: delete it, and it is made anew." } : {}),
+			...(error instanceof StillBusy ? { hint: "Another process is using it: end that, or try again." } : {}),
+		},
+	);
 }

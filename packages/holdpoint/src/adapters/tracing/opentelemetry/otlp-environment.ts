@@ -5,46 +5,71 @@ export type Environment = { readonly [name: string]: string | undefined };
 
 const signals = { traces: "/v1/traces", metrics: "/v1/metrics" } as const;
 export type Signal = keyof typeof signals;
+const both: readonly Signal[] = ["traces", "metrics"];
 
 const localCollector = "http://127.0.0.1:4318";
 const timeoutDefaultMs = 2_000;
-const timeoutMaxMs = 600_000;
+export const timeoutMaxMs = 600_000;
 const attributesMax = 128;
 
-/** `OTEL_TRACES_EXPORTER=none`, `OTEL_METRICS_EXPORTER=none`. */
+/** `OTEL_TRACES_EXPORTER=none`, `OTEL_METRICS_EXPORTER=none`, or anything else in which there is no `otlp`. */
 function isOff(env: Environment, signal: Signal): boolean {
-	return env[`OTEL_${signal.toUpperCase()}_EXPORTER`]?.trim() === "none";
+	const wanted = exportersFor(env, signal);
+	return wanted.length > 0 && !wanted.includes("otlp");
+}
+
+function exportersFor(env: Environment, signal: Signal): readonly string[] {
+	const names = (env[`OTEL_${signal.toUpperCase()}_EXPORTER`] ?? "").split(",");
+	return names.map((name) => name.trim().toLowerCase()).filter((name) => name !== "");
+}
+
+/** Where a collector is named, and something else than it is asked for: in words. */
+export function unspokenExporters(env: Environment): readonly string[] {
+	return both.flatMap((signal) => {
+		const unspoken = exportersFor(env, signal).filter((name) => name !== "otlp" && name !== "none");
+		if (unspoken.length === 0 || namedFor(env, signal) === undefined) return [];
+		const given = `OTEL_${signal.toUpperCase()}_EXPORTER=${unspoken.join(",").slice(0, 80)}`;
+		return [`${given} is not known here: ${signal} are sent over otlp or not at all`];
+	});
 }
 
 /** Somebody named a collector, and wants something sent there. */
 export function isOtlpWanted(env: Environment): boolean {
 	if (env["OTEL_SDK_DISABLED"]?.trim().toLowerCase() === "true") return false;
-	const names: readonly Signal[] = ["traces", "metrics"];
-	return names.some((signal) => !isOff(env, signal) && namedFor(env, signal) !== undefined);
+	return both.some((signal) => !isOff(env, signal) && namedFor(env, signal) !== undefined);
 }
 
 /** That of one signal is whole; below that of all the signal's path is added. */
 function namedFor(env: Environment, signal: Signal): string | undefined {
 	const own = `OTEL_EXPORTER_OTLP_${signal.toUpperCase()}_ENDPOINT`;
-	if (env[own]) return httpAddress(own, env[own]);
+	if (env[own]?.trim()) return httpAddress(own, env[own]);
 	const all = "OTEL_EXPORTER_OTLP_ENDPOINT";
-	return env[all] ? below(httpAddress(all, env[all]), signal) : undefined;
+	return env[all]?.trim() ? below(all, env[all], signal) : undefined;
 }
 
-function below(base: string, signal: Signal): string {
+function below(what: string, text: string, signal: Signal): string {
+	const base = httpAddress(what, text);
+	if (/[?#]/.test(base)) {
+		const hint = `The signal's path comes after it. For a whole address set OTEL_EXPORTER_OTLP_${signal.toUpperCase()}_ENDPOINT.`;
+		throw invalid(`${what} has a query or a fragment`, hint);
+	}
 	return `${base.replace(/\/+$/, "")}${signals[signal]}`;
 }
 
 /** Where a signal is sent; undefined: it is not. `endpoint` goes before what the variables name. Errors: `config.invalid`. */
 export function addressOf(env: Environment, signal: Signal, endpoint?: string): string | undefined {
 	if (isOff(env, signal)) return undefined;
-	if (endpoint !== undefined) return below(httpAddress("The OTLP endpoint", endpoint), signal);
+	if (endpoint !== undefined) return below("The OTLP endpoint", endpoint, signal);
 	const other: Signal = signal === "traces" ? "metrics" : "traces";
 	// Who names an address for one signal alone has said where the other one goes: nowhere.
-	return namedFor(env, signal) ?? (namedFor(env, other) === undefined ? below(localCollector, signal) : undefined);
+	return (
+		namedFor(env, signal) ??
+		(namedFor(env, other) === undefined ? below("The OTLP endpoint", localCollector, signal) : undefined)
+	);
 }
 
-function httpAddress(what: string, text: string): string {
+function httpAddress(what: string, given: string): string {
+	const text = given.trim();
 	const { protocol } = URL.parse(text) ?? {};
 	if (protocol === "http:" || protocol === "https:") return text;
 	throw invalid(`${what} ${JSON.stringify(text.slice(0, 200))} is no http URL`, "Such as http://127.0.0.1:4318.");

@@ -8,6 +8,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { memoryStore } from "../../../adapters/stores/memory.ts";
 import type { HarnessOptions } from "../../../holdpoint.ts";
+import type { Span } from "../../../spec/trace.ts";
 import { fakeClock } from "../../../testing/fake-clock.ts";
 import { onlyWait, stage } from "../../../testing/stage.ts";
 import { call, say } from "../../../testing/story.ts";
@@ -325,6 +326,78 @@ describe("OTLP", () => {
 			code: "config.invalid",
 			message: expect.stringContaining(says),
 		});
+	});
+
+	test.each([
+		{ timeoutMs: 0 },
+		{ timeoutMs: Number.NaN },
+		{ timeoutMs: -5 },
+		{ metricsEveryMs: 0 },
+		{ metricsEveryMs: Number.POSITIVE_INFINITY },
+		{ endpoint: "" },
+		{ endpoint: "http://127.0.0.1:9?key=1" },
+		{ env: { OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:9/#x" } },
+	])("%j is refused", async (options) => {
+		await expect(
+			otlpTracing({
+				endpoint: "http://127.0.0.1:9",
+				env: {},
+				...options,
+				...("env" in options ? { endpoint: undefined as never } : {}),
+			}),
+		).rejects.toMatchObject({ code: "config.invalid" });
+	});
+
+	test("a space around an address means nothing, and neither does an address of spaces", async () => {
+		const to = await sentWith((endpoint) => ({
+			OTEL_EXPORTER_OTLP_ENDPOINT: ` ${endpoint} `,
+			OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: " ",
+		}));
+		expect(pathsOf(to)).toEqual([true, true]);
+	});
+
+	test("what was said in a run that is erased before it was sent is not sent; of others it is", async () => {
+		const to = await collector();
+		const exporter = await otlpTracing({ endpoint: to.endpoint });
+		const root = (run: string): Span => ({
+			traceId: run.repeat(32),
+			spanId: run.repeat(16),
+			parentSpanId: undefined,
+			name: `invoke_agent ${run}`,
+			kind: "internal",
+			start: 1,
+			end: undefined,
+			attributes: { "holdpoint.run.id": run },
+			events: [],
+			links: [],
+			status: { code: "unset" },
+		});
+		for (const run of ["a", "b", "c"]) exporter.began?.(root(run));
+		for (const run of ["a", "b"]) exporter.ended({ ...root(run), end: 2 });
+		await exporter.forget?.("a");
+		await exporter.forget?.("c");
+		exporter.ended({ ...root("c"), end: 2 });
+		await exporter.close();
+		expect(to.spans.map(({ name }) => name)).toEqual(["invoke_agent b"]);
+	});
+
+	test("what the collector says against it is said once, and not what was sent", async () => {
+		const warned = vi.spyOn(process, "emitWarning").mockImplementation(() => undefined);
+		const endpoint = await listen((_, response) => response.writeHead(401).end("no: what jane said"));
+		await heldRun(async () => [await otlpTracing({ endpoint, timeoutMs: 500 })]);
+		const warnings = warned.mock.calls.map(([text]) => String(text));
+		warned.mockRestore();
+		// Two harnesses with an exporter each.
+		expect(warnings.filter((text) => text.startsWith("Traces were not taken by the collector: 401"))).toHaveLength(2);
+		expect(warnings.join()).not.toContain("jane");
+	});
+
+	test.each([
+		["console", [false, true]],
+		["zipkin, OTLP", [true, true]],
+	])("OTEL_TRACES_EXPORTER=%s", async (value, sent) => {
+		const to = await sentWith((endpoint) => ({ OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_TRACES_EXPORTER: value }));
+		expect(pathsOf(to)).toEqual(sent);
 	});
 
 	test("an endpoint that is none is refused", async () => {

@@ -1,5 +1,6 @@
 /** Sends traces and metrics to a collector over OTLP/HTTP, with an SDK of its own: nothing global is touched. */
 import { randomUUID } from "node:crypto";
+import { timerMsMax } from "../../../kit/clock.ts";
 import { HoldpointError } from "../../../spec/errors.ts";
 import type { TraceExporter } from "../../../spec/trace.ts";
 import {
@@ -8,8 +9,10 @@ import {
 	type Protocol,
 	protocolOf,
 	resourceAttributesOf,
+	timeoutMaxMs,
 	timeoutOf,
 } from "./otlp-environment.ts";
+import { SentTraces, watch } from "./watched-sender.ts";
 
 export interface OtlpOptions {
 	/**
@@ -41,9 +44,11 @@ const instanceId = randomUUID();
  */
 export async function otlpTracing(options: OtlpOptions = {}): Promise<TraceExporter> {
 	const { env = process.env, metricsEveryMs = 60_000, endpoint, serviceName } = options;
+	const given = options.timeoutMs === undefined ? undefined : checkedMs("timeoutMs", options.timeoutMs, timeoutMaxMs);
+	checkedMs("metricsEveryMs", metricsEveryMs, timerMsMax);
 	const to = (signal: "traces" | "metrics") => {
 		const url = addressOf(env, signal, endpoint);
-		return url === undefined ? undefined : { url, timeoutMillis: options.timeoutMs ?? timeoutOf(env, signal) };
+		return url === undefined ? undefined : { url, timeoutMillis: given ?? timeoutOf(env, signal) };
 	};
 	const [spansTo, metricsTo] = [to("traces"), to("metrics")];
 	const protocols = { traces: spansTo && protocolOf(env, "traces"), metrics: metricsTo && protocolOf(env, "metrics") };
@@ -56,17 +61,22 @@ export async function otlpTracing(options: OtlpOptions = {}): Promise<TraceExpor
 	const [{ linkedIds, openTelemetry }, { resourceFromAttributes }, traces, measures, senders] =
 		await packages(protocols);
 	const resource = resourceFromAttributes(attributes);
-	const processors = spansTo && [
+	const sent = new SentTraces();
+	const spanSender = spansTo && new senders.traces.OTLPTraceExporter(spansTo);
+	const metricSender = metricsTo && new senders.metrics.OTLPMetricExporter(metricsTo);
+	if (spanSender) watch(spanSender, "Traces", sent.kept);
+	if (metricSender) watch(metricSender, "Metrics");
+	const processors = spanSender && [
 		new traces.BatchSpanProcessor({
-			exporter: new senders.traces.OTLPTraceExporter(spansTo),
+			exporter: spanSender,
 			maxQueueSize: queueMax,
 			scheduledDelayMillis: 1_000,
 			exportTimeoutMillis: spansTo.timeoutMillis,
 		}),
 	];
-	const readers = metricsTo && [
+	const readers = metricSender && [
 		new measures.PeriodicExportingMetricReader({
-			exporter: new senders.metrics.OTLPMetricExporter(metricsTo),
+			exporter: metricSender,
 			exportIntervalMillis: metricsEveryMs,
 			exportTimeoutMillis: Math.min(metricsTo.timeoutMillis, metricsEveryMs),
 		}),
@@ -79,7 +89,23 @@ export async function otlpTracing(options: OtlpOptions = {}): Promise<TraceExpor
 		meter: meters.getMeter("holdpoint"),
 		shutdown: () => inTime([tracers.shutdown(), meters.shutdown()], timeoutMs),
 	});
-	return { ...exporter, ...(metricsTo && measured ? { measured } : {}) };
+	return {
+		...exporter,
+		began(span) {
+			sent.began(span);
+			exporter.began?.(span);
+		},
+		forget: (run) => sent.forget(run),
+		...(metricsTo && measured ? { measured } : {}),
+	};
+}
+
+/** Errors: `config.invalid`. */
+function checkedMs(name: string, ms: unknown, max: number): number {
+	if (typeof ms === "number" && Number.isSafeInteger(ms) && ms > 0 && ms <= max) return ms;
+	throw new HoldpointError("config.invalid", `${name} of the OTLP exporter is ${String(ms)}`, {
+		hint: `It takes milliseconds, from 1 to ${max}.`,
+	});
 }
 
 interface Protocols {
