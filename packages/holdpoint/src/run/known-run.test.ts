@@ -67,3 +67,19 @@ test("of calls that are over nothing is known but their number; and nothing of w
 	const over = known([...events, closed, { type: "call.finished", call: "c1", outcome: { denied: "no" } }]);
 	expect(over).toMatchObject({ directCalls: 1, calls: [], approvals: new Map() });
 });
+
+test("what came to an agent since its last answer is known without what is marked, results among it", () => {
+	const [started, answered] = asked as [Extract<RunEvent, { type: "run.started" }>, RunEvent];
+	const marks = { pay: { args: { "/card": "secret" }, result: { "/token": "secret" } } } as const;
+	const outcome = { ok: { token: "tok-4711", at: 4_711_000, note: "of 4000-1234" } };
+	const events: readonly RunEvent[] = [
+		{ ...started, marks },
+		answered,
+		decided("allow"),
+		{ type: "call.started", call: "c1", attempt: 1 },
+		{ type: "call.finished", call: "c1", outcome },
+	];
+	expect(known(events, true).talks[0]?.heard[0]?.results).toEqual([
+		{ id: "x", outcome: { ok: { token: "[secret]", at: 4_711_000, note: "of [secret]" } } },
+	]);
+});
