@@ -23,11 +23,13 @@ interface Reading {
 	readonly places: Uint32Array | undefined;
 }
 
+const noBegins = new Uint8Array(0);
+
 export class WordList {
 	/** By their first characters, then by their length, the longest first. */
 	private readonly words = new Map<string, Map<number, Map<string, string>>>();
-	/** By the hash of the first characters: whether there is one. */
-	private readonly begins = new Uint8Array(0x10000);
+	/** By the hash of the first characters: whether there is one. Made with the first word: most runs have none. */
+	private begins = noBegins;
 	size = 0;
 
 	/** Of a text that is there already the last `instead` holds. */
@@ -43,6 +45,7 @@ export class WordList {
 		const same = this.words.get(begin)?.get(length);
 		if (!same?.has(word)) this.size++;
 		same?.set(word, instead);
+		if (this.begins === noBegins) this.begins = new Uint8Array(0x10000);
 		this.begins[hashAt(word, 0)] = 1;
 	}
 
