@@ -17,7 +17,7 @@ while [ "$at" -lt "$count" ]; do
 	shift; at=$((at + 1))
 done
 unset count at
-printf . >&3
+printf . >&3 || exit 125
 exec "$@" 3>&-
 `;
 

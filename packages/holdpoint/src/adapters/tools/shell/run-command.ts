@@ -30,7 +30,7 @@ const drainMs = 500;
 
 /**
  * Runs a list of words to its end, or kills it with all that is in its process group. They write to descriptor 3 when their
- * command begins. Never rejects.
+ * command begins. Errors: see `placesToFill`; nothing was started then.
  */
 export function runCommand(words: readonly string[], options: CommandOptions): Promise<CommandEnd> {
 	return new Running(words, options).end;
@@ -44,7 +44,7 @@ function placesToFill(): number {
 	const open = readdirSync("/proc/self/fd").map(Number).filter(isInherited);
 	const places = Math.max(0, ...open.map((descriptor) => descriptor - lastOwn));
 	if (places > placesMax)
-		throw new Error(`this process has inherited descriptor ${places + lastOwn}, which commands would`);
+		throw new Error(`this process has inherited descriptor ${places + lastOwn}, which commands would have, too`);
 	return places;
 }
 
@@ -57,9 +57,9 @@ function isInherited(descriptor: number): boolean {
 	try {
 		const [, flags = "0"] = /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${descriptor}`, "utf8")) ?? [];
 		return (Number.parseInt(flags, 8) & closeOnExec) === 0;
-	} catch {
+	} catch (error) {
 		// That was the one by which the folder was read.
-		return false;
+		return (error as NodeJS.ErrnoException).code !== "ENOENT";
 	}
 }
 
@@ -84,7 +84,8 @@ class Running {
 		const { promise, resolve } = Promise.withResolvers<CommandEnd>();
 		this.#child = start(words, options);
 		const { stdout, stderr } = this.#child;
-		const beginning = this.#child.stdio[lastOwn] as Readable | null;
+		// Where this process has no more descriptors there are no streams at all, and only the error.
+		const { [lastOwn]: beginning } = (this.#child.stdio ?? []) as readonly (Readable | null | undefined)[];
 		let hasBegun = false;
 		beginning?.on("data", () => {
 			hasBegun = true;

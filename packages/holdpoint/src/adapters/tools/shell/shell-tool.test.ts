@@ -20,6 +20,7 @@ import { defineAgent } from "../../../run/define-agent.ts";
 import { scriptedModel } from "../../../testing/scripted-model.ts";
 import { call, say } from "../../../testing/story.ts";
 import { OutcomeUnknown } from "../../../tools/outcome-unknown.ts";
+import { givenEnvironment } from "./given-environment.ts";
 import { runCommand } from "./run-command.ts";
 import type { ShellChildAnswer } from "./shell-child.ts";
 import { confinedShell, harness, isRoot, lack, type Run, type ShellScene, shell, shellScene } from "./shell-scene.ts";
@@ -242,6 +243,32 @@ test("what its launchers came to is no result of a command", async () => {
 		kind: "ended",
 		result: { exit: 125 },
 	});
+});
+
+test("a harness that has no descriptors left says so, and lives", () => {
+	const module = JSON.stringify(new URL("./run-command.ts", import.meta.url).href);
+	const script = `
+		import { closeSync, openSync } from "node:fs";
+		import { runCommand } from ${module};
+		const open = [];
+		try { for (;;) open.push(openSync("/dev/null")); } catch {}
+		for (const descriptor of open.splice(-4)) closeSync(descriptor);
+		const options = { cwd: "/", env: {}, outputBytesMax: 100, timeoutMs: 9_000, signal: new AbortController().signal };
+		const end = await runCommand(["/bin/true"], options).catch((error) => error);
+		for (const descriptor of open) closeSync(descriptor);
+		console.log(JSON.stringify(end));`;
+	const words = ["-c", 'ulimit -n 100; exec "$@"', "sh", process.execPath, "--input-type=module", "-e", script];
+	const { stdout, stderr } = spawnSync("sh", words, { encoding: "utf8" });
+	expect(stderr).not.toContain("Error");
+	expect(JSON.parse(stdout)).toMatchObject({ kind: "not-started", why: expect.stringContaining("EMFILE") });
+});
+
+test("what says that a command begins could not be written: it does not", () => {
+	const { words, carried } = givenEnvironment({ TOPIC: "x" });
+	const [program = "", ...args] = [...words("/bin/sh"), "/bin/echo", "begun"];
+	// No descriptor 3.
+	const { stdout, status } = spawnSync(program, args, { env: carried, encoding: "utf8" });
+	expect([stdout, status]).toEqual(["", 125]);
 });
 
 describe("commands that are not confined", () => {
